@@ -1,0 +1,157 @@
+"""Every setting, read from the environment once, typed and checked: the only reader of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+PREFIX = "BLOG_"
+PACKAGE = Path(__file__).parent
+LANGUAGES = {"en": "English", "zh": "简体中文"}
+
+
+def N_(message: str) -> str:  # noqa: N802 -- gettext's own name for "translate this later"
+    """Mark a sentence for the catalogue; it is translated where it is shown."""
+    return message
+
+
+class BadSetting(ValueError):
+    """A setting that cannot be used, told in one line that names it."""
+
+
+def setting(help: str, default: Any = "") -> Any:
+    return field(default=default, metadata={"help": help})
+
+
+def _from_checkout(name: str) -> Path:
+    """Where a site-wide folder is: beside the package in a checkout, inside it in a wheel."""
+    packed = PACKAGE / "_site" / name
+    return packed if packed.is_dir() else PACKAGE.parent / name
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the environment says. Each field `x` is the variable `BLOG_X`."""
+
+    data_dir: Path = setting(N_("Folder for the database, pictures and the secret."), Path("data"))
+    database_url: str = setting(
+        N_("PostgreSQL instead of SQLite: postgresql://user:password@host/name.")
+    )
+    site_url: str = setting(
+        N_("Public address of the site, such as https://example.org; wins over the office's.")
+    )
+    trusted_origins: tuple[str, ...] = setting(
+        N_("Further origins that forms may be sent from, separated by commas."), ()
+    )
+    host: str = setting(N_("Address to listen on."), "127.0.0.1")
+    port: int = setting(N_("Port to listen on."), 8000)
+    proxies: int = setting(
+        N_("How many proxies stand in front and set X-Forwarded-For; 0 trusts none."), 0
+    )
+    max_upload_mb: int = setting(N_("Largest picture that can be uploaded, in megabytes."), 20)
+    max_pixels: int = setting(N_("Largest picture that is opened, in megapixels."), 40)
+    access_log: bool = setting(N_("Write a line for each request: on or off."), False)
+
+    @property
+    def media_dir(self) -> Path:
+        return self.data_dir / "media"
+
+    @property
+    def max_upload(self) -> int:
+        """Bytes."""
+        return self.max_upload_mb * 1_000_000
+
+    @property
+    def database(self) -> str:
+        """The address SQLAlchemy opens."""
+        if self.database_url:
+            return self.database_url.replace("postgresql://", "postgresql+psycopg://", 1)
+        return f"sqlite+pysqlite:///{self.data_dir / 'blog.sqlite3'}"
+
+    @property
+    def is_sqlite(self) -> bool:
+        return not self.database_url
+
+    @property
+    def template_dirs(self) -> list[Path]:
+        """The owner's own templates first, then the site's, then each room's."""
+        rooms = [PACKAGE / room / "templates" for room in ROOMS]
+        return [self.data_dir / "templates", _from_checkout("templates"), *rooms]
+
+    @property
+    def static_dirs(self) -> dict[str, Path]:
+        """Prefix under /static to folder."""
+        rooms = {room: PACKAGE / room / "static" for room in ROOMS}
+        return {"": _from_checkout("static"), **rooms}
+
+    @property
+    def sample_posts(self) -> Path:
+        return _from_checkout("content")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Config:
+        """Read and check every setting. Raises `BadSetting`."""
+        environ = os.environ if environ is None else environ
+        given = {f.name: environ.get(PREFIX + f.name.upper(), "").strip() for f in fields(cls)}
+        values = {
+            f.name: _typed(PREFIX + f.name.upper(), given[f.name], f.default)
+            for f in fields(cls)
+            if given[f.name]
+        }
+        return _checked(cls(**values))
+
+
+ROOMS = ("home", "control_panel", "admin")
+
+
+def _typed(name: str, text: str, default: Any) -> Any:
+    """`text` as the type of the setting's default."""
+    try:
+        return READERS[type(default)](text)
+    except (ValueError, KeyError) as error:
+        raise BadSetting(f"{name}={text!r} is not usable: {WANTED[type(default)]}") from error
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    return tuple(part.strip().rstrip("/") for part in text.split(",") if part.strip())
+
+
+SWITCH = {"on": True, "1": True, "true": True, "off": False, "0": False, "false": False}
+READERS: dict[type, Any] = {
+    str: str,
+    int: int,
+    bool: lambda text: SWITCH[text.lower()],
+    tuple: _origins,
+    type(Path()): lambda text: Path(text).expanduser().absolute(),
+}
+WANTED = {int: "give a whole number.", bool: "give on or off."}
+
+
+def _checked(config: Config) -> Config:
+    for name in ("port", "proxies", "max_upload_mb", "max_pixels"):
+        low, high = LIMITS[name]
+        if not low <= getattr(config, name) <= high:
+            raise BadSetting(f"{PREFIX}{name.upper()} must be from {low} to {high}.")
+    if config.database_url and not config.database_url.startswith("postgresql://"):
+        raise BadSetting("BLOG_DATABASE_URL must begin with postgresql://.")
+    if config.site_url and not is_site_address(config.site_url):
+        raise BadSetting("BLOG_SITE_URL must be like https://example.org, without a path.")
+    return config
+
+
+LIMITS = {"port": (1, 65535), "proxies": (0, 9), "max_upload_mb": (1, 200), "max_pixels": (1, 200)}
+
+
+def is_site_address(text: str) -> bool:
+    """True for an origin, such as https://example.org or http://127.0.0.1:8000."""
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018 -- reading it raises for a port out of range
+    except ValueError:
+        return False
+    bare = not (parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc)
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and bare
