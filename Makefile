@@ -1,0 +1,43 @@
+# The words everybody uses, people and continuous integration alike: `make help`.
+
+PY := .venv/bin/python
+QUICK := not (server or browser or nginx or postgresql or slow)
+LOCK = $(PY) -m uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	--only-binary :all: --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	$(if $(UPGRADE),--upgrade)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lock bench clean installed installed-dev
+
+help: ## Show these lines
+	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile | expand -t 16
+
+run: installed ## Install what is locked, and serve the blog on 127.0.0.1:8000
+	@exec .venv/bin/sanic blog.app -w 4
+
+test: installed-dev ## Run every test; offers to install the system packages that are missing
+	@tests/system_packages.sh
+	@exec $(PY) -m pytest --complete $(PYTEST_ARGS)
+
+check: installed-dev ## The contributor's loop: format, lint, types, quick tests
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@exec $(PY) -m pytest -q -m "$(QUICK)" $(PYTEST_ARGS)
+
+lock: installed-dev ## Write both locks anew from pyproject.toml; UPGRADE=1 takes newer versions
+	@$(LOCK) --output-file requirements.lock
+	@$(LOCK) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+
+bench: installed-dev ## Measure; BENCH_ARGS goes to the program
+	@exec $(PY) -m bench $(BENCH_ARGS)
+
+clean: ## Remove whatever was built; data/ stays
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+installed:
+	@deploy/venv requirements.lock
+
+installed-dev:
+	@deploy/venv requirements-dev.lock

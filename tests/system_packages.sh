@@ -1,0 +1,41 @@
+#!/bin/sh
+# Names the Debian packages that the whole test run needs and this machine lacks, and installs
+# them after asking once (unasked where CI=true or YES=1). Declined, the tests that need them
+# are skipped, listed at the end, and the run counts as failed.
+set -eu
+
+have() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
+
+missing() {
+    have chromium || echo chromium
+    [ -n "$(fc-list :lang=zh-cn 2>/dev/null)" ] || echo fonts-noto-cjk
+    have nginx || echo nginx
+    have initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo postgresql
+}
+
+agreed() {
+    [ "${CI:-}" = true ] || [ "${YES:-}" = 1 ] && return 0
+    [ -t 0 ] || return 1
+    printf 'Install them now with apt-get? (Debian starts nginx and PostgreSQL once installed; the tests use copies of their own.) [y/N] '
+    read -r answer
+    case $answer in [yY]*) return 0 ;; *) return 1 ;; esac
+}
+
+install() {
+    run=
+    [ "$(id -u)" = 0 ] || run=sudo
+    command -v apt-get >/dev/null || { echo "There is no apt-get here." >&2; return 1; }
+    [ -z "$run" ] || have sudo || { echo "There is no sudo here." >&2; return 1; }
+    echo "Installing $*; it may take a few minutes …"
+    $run apt-get -qq update
+    $run env DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends "$@" \
+        >/dev/null
+}
+
+packages=$(missing | tr '\n' ' ')
+[ -n "$packages" ] || exit 0
+echo "System packages missing for the whole test run: $packages"
+# shellcheck disable=SC2086 -- one word per package
+if ! { agreed && install $packages; }; then
+    echo "Going on without them: the tests that need them are listed at the end."
+fi
