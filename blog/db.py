@@ -1,0 +1,208 @@
+"""The engine: readers' and writer's threads, one transaction in one hop, and migrations.
+
+A transaction is a plain function with a session, run whole in a thread. The loop waits for its
+end and never in its middle, so a visitor who hangs up cannot leave half of one behind.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import inspect
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from pysqlite3 import dbapi2 as sqlite
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.orm import Session, sessionmaker
+
+from blog.config import Config
+from blog.models import change, search
+
+# Older ones can corrupt a WAL that two processes write (fixed in 3.51.3).
+OLDEST_SQLITE = (3, 51, 3)
+READERS = 2
+MIGRATING = 0x626C_6F67  # number of the PostgreSQL advisory lock, "blog"
+PRAGMAS = (
+    "busy_timeout=5000",  # first, so that the others wait too
+    "journal_mode=WAL",
+    "synchronous=FULL",  # a confirmed post survives a power cut
+    "foreign_keys=ON",
+    "journal_size_limit=67108864",
+    "trusted_schema=OFF",
+)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Work = Callable[Concatenate[Session, P], T]
+
+
+class Unusable(RuntimeError):
+    """A database that must not be used, told in one line."""
+
+
+class Database:
+    """Two pools of one process: readers who wait for nobody, and one writer."""
+
+    def __init__(self, config: Config) -> None:
+        self.reading = make_engine(config, writes=False)
+        self.writing = make_engine(config, writes=True)
+        self._reader = sessionmaker(self.reading, expire_on_commit=False, autoflush=False)
+        self._writer = sessionmaker(self.writing, expire_on_commit=False)
+        change.watch(self._writer, self.writing)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        self._writers = ThreadPoolExecutor(1, thread_name_prefix="writer")
+
+    async def read(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work(session, …)` in a reader's thread, on one snapshot."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._readers, lambda: self.read_now(work, *args, **kwargs)
+        )
+
+    async def transact(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Run `work(session, …)` in the writer's thread; see `transact_now`."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._writers, lambda: self.transact_now(work, *args, **kwargs)
+        )
+
+    def read_now(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        with self._reader() as session:
+            return work(session, *args, **kwargs)
+
+    def transact_now(
+        self, work: Callable[..., T], *args: Any, by: Any = None, ip: str = "", **kwargs: Any
+    ) -> T:
+        """One transaction: committed when `work` returns, rolled back when it raises.
+
+        `by` and `ip` go to the change table; `work` is given `by` if it asks for it.
+        """
+        if "by" in inspect.signature(work).parameters:
+            kwargs["by"] = by
+        with self._writer() as session, session.begin():
+            session.info.update(by=by, ip=ip, act=getattr(work, "__name__", ""))
+            return work(session, *args, **kwargs)
+
+    def close(self) -> None:
+        self._readers.shutdown()
+        self._writers.shutdown()
+        self.reading.dispose()
+        self.writing.dispose()
+
+
+def make_engine(config: Config, *, writes: bool) -> Engine:
+    """A pool of `READERS` connections that only read, or of one that writes."""
+    size: dict[str, Any] = {"pool_size": 1 if writes else READERS, "max_overflow": 0}
+    if not config.is_sqlite:
+        isolation = "READ COMMITTED" if writes else "REPEATABLE READ"
+        options = {"isolation_level": isolation, "postgresql_readonly": not writes}
+        engine = create_engine(config.database, pool_pre_ping=True, **size)
+        return engine.execution_options(**options)
+    refuse_old_sqlite()
+    engine = create_engine(
+        config.database, module=sqlite, connect_args={"check_same_thread": False}, **size
+    )
+    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
+
+
+def refuse_old_sqlite() -> None:
+    if sqlite.sqlite_version_info < OLDEST_SQLITE:
+        wanted = ".".join(map(str, OLDEST_SQLITE))
+        raise Unusable(
+            f"SQLite {sqlite.sqlite_version} can damage the database; {wanted} or later is needed."
+        )
+
+
+def _set_pragmas(connection: DBAPIConnection, record: Any) -> None:
+    connection.isolation_level = None  # type: ignore[attr-defined]  # pysqlite's own begin is off
+    for pragma in PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]  # pysqlite's shortcut
+
+
+# --- migrations ------------------------------------------------------------------------------
+
+
+def migrate(config: Config) -> None:
+    """Bring the database up to this code. Whoever comes second waits, then finds it done."""
+    config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = make_engine(config, writes=True)
+    try:
+        with _alone(config, engine):
+            _upgrade(engine)
+    finally:
+        engine.dispose()
+
+
+@contextlib.contextmanager
+def _alone(config: Config, engine: Engine) -> Iterator[None]:
+    """Hold the lock that keeps a second server from migrating at the same time."""
+    if config.is_sqlite:
+        with (config.data_dir / "migrate.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        return
+    with create_engine(config.database).connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATING})
+        yield
+        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATING})
+
+
+def alembic_config() -> AlembicConfig:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def _upgrade(engine: Engine) -> None:
+    alembic = alembic_config()
+    with engine.connect() as connection:
+        _foreign_keys(connection, on=False)
+        with connection.begin():
+            before = _revision(connection)
+            _refuse_newer(alembic, before)
+            alembic.attributes["connection"] = connection
+            command.upgrade(alembic, "head")
+            if _revision(connection) != before:
+                search.create(connection)
+                _check_foreign_keys(connection)
+        _foreign_keys(connection, on=True)
+
+
+def _foreign_keys(connection: Connection, *, on: bool) -> None:
+    """Before BEGIN, or SQLite ignores it: with them on, rebuilding a table empties its children."""
+    if connection.dialect.name == "sqlite":
+        raw = connection.connection.dbapi_connection
+        raw.execute(f"PRAGMA foreign_keys={'ON' if on else 'OFF'}")  # type: ignore[union-attr]  # pysqlite's shortcut
+
+
+def _check_foreign_keys(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        broken = connection.execute(text("PRAGMA foreign_key_check")).all()
+        if broken:
+            raise Unusable(f"The migration would leave {len(broken)} rows without their parent.")
+
+
+def _revision(connection: Connection) -> str | None:
+    if not connection.dialect.has_table(connection, "alembic_version"):
+        return None
+    return connection.scalar(text("SELECT version_num FROM alembic_version"))
+
+
+def _refuse_newer(alembic: AlembicConfig, revision: str | None) -> None:
+    try:
+        if revision:
+            ScriptDirectory.from_config(alembic).get_revision(revision)
+    except CommandError as unknown:
+        raise Unusable(
+            f"The database is newer than this program (its revision {revision} is unknown here)."
+        ) from unknown

@@ -1,0 +1,29 @@
+"""The nouns of the blog: tables, rules and queries. Nothing here knows of the web, disk or network."""
+
+from blog.models import (  # every table is known once the package is imported
+    address,
+    attempt,
+    base,
+    change,
+    post,
+    revision,
+    signin,
+    site,
+    tag,
+    upload,
+    user,
+)
+
+__all__ = [
+    "address",
+    "attempt",
+    "base",
+    "change",
+    "post",
+    "revision",
+    "signin",
+    "site",
+    "tag",
+    "upload",
+    "user",
+]

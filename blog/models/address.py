@@ -1,0 +1,148 @@
+"""Which address shows or leads to what: one table, so that no link ever breaks."""
+
+import unicodedata
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote, unquote
+
+from sqlalchemy import ForeignKey, String, delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from blog.config import N_
+from blog.models.base import Base, Refusal, now
+
+LONGEST = 500
+# First segments that the rooms answer themselves.
+RESERVED = frozenset(
+    "admin archive atom.xml authors control-panel favicon.ico favicon.svg feed feed.atom feed.xml health"
+    " index.xml media page preview robots.txt rss search set-up sign-in sign-out sitemap.xml"
+    " static tags".split()
+)
+
+
+class Address(Base):
+    """A path of ours. It shows its post if it is the post's own, else it leads there.
+
+    `path` is percent-decoded; `key` is what all spellings of it share.
+    Until `live_since` it is only reserved, and readers get a 404.
+    """
+
+    __tablename__ = "address"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(String(LONGEST))
+    key: Mapped[str] = mapped_column(String(LONGEST * 2), unique=True)
+    post_id: Mapped[int | None] = mapped_column(ForeignKey("post.id"), index=True)
+    target: Mapped[str] = mapped_column(String(1000), default="")
+    live_since: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    @classmethod
+    def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
+        return {f"address:{values['key']}", "addresses"}
+
+    @property
+    def href(self) -> str:
+        return href(self.path)
+
+
+def href(path: str) -> str:
+    """The path as it stands in a link."""
+    return quote(path, safe="/~!$&'()*+,;=:@")
+
+
+def decode(raw: str) -> str | None:
+    """A requested path, percent-decoded once; None where it is nonsense."""
+    path = unquote(raw, errors="surrogateescape")
+    if len(path) > LONGEST or not path.isprintable() or not path.startswith("/"):
+        return None
+    return unicodedata.normalize("NFC", path)
+
+
+def key_of(path: str) -> str:
+    """What `/A/b.html`, `/a/b/` and `/a/b` share."""
+    key = unicodedata.normalize("NFC", path).casefold().rstrip("/")
+    for ending in ("/index.html", "/index.htm", ".html", ".htm"):
+        key = key.removesuffix(ending)
+    return key.rstrip("/") or "/"
+
+
+def is_reserved(path: str) -> bool:
+    return key_of(path).split("/")[1] in RESERVED or key_of(path) == "/"
+
+
+def find(session: Session, path: str) -> Address | None:
+    return session.scalar(select(Address).where(Address.key == key_of(path)))
+
+
+def claim(session: Session, path: str, post_id: int) -> Address:
+    """The address for a post, reserved if it is new. Raises `Refusal` if it is another's."""
+    _refuse_unusable(path)
+    known = find(session, path)
+    if known is None:
+        known = _reserve(session, path, post_id)
+    if known.post_id != post_id:
+        raise Refusal(N_("The address %(path)s is taken."), "slug", path=path)
+    if not known.live_since:
+        known.path = path
+    return known
+
+
+def _refuse_unusable(path: str) -> None:
+    if len(path) > LONGEST or not path.isprintable() or "//" in path or "?" in path or "#" in path:
+        raise Refusal(N_("This cannot be an address."), "slug")
+    if is_reserved(path):
+        raise Refusal(N_("The address %(path)s belongs to the blog itself."), "slug", path=path)
+
+
+def _reserve(session: Session, path: str, post_id: int) -> Address:
+    """Whoever inserts first has it; the other finds the row."""
+    try:
+        with session.begin_nested():
+            address = Address(path=path, key=key_of(path), post_id=post_id)
+            session.add(address)
+            session.flush()
+        return address
+    except IntegrityError:
+        taken = find(session, path)
+        if taken is None:
+            raise
+        return taken
+
+
+def claim_free(session: Session, stem: str, post_id: int) -> Address:
+    """`stem`, or the first of `stem-2`, `stem-3` … that is free or this post's own."""
+    number = 1
+    while True:
+        path = stem if number == 1 else f"{stem}-{number}"
+        try:
+            return claim(session, path, post_id)
+        except Refusal:
+            if number >= 1000 or "//" in path or not path.isprintable():
+                raise
+            number += 1
+
+
+def lead(session: Session, path: str, *, post_id: int | None = None, target: str = "") -> bool:
+    """A redirect from `path`, live at once. False if the address is taken."""
+    if is_reserved(path) or len(path) > LONGEST:
+        return False
+    known = find(session, path)
+    if known:
+        return known.post_id == post_id and known.target == target
+    session.add(
+        Address(
+            path=path, key=key_of(path), post_id=post_id, target=target, live_since=now()
+        )
+    )
+    session.flush()
+    return True
+
+
+def drop_reserved(session: Session, post_id: int, *, but: int) -> None:
+    """Give back what the post reserved and never used."""
+    stale = delete(Address).where(
+        Address.post_id == post_id, Address.live_since.is_(None), Address.id != but
+    )
+    session.execute(stale, execution_options={"tags": ("addresses",)})

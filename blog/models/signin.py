@@ -1,0 +1,104 @@
+"""A signed-in browser: a row whose token only the browser knows."""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ForeignKey, Select, String, delete, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from blog.models.base import Base, now
+from blog.models.user import User
+
+IDLE = timedelta(days=14)
+ABSOLUTE = timedelta(days=90)
+SEEN_EVERY = timedelta(minutes=10)
+
+
+class SignIn(Base):
+    """One browser of one person. Stored is only the SHA-256 of its token."""
+
+    __tablename__ = "signin"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), index=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    seen_at: Mapped[datetime] = mapped_column(default=now)
+    ip: Mapped[str] = mapped_column(String(64), default="")
+    agent: Mapped[str] = mapped_column(String(300), default="")
+    user: Mapped[User] = relationship(lazy="raise")
+
+    audit_secret = frozenset({"token_hash", "seen_at"})
+
+    @classmethod
+    def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
+        return {f"signins:{values['user_id']}"}
+
+    @classmethod
+    def of(cls, user: User) -> Select[tuple["SignIn"]]:
+        fresh = cls.seen_at > now() - IDLE
+        return select(cls).where(cls.user_id == user.id, fresh).order_by(cls.seen_at.desc())
+
+
+def digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def open_(session: Session, user_id: int, ip: str, agent: str) -> str:
+    """A new sign-in; the token is told once, to the browser."""
+    token = secrets.token_urlsafe(32)
+    session.add(
+        SignIn(user_id=user_id, token_hash=digest(token), ip=ip[:64], agent=agent[:300])
+    )
+    return token
+
+
+def who(session: Session, token: str) -> tuple[User, SignIn] | None:
+    """Whom the token belongs to, if they may still come in."""
+    moment = now()
+    found = session.execute(
+        select(User, SignIn)
+        .join(SignIn, SignIn.user_id == User.id)
+        .where(SignIn.token_hash == digest(token), User.can_sign_in)
+        .where(SignIn.seen_at > moment - IDLE, SignIn.created_at > moment - ABSOLUTE)
+    ).first()
+    return (found[0], found[1]) if found else None
+
+
+def seen(session: Session, id: int) -> None:
+    """Note that the browser is in use; asked at most once in `SEEN_EVERY`."""
+    signin = session.get(SignIn, id)
+    if signin:
+        signin.seen_at = now()
+
+
+def close(session: Session, token: str) -> None:
+    session.execute(
+        delete(SignIn).where(SignIn.token_hash == digest(token)),
+        execution_options={"tags": ("signins",)},
+    )
+
+
+def revoke(session: Session, id: int, *, by: User) -> None:
+    """End one of one's own sign-ins."""
+    session.execute(
+        delete(SignIn).where(SignIn.id == id, SignIn.user_id == by.id),
+        execution_options={"tags": (f"signins:{by.id}",)},
+    )
+
+
+def revoke_all(session: Session, user_id: int, *, but: str = "") -> None:
+    """End every sign-in of a person except the one with the token `but`."""
+    session.execute(
+        delete(SignIn).where(SignIn.user_id == user_id, SignIn.token_hash != digest(but)),
+        execution_options={"tags": (f"signins:{user_id}",)},
+    )
+
+
+def sweep(session: Session) -> None:
+    """Forget sign-ins that have run out."""
+    moment = now()
+    over = (SignIn.seen_at < moment - IDLE) | (SignIn.created_at < moment - ABSOLUTE)
+    session.execute(delete(SignIn).where(over), execution_options={"tags": ("signins",)})

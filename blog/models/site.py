@@ -1,0 +1,126 @@
+"""The one row that says what the site is called, where it stands and how it counts time."""
+
+import zoneinfo
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, String
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from blog.config import LANGUAGES, N_, is_site_address
+from blog.models.base import Base, Refusal
+
+THE_ONE = 1
+
+
+class Site(Base):
+    """The settings that a keeper changes in the office, each column typed."""
+
+    __tablename__ = "site"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, default=THE_ONE)
+    title: Mapped[str] = mapped_column(String(200))
+    tagline: Mapped[str] = mapped_column(String(400), default="")
+    address: Mapped[str] = mapped_column(String(300), default="")
+    language: Mapped[str] = mapped_column(String(10), default="en")
+    timezone: Mapped[str] = mapped_column(String(64), default="UTC")
+    navigation: Mapped[list[Any]] = mapped_column(default=list)
+    posts_per_page: Mapped[int] = mapped_column(default=10)
+    uid: Mapped[str] = mapped_column(String(64))
+    set_up_at: Mapped[datetime | None]
+
+    @classmethod
+    def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
+        return {"site"}
+
+
+@dataclass(frozen=True)
+class SiteFacts:
+    """What pages need of the site, without the row. `set_up` is false on an empty blog."""
+
+    title: str = "inkhouse"
+    tagline: str = ""
+    address: str = ""
+    language: str = "en"
+    timezone: str = "UTC"
+    navigation: tuple[tuple[str, str], ...] = ()
+    posts_per_page: int = 10
+    uid: str = ""
+    set_up: bool = False
+
+
+def facts(session: Session) -> SiteFacts:
+    site = session.get(Site, THE_ONE)
+    if site is None:
+        return SiteFacts()
+    return SiteFacts(
+        title=site.title,
+        tagline=site.tagline,
+        address=site.address,
+        language=site.language,
+        timezone=site.timezone,
+        navigation=tuple((label, target) for label, target in site.navigation),
+        posts_per_page=site.posts_per_page,
+        uid=site.uid,
+        set_up=site.set_up_at is not None,
+    )
+
+
+def change(
+    session: Session,
+    *,
+    title: str,
+    tagline: str,
+    address: str,
+    language: str,
+    timezone: str,
+    navigation: str,
+    posts_per_page: int,
+) -> Site:
+    """Change the settings; raises `Refusal` for the first fault."""
+    site = session.get(Site, THE_ONE)
+    if site is None:
+        raise LookupError(THE_ONE)
+    check(title=title, address=address, language=language, timezone=timezone)
+    if not 1 <= posts_per_page <= 100:
+        raise Refusal(N_("Show between 1 and 100 posts on a page."), "posts_per_page")
+    site.title, site.tagline = title.strip()[:200], tagline.strip()[:400]
+    site.address, site.language, site.timezone = address.rstrip("/"), language, timezone
+    site.navigation = read_navigation(navigation)
+    site.posts_per_page = posts_per_page
+    return site
+
+
+def check(*, title: str, address: str, language: str, timezone: str) -> None:
+    if not title.strip():
+        raise Refusal(N_("The site needs a title."), "title")
+    if not is_site_address(address):
+        raise Refusal(N_("Give an address such as https://example.org, without a path."), "address")
+    if language not in LANGUAGES:
+        raise Refusal(N_("Choose one of the languages."), "language")
+    if timezone not in zoneinfo.available_timezones():
+        raise Refusal(N_("Choose one of the time zones, such as Asia/Shanghai."), "timezone")
+
+
+def read_navigation(text: str) -> list[list[str]]:
+    """Lines of `Label /address` as pairs; raises `Refusal` for a line without an address."""
+    pairs = []
+    for line in filter(None, (line.strip() for line in text.splitlines())):
+        label, _, target = line.rpartition(" ")
+        if not label or not is_target(target):
+            raise Refusal(
+                N_("“%(line)s” is not a label followed by an address."), "navigation", line=line
+            )
+        pairs.append([label.strip()[:60], target])
+    return pairs[:20]
+
+
+def is_target(target: str) -> bool:
+    inside = target.startswith("/") and not target.startswith(("//", "/\\"))
+    return inside or target.startswith(("https://", "http://"))
+
+
+def navigation_text(navigation: tuple[tuple[str, str], ...]) -> str:
+    return "\n".join(f"{label} {target}" for label, target in navigation)

@@ -1,0 +1,60 @@
+"""A picture that somebody uploaded."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Select, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from blog.models.base import Base, now
+from blog.models.user import EDITOR, User
+
+
+class Upload(Base):
+    """A picture under the media folder; its stored name is made from its content."""
+
+    __tablename__ = "upload"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    original: Mapped[str] = mapped_column(String(300), default="")
+    width: Mapped[int]
+    height: Mapped[int]
+    size: Mapped[int]
+    type: Mapped[str] = mapped_column(String(50))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    @classmethod
+    def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
+        return {f"upload:{values['id']}", "uploads"}
+
+    @classmethod
+    def seen_by(cls, user: User) -> Select[tuple["Upload"]]:
+        """Newest first; an author sees their own."""
+        query = select(cls).order_by(cls.id.desc())
+        return query if user.has_role(EDITOR) else query.where(cls.user_id == user.id)
+
+
+def note(
+    session: Session,
+    *,
+    name: str,
+    original: str,
+    width: int,
+    height: int,
+    size: int,
+    type: str,
+    by: User | None = None,
+) -> Upload:
+    """Remember a stored picture; the same picture twice is one row."""
+    known = session.scalar(select(Upload).where(Upload.name == name))
+    if known:
+        return known
+    upload = Upload(
+        name=name, original=original[:300], width=width, height=height, size=size, type=type
+    )
+    upload.user_id = by.id if by else None
+    session.add(upload)
+    session.flush()
+    return upload

@@ -1,0 +1,338 @@
+"""What writers do with a post: each verb is one transaction, and loads only what they may touch."""
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session, selectinload
+
+from blog.config import LANGUAGES, N_
+from blog.markup import RENDERER, Rendered, excerpt, slugify
+from blog.models import address, search
+from blog.models.address import Address
+from blog.models.base import Refusal, now
+from blog.models.post import PAGE, POST, Post, PostAuthor
+from blog.models.revision import Revision, RevisionAuthor, RevisionTag
+from blog.models.tag import named, split
+from blog.models.user import EDITOR, User
+
+KEPT_EVERY = timedelta(minutes=10)
+LONGEST_BODY = 500_000
+TYPED = ("title", "slug", "path", "summary", "body", "tags", "cover", "language", "is_listed")
+
+
+@dataclass
+class WorkingCopy:
+    """What the edit form says of a post. `version` is the one that it was filled from."""
+
+    title: str = ""
+    slug: str = ""
+    summary: str = ""
+    body: str = ""
+    tags: str = ""
+    cover: str = ""
+    language: str = "en"
+    is_listed: bool = True
+    version: int = 1
+    authors: list[int] = field(default_factory=list)
+
+
+class Conflict(Refusal):
+    """Somebody else saved in between; nothing was overwritten."""
+
+
+class Changed(Exception):  # noqa: N818 -- a state to try again from, no error
+    """The working copy moved on while its text was being rendered."""
+
+
+def load(session: Session, id: int, *, by: User) -> Post:
+    """The post with its people and address, if `by` may touch it. Raises `LookupError`."""
+    query = (
+        select(Post)
+        .where(Post.id == id, Post.editable_by(by))
+        .options(
+            selectinload(Post.author_links).selectinload(PostAuthor.user),
+            selectinload(Post.address),
+            selectinload(Post.live_revision).selectinload(Revision.author_links),
+        )
+    )
+    post = session.scalar(query.with_for_update(of=Post) if session.info.get("act") else query)
+    if post is None:
+        raise LookupError(id)
+    return post
+
+
+def start(session: Session, kind: str, language: str, *, by: User) -> int:
+    """An empty draft of one's own."""
+    post = Post(kind=PAGE if kind == PAGE else POST, language=language)
+    session.add(post)
+    session.flush()
+    session.add(PostAuthor(post_id=post.id, user_id=by.id))
+    return post.id
+
+
+def keep(session: Session, id: int, copy: WorkingCopy, *, by: User) -> int:
+    """Save the working copy; no public byte changes. Returns the new version."""
+    post = load(session, id, by=by)
+    if post.version != copy.version:
+        raise Conflict(N_("Somebody else has saved this post since you opened it."))
+    _check(copy)
+    before = _typed(post)
+    _write(session, post, copy)
+    if _set_authors(session, post, copy.authors, by) or _typed(post) != before:
+        post.version += 1
+        post.updated_at = now()
+        _keep_revision(session, post, by)
+    return post.version
+
+
+def _typed(post: Post) -> tuple[Any, ...]:
+    return tuple(getattr(post, name) for name in TYPED)
+
+
+def _check(copy: WorkingCopy) -> None:
+    if len(copy.body) > LONGEST_BODY:
+        raise Refusal(N_("The text is longer than half a million characters."), "body")
+    if copy.language not in LANGUAGES:
+        raise Refusal(N_("Choose one of the languages."), "language")
+    for name, longest in (("title", 300), ("slug", 200), ("summary", 2000), ("cover", 1000)):
+        if len(getattr(copy, name)) > longest:
+            raise Refusal(N_("This is longer than %(number)s characters."), name, number=longest)
+
+
+def _write(session: Session, post: Post, copy: WorkingCopy) -> None:
+    post.title, post.summary, post.body = copy.title.strip(), copy.summary.strip(), copy.body
+    post.tags, post.cover = ", ".join(split(copy.tags)), copy.cover.strip()
+    post.language, post.is_listed = copy.language, copy.is_listed
+    _set_slug(session, post, copy.slug.strip())
+
+
+def _set_slug(session: Session, post: Post, typed: str) -> None:
+    """A typed slug must be free; one made from the title takes the next free number."""
+    if post.path and not typed:
+        return
+    if typed and typed == post.slug:
+        return
+    if typed:
+        place = address.claim(session, path_for(post, clean_slug(typed)), post.id)
+    elif post.title:
+        stem = path_for(post, slugify(post.title))
+        place = address.claim_free(session, _unreserved(stem), post.id)
+    else:
+        return
+    post.slug, post.path = place.path.rpartition("/")[2], ""
+    keep_ids = {place.id, post.address_id}
+    for row in session.scalars(select(Address).where(Address.post_id == post.id)):
+        if row.live_since is None and row.id not in keep_ids:
+            session.delete(row)
+
+
+def _unreserved(path: str) -> str:
+    return f"{path}-page" if address.is_reserved(path) else path
+
+
+def clean_slug(typed: str) -> str:
+    """What was typed, made fit for an address. Raises `Refusal` if nothing is left."""
+    slug = "-".join(typed.strip("/").split())
+    if not slug or any(mark in slug for mark in "/?#%\\&"):
+        raise Refusal(N_("Use letters, digits and hyphens in the address."), "slug")
+    return slug
+
+
+def path_for(post: Post, slug: str) -> str:
+    """The pattern of new addresses."""
+    return f"/{slug}" if post.kind == PAGE else f"/posts/{slug}"
+
+
+def _set_authors(session: Session, post: Post, ids: list[int], by: User) -> bool:
+    """Replace who writes it; True if that changed something. An author cannot shut themselves out; nobody can leave it orphaned."""
+    current = [link.user_id for link in post.author_links]
+    wanted = list(dict.fromkeys(ids)) or current
+    if not by.has_role(EDITOR) and by.id not in wanted:
+        wanted.insert(0, by.id)
+    if wanted == current:
+        return False
+    known = set(session.scalars(select(User.id).where(User.id.in_(wanted))))
+    if missing := [id for id in wanted if id not in known]:
+        raise Refusal(N_("There is no such person: %(id)s."), "authors", id=missing[0])
+    for link in post.author_links:
+        session.delete(link)
+    session.flush()
+    session.add_all(
+        PostAuthor(post_id=post.id, user_id=id, position=place) for place, id in enumerate(wanted)
+    )
+    return True
+
+
+def _keep_revision(session: Session, post: Post, by: User | None) -> None:
+    """A revision of the working copy, at most every ten minutes."""
+    latest = session.scalar(
+        select(Revision.created_at)
+        .where(Revision.post_id == post.id)
+        .order_by(Revision.id.desc())
+        .limit(1)
+    )
+    if latest is None or now() - latest >= KEPT_EVERY:
+        session.add(_snapshot(post, by))
+
+
+def _snapshot(post: Post, by: User | None) -> Revision:
+    return Revision(
+        post_id=post.id,
+        title=post.title,
+        slug=post.slug,
+        summary=post.summary,
+        body=post.body,
+        language=post.language,
+        cover=post.cover,
+        is_listed=post.is_listed,
+        created_by=by.id if by else None,
+    )
+
+
+# --- what readers see ------------------------------------------------------------------------
+
+
+def publish(
+    session: Session,
+    id: int,
+    rendered: Rendered,
+    version: int,
+    at: datetime | None = None,
+    *,
+    by: User,
+) -> Post:
+    """Show the working copy to readers, now or `at` a moment. `rendered` is of that `version`."""
+    post = load(session, id, by=by)
+    if post.version != version:
+        raise Changed
+    if post.is_trashed():
+        raise Refusal(N_("Restore this post from the trash before you publish it."))
+    if not post.title:
+        raise Refusal(N_("A post needs a title before it can be published."), "title")
+    if not post.body.strip():
+        raise Refusal(N_("There is nothing to publish yet: the text is empty."), "body")
+    _set_moment(post, at)
+    show(session, post, rendered, by=by)
+    return post
+
+
+def _set_moment(post: Post, at: datetime | None) -> None:
+    """A post that was public keeps its date; what is only scheduled may move."""
+    moment = now()
+    if at is not None and at <= moment:
+        raise Refusal(N_("Choose a moment in the future."), "publish_at")
+    was_public = post.publish_at is not None and post.publish_at <= moment
+    if was_public and at is not None:
+        if post.is_live(moment):
+            raise Refusal(N_("This post is public already."), "publish_at")
+        post.publish_at = at
+    elif not was_public:
+        post.publish_at = at or moment
+    post.withdraw_at = None
+
+
+def show(
+    session: Session,
+    post: Post,
+    rendered: Rendered,
+    *,
+    by: User | None,
+    as_of: datetime | None = None,
+) -> Revision:
+    """Cut a revision, move the pointer to it, and let its address lead here."""
+    revision = _snapshot(post, by)
+    revision.body_html, revision.text, revision.renderer = rendered.html, rendered.text, RENDERER
+    revision.outline = [list(heading) for heading in rendered.outline]
+    revision.words, revision.minutes = rendered.words, rendered.minutes
+    revision.excerpt = post.summary or excerpt(rendered.text)
+    revision.as_of = as_of or max(now(), post.publish_at or now())
+    session.add(revision)
+    session.flush()
+    names = split(post.tags)
+    _credit(session, post, revision, names)
+    post.live_revision_id = revision.id
+    _move_in(session, post)
+    search.index(session, post.id, title=post.title, tags=names, text=rendered.text)
+    return revision
+
+
+def _credit(session: Session, post: Post, revision: Revision, names: list[str]) -> None:
+    people = select(PostAuthor.user_id).where(PostAuthor.post_id == post.id)
+    for place, user_id in enumerate(session.scalars(people.order_by(PostAuthor.position))):
+        session.add(RevisionAuthor(revision_id=revision.id, user_id=user_id, position=place))
+    for place, tag in enumerate(named(session, names)):
+        session.add(RevisionTag(revision_id=revision.id, tag_id=tag.id, position=place))
+    session.flush()
+
+
+def _move_in(session: Session, post: Post) -> None:
+    """The reserved address comes alive; the one before it leads to it from now on."""
+    if not (post.path or post.slug):
+        _set_slug(session, post, "")
+    place = address.claim(session, post.path or path_for(post, post.slug), post.id)
+    place.live_since = place.live_since or now()
+    post.address_id = place.id
+
+
+def unpublish(session: Session, id: int, *, by: User) -> Post:
+    """Hide it from readers. `publish_at` stays, so that nothing is announced twice."""
+    post = load(session, id, by=by)
+    moment = now()
+    if post.is_scheduled(moment):
+        post.publish_at = None
+        post.live_revision_id = None
+    elif post.is_live(moment):
+        post.withdraw_at = moment
+    else:
+        raise Refusal(N_("This post is not public."))
+    return post
+
+
+def trash(session: Session, id: int, *, by: User) -> Post:
+    post = load(session, id, by=by)
+    post.trashed_at = post.trashed_at or now()
+    return post
+
+
+def restore(session: Session, id: int, *, by: User) -> Post:
+    """Out of the trash, as a draft or withdrawn: it does not go public by surprise."""
+    post = load(session, id, by=by)
+    if post.trashed_at and post.live_revision_id and post.withdraw_at is None:
+        post.withdraw_at = now()
+    post.trashed_at = None
+    return post
+
+
+def delete_for_good(session: Session, id: int, *, by: User) -> None:
+    """Only from the trash. Its addresses become free."""
+    post = load(session, id, by=by)
+    if not post.is_trashed():
+        raise Refusal(N_("Only what lies in the trash can be deleted for good."))
+    post.live_revision_id = post.address_id = None
+    session.flush()
+    search.forget(session, id)
+    revisions = select(Revision.id).where(Revision.post_id == id)
+    for table, which in (
+        (RevisionTag, RevisionTag.revision_id.in_(revisions)),
+        (RevisionAuthor, RevisionAuthor.revision_id.in_(revisions)),
+        (Revision, Revision.post_id == id),
+        (PostAuthor, PostAuthor.post_id == id),
+        (Address, Address.post_id == id),
+    ):
+        _delete(session, table, which, id)
+    session.expire(post)
+    session.delete(session.get_one(Post, id))
+
+
+def _delete(session: Session, table: Any, which: Any, id: int) -> None:
+    session.execute(delete(table).where(which), execution_options={"tags": (f"post:{id}",)})
+
+
+def open_preview(session: Session, id: int, *, by: User) -> str:
+    """The key of the private link that shows the working copy."""
+    post = load(session, id, by=by)
+    post.preview_key = post.preview_key or secrets.token_urlsafe(24)
+    return post.preview_key
