@@ -1,4 +1,4 @@
-"""Text as search compares it: width, case and accents folded, each place still known in the original."""
+"""Text as search compares it: folded in width, case and accents, and cut into tokens."""
 
 import re
 import unicodedata
@@ -34,7 +34,7 @@ _ACCENTED = re.compile("([a-z\u00df-\u02af\u03b1-\u03c9])[\u0300-\u036f]+")
 
 @lru_cache(maxsize=8192)
 def _fold_cluster(cluster: str) -> str:
-    """One character with its marks. Folded until nothing changes, so that folding twice is folding once."""
+    """One character with its marks, until nothing changes: folding twice is folding once."""
     folded = _DROPPED.sub("", cluster)
     while (again := _fold_once(folded)) != folded:
         folded = again
@@ -63,7 +63,7 @@ class Folded:
 
     def __init__(self, original: str) -> None:
         self._starts: list[int] = []  # where each piece starts in the folded text
-        self._origins: list[tuple[int, int]] = []  # its start in the original, its length or 0 for 1:1
+        self._origins: list[tuple[int, int]] = []  # its start in the original, its length or 0: 1:1
         self._size = 0
         if original.isascii():
             self.text = original.lower()
@@ -107,3 +107,45 @@ class Folded:
 
 def fold(text: str) -> str:
     return Folded(text).text
+
+
+# --- tokens ----------------------------------------------------------------------------------
+
+# Scripts written without spaces: Han, kana, Hangul, and those of the south-east.
+DENSE = (
+    "\u0e01-\u0e3a\u0e40-\u0e4e\u0e80-\u0ece\u1000-\u109d\u1780-\u17d3"
+    "\u3005-\u3007\u3041-\u3096\u3099\u309a\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff"
+    "\u3105-\u312f\u3131-\u318e\u31f0-\u31ff\u1100-\u11ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\ua960-\ua97c\uac00-\ud7a3\ud7b0-\ud7fb\uf900-\ufaff\U00020000-\U000323af"
+)
+LETTER = f"[^\\W_{DENSE}]"
+# C++ and C# are words of their own, and no `c`; the dot of .NET is one before `net`.
+SUFFIX = rf"(?:\+\+(?!\+)|#(?!#|{LETTER}))"
+_PIECE = re.compile(rf"[{DENSE}]+|\.(?=net(?!{LETTER}))|{LETTER}+(?:[{MARKS}]+{LETTER}*)*{SUFFIX}?")
+LONGEST_TOKEN = 64
+BREAK = "#"  # stands between two tags; alone it is no token of any text
+
+
+def pieces(folded: str) -> list[str]:
+    """Words, numbers and unbroken runs of a dense script, in order."""
+    return [found if is_dense(found) else found[:LONGEST_TOKEN] for found in _PIECE.findall(folded)]
+
+
+def is_dense(piece: str) -> bool:
+    return bool(_IS_DENSE.match(piece))
+
+
+_IS_DENSE = re.compile(f"[{DENSE}]")
+
+
+def tokens(pieces: list[str]) -> list[str]:
+    """What is indexed. Dense 异步编 becomes 异 异步 步 步编 编: a run of these is a run of text."""
+    found: list[str] = []
+    for piece in pieces:
+        found += _interleaved(piece) if is_dense(piece) else [piece]
+    return found
+
+
+def _interleaved(run: str) -> list[str]:
+    singles_and_pairs = ((run[i], run[i : i + 2]) for i in range(len(run)))
+    return [token for both in singles_and_pairs for token in both][:-1]
