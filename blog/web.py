@@ -1,0 +1,295 @@
+"""Manners that all rooms share: transactions, pages, redirects, flashes, errors."""
+
+import base64
+import hashlib
+import hmac
+import ipaddress
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from sanic import HTTPResponse, Request, Sanic
+from sanic.exceptions import SanicException
+from sanic.response import html, redirect as redirect_to
+from sqlalchemy.exc import OperationalError
+
+from blog import headers
+from blog.config import N_
+from blog.languages import translate
+from blog.models import site as sites
+from blog.models.base import Refusal
+from blog.models.reading import Shelf
+from blog.models.site import SiteFacts
+
+T = TypeVar("T")
+log = logging.getLogger("blog")
+FLASH = "flash"
+SENTENCES = {
+    400: N_("This request could not be understood."),
+    401: N_("Please sign in."),
+    403: N_("This is not allowed from here."),
+    404: N_("There is nothing at this address."),
+    405: N_("This address does not work that way."),
+    408: N_("The request took too long to arrive."),
+    409: N_("Somebody else changed this in the meantime."),
+    413: N_("This is more than the blog accepts at once."),
+    422: N_("Something in what you sent needs another look."),
+    429: N_("Too many tries. Wait a few minutes and try again."),
+    500: N_("Something went wrong on our side. It has been noted."),
+    503: N_("The blog is busy. Try again in a moment."),
+}
+
+
+# --- one transaction in one hop ----------------------------------------------------------------
+
+
+async def read(request: Request, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """`work(session, …)` in a reader's thread."""
+    found: T = await request.app.ctx.database.read(work, *args, **kwargs)
+    return found
+
+
+async def transact(request: Request, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """`work(session, …, by=whoever asks)` in the writer's thread, as one transaction."""
+    kwargs.setdefault("by", request.ctx.user)
+    done: T = await request.app.ctx.database.transact(
+        work, *args, ip=client_ip(request), **kwargs
+    )
+    return done
+
+
+async def get_or_404(request: Request, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """`read`, where a `LookupError` means that there is no such page."""
+    try:
+        return await read(request, work, *args, **kwargs)
+    except LookupError as error:
+        raise NotHere from error
+
+
+class NotHere(SanicException):
+    """There is nothing at this address, or nothing that the visitor may see."""
+
+    status_code = 404
+    quiet = True
+
+
+# --- pages ---------------------------------------------------------------------------------------
+
+
+def render(request: Request, template: str, status: int = 200, **context: Any) -> HTTPResponse:
+    """A page of the room, whole, in the language of the request."""
+    page = page_text(request, template, flashes=take_flashes(request), **context)
+    response = html(page, status=status)
+    if request.cookies.get(FLASH):
+        response.delete_cookie(FLASH, secure=False)
+    return response
+
+
+def page_text(request: Request, template: str, **context: Any) -> str:
+    """Any template as text; feeds and sitemaps too."""
+    statics = request.app.ctx.statics
+    everything = {
+        "site": request.ctx.site,
+        "user": request.ctx.user,
+        "language": request.ctx.language,
+        "path": request.path,
+        "request": request,
+        "flashes": [],
+        "static": statics.url,
+        "url": partial(url, request),
+        "absolute": partial(absolute, request),
+        **context,
+    }
+    return str(request.app.ctx.templates.get_template(template).render(everything))
+
+
+def url(request: Request, name: str, **params: Any) -> str:
+    """The path of a route, such as `home.search`."""
+    return request.app.url_for(name, **params)
+
+
+def absolute(request: Request, path: str) -> str:
+    """A link for feeds and mail: always on the configured address, whatever Host says."""
+    return headers.site_address(request) + path
+
+
+def redirect(request: Request, name: str, **params: Any) -> HTTPResponse:
+    """303 to a route; what `flash` said goes along."""
+    return redirect_path(request, url(request, name, **params))
+
+
+def redirect_path(request: Request, path: str, status: int = 303) -> HTTPResponse:
+    response = redirect_to(path, status=status)
+    if said := getattr(request.ctx, "said", None):
+        response.add_cookie(
+            FLASH,
+            _signed(request, json.dumps(said)),
+            max_age=60,
+            httponly=True,
+            samesite="Lax",
+            secure=headers.is_https(headers.site_address(request)),
+        )
+    return response
+
+
+def safe_path(text: str | None, default: str) -> str:
+    """A path of ours to go on to, never another site's."""
+    ours = bool(text) and text.startswith("/") and not text.startswith(("//", "/\\"))  # type: ignore[union-attr]  # bool(text)
+    return str(text) if ours and str(text).isprintable() and "\\" not in str(text) else default
+
+
+@dataclass(frozen=True)
+class Pages:
+    """Where a page of a list stands among the others."""
+
+    number: int
+    pages: int
+    previous: str | None
+    next: str | None
+
+
+def paginate(shelf: Shelf, address: Callable[[int], str]) -> Pages:
+    """`address(number)` is the link to a page."""
+    here, last = shelf.page, shelf.pages
+    return Pages(
+        here,
+        last,
+        address(here - 1) if here > 1 else None,
+        address(here + 1) if here < last else None,
+    )
+
+
+def page_number(text: str | None) -> int:
+    """A page number from an address; what is none is a page that does not exist."""
+    if text is None:
+        return 1
+    if not (text.isascii() and text.isdigit() and 0 < len(text) < 6 and int(text) > 0):
+        raise NotHere
+    return int(text)
+
+
+# --- what was said after an act --------------------------------------------------------------------
+
+
+def flash(request: Request, message: str, **params: Any) -> None:
+    """Say a sentence (marked with `N_`) on the next page."""
+    said = translate(request.ctx.language, message, **params)
+    request.ctx.said = [*getattr(request.ctx, "said", []), said]
+
+
+def say(request: Request, message: str, **params: Any) -> str:
+    return translate(request.ctx.language, message, **params)
+
+
+def take_flashes(request: Request) -> list[str]:
+    said = list(getattr(request.ctx, "said", []))
+    if text := _unsigned(request, request.cookies.get(FLASH) or ""):
+        said = [str(sentence) for sentence in json.loads(text)] + said
+    return said
+
+
+def _signed(request: Request, text: str) -> str:
+    body = base64.urlsafe_b64encode(text.encode()).decode()
+    return f"{body}.{_mac(request, body)}"
+
+
+def _unsigned(request: Request, text: str) -> str:
+    body, _, mac = text.rpartition(".")
+    if not body or not hmac.compare_digest(mac.encode(), _mac(request, body).encode()):
+        return ""
+    return base64.urlsafe_b64decode(body).decode()
+
+
+def _mac(request: Request, text: str) -> str:
+    return hmac.new(request.app.ctx.secret, b"flash:" + text.encode(), hashlib.sha256).hexdigest()
+
+
+# --- who asks from where ---------------------------------------------------------------------------
+
+
+def client_ip(request: Request) -> str:
+    """The visitor's address; a header is believed only from as many proxies as were configured."""
+    proxies = request.app.ctx.config.proxies
+    hops = [hop.strip() for hop in ",".join(request.headers.getall("x-forwarded-for", [])).split(",")]
+    if proxies and len(hops) >= proxies and _is_ip(hops[-proxies]):
+        return hops[-proxies]
+    return request.ip or ""
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def network(ip: str) -> str:
+    """What a throttle counts: an IPv4 address, or the /64 of an IPv6 one."""
+    if not _is_ip(ip):
+        return "local"
+    address = ipaddress.ip_address(ip)
+    return str(ipaddress.ip_network(f"{ip}/64", strict=False)) if address.version == 6 else ip
+
+
+async def know_site(request: Request) -> None:
+    """Request middleware: the site's settings and the language of its pages."""
+    request.ctx.user, request.ctx.signin, request.ctx.private = None, None, False
+    request.ctx.site, request.ctx.language = SiteFacts(), "en"
+    request.ctx.site = await read(request, sites.facts)
+    request.ctx.language = request.ctx.site.language
+
+
+# --- errors ------------------------------------------------------------------------------------------
+
+
+async def show_error(request: Request, error: Exception) -> HTTPResponse:
+    """A sentence and a way on, for every status."""
+    status = status_of(error)
+    if status >= 500:
+        log.error("%s %s failed", request.method, request.path, exc_info=error)
+    if not hasattr(request.ctx, "site"):
+        request.ctx.site, request.ctx.user, request.ctx.language = SiteFacts(), None, "en"
+    told = say(request, error.message, **error.params) if isinstance(error, Refusal) else ""
+    title = say(request, SENTENCES.get(status, SENTENCES[400]))
+    response = render(request, "error.html", status, code=status, title=title, sentence=told)
+    if status == 503:
+        response.headers["retry-after"] = "5"
+    if status >= 500:
+        response.headers["cache-control"] = "no-store"
+    return response
+
+
+def status_of(error: Exception) -> int:
+    if isinstance(error, Refusal):
+        return 422
+    if isinstance(error, OperationalError):
+        return 503
+    if isinstance(error, SanicException):
+        return int(error.status_code)
+    return 404 if isinstance(error, LookupError) and type(error) is LookupError else 500
+
+
+def refuse_strangers(request: Request) -> HTTPResponse | None:
+    """Request middleware: an unsafe request comes from our own pages or not at all."""
+    if headers.comes_from_us(request):
+        return None
+    raise Forbidden
+
+
+class Forbidden(SanicException):
+    """The request came from a page that is not ours."""
+
+    status_code = 403
+    quiet = True
+
+
+def attach(app: Sanic[Any, Any]) -> None:
+    """Hang the manners onto the application."""
+    app.register_middleware(know_site, "request", priority=100)
+    app.register_middleware(refuse_strangers, "request", priority=90)  # type: ignore[arg-type]  # a plain function is fine
+    app.register_middleware(headers.protect, "response")  # type: ignore[arg-type]  # the same
+    app.error_handler.add(Exception, show_error)
