@@ -1,12 +1,11 @@
-"""What visitors may read: lists, a post with its neighbours, the archive. Columns, not objects."""
+"""What visitors may read: lists, and a post with its neighbours. Columns, not objects."""
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from difflib import SequenceMatcher
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import Session
 
 from blog.models import address as addresses
@@ -60,6 +59,7 @@ class PostPage:
     card: Card
     body_html: str
     outline: tuple[tuple[int, str, str], ...] = ()
+    summary: str = ""  # as its author wrote it; the card's may be an excerpt
     newer: Card | None = None
     older: Card | None = None
     related: tuple[Card, ...] = ()
@@ -87,20 +87,6 @@ class Found:
     location: str = ""
 
 
-@dataclass(frozen=True)
-class Month:
-    year: int
-    month: int
-    posts: int
-
-
-@dataclass(frozen=True)
-class Archive:
-    """Posts per month, newest first."""
-
-    months: tuple[Month, ...] = field(default_factory=tuple)
-
-
 COLUMNS = (
     Post.id,
     Post.kind,
@@ -119,7 +105,7 @@ COLUMNS = (
 )
 
 
-def shown(moment: datetime | None = None) -> Select[Any]:
+def shown(moment: datetime | None = None) -> Select[*tuple[Any, ...]]:
     """Everything a visitor may see, unlisted ones too."""
     return (
         select(*COLUMNS)
@@ -129,7 +115,7 @@ def shown(moment: datetime | None = None) -> Select[Any]:
     )
 
 
-def listed() -> Select[Any]:
+def listed() -> Select[*tuple[Any, ...]]:
     """The posts that lists show, newest first."""
     query = shown().where(Revision.is_listed, Post.kind == POST)
     return query.order_by(Post.publish_at.desc(), Post.id.desc())
@@ -153,18 +139,18 @@ def shelf(session: Session, *which: ColumnElement[bool], page: int, per_page: in
     """One page of the listed posts that meet `which`. Raises `LookupError` past the last page."""
     query = listed().where(*which)
     total = session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
-    found = Shelf(_cards(session, query, (page - 1) * per_page, per_page), total, page, per_page)
+    found = Shelf(cards(session, query, (page - 1) * per_page, per_page), total, page, per_page)
     if page > found.pages:
         raise LookupError(page)
     return found
 
 
-def _cards(session: Session, query: Select[Any], offset: int, limit: int) -> tuple[Card, ...]:
+def cards(session: Session, query: Select[*tuple[Any, ...]], offset: int, limit: int) -> tuple[Card, ...]:
     rows = session.execute(query.offset(offset).limit(limit)).all()
-    return with_names(session, [_card(row) for row in rows])
+    return with_names(session, [card_of(row) for row in rows])
 
 
-def _card(row: Row[Any]) -> Card:
+def card_of(row: Any) -> Card:
     return Card(
         id=row.id,
         kind=row.kind,
@@ -247,13 +233,15 @@ def at_address(session: Session, path: str) -> Found:
 def post_page(session: Session, id: int) -> PostPage:
     """A live post, listed or not, with its neighbours. Raises `LookupError`."""
     row = session.execute(
-        shown().add_columns(Revision.body_html, Revision.outline).where(Post.id == id)
+        shown()
+        .add_columns(Revision.body_html, Revision.outline, Revision.summary)
+        .where(Post.id == id)
     ).first()
     if row is None:
         raise LookupError(id)
-    card = with_names(session, [_card(row)])[0]
+    card = with_names(session, [card_of(row)])[0]
     outline = tuple((level, anchor, text) for level, anchor, text in row.outline)
-    page = PostPage(card, row.body_html, outline)
+    page = PostPage(card, row.body_html, outline, row.summary)
     return _among_others(session, page) if card.kind == POST else page
 
 
@@ -267,7 +255,7 @@ def _among_others(session: Session, page: PostPage) -> PostPage:
         .order_by(None)
         .order_by(*(column.asc() for column in here))
     )
-    older, newer = _cards(session, before, 0, 1), _cards(session, after, 0, 1)
+    older, newer = cards(session, before, 0, 1), cards(session, after, 0, 1)
     return replace(
         page,
         older=older[0] if older else None,
@@ -301,101 +289,5 @@ def related(session: Session, card: Card, most: int = 3) -> tuple[Card, ...]:
     for id, slug in near:
         scores[id] += 1_000_000 // uses[slug]
     best = [id for id, _ in scores.most_common(most)]
-    found = {card.id: card for card in _cards(session, listed().where(Post.id.in_(best)), 0, most)}
+    found = {card.id: card for card in cards(session, listed().where(Post.id.in_(best)), 0, most)}
     return tuple(found[id] for id in best if id in found)
-
-
-# --- lists of lists --------------------------------------------------------------------------
-
-
-def tag(session: Session, slug: str) -> Name:
-    """Raises `LookupError` for a tag that no visible post bears."""
-    row = session.execute(select(Tag).where(Tag.slug == slug)).scalar()
-    if row is None:
-        raise LookupError(slug)
-    return tag_name(row.slug, row.name)
-
-
-def author(session: Session, name: str) -> Name:
-    row = session.execute(select(User).where(User.name == name)).scalar()
-    if row is None:
-        raise LookupError(name)
-    return author_name(row.name, row.display_name, row.bio)
-
-
-def all_tags(session: Session) -> tuple[Name, ...]:
-    """Every tag in use, the most used first."""
-    count = func.count().label("posts")
-    rows = session.execute(
-        select(Tag.slug, Tag.name, count)
-        .join(RevisionTag, RevisionTag.tag_id == Tag.id)
-        .join(Revision, Revision.id == RevisionTag.revision_id)
-        .join(Post, Post.live_revision_id == Revision.id)
-        .where(Post.is_live(now()), Revision.is_listed, Post.kind == POST)
-        .group_by(Tag.id, Tag.slug, Tag.name)
-        .order_by(count.desc(), Tag.slug)
-    )
-    return tuple(tag_name(row.slug, row.name, row.posts) for row in rows)
-
-
-def archive(session: Session, zone: Any) -> Archive:
-    """How many posts each month of the site's time zone has."""
-    times = session.scalars(listed().with_only_columns(Post.publish_at).order_by(None))
-    counts: Counter[tuple[int, int]] = Counter()
-    for moment in times:
-        local = moment.astimezone(zone)
-        counts[local.year, local.month] += 1
-    months = sorted(counts.items(), reverse=True)
-    return Archive(tuple(Month(year, month, posts) for (year, month), posts in months))
-
-
-def span(year: int, month: int | None, zone: Any) -> tuple[datetime, datetime]:
-    """A year or month of the site's time zone. Raises `LookupError` for what no calendar has."""
-    try:
-        start = datetime(year, month or 1, 1, tzinfo=zone)
-        length = timedelta(days=32 if month else 366)
-        end = (start + length).replace(day=1) if month else start.replace(year=year + 1)
-    except (ValueError, OverflowError) as error:
-        raise LookupError(year) from error
-    return start, end
-
-
-def newest(session: Session, *which: ColumnElement[bool], most: int = 20) -> list[PostPage]:
-    """Whole posts for a feed."""
-    query = listed().add_columns(Revision.body_html).where(*which).limit(most)
-    rows = session.execute(query).all()
-    cards = with_names(session, [_card(row) for row in rows])
-    return [PostPage(card, row.body_html) for card, row in zip(cards, rows, strict=True)]
-
-
-def for_sitemap(session: Session) -> list[tuple[str, datetime]]:
-    """Path and last change of every listed post and page."""
-    rows = session.execute(
-        shown()
-        .where(Revision.is_listed)
-        .with_only_columns(Address.path, Revision.as_of, Post.publish_at)
-        .order_by(Post.publish_at.desc())
-        .limit(50_000)
-    )
-    return [(addresses.href(row.path), max(row.as_of, row.publish_at)) for row in rows]
-
-
-def nearest(session: Session, path: str, most: int = 3) -> tuple[Card, ...]:
-    """Listed posts whose addresses look most like a path that leads nowhere."""
-    wanted = addresses.key_of(path).rpartition("/")[2]
-    rows = session.execute(
-        shown().where(Revision.is_listed).with_only_columns(Post.id, Address.key).limit(2000)
-    ).all()
-    scored = sorted(
-        ((_likeness(wanted, row.key.rpartition("/")[2]), row.id) for row in rows), reverse=True
-    )
-    best = [id for score, id in scored[:most] if score > 0.6]
-    found = {c.id: c for c in _cards(session, shown().where(Post.id.in_(best)), 0, most)}
-    return tuple(found[id] for id in best if id in found)
-
-
-def _likeness(one: str, other: str) -> float:
-    matcher = SequenceMatcher(None, one[:80], other[:80])
-    return matcher.quick_ratio() and matcher.ratio() if matcher.real_quick_ratio() > 0.6 else 0.0
-
-

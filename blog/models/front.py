@@ -1,0 +1,114 @@
+"""What each page of the front room shows, whole, each in one transaction."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from blog.models import catalogue, reading, tag
+from blog.models.catalogue import Archive
+from blog.models.reading import Card, Name, PostPage, Shelf
+
+
+@dataclass(frozen=True)
+class Leads:
+    """An address that leads on: to a path of ours, or elsewhere."""
+
+    location: str
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """An address that shows nothing, and the posts whose addresses look like it."""
+
+    near: tuple[Card, ...] = ()
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The archive: months, tags and authors, with how many posts each has."""
+
+    archive: Archive
+    tags: tuple[Name, ...]
+    authors: tuple[Name, ...]
+
+
+def at(session: Session, path: str) -> PostPage | Leads | Nothing:
+    """What a decoded path shows."""
+    found = reading.at_address(session, path)
+    if found.post_id is not None:
+        return reading.post_page(session, found.post_id)
+    return Leads(found.location) if found.location else nothing(session, path)
+
+
+def nothing(session: Session, path: str) -> Nothing:
+    return Nothing(catalogue.nearest(session, path))
+
+
+def tagged(session: Session, slug: str, page: int, per_page: int) -> tuple[Name, Shelf]:
+    """A tag and a page of its posts. Raises `LookupError`, for a tag that none bears too."""
+    name = catalogue.tag(session, slug)
+    shelf = reading.shelf(session, reading.with_tag(slug), page=page, per_page=per_page)
+    if not shelf.cards:
+        raise LookupError(slug)
+    return name, shelf
+
+
+def written_by(session: Session, name: str, page: int, per_page: int) -> tuple[Name, Shelf]:
+    """An author and a page of their posts. Who has published nothing is not shown."""
+    author = catalogue.author(session, name)
+    shelf = reading.shelf(session, reading.by_author(name), page=page, per_page=per_page)
+    if not shelf.cards:
+        raise LookupError(name)
+    return author, shelf
+
+
+def from_span(
+    session: Session, year: int, month: int | None, zone: Any, page: int, per_page: int
+) -> Shelf:
+    """A page of what was published in a year or a month."""
+    span = reading.between(*catalogue.span(year, month, zone))
+    shelf = reading.shelf(session, span, page=page, per_page=per_page)
+    if not shelf.cards:
+        raise LookupError(year, month)
+    return shelf
+
+
+def overview(session: Session, zone: Any) -> Overview:
+    return Overview(
+        catalogue.archive(session, zone),
+        catalogue.all_tags(session),
+        catalogue.all_authors(session),
+    )
+
+
+def tag_called(session: Session, text: str) -> str | None:
+    """The slug of the tag that an old address means, such as /tags/异步 or /tags/Python."""
+    slug = tag.tag_slug(text)
+    try:
+        return catalogue.tag(session, slug).slug if slug != text else None
+    except LookupError:
+        return None
+
+
+def feed(session: Session) -> tuple[None, list[PostPage]]:
+    return None, catalogue.newest(session)
+
+
+def tag_feed(session: Session, slug: str) -> tuple[Name, list[PostPage]]:
+    """Raises `LookupError` for a tag that no visible post bears."""
+    return _with_posts(
+        catalogue.tag(session, slug), catalogue.newest(session, reading.with_tag(slug))
+    )
+
+
+def author_feed(session: Session, name: str) -> tuple[Name, list[PostPage]]:
+    return _with_posts(
+        catalogue.author(session, name), catalogue.newest(session, reading.by_author(name))
+    )
+
+
+def _with_posts(name: Name, posts: list[PostPage]) -> tuple[Name, list[PostPage]]:
+    if not posts:
+        raise LookupError(name.slug)
+    return name, posts
