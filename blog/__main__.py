@@ -1,0 +1,103 @@
+"""The `blog` command."""
+
+import blog.dependencies  # noqa: F401 -- first: names what is not installed
+
+# isort: split
+import argparse
+import asyncio
+import getpass
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+from blog import __version__, opening
+from blog.auth import Passwords
+from blog.collect import collect
+from blog.config import PREFIX, BadSetting, Config
+from blog.db import Database, Unusable
+from blog.models import setup
+from blog.models.base import Refusal
+from blog.models.user import check_password
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    given = parser().parse_args(argv)
+    try:
+        return int(given.run(Config.from_env(), given) or 0)
+    except (BadSetting, Unusable, Refusal, OSError) as fault:
+        print(fault, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted; run it again to go on.", file=sys.stderr)
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="blog", description="Commands of a blog's keeper.")
+    top.add_argument("--version", action="version", version=f"blog {__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    _add_import(commands)
+    admin = commands.add_parser("create-admin", help="Add an admin, or claim a byline.")
+    admin.add_argument("name", help="the name to sign in with")
+    admin.add_argument("--email", default="")
+    admin.set_defaults(run=create_admin)
+    for name, run, help in (
+        ("settings", settings, "Print every setting, its value and what it is for."),
+        ("collect", lay_static, "Lay out the static files under one content hash."),
+    ):
+        commands.add_parser(name, help=help).set_defaults(run=run)
+    return top
+
+
+def _add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    moving = commands.add_parser("import", help="Move an old blog in.")
+    moving.add_argument("folder", type=Path, help="folder of Markdown or reStructuredText")
+    moving.add_argument("--permalink", help="addresses it had: /:year/:month/:day/:title/")
+    moving.add_argument("--old-url", help="its old site address; links to it become ours")
+    moving.add_argument("--dry-run", action="store_true", help="only print the receipt")
+    moving.add_argument("--force", action="store_true", help="take files over later edits here")
+    moving.add_argument("--receipt", type=Path, help="write the receipt as JSON, too")
+    moving.set_defaults(run=move_in)
+
+
+def move_in(config: Config, given: argparse.Namespace) -> int:
+    """Import a folder and print the receipt."""
+    from blog.moving import run  # docutils and yaml are heavy, and only this command needs them
+
+    opening.prepare(config)
+    return run(config, given)
+
+
+def create_admin(config: Config, given: argparse.Namespace) -> None:
+    """The same as the set-up page, from a shell."""
+    opening.prepare(config)
+    password = getpass.getpass("Password: ") if sys.stdin.isatty() else input()
+    check_password(password)
+    passwords, database = Passwords(), Database(config)
+    try:
+        hashed = asyncio.run(passwords.hash(password))
+        name = database.transact_now(
+            setup.add_admin, name=given.name, email=given.email, password_hash=hashed
+        )
+        print(f"{name} can sign in now.")
+    finally:
+        passwords.close()
+        database.close()
+
+
+def settings(config: Config, given: argparse.Namespace) -> None:
+    for field in fields(config):
+        value = getattr(config, field.name)
+        shown = ", ".join(value) if isinstance(value, tuple) else value
+        if field.name == "database_url" and "@" in str(value):
+            shown = f"postgresql://…@{str(value).rpartition('@')[2]}"
+        print(f"{PREFIX}{field.name.upper()}={shown}\n    {field.metadata['help']}")
+
+
+def lay_static(config: Config, given: argparse.Namespace) -> None:
+    print(collect(config).hash)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

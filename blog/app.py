@@ -1,0 +1,96 @@
+"""The whole wiring on one page."""
+
+import blog.dependencies  # noqa: F401 -- first: names what is not installed
+
+# isort: split
+import logging
+import sys
+from typing import Any
+
+from sanic import Sanic
+from sanic_ext import Extend
+from sanic_ext import Config as ExtensionConfig
+
+from blog import admin, auth, control_panel, files, health, home, opening, warden, web
+from blog.collect import collect
+from blog.config import BadSetting, Config
+from blog.crew import Crew
+from blog.db import Database, Unusable
+from blog.templating import environment
+
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
+
+
+class Blog(Sanic[Any, Any]):
+    """Sanic that listens where the settings say."""
+
+    def prepare(self, host: str | None = None, port: int | None = None, **settings: Any) -> None:
+        """Sanic's command line hands over its defaults; then our settings decide."""
+        config: Config = self.ctx.config
+        host = config.host if host in (None, DEFAULT_HOST) else host
+        port = config.port if port in (None, DEFAULT_PORT) else port
+        self.ctx.listens_on = (host, port)
+        if not (settings.get("unix") or settings.get("sock")):
+            opening.refuse_taken_port(str(host), int(port or 0))
+        settings["backlog"] = max(settings.get("backlog", 0), 2048)
+        super().prepare(host, port, **settings)
+
+
+def create_app(config: Config | None = None, name: str = "blog") -> Blog:
+    """The application. Touches neither disk nor network until it is started."""
+    app = Blog(name)
+    app.ctx.config = config = config or Config.from_env()
+    app.config.update(
+        FALLBACK_ERROR_FORMAT="html",
+        GRACEFUL_SHUTDOWN_TIMEOUT=15.0,
+        REQUEST_MAX_SIZE=config.max_upload + 1_000_000,
+        KEEP_ALIVE_TIMEOUT=75,
+        ACCESS_LOG=config.access_log,
+        MOTD=False,
+        USE_UVLOOP=True,
+    )
+    app.ctx.templates = environment(config)
+    extension = ExtensionConfig(oas=False, cors=False, http_auto_trace=False, health=False)
+    Extend(app, config=extension).environment = app.ctx.templates
+    web.attach(app)
+    app.register_middleware(auth.identify, "request", priority=80)
+    for room in (home.bp, control_panel.bp, admin.bp, files.bp, health.bp):
+        app.blueprint(room)
+    warden.attach(app)
+    app.main_process_start(open_house)
+    app.main_process_ready(say_where)
+    app.before_server_start(open_worker)
+    app.after_server_stop(close_worker)
+    return app
+
+
+async def open_house(app: Blog) -> None:
+    try:
+        opening.prepare(app.ctx.config)
+    except (Unusable, OSError) as error:
+        sys.exit(str(error))
+
+
+async def say_where(app: Blog) -> None:
+    logging.getLogger("sanic.root").info(opening.greet(app))
+
+
+async def open_worker(app: Blog) -> None:
+    config = app.ctx.config
+    app.ctx.secret = auth.secret(config.data_dir)
+    app.ctx.statics = collect(config)
+    app.ctx.database = Database(config)
+    app.ctx.passwords = auth.Passwords()
+    app.ctx.crew = Crew(config)
+
+
+async def close_worker(app: Blog) -> None:
+    await app.ctx.crew.close()
+    app.ctx.passwords.close()
+    app.ctx.database.close()
+
+
+try:
+    app = create_app()
+except BadSetting as fault:
+    sys.exit(str(fault))

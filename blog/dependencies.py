@@ -1,0 +1,36 @@
+"""Names what is missing. Sanic swallows a missing module while it looks for the app."""
+
+import sys
+from importlib.util import find_spec
+
+# Distribution -> the module that it brings.
+NEEDED = {
+    "sanic": "sanic",
+    "sanic-ext": "sanic_ext",
+    "pydantic": "pydantic",
+    "uvloop": "uvloop",
+    "jinja2": "jinja2",
+    "babel": "babel",
+    "sqlalchemy": "sqlalchemy",
+    "alembic": "alembic",
+    "pysqlite3": "pysqlite3",
+    "psycopg": "psycopg",
+    "aiofiles": "aiofiles",
+    "aiohttp": "aiohttp",
+    "argon2-cffi": "argon2",
+    "markdown-it-py": "markdown_it",
+    "mdit-py-plugins": "mdit_py_plugins",
+    "linkify-it-py": "linkify_it",
+    "pygments": "pygments",
+    "latex2mathml": "latex2mathml",
+    "nh3": "nh3",
+    "pillow": "PIL",
+    "pypinyin": "pypinyin",
+    "pyyaml": "yaml",
+    "docutils": "docutils",
+    "tqdm": "tqdm",
+}
+
+missing = [name for name, module in NEEDED.items() if find_spec(module) is None]
+if missing:
+    sys.exit(f"Not installed: {', '.join(missing)}. `make run` installs everything that is needed.")

@@ -1,0 +1,33 @@
+"""Is this worker alive, and could it serve? For nginx, systemd and tests; nginx keeps it private."""
+
+import os
+from typing import Any
+
+from sanic import Blueprint, HTTPResponse, Request
+from sanic.response import json
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+bp = Blueprint("health", url_prefix="/health")
+
+
+@bp.get("/live")
+async def live(request: Request) -> HTTPResponse:
+    return json({"worker": _worker(request), "pid": os.getpid()})
+
+
+@bp.get("/ready")
+async def ready(request: Request) -> HTTPResponse:
+    """A read and the writer's lock, without writing."""
+    database = request.app.ctx.database
+    await database.read(_probe)
+    await database.transact(_probe)
+    return json({"ready": True, "worker": _worker(request)})
+
+
+def _probe(session: Session) -> Any:
+    return session.scalar(text("SELECT 1"))
+
+
+def _worker(request: Request) -> str:
+    return str(request.app.m.name) if request.app.multiplexer else "alone"

@@ -1,0 +1,50 @@
+"""What happens once, in the main process, before any worker answers."""
+
+import socket
+import sys
+
+from sanic import Sanic
+
+from blog import auth, db
+from blog.collect import collect
+from blog.config import Config, ssh_server
+from blog.models import setup
+
+
+def prepare(config: Config) -> None:
+    """Data folder, secret, migrated database, static files. Safe to do twice at once."""
+    config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    config.media_dir.mkdir(exist_ok=True)
+    auth.secret(config.data_dir)
+    db.migrate(config)
+    collect(config)
+
+
+def refuse_taken_port(host: str, port: int) -> None:
+    """Say it in one line; Sanic's own answer is a traceback in every worker."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            sys.exit(f"Cannot listen on {host}:{port} ({error.strerror}). Set BLOG_PORT to another.")
+
+
+def greet(app: Sanic) -> str:
+    """Where to go, the way there over ssh, and the set-up link of an empty blog."""
+    config: Config = app.ctx.config
+    host, port = app.ctx.listens_on
+    local = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104 -- compared, not bound
+    lines = [f"The blog is at {config.site_url or local}"]
+    if server := ssh_server():
+        lines.append(f"From your own machine: ssh -L {port}:127.0.0.1:{port} {server}")
+    database = db.Database(config)
+    try:
+        if not database.read_now(setup.is_set_up):
+            key = auth.setup_key(auth.secret(config.data_dir))
+            lines.append(f"It is empty. Set it up: {config.site_url or local}/set-up?key={key}")
+    finally:
+        database.close()
+    return "\n".join(lines)
+
