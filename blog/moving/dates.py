@@ -19,18 +19,20 @@ def parse(value: Any, zone: tzinfo) -> datetime | None:
     """An aware time, in the zone it was written in; a bare day is its midnight in `zone`."""
     text = str(value or "").strip()
     if found := WRITTEN.match(text):
-        year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
-        return _time(year, month, day, hour, minute, second, zone=_zone(found[7], zone))
+        numbers = [int(part or 0) for part in found.groups()[:6]]
+        return _time(numbers, _zone(found[7], zone))
     return _mail_date(text, zone)
 
 
-def _time(year: int, month: int, day: int, *clock: int, zone: tzinfo) -> datetime | None:
+def _time(numbers: list[int], zone: tzinfo) -> datetime | None:
     """None for a day that the calendar does not have, and for a program's zero date."""
+    year, month, day, hour, minute, second = [*numbers, 0, 0, 0][:6]
+    if not 1900 <= year <= 9000:
+        return None
     try:
-        time = datetime(year, month, day, *clock, tzinfo=zone)
+        return datetime(year, month, day, hour, minute, second, tzinfo=zone)
     except ValueError:
         return None
-    return time if 1900 <= year <= 9000 else None
 
 
 def _zone(name: str | None, default: tzinfo) -> tzinfo:
@@ -68,7 +70,7 @@ def _mail_date(text: str, zone: tzinfo) -> datetime | None:
 def from_path(path: str, zone: tzinfo) -> datetime | None:
     """The day in an address such as 2014/09/15/Rust-1.0."""
     found = IN_A_PATH.search(path)
-    return _time(*map(int, found.groups()), zone=zone) if found else None
+    return _time([int(part) for part in found.groups()], zone) if found else None
 
 
 def from_name(stem: str, zone: tzinfo) -> tuple[datetime | None, str]:
@@ -76,5 +78,5 @@ def from_name(stem: str, zone: tzinfo) -> tuple[datetime | None, str]:
     found = IN_A_NAME.match(stem)
     if not found:
         return None, stem
-    day = _time(*(int(part) for part in found.groups()[:3]), zone=zone)
+    day = _time([int(part) for part in found.groups()[:3]], zone)
     return (day, found[4] or stem) if day else (None, stem)

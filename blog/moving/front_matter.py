@@ -100,7 +100,7 @@ def _salvage_yaml(block: str) -> dict[str, Any]:
 
 
 def _yaml_value(text: str) -> Any:
-    """A value by itself; whatever is wrong with it, and where a colon makes it a table: as typed."""
+    """A value by itself; as typed where it is broken, or where a colon made it a table."""
     try:
         value = plain(_read_yaml(text))
     except Exception:
