@@ -89,17 +89,22 @@ def _ranked(session: Session, question: Question, terms: Terms, every: bool) -> 
     matching = index.matching(terms, every=every)
     hits = _newest(matching)
     scored = index.scored(session, terms, hits, every).subquery()
-    whole: ColumnElement[bool] = true()
-    if every and question.has_prefix:
-        whole = hits.c.id.in_(index.matching(question.finished, every=True))
+    whole = _is_whole(session, hits, question, every).label("is_whole")
     places = _places(terms) if every else []
     order = (whole, *places, scored.c.score, hits.c.publish_at, hits.c.id)
     return (
-        select(hits.c.id, whole.label("is_whole"), func.count().over().label("total"))
+        select(hits.c.id, whole, func.count().over().label("total"))
         .join(scored, scored.c.post_id == hits.c.id)
         .join(entry, entry.c.post_id == hits.c.id)
         .order_by(*(column.desc() for column in order))
     )
+
+
+def _is_whole(session: Session, hits: CTE, question: Question, every: bool) -> ColumnElement[bool]:
+    """Whether the last word stands there as typed, and is not only the beginning of another."""
+    if not (every and question.has_prefix):
+        return true()
+    return hits.c.id.in_(full_text(session).matching(question.finished, every=True))
 
 
 def _newest(matching: Select[Any]) -> CTE:
