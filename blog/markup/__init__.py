@@ -1,0 +1,69 @@
+"""Authors' text made into safe HTML, with its outline, plain text, excerpt and slug."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from blog.config import N_
+from blog.markup import clean, parser, words
+from blog.markup.bounds import LONGEST, TooMuch
+from blog.markup.words import excerpt, slugify
+
+__all__ = ["RENDERER", "Rendered", "Size", "TooMuch", "Trust", "excerpt", "render", "slugify"]
+
+RENDERER = 1  # raised when the same text would now come out differently
+
+Trust = Literal["author", "guest"]
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What a text came to. `outline` holds (level, id, text) of each heading."""
+
+    html: str
+    outline: list[tuple[int, str, str]] = field(default_factory=list)
+    text: str = ""
+    words: int = 0
+    minutes: int = 1
+    pictures: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Rendered":
+        values: dict[str, Any] = json.loads(text)
+        outline = [(level, id, title) for level, id, title in values.pop("outline")]
+        return cls(outline=outline, **values)
+
+
+def render(
+    source: str,
+    links: Mapping[str, str] | None = None,
+    *,
+    trust: Trust = "author",
+    sizes: Mapping[str, Size] | None = None,
+) -> Rendered:
+    """`source` (Markdown) as HTML that is safe to show. Raises `TooMuch`.
+
+    `links` maps targets, as they stand in the source, to new ones. `sizes` tells width and height
+    of the site's own pictures by address. A guest gets the narrow profile that comments need.
+    """
+    if len(source) > LONGEST or len(source.encode(errors="replace")) > LONGEST:
+        raise TooMuch(N_("The text is longer than %(limit)s kB."), limit=LONGEST // 1000)
+    parsed = parser.parse(source, trust)
+    cleaned = clean.clean(parsed, links or {}, sizes or {}, trust)
+    text = words.plain(cleaned.html)
+    count = words.count(text)
+    return Rendered(
+        html=cleaned.html,
+        outline=parsed.outline,
+        text=text,
+        words=count.latin + count.han,
+        minutes=count.minutes,
+        pictures=cleaned.pictures,
+        links=cleaned.links,
+    )

@@ -1,0 +1,80 @@
+"""LaTeX made into MathML, rebuilt through a list of what MathML may hold.
+
+latex2mathml lets text through as live markup (`\\text{</math><script>`) and links to anywhere
+(`\\href{javascript:}`), so nothing of its output is used but its tree: known elements with known
+attributes, their text escaped.
+"""
+
+import re
+from html import escape, unescape
+from xml.etree.ElementTree import Element
+
+from latex2mathml.converter import Converter
+
+from blog.markup.bounds import LONGEST_FORMULA, names
+
+LEAVES = frozenset({"mi", "mn", "mo", "mtext", "mspace", "ms"})
+BRANCHES = names(
+    "math mrow mfrac msqrt mroot msub msup msubsup munder mover munderover mmultiscripts "
+    "mprescripts none mtable mtr mtd mlabeledtr mstyle mpadded mphantom menclose merror"
+)
+WORDS = re.compile(r"[a-z0-9+-]{1,30}(?: [a-z0-9]{1,30}){0,30}", re.I)
+LENGTH = re.compile(r"[+-]?\d{0,4}(?:\.\d{1,4})?(?:em|ex|px|pt|mu|%|width|height)?")
+COLOUR = re.compile(r"#[0-9a-f]{3,6}|[a-z]{1,20}", re.I)
+LENGTHS = re.compile(rf"{LENGTH.pattern}(?: {LENGTH.pattern}){{0,30}}")
+ATTRIBUTES = {
+    **dict.fromkeys(
+        names(
+            "displaystyle scriptlevel stretchy fence symmetric largeop movablelimits separator accent "
+            "accentunder form mathvariant columnalign columnlines rowlines frame notation"
+        ),
+        WORDS,
+    ),
+    **dict.fromkeys(
+        names("width height depth lspace rspace voffset minsize maxsize mathsize linethickness"),
+        LENGTH,
+    ),
+    **dict.fromkeys(["rowspacing", "columnspacing"], LENGTHS),
+    **dict.fromkeys(["mathcolor", "mathbackground"], COLOUR),
+}
+DEEPEST_FORMULA = 60
+MACRO = re.compile(r"\\(?:re)?newcommand|\\providecommand|\\def(?![a-z])|\\let(?![a-z])", re.I)
+
+
+def mathml(latex: str, display: str) -> str:
+    """`latex` as a `<math>` element (`display` is inline or block), or its source in `<code>`."""
+    try:
+        return _math(_tree(latex, display), display)
+    except Exception:  # latex2mathml meets broken LaTeX with every kind of error
+        return as_source(latex)
+
+
+def as_source(latex: str) -> str:
+    return f"<code>{escape(latex.strip())}</code>"
+
+
+def _tree(latex: str, display: str) -> Element:
+    if len(latex) > LONGEST_FORMULA or latex.count("{") > 500 or MACRO.search(latex):
+        raise ValueError("too long, or defines macros, which can double at every step")
+    return Converter(display=display).convert_to_element(latex.strip())
+
+
+def _math(tree: Element, display: str) -> str:
+    inside = "".join(_element(child, 1) for child in tree)
+    shown = ' display="block"' if display == "block" else ""
+    return f'<math xmlns="http://www.w3.org/1998/Math/MathML"{shown}>{inside}</math>'
+
+
+def _element(node: Element, depth: int) -> str:
+    if depth > DEEPEST_FORMULA:
+        raise ValueError("too deep")
+    tag = node.tag if node.tag in BRANCHES or node.tag in LEAVES else "mrow"
+    text = escape(unescape(node.text or "")) if tag in LEAVES else ""
+    # A leaf takes text only: HTML parsers leave MathML inside mi, mo, mn, ms and mtext.
+    inside = "" if tag in LEAVES else "".join(_element(child, depth + 1) for child in node)
+    return f"<{tag}{_attributes(node)}>{text}{inside}</{tag}>"
+
+
+def _attributes(node: Element) -> str:
+    kept = ((name, value) for name, value in node.attrib.items() if name in ATTRIBUTES)
+    return "".join(f' {n}="{escape(v)}"' for n, v in kept if ATTRIBUTES[n].fullmatch(v))
