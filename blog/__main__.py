@@ -66,7 +66,7 @@ def move_in(config: Config, given: argparse.Namespace) -> int:
     from blog.moving import run  # docutils and yaml are heavy, and only this command needs them
 
     opening.prepare(config)
-    return run(config, given)
+    return int(run(config, given))
 
 
 def create_admin(config: Config, given: argparse.Namespace) -> None:

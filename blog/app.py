@@ -8,8 +8,8 @@ import sys
 from typing import Any
 
 from sanic import Sanic
-from sanic_ext import Extend
 from sanic_ext import Config as ExtensionConfig
+from sanic_ext import Extend
 
 from blog import admin, auth, control_panel, files, health, home, opening, warden, web
 from blog.collect import collect

@@ -72,7 +72,7 @@ class Passwords:
         self.threads.shutdown()
 
 
-# --- signing in and out --------------------------------------------------------------------------
+# --- signing in and out ---
 
 
 async def sign_in(request: Request, login: str, password: str) -> str:
@@ -101,9 +101,7 @@ def _person(session: Session, login: str) -> User | None:
 
 async def open_session(request: Request, user_id: int) -> str:
     agent = str(request.headers.get("user-agent", ""))
-    return await web.transact(
-        request, signin.open_, user_id, web.client_ip(request), agent
-    )
+    return await web.transact(request, signin.open_, user_id, web.client_ip(request), agent)
 
 
 async def sign_out(request: Request) -> None:
@@ -113,7 +111,7 @@ async def sign_out(request: Request) -> None:
 
 def give_cookie(request: Request, response: HTTPResponse, token: str) -> None:
     """`__Host-` where there is TLS, so that no sibling host can set it."""
-    secure = is_https(site_address(request))
+    secure = web.is_secure(request)
     response.add_cookie(
         cookie_name(request),
         token,
@@ -126,8 +124,9 @@ def give_cookie(request: Request, response: HTTPResponse, token: str) -> None:
 
 
 def take_cookie(request: Request, response: HTTPResponse) -> None:
-    secure = is_https(site_address(request))
-    response.delete_cookie(cookie_name(request), path="/", secure=secure)
+    """Sign-out: the browser forgets it at once."""
+    name, secure = cookie_name(request), web.is_secure(request)
+    response.add_cookie(name, "", path="/", httponly=True, samesite="Lax", secure=secure, max_age=0)
 
 
 def cookie_name(request: Request) -> str:
@@ -140,7 +139,7 @@ def session_token(request: Request) -> str:
     return values[0] if len(values) == 1 else ""
 
 
-# --- who is asking -------------------------------------------------------------------------------
+# --- who is asking ---
 
 
 async def identify(request: Request) -> None:
@@ -191,7 +190,7 @@ def require(request: Request, role: str) -> None:
         raise NotAllowed
 
 
-# --- the secret and the set-up link ----------------------------------------------------------------
+# --- the secret and the set-up link ----------------------------------------------------------
 
 
 def secret(data_dir: Path) -> bytes:

@@ -124,12 +124,12 @@ def refuse_old_sqlite() -> None:
 
 
 def _set_pragmas(connection: DBAPIConnection, record: Any) -> None:
-    connection.isolation_level = None  # type: ignore[attr-defined]  # pysqlite's own begin is off
+    connection.isolation_level = None
     for pragma in PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]  # pysqlite's shortcut
+        connection.execute(f"PRAGMA {pragma}")
 
 
-# --- migrations ------------------------------------------------------------------------------
+# --- migrations ---
 
 
 def migrate(config: Config) -> None:
@@ -181,8 +181,8 @@ def _upgrade(engine: Engine) -> None:
 def _foreign_keys(connection: Connection, *, on: bool) -> None:
     """Before BEGIN, or SQLite ignores it: with them on, rebuilding a table empties its children."""
     if connection.dialect.name == "sqlite":
-        raw = connection.connection.dbapi_connection
-        raw.execute(f"PRAGMA foreign_keys={'ON' if on else 'OFF'}")  # type: ignore[union-attr]  # pysqlite's shortcut
+        raw: Any = connection.connection.dbapi_connection
+        raw.execute(f"PRAGMA foreign_keys={'ON' if on else 'OFF'}")
 
 
 def _check_foreign_keys(connection: Connection) -> None:
@@ -195,7 +195,8 @@ def _check_foreign_keys(connection: Connection) -> None:
 def _revision(connection: Connection) -> str | None:
     if not connection.dialect.has_table(connection, "alembic_version"):
         return None
-    return connection.scalar(text("SELECT version_num FROM alembic_version"))
+    found = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return str(found) if found else None
 
 
 def _refuse_newer(alembic: AlembicConfig, revision: str | None) -> None:

@@ -140,7 +140,7 @@ class Form:
     def read(cls, request: Request) -> Self:
         """What was submitted, of the declared fields only."""
         form = cls(request.ctx.language)
-        given = request.get_form(keep_blank_values=True) or {}
+        given: Any = request.get_form(keep_blank_values=True) or {}
         for name, field in cls.fields.items():
             form.values[name] = field.clean([str(text) for text in given.get(name) or []])
             try:

@@ -1,4 +1,4 @@
-"""Is this worker alive, and could it serve? For nginx, systemd and tests; nginx keeps it private."""
+"""Is this worker alive, and could it serve? nginx keeps the answers private."""
 
 import os
 from typing import Any

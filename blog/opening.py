@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from typing import Any
 
 from sanic import Sanic
 
@@ -28,10 +29,12 @@ def refuse_taken_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            sys.exit(f"Cannot listen on {host}:{port} ({error.strerror}). Set BLOG_PORT to another.")
+            sys.exit(
+                f"Cannot listen on {host}:{port} ({error.strerror}). Set BLOG_PORT to another."
+            )
 
 
-def greet(app: Sanic) -> str:
+def greet(app: Sanic[Any, Any]) -> str:
     """Where to go, the way there over ssh, and the set-up link of an empty blog."""
     config: Config = app.ctx.config
     host, port = app.ctx.listens_on
@@ -47,4 +50,3 @@ def greet(app: Sanic) -> str:
     finally:
         database.close()
     return "\n".join(lines)
-

@@ -15,7 +15,12 @@ from blog.languages import BABEL, catalogue
 
 DATES = {
     "en": {"long": "d MMMM y", "medium": "d MMM y", "month": "MMMM y", "time": "d MMM y, HH:mm"},
-    "zh": {"long": "y年M月d日", "medium": "y年M月d日", "month": "y年M月", "time": "y年M月d日 HH:mm"},
+    "zh": {
+        "long": "y年M月d日",
+        "medium": "y年M月d日",
+        "month": "y年M月",
+        "time": "y年M月d日 HH:mm",
+    },
 }
 
 
@@ -57,7 +62,7 @@ def sentences(context: Context, one: str, many: str, number: int, /, **params: A
 def _filled(context: Context, text: str, params: dict[str, Any]) -> str:
     """Plain text stays escapable; around HTML the sentence is escaped and the HTML kept."""
     if any(isinstance(value, Markup) for value in params.values()):
-        return Markup(escape(text)) % params
+        return Markup(escape(text)) % params  # noqa: S704 -- escaped in the same breath
     return text % params if params else text
 
 
@@ -76,5 +81,3 @@ def isodate(moment: datetime) -> str:
 
 def zone_of(name: str) -> tzinfo:
     return ZoneInfo(name)
-
-

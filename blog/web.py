@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from sanic import HTTPResponse, Request, Sanic
 from sanic.exceptions import SanicException
-from sanic.response import html, redirect as redirect_to
+from sanic.response import html
+from sanic.response import redirect as redirect_to
 from sqlalchemy.exc import OperationalError
 
 from blog import headers
@@ -43,7 +44,7 @@ SENTENCES = {
 }
 
 
-# --- one transaction in one hop ----------------------------------------------------------------
+# --- one transaction in one hop ---
 
 
 async def read(request: Request, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -55,9 +56,7 @@ async def read(request: Request, work: Callable[..., T], *args: Any, **kwargs: A
 async def transact(request: Request, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """`work(session, …, by=whoever asks)` in the writer's thread, as one transaction."""
     kwargs.setdefault("by", request.ctx.user)
-    done: T = await request.app.ctx.database.transact(
-        work, *args, ip=client_ip(request), **kwargs
-    )
+    done: T = await request.app.ctx.database.transact(work, *args, ip=client_ip(request), **kwargs)
     return done
 
 
@@ -76,7 +75,7 @@ class NotHere(SanicException):
     quiet = True
 
 
-# --- pages ---------------------------------------------------------------------------------------
+# --- pages ---
 
 
 def render(request: Request, template: str, status: int = 200, **context: Any) -> HTTPResponse:
@@ -84,7 +83,7 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
     page = page_text(request, template, flashes=take_flashes(request), **context)
     response = html(page, status=status)
     if request.cookies.get(FLASH):
-        response.delete_cookie(FLASH, secure=False)
+        response.add_cookie(FLASH, "", max_age=0, httponly=True, secure=is_secure(request))
     return response
 
 
@@ -108,7 +107,7 @@ def page_text(request: Request, template: str, **context: Any) -> str:
 
 def url(request: Request, name: str, **params: Any) -> str:
     """The path of a route, such as `home.search`."""
-    return request.app.url_for(name, **params)
+    return str(request.app.url_for(name, **params))
 
 
 def absolute(request: Request, path: str) -> str:
@@ -130,9 +129,14 @@ def redirect_path(request: Request, path: str, status: int = 303) -> HTTPRespons
             max_age=60,
             httponly=True,
             samesite="Lax",
-            secure=headers.is_https(headers.site_address(request)),
+            secure=is_secure(request),
         )
     return response
+
+
+def is_secure(request: Request) -> bool:
+    """Whether cookies of this site travel over TLS only."""
+    return headers.is_https(headers.site_address(request))
 
 
 def safe_path(text: str | None, default: str) -> str:
@@ -171,7 +175,7 @@ def page_number(text: str | None) -> int:
     return int(text)
 
 
-# --- what was said after an act --------------------------------------------------------------------
+# --- what was said after an act ---
 
 
 def flash(request: Request, message: str, **params: Any) -> None:
@@ -204,16 +208,19 @@ def _unsigned(request: Request, text: str) -> str:
 
 
 def _mac(request: Request, text: str) -> str:
-    return hmac.new(request.app.ctx.secret, b"flash:" + text.encode(), hashlib.sha256).hexdigest()
+    secret: bytes = request.app.ctx.secret
+    return hmac.new(secret, b"flash:" + text.encode(), hashlib.sha256).hexdigest()
 
 
-# --- who asks from where ---------------------------------------------------------------------------
+# --- who asks from where ---
 
 
 def client_ip(request: Request) -> str:
     """The visitor's address; a header is believed only from as many proxies as were configured."""
     proxies = request.app.ctx.config.proxies
-    hops = [hop.strip() for hop in ",".join(request.headers.getall("x-forwarded-for", [])).split(",")]
+    hops = [
+        hop.strip() for hop in ",".join(request.headers.getall("x-forwarded-for", [])).split(",")
+    ]
     if proxies and len(hops) >= proxies and _is_ip(hops[-proxies]):
         return hops[-proxies]
     return request.ip or ""
@@ -243,7 +250,7 @@ async def know_site(request: Request) -> None:
     request.ctx.language = request.ctx.site.language
 
 
-# --- errors ------------------------------------------------------------------------------------------
+# --- errors ---
 
 
 async def show_error(request: Request, error: Exception) -> HTTPResponse:
@@ -290,6 +297,6 @@ class Forbidden(SanicException):
 def attach(app: Sanic[Any, Any]) -> None:
     """Hang the manners onto the application."""
     app.register_middleware(know_site, "request", priority=100)
-    app.register_middleware(refuse_strangers, "request", priority=90)  # type: ignore[arg-type]  # a plain function is fine
-    app.register_middleware(headers.protect, "response")  # type: ignore[arg-type]  # the same
+    app.register_middleware(refuse_strangers, "request", priority=90)
+    app.register_middleware(headers.protect, "response")  # type: ignore[arg-type]  # None is fine
     app.error_handler.add(Exception, show_error)

@@ -1,4 +1,4 @@
-"""The nouns of the blog: tables, rules and queries. Nothing here knows of the web, disk or network."""
+"""The nouns of the blog: tables, rules and queries. No web, no disk, no network."""
 
 from blog.models import (  # every table is known once the package is imported
     address,

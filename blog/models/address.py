@@ -14,11 +14,32 @@ from blog.models.base import Base, Refusal, now
 
 LONGEST = 500
 # First segments that the rooms answer themselves.
-RESERVED = frozenset(
-    "admin archive atom.xml authors control-panel favicon.ico favicon.svg feed feed.atom feed.xml health"
-    " index.xml media page preview robots.txt rss search set-up sign-in sign-out sitemap.xml"
-    " static tags".split()
-)
+RESERVED = {
+    "admin",
+    "archive",
+    "atom.xml",
+    "authors",
+    "control-panel",
+    "favicon.ico",
+    "favicon.svg",
+    "feed",
+    "feed.atom",
+    "feed.xml",
+    "health",
+    "index.xml",
+    "media",
+    "page",
+    "preview",
+    "robots.txt",
+    "rss",
+    "search",
+    "set-up",
+    "sign-in",
+    "sign-out",
+    "sitemap.xml",
+    "static",
+    "tags",
+}
 
 
 class Address(Base):
@@ -132,9 +153,7 @@ def lead(session: Session, path: str, *, post_id: int | None = None, target: str
     if known:
         return known.post_id == post_id and known.target == target
     session.add(
-        Address(
-            path=path, key=key_of(path), post_id=post_id, target=target, live_since=now()
-        )
+        Address(path=path, key=key_of(path), post_id=post_id, target=target, live_since=now())
     )
     session.flush()
     return True

@@ -16,7 +16,7 @@ NAMES = {
 }
 
 
-class Refusal(Exception):  # noqa: N818 -- it is no error: a rule of the house said no
+class Refusal(Exception):
     """A rule that was broken, in one sentence (marked with `N_`) for whoever broke it.
 
     `field` names the form field at fault, where there is one.

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, String, UpdateBase, event, insert, inspect, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, sessionmaker
-from sqlalchemy.orm.attributes import PASSIVE_NO_INITIALIZE
+from sqlalchemy.orm.base import PASSIVE_NO_INITIALIZE
 
 from blog.models.base import Base, now
 
@@ -125,7 +125,12 @@ def _note_facts(
         for name in sorted(told)
         if before.get(name) or after.get(name)
     }
-    key = ":".join([row.__tablename__, *(str(part) for part in inspect(row).mapper.primary_key_from_instance(row))])
+    key = ":".join(
+        [
+            row.__tablename__,
+            *(str(part) for part in inspect(row).mapper.primary_key_from_instance(row)),
+        ]
+    )
     if facts:
         session.info["facts"].setdefault(key, {}).update(facts)
 

@@ -109,7 +109,7 @@ def fold(text: str) -> str:
     return Folded(text).text
 
 
-# --- tokens ----------------------------------------------------------------------------------
+# --- tokens ---
 
 # Scripts written without spaces: Han, kana, Hangul, and those of the south-east.
 DENSE = (

@@ -91,7 +91,7 @@ class Post(Base):
             and (self.withdraw_at is None or self.withdraw_at > moment)
         )
 
-    @is_live.inplace.expression
+    @is_live.inplace.expression  # type: ignore[attr-defined, untyped-decorator]  # typed as the plain function
     @classmethod
     def _is_live(cls, moment: datetime) -> ColumnElement[bool]:
         return and_(
@@ -111,7 +111,7 @@ class Post(Base):
             and (self.withdraw_at is None or self.withdraw_at > moment)
         )
 
-    @is_scheduled.inplace.expression
+    @is_scheduled.inplace.expression  # type: ignore[attr-defined, untyped-decorator]  # typed as the plain function
     @classmethod
     def _is_scheduled(cls, moment: datetime) -> ColumnElement[bool]:
         return and_(
@@ -125,7 +125,7 @@ class Post(Base):
     def is_trashed(self) -> bool:
         return self.trashed_at is not None
 
-    @is_trashed.inplace.expression
+    @is_trashed.inplace.expression  # type: ignore[attr-defined, untyped-decorator]  # typed as the plain function
     @classmethod
     def _is_trashed(cls) -> ColumnElement[bool]:
         return cls.trashed_at.is_not(None)
@@ -135,7 +135,7 @@ class Post(Base):
         """An editor may touch every post, an author their own."""
         return user.has_role(EDITOR) or any(link.user_id == user.id for link in self.author_links)
 
-    @editable_by.inplace.expression
+    @editable_by.inplace.expression  # type: ignore[attr-defined, untyped-decorator]  # typed as the plain function
     @classmethod
     def _editable_by(cls, user: User) -> ColumnElement[bool]:
         if user.has_role(EDITOR):
@@ -153,7 +153,7 @@ class Post(Base):
         return "withdrawn" if self.live_revision_id else "draft"
 
     @classmethod
-    def live(cls, moment: datetime | None = None) -> Select[tuple["Post"]]:
+    def live(cls, moment: datetime | None = None) -> Select["Post"]:
         return select(cls).where(cls.is_live(moment or now()))
 
 

@@ -145,7 +145,9 @@ def shelf(session: Session, *which: ColumnElement[bool], page: int, per_page: in
     return found
 
 
-def cards(session: Session, query: Select[*tuple[Any, ...]], offset: int, limit: int) -> tuple[Card, ...]:
+def cards(
+    session: Session, query: Select[*tuple[Any, ...]], offset: int, limit: int
+) -> tuple[Card, ...]:
     rows = session.execute(query.offset(offset).limit(limit)).all()
     return with_names(session, [card_of(row) for row in rows])
 
@@ -208,7 +210,7 @@ def tag_name(slug: str, name: str, posts: int = 0) -> Name:
     return Name(name, f"/tags/{addresses.href(slug)}", slug, posts=posts)
 
 
-# --- one post --------------------------------------------------------------------------------
+# --- one post ---
 
 
 def at_address(session: Session, path: str) -> Found:

@@ -67,7 +67,7 @@ class Found:
         return max(1, -(-self.total // self.per_page))
 
 
-# --- asking ----------------------------------------------------------------------------------
+# --- asking ---
 
 
 def find(session: Session, query: str, *, page: int = 1, per_page: int = 10) -> Found:
@@ -166,7 +166,7 @@ def _hit(post: Row[Any], terms: Terms) -> Hit:
     )
 
 
-# --- keeping the index -----------------------------------------------------------------------
+# --- keeping the index ---
 
 
 def index(session: Session, post_id: int, *, title: str, tags: Sequence[str], text: str) -> None:

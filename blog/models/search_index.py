@@ -80,7 +80,7 @@ def full_text(connection: Session | Connection) -> FullText:
     return Tsvector() if bind.dialect.name == "postgresql" else Fts5()
 
 
-# --- SQLite ----------------------------------------------------------------------------------
+# --- SQLite ---
 
 fts = table(
     "search_index",
@@ -129,7 +129,7 @@ class Fts5:
         return fts.c.search_index.op("MATCH")((" AND " if every else " OR ").join(phrases))
 
 
-# --- PostgreSQL ------------------------------------------------------------------------------
+# --- PostgreSQL ---
 
 gin = Table(
     "search_index",

@@ -37,7 +37,7 @@ class SignIn(Base):
         return {f"signins:{values['user_id']}"}
 
     @classmethod
-    def of(cls, user: User) -> Select[tuple["SignIn"]]:
+    def of(cls, user: User) -> Select["SignIn"]:
         fresh = cls.seen_at > now() - IDLE
         return select(cls).where(cls.user_id == user.id, fresh).order_by(cls.seen_at.desc())
 
@@ -49,9 +49,7 @@ def digest(token: str) -> str:
 def open_(session: Session, user_id: int, ip: str, agent: str) -> str:
     """A new sign-in; the token is told once, to the browser."""
     token = secrets.token_urlsafe(32)
-    session.add(
-        SignIn(user_id=user_id, token_hash=digest(token), ip=ip[:64], agent=agent[:300])
-    )
+    session.add(SignIn(user_id=user_id, token_hash=digest(token), ip=ip[:64], agent=agent[:300]))
     return token
 
 

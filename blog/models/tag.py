@@ -27,7 +27,9 @@ class Tag(Base):
 
 def split(text: str) -> list[str]:
     """Names typed with commas of either script between them, each once, in order."""
-    names = (" ".join(part.split()) for part in text.replace("，", ",").replace("、", ",").split(","))
+    names = (
+        " ".join(part.split()) for part in text.replace("，", ",").replace("、", ",").split(",")
+    )
     seen: dict[str, str] = {}
     for name in names:
         if name:

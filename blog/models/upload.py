@@ -30,7 +30,7 @@ class Upload(Base):
         return {f"upload:{values['id']}", "uploads"}
 
     @classmethod
-    def seen_by(cls, user: User) -> Select[tuple["Upload"]]:
+    def seen_by(cls, user: User) -> Select["Upload"]:
         """Newest first; an author sees their own."""
         query = select(cls).order_by(cls.id.desc())
         return query if user.has_role(EDITOR) else query.where(cls.user_id == user.id)

@@ -55,13 +55,13 @@ class User(Base):
         return ROLES.index(self.role) >= ROLES.index(role)
 
     @classmethod
-    def by_login(cls, login: str) -> Select[tuple[Self]]:
+    def by_login(cls, login: str) -> Select[Self]:
         """By name or mail address, whichever was typed."""
         login = login.strip().casefold()
         return select(cls).where((cls.name == login) | (cls.email == login))
 
     @classmethod
-    def everyone(cls) -> Select[tuple[Self]]:
+    def everyone(cls) -> Select[Self]:
         return select(cls).order_by(func.lower(cls.display_name), cls.id)
 
 

@@ -43,7 +43,7 @@ class Conflict(Refusal):
     """Somebody else saved in between; nothing was overwritten."""
 
 
-class Changed(Exception):  # noqa: N818 -- a state to try again from, no error
+class Changed(Exception):
     """The working copy moved on while its text was being rendered."""
 
 
@@ -147,7 +147,10 @@ def path_for(post: Post, slug: str) -> str:
 
 
 def _set_authors(session: Session, post: Post, ids: list[int], by: User) -> bool:
-    """Replace who writes it; True if that changed something. An author cannot shut themselves out; nobody can leave it orphaned."""
+    """Replace who writes it; True if that changed something.
+
+    Authors cannot shut themselves out, and nobody can leave a post without one.
+    """
     current = [link.user_id for link in post.author_links]
     wanted = list(dict.fromkeys(ids)) or current
     if not by.has_role(EDITOR) and by.id not in wanted:
@@ -192,7 +195,7 @@ def _snapshot(post: Post, by: User | None) -> Revision:
     )
 
 
-# --- what readers see ------------------------------------------------------------------------
+# --- what readers see ---
 
 
 def publish(
