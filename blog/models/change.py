@@ -46,6 +46,7 @@ def watch(sessions: sessionmaker[Session], engine: Engine) -> None:
     event.listen(sessions, "before_flush", _flush_begins)
     event.listen(sessions, "after_flush", _collect)
     event.listen(sessions, "after_flush_postexec", _flush_ends)
+    event.listen(sessions, "after_soft_rollback", _flush_ends)  # a flush that failed in a savepoint
     event.listen(sessions, "before_commit", _write)
     event.listen(engine, "before_execute", _refuse_unnamed)
 
@@ -54,7 +55,7 @@ def _introduce(session: Session, transaction: Any, connection: Connection) -> No
     connection.info["session"] = session
     session.info.setdefault("tags", set())
     session.info.setdefault("facts", {})
-    session.info["flushing"] = False
+    session.info.setdefault("flushing", False)  # the first flush opens its transaction itself
 
 
 def _flush_begins(session: Session, context: Any, instances: Any) -> None:
@@ -148,6 +149,8 @@ def _short(value: Any) -> Any:
 
 def _write(session: Session) -> None:
     """The change row itself, as the last statement of its transaction."""
+    if session.in_nested_transaction():
+        return  # a savepoint; the row waits for the end of the whole
     session.flush()
     tags, facts = session.info.pop("tags", set()), session.info.pop("facts", {})
     session.info.update(tags=set(), facts={})

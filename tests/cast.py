@@ -1,0 +1,220 @@
+"""The fixed world of the tests: who writes and keeps the blog, and which posts stand in it.
+
+`fill(database)` makes it in an empty, migrated database; `sign_in(database, user)` gives the
+cookies of a browser of theirs. Every word in `Cast.secrets` stands only in what visitors must not
+see, and every word in `Cast.spoken` only in one post that they may.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from argon2 import PasswordHasher
+from sqlalchemy.orm import Session
+
+from blog.db import Database
+from blog.markup import render
+from blog.models import setup, signin, site, user, writing
+from blog.models.base import now
+from blog.models.post import PAGE, POST, Post
+from blog.models.user import User
+from blog.models.writing import WorkingCopy
+
+ADDRESS = "http://ink.example"
+SECURE_ADDRESS = "https://ink.example"
+TITLE = "The Ink House"
+PASSWORD = "seven quiet herons"
+# What a browser adds to a form that our own page sends.
+OURS = {"sec-fetch-site": "same-origin"}
+# As cheap as argon2 can be: a check reads the costs from the hash itself.
+HASHED = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A post of the cast. `word` stands in its title, summary, body and tag, and nowhere else."""
+
+    id: int
+    title: str
+    word: str
+    path: str
+    kind: str = POST
+
+
+@dataclass
+class Cast:
+    """The people by name, and the posts by author and state: `cast.ann`, `cast.ann_draft`."""
+
+    people: dict[str, User] = field(default_factory=dict)
+    posts: dict[str, Planted] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> Any:
+        for found in (self.__dict__.get("people", {}), self.__dict__.get("posts", {})):
+            if name in found:
+                return found[name]
+        raise AttributeError(name)
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """Words that no visitor may ever be shown on a list, in a feed or in a search."""
+        hidden = {name: post.word for name, post in self.posts.items() if name in HIDDEN}
+        return {**hidden, "ann_edited's working copy": HALF_TYPED}
+
+    @property
+    def spoken(self) -> dict[str, str]:
+        """Words of the posts that stand on public lists."""
+        return {name: post.word for name, post in self.posts.items() if name not in HIDDEN}
+
+
+# name: role. Dan is disabled, Lee is a byline without a sign-in.
+PEOPLE = {
+    "ann": ("Ann Archer", "author"),
+    "bob": ("白波", "author"),
+    "eve": ("Eve Edgar", "editor"),
+    "dan": ("Dan Gone", "author"),
+    "lee": ("Lee Byline", "author"),
+}
+HIDDEN = (
+    "ann_draft",
+    "ann_scheduled",
+    "ann_unlisted",
+    "ann_trashed",
+    "ann_withdrawn",
+    "bob_draft",
+    "bob_scheduled",
+)
+HALF_TYPED = "quagmirish"
+# name: author, word, days from now that it was published (None: never), what happened to it since
+POSTS: dict[str, tuple[str, str, float | None, str]] = {
+    "ann_live": ("ann", "marmalade", -40, ""),
+    "ann_edited": ("ann", "saffronly", -9, "typed on"),
+    "ann_draft": ("ann", "quillwort", None, ""),
+    "ann_scheduled": ("ann", "vermilion", 3, ""),
+    "ann_unlisted": ("ann", "ultramarine", -6, "unlisted"),
+    "ann_trashed": ("ann", "ochreous", -5, "trashed"),
+    "ann_withdrawn": ("ann", "umberlike", -4, "withdrawn"),
+    "bob_live": ("bob", "celadonic", -2, ""),
+    "bob_draft": ("bob", "gambogian", None, ""),
+    "bob_scheduled": ("bob", "tangerine", 30, ""),
+}
+ZH_TITLE, ZH_WORD = "阻塞与异步的青花瓷", "青花瓷"
+ZH_BODY = f"""同步调用会**阻塞**线程。**重点。**后文说明{ZH_WORD}。
+
+## 小标题
+
+看 https://docs.example/异步 ，再继续。
+"""
+
+
+def fill(database: Database, address: str = ADDRESS) -> Cast:
+    """The whole cast in an empty, migrated database."""
+    cast = Cast()
+    database.transact_now(_people, cast, address)
+    for name in POSTS:
+        database.transact_now(_plant, cast, name, by=cast.people["kim"])
+    database.transact_now(_plant_chinese, cast, by=cast.people["kim"])
+    database.transact_now(_plant_page, cast, by=cast.people["kim"])
+    return cast
+
+
+def sign_in(database: Database, user: User, *, secure: bool = False) -> dict[str, str]:
+    """The cookies of a new signed-in browser of this person."""
+    token = database.transact_now(signin.open_, user.id, "192.0.2.7", "a browser of the cast")
+    return {"__Host-session" if secure else "session": token}
+
+
+def _people(session: Session, cast: Cast, address: str) -> None:
+    kim = setup.set_up(
+        session,
+        title=TITLE,
+        address=address,
+        language="en",
+        timezone="UTC",
+        name="kim",
+        email="kim@ink.example",
+        password_hash=HASHED,
+    )
+    cast.people["kim"] = session.get_one(User, kim)
+    cast.people["kim"].display_name = "Kim Keeper"
+    session.get_one(site.Site, site.THE_ONE).navigation = [["About", "/about"]]
+    for name, (display_name, role) in PEOPLE.items():
+        cast.people[name] = user.add(
+            session,
+            name=name,
+            display_name=display_name,
+            email="" if name == "lee" else f"{name}@ink.example",
+            role=role,
+            password_hash=None if name == "lee" else HASHED,
+        )
+    user.disable(session, cast.people["dan"].id, by=cast.people["kim"])
+
+
+def _plant(session: Session, cast: Cast, name: str, *, by: User) -> None:
+    author, word, days, since = POSTS[name]
+    copy = WorkingCopy(
+        title=f"A {word} morning",
+        summary=f"What the {word} was about.",
+        body=f"Everything about the {word}.\n\n## The {word} itself\n\nIt was there.",
+        tags=f"Python, {word}",
+        is_listed=since != "unlisted",
+    )
+    post = _write(session, cast, name, author, POST, copy, word, by=by)
+    if days is not None:
+        _publish(session, post, now() + timedelta(days=days), by=by)
+    _happen(session, post, since, by=by)
+
+
+def _write(
+    session: Session,
+    cast: Cast,
+    name: str,
+    author: str,
+    kind: str,
+    copy: WorkingCopy,
+    word: str,
+    *,
+    by: User,
+) -> Post:
+    id = writing.start(session, kind, copy.language, by=cast.people[author])
+    writing.keep(session, id, copy, by=by)
+    post = session.get_one(Post, id)
+    path = f"/{post.slug}" if kind == PAGE else f"/posts/{post.slug}"
+    cast.posts[name] = Planted(id, copy.title, word, path, kind)
+    return post
+
+
+def _publish(session: Session, post: Post, moment: datetime, *, by: User) -> None:
+    """Published at a moment that may lie in the past."""
+    at = moment if moment > now() else None
+    writing.publish(session, post.id, render(post.body), post.version, at, by=by)
+    post.publish_at = moment
+    session.flush()
+
+
+def _happen(session: Session, post: Post, what: str, *, by: User) -> None:
+    if what == "trashed":
+        writing.trash(session, post.id, by=by)
+    elif what == "withdrawn":
+        writing.unpublish(session, post.id, by=by)
+    elif what == "typed on":
+        typed = WorkingCopy(
+            title=f"{post.title} {HALF_TYPED}",
+            slug=post.slug,
+            summary=f"{post.summary} {HALF_TYPED}",
+            body=f"{post.body}\n\nAnd then, {HALF_TYPED}, half a sen",
+            tags=f"{post.tags}, {HALF_TYPED}",
+            version=post.version,
+        )
+        writing.keep(session, post.id, typed, by=by)
+
+
+def _plant_chinese(session: Session, cast: Cast, *, by: User) -> None:
+    copy = WorkingCopy(title=ZH_TITLE, body=ZH_BODY, tags="异步, 阻塞", language="zh")
+    post = _write(session, cast, "bob_zh", "bob", POST, copy, ZH_WORD, by=by)
+    _publish(session, post, now() - timedelta(days=1), by=by)
+
+
+def _plant_page(session: Session, cast: Cast, *, by: User) -> None:
+    copy = WorkingCopy(title="About", slug="about", body="Who we are: the *aboutness* of it.")
+    post = _write(session, cast, "about", "eve", PAGE, copy, "aboutness", by=by)
+    _publish(session, post, now() - timedelta(days=50), by=by)
