@@ -25,8 +25,8 @@ LENGTHS = re.compile(rf"{LENGTH.pattern}(?: {LENGTH.pattern}){{0,30}}")
 ATTRIBUTES = {
     **dict.fromkeys(
         names(
-            "displaystyle scriptlevel stretchy fence symmetric largeop movablelimits separator accent "
-            "accentunder form mathvariant columnalign columnlines rowlines frame notation"
+            "displaystyle scriptlevel stretchy fence symmetric largeop movablelimits separator "
+            "accent accentunder form mathvariant columnalign columnlines rowlines frame notation"
         ),
         WORDS,
     ),
@@ -38,6 +38,8 @@ ATTRIBUTES = {
     **dict.fromkeys(["mathcolor", "mathbackground"], COLOUR),
 }
 DEEPEST_FORMULA = 60
+# Blogs that left math to a script had to escape it from Markdown: `\\{` for `\{`, `\*` for `*`.
+ESCAPED_TWICE = re.compile(r"\\(?=\\[{}])|\\(?=\*)")
 MACRO = re.compile(r"\\(?:re)?newcommand|\\providecommand|\\def(?![a-z])|\\let(?![a-z])", re.I)
 
 
@@ -56,7 +58,8 @@ def as_source(latex: str) -> str:
 def _tree(latex: str, display: str) -> Element:
     if len(latex) > LONGEST_FORMULA or latex.count("{") > 500 or MACRO.search(latex):
         raise ValueError("too long, or defines macros, which can double at every step")
-    return Converter(display=display).convert_to_element(latex.strip())
+    once = ESCAPED_TWICE.sub("", latex) if display == "inline" else latex
+    return Converter(display=display).convert_to_element(once.strip())
 
 
 def _math(tree: Element, display: str) -> str:

@@ -16,17 +16,27 @@ from blog.markup.bounds import LONGEST_CODE, names
 # author's text runs through, and several have looped for ever, so the list is short on purpose.
 LANGUAGES = names(
     "asm nasm awk bash sh shell zsh console batch bat bnf ebnf c cpp c++ csharp c# cs clojure clj "
-    "cmake coq css scss sass less cython d dart diff patch docker dockerfile elixir ex elm erlang "
+    "cmake coq css scss sass less cython d dart diff docker dockerfile elixir ex elm erlang "
     "erl fish fortran fsharp gdscript glsl go golang graphql groovy haskell hs html htmldjango "
-    "django jinja jinja2 http ini cfg dotenv java javascript js jsx json json5 jsonc julia jl "
-    "kotlin kt latex tex lean llvm lua make makefile markdown md mathematica matlab nginx nim nix "
+    "django jinja http ini cfg java javascript js jsx json json5 julia jl "
+    "kotlin latex tex lean llvm lua make makefile markdown md mathematica matlab nginx nim nix "
     "nixos objective-c objc ocaml pascal delphi perl pl php postgresql postgres powershell ps1 "
     "prolog protobuf proto pycon pytb python py python3 r rb ruby rst restructuredtext rust rs "
-    "scala scheme racket smalltalk solidity sql sqlite3 svelte swift systemverilog sv tcl "
-    "terraform hcl toml ts typescript tsx verilog vhdl vim viml vue wasm wast wat xml yaml yml zig "
-    "applescript apache apacheconf regedit sparql turtle typst"
+    "scala scheme racket smalltalk solidity sql sqlite3 swift systemverilog sv tcl "
+    "terraform hcl toml ts typescript tsx verilog vhdl vim vue wast wat xml yaml yml zig "
+    "applescript apache apacheconf sparql turtle typst"
 )
-NICKNAMES = {"jsonc": "json5", "fish": "fish", "cargo": "toml", "sass": "sass"}
+NICKNAMES = {
+    "cargo": "toml",
+    "dotenv": "ini",
+    "jinja2": "jinja",
+    "jsonc": "json5",
+    "kt": "kotlin",
+    "patch": "diff",
+    "svelte": "html",
+    "viml": "vim",
+    "wasm": "wast",
+}
 CLASSES = frozenset(name for name in STANDARD_TYPES.values() if name)
 
 
@@ -43,7 +53,7 @@ def language_of(info: str) -> str:
     for separator in ",{:":
         info = info.partition(separator)[0]
     name = (info.split() or [""])[0].lower().removeprefix("language-")
-    return name if name in LANGUAGES else ""
+    return name if name in LANGUAGES or name in NICKNAMES else ""
 
 
 def _coloured(code: str, language: str) -> str:

@@ -9,7 +9,7 @@ from html import escape, unescape
 from typing import Any
 
 from markdown_it import MarkdownIt
-from markdown_it.rules_block import StateBlock
+from markdown_it.rules_block import StateBlock, html_block
 from markdown_it.rules_block import table as plain_table
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
@@ -34,6 +34,7 @@ PREFIX = "u-"  # of every id in a text, so that none can be an id of the page ro
 NO_ID = re.compile(r"[^\w\- ]+")
 GIVEN_ID = re.compile(r"\{#([\w.:-]{1,80})\}$")
 TASK = re.compile(r"\[([ xX])\]\s+")
+BREAK = re.compile(r"<br ?/?>", re.I)
 NOSCRIPT = re.compile(r"</?noscript\b[^<>]*>", re.I)
 FRAME = re.compile(r"<(?:iframe|embed)\b[^<>]*?\ssrc\s*=\s*[\"']?([^\"'\s<>]+)[^<>]*>", re.I)
 
@@ -91,6 +92,7 @@ def _for_authors(md: MarkdownIt) -> MarkdownIt:
     md.use(dollarmath_plugin, **DOLLARS)
     md.enable("table")
     md.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
+    md.block.ruler.at("html_block", _html_block, {"alt": ["paragraph", "reference", "blockquote"]})
     md.core.ruler.push("headings", _headings)
     md.core.ruler.push("tasks", _tasks)
     for name in ("math_inline", "math_inline_double", "math_block", "math_block_label"):
@@ -118,6 +120,13 @@ def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
         if side:
             token.attrs["class"] = f"align-{side}"
     return True
+
+
+def _html_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Raw HTML, except a lone `<br>`: the line under it is text, and its Markdown is meant."""
+    if BREAK.fullmatch(state.getLines(start, start + 1, 0, False).strip()):
+        return False
+    return html_block(state, start, end, silent)
 
 
 def _headings(state: StateCore) -> None:
