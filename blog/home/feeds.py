@@ -1,0 +1,100 @@
+"""What programs read: Atom feeds with whole posts, the sitemap, robots.txt."""
+
+import hashlib
+import re
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from sanic import HTTPResponse, Request
+from sanic.response import empty, raw, redirect, text
+
+from blog import web
+from blog.home import bp
+from blog.models import catalogue, front
+from blog.models.reading import Name, PostPage
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+# Characters that XML 1.0 cannot hold at all, not even escaped.
+NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+# Links of ours in the cleaned HTML of a post; many feed readers know nothing of xml:base.
+OURS = re.compile(r'(<[a-z][^<>]*? (?:href|src)=")/(?![/\\])', re.IGNORECASE)
+HERE = re.compile(r'(<a\b[^<>]*? href=")#', re.IGNORECASE)
+
+
+@bp.get("/feed.atom")
+async def feed(request: Request) -> HTTPResponse:
+    _, posts = await web.read(request, front.feed)
+    return _atom(request, posts, None, "/")
+
+
+@bp.get("/tags/<slug:str>/feed.atom")
+async def tag_feed(request: Request, slug: str) -> HTTPResponse:
+    name, posts = await web.get_or_404(request, front.tag_feed, slug)
+    return _atom(request, posts, name, name.href)
+
+
+@bp.get("/authors/<slug:str>/feed.atom")
+async def author_feed(request: Request, slug: str) -> HTTPResponse:
+    who, posts = await web.get_or_404(request, front.author_feed, slug)
+    return _atom(request, posts, who, who.href)
+
+
+async def to_feed(request: Request) -> HTTPResponse:
+    """Where other blogs have their feed."""
+    return redirect(web.url(request, "home.feed"), status=301)
+
+
+for old in ("feed", "rss", "atom.xml", "feed.xml", "index.xml"):
+    bp.add_route(to_feed, f"/{old}", name=f"old_{old.replace('.', '_')}")
+
+
+@bp.get("/sitemap.xml")
+async def sitemap(request: Request) -> HTTPResponse:
+    pages = await web.read(request, catalogue.for_sitemap)
+    return _fresh(request, _xml(request, "home/sitemap.xml", pages=pages), "application/xml")
+
+
+@bp.get("/robots.txt")
+async def robots(request: Request) -> HTTPResponse:
+    hidden = "\n".join(f"Disallow: {path}" for path in ("/admin", "/control-panel", "/preview/"))
+    place = web.absolute(request, web.url(request, "home.sitemap"))
+    return text(f"User-agent: *\n{hidden}\n\nSitemap: {place}\n")
+
+
+def _atom(request: Request, posts: list[PostPage], name: Name | None, page: str) -> HTTPResponse:
+    """Whole posts, newest first. Entries keep their id whatever becomes of their address."""
+    body = _xml(
+        request,
+        "home/feed.xml",
+        posts=posts,
+        name=name,
+        page=page,
+        id=_feed_id(request.ctx.site.uid, page),
+        updated=max((post.card.updated_at for post in posts), default=NEVER),
+        outward=lambda html, path: _outward(html, web.absolute(request, ""), path),
+    )
+    return _fresh(request, body, "application/atom+xml")
+
+
+def _feed_id(site: str, page: str) -> str:
+    """The same for as long as the blog lives, on whatever address."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{site}{page}").urn)
+
+
+def _outward(html: str, origin: str, path: str) -> str:
+    """The text of a post with links that work anywhere."""
+    return HERE.sub(rf"\1{origin}{path}#", OURS.sub(rf"\1{origin}/", html))
+
+
+def _xml(request: Request, template: str, **context: Any) -> bytes:
+    return NOT_XML.sub("", web.page_text(request, template, **context)).encode()
+
+
+def _fresh(request: Request, body: bytes, content_type: str) -> HTTPResponse:
+    """The whole body, or 304 to whoever has it already."""
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"etag": etag, "cache-control": "no-cache"}
+    if etag in request.headers.get("if-none-match", ""):
+        return empty(304, headers=headers)
+    return raw(body, content_type=f"{content_type}; charset=utf-8", headers=headers)

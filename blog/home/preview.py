@@ -1,0 +1,18 @@
+"""A working copy exactly as it would look, for whoever has its private link."""
+
+from sanic import HTTPResponse, Request
+
+from blog import web
+from blog.home import bp
+from blog.models import preview as previews
+
+
+@bp.get("/preview/<key:str>")
+async def preview(request: Request, key: str) -> HTTPResponse:
+    request.ctx.private = True
+    draft = await web.get_or_404(request, previews.draft, key)
+    rendered = await request.app.ctx.crew.render(draft.body, draft.links)
+    response = web.render(request, "home/preview.html", post=previews.page(draft, rendered))
+    response.headers["x-robots-tag"] = "noindex, nofollow"
+    response.headers["referrer-policy"] = "no-referrer"
+    return response

@@ -1,0 +1,25 @@
+"""Search: a form that works without a script, and its hits in their context."""
+
+from urllib.parse import urlencode
+
+from sanic import HTTPResponse, Request
+
+from blog import web
+from blog.home import bp
+from blog.home.listing import listed_pages
+from blog.models import search as searching
+
+LONGEST = 200
+
+
+@bp.get("/search")
+async def search(request: Request) -> HTTPResponse:
+    query = " ".join((request.args.get("q") or "")[:LONGEST].split())
+    if not query:
+        return web.render(request, "home/search.html", query="", found=None, page=None)
+    number = web.page_number(request.args.get("page"))
+    found = await web.read(request, searching.find, query, page=number)
+    if number > found.pages:
+        raise web.NotHere
+    page = listed_pages(found, lambda n: f"{request.path}?{urlencode({'q': query, 'page': n})}")
+    return web.render(request, "home/search.html", query=query, found=found, page=page)

@@ -1,0 +1,62 @@
+"""The front page, and whatever an address in the table shows: posts and pages."""
+
+import re
+
+from sanic import HTTPResponse, Request
+from sanic.response import redirect
+
+from blog import web
+from blog.home import bp
+from blog.home.listing import listed_pages
+from blog.models import address, front, reading
+from blog.models.front import Leads, Nothing
+from blog.models.reading import PostPage
+
+
+@bp.get("/")
+async def index(request: Request) -> HTTPResponse:
+    return await _front(request, 1)
+
+
+@bp.get("/page/<number:str>")
+async def front_page(request: Request, number: str) -> HTTPResponse:
+    page = web.page_number(number)
+    return redirect("/", status=301) if page == 1 else await _front(request, page)
+
+
+async def _front(request: Request, number: int) -> HTTPResponse:
+    site = request.ctx.site
+    shelf = await web.get_or_404(request, reading.shelf, page=number, per_page=site.posts_per_page)
+    if not shelf.total and not site.set_up:
+        return web.render(request, "home/welcome.html")
+    page = listed_pages(shelf, lambda n: f"/page/{n}" if n > 1 else "/")
+    return web.render(request, "home/front.html", posts=shelf.cards, page=page)
+
+
+@bp.get("/<path:path>", name="post")
+async def post(request: Request, path: str) -> HTTPResponse:
+    """Every address that no other page has claimed: the table says what it shows or leads to."""
+    wanted = address.decode(request.path)
+    if wanted is None:
+        return not_found(request, Nothing())
+    shown = await web.read(request, front.at, wanted)
+    if isinstance(shown, PostPage):
+        return web.render(request, "home/post.html", post=shown)
+    if isinstance(shown, Leads):
+        return redirect(shown.location, status=301)
+    return not_found(request, shown)
+
+
+def not_found(request: Request, nothing: Nothing) -> HTTPResponse:
+    """404 with a search field, filled with the words of the address, and what is near."""
+    last = (address.decode(request.path) or "").rstrip("/").rpartition("/")[2]
+    words = " ".join(re.split(r"[-_]+", re.sub(r"\.\w{2,4}$", "", last)))[:100]
+    return web.render(request, "home/not_found.html", status=404, near=nothing.near, query=words)
+
+
+@bp.exception(web.NotHere)  # type: ignore[untyped-decorator]  # Sanic's own gap
+async def nothing_here(request: Request, error: Exception) -> HTTPResponse:
+    """A tag, author, month or page of a list that does not exist."""
+    wanted = address.decode(request.path)
+    near = await web.read(request, front.nothing, wanted) if wanted else Nothing()
+    return not_found(request, near)
