@@ -111,7 +111,7 @@ def _write(session: Session, post: Post, copy: WorkingCopy) -> None:
 
 def _set_slug(session: Session, post: Post, typed: str) -> None:
     """A typed slug must be free; one made from the title takes the next free number."""
-    if post.path and not typed:
+    if not typed and (post.path or post.address_id):
         return
     if typed and typed == post.slug:
         return
@@ -251,7 +251,8 @@ def show(
     revision.outline = [list(heading) for heading in rendered.outline]
     revision.words, revision.minutes = rendered.words, rendered.minutes
     revision.excerpt = post.summary or excerpt(rendered.text)
-    revision.as_of = as_of or max(now(), post.publish_at or now())
+    is_first = post.live_revision_id is None and post.publish_at is not None
+    revision.as_of = as_of or (post.publish_at if is_first else now())  # type: ignore[assignment]  # is_first
     session.add(revision)
     session.flush()
     names = split(post.tags)
