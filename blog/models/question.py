@@ -82,6 +82,11 @@ class Question:
         return any(term.is_prefix for term in self.terms)
 
     @property
+    def canonical(self) -> str:
+        """The title of which this is the whole."""
+        return canonical(pieces(fold(self.text)))
+
+    @property
     def loose(self) -> tuple[Term, ...]:
         """Each word and pair of the terms alone, for when nothing has them all."""
         alone = (part for term in self.terms for piece in term.pieces for part in _parts(piece))

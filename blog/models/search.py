@@ -1,6 +1,6 @@
 """Search over the title, tags and whole text of what readers may see."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,6 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    or_,
     select,
     true,
 )
@@ -90,8 +89,13 @@ def _ranked(session: Session, question: Question, terms: Terms, every: bool) -> 
     hits = _newest(matching)
     scored = index.scored(session, terms, hits, every).subquery()
     whole = _is_whole(session, hits, question, every).label("is_whole")
-    places = _places(terms) if every else []
-    order = (whole, *places, scored.c.score, hits.c.publish_at, hits.c.id)
+    order = (
+        whole,
+        *(_places(question) if every else ()),
+        scored.c.score,
+        hits.c.publish_at,
+        hits.c.id,
+    )
     return (
         select(hits.c.id, whole, func.count().over().label("total"))
         .join(scored, scored.c.post_id == hits.c.id)
@@ -119,15 +123,16 @@ def _newest(matching: Select[Any]) -> CTE:
     )
 
 
-def _places(terms: Terms) -> list[ColumnElement[bool]]:
-    """Every term in the title; every term in title or tags."""
+def _places(question: Question) -> Iterator[ColumnElement[bool]]:
+    """The very title; every term in the title; every term in title or tags."""
+    yield entry.c.title == question.canonical
+    for terms in (question.finished, question.terms):
+        yield and_(*(_has(entry.c.title, term) for term in terms))
+        yield and_(*(_has(entry.c.title, term) | _has(entry.c.tags, term) for term in terms))
 
-    def has(column: Column[str], term: Term) -> ColumnElement[bool]:
-        return column.contains(term.canonical, autoescape=True)
 
-    in_title = [has(entry.c.title, term) for term in terms]
-    in_either = [or_(has(entry.c.title, term), has(entry.c.tags, term)) for term in terms]
-    return [and_(*in_title), and_(*in_either)]
+def _has(column: Column[str], term: Term) -> ColumnElement[bool]:
+    return column.contains(term.canonical, autoescape=True)
 
 
 def _page(

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
-    and_,
     cast,
     column,
     delete,
@@ -161,8 +160,10 @@ class Tsvector:
     def create(self, connection: Connection) -> None:
         gin.drop(connection, checkfirst=True)
         gin.create(connection)
-        # Uncompressed, because phrases are looked for in it.
-        connection.execute(text("ALTER TABLE search_index ALTER body SET STORAGE EXTERNAL"))
+        # Kept uncompressed: ranks and phrases are read off every row that is a candidate.
+        for name in ("body", "vector"):
+            storage = f"ALTER TABLE search_index ALTER {name} SET STORAGE EXTERNAL"
+            connection.execute(text(storage))
 
     def put(self, session: Session, post_id: int, pieces: Pieces) -> None:
         vector = cast(literal(_vector(pieces)), TSVECTOR)
@@ -174,34 +175,42 @@ class Tsvector:
 
     def matching(self, terms: Sequence[Term], *, every: bool) -> Select[Any]:
         found = select(gin.c.post_id).join(entry, entry.c.post_id == gin.c.post_id)
-        has = [and_(_has(term), *_stands_so(term)) for term in terms]
-        return found.where(and_(*has) if every else or_(*has))
+        so = [condition for term in terms for condition in _stands_so(term)]
+        return found.where(_has(terms, every), *(so if every else ()))
 
     def scored(
         self, session: Session, terms: Sequence[Term], hits: CTE, every: bool
     ) -> Select[Any]:
-        counts = [select(func.count()).where(_has(term)).scalar_subquery() for term in terms]
-        rows, *having = session.execute(
-            select(select(func.count(gin.c.post_id)).scalar_subquery(), *counts)
-        ).one()
-        rarity = [log(1 + rows / (1 + count)) for count in having]
         ranks = (
-            weight * func.ts_rank(gin.c.vector, _query(term), BY_LENGTH)
-            for weight, term in zip(rarity, terms, strict=True)
+            rarity * func.ts_rank(gin.c.vector, _query([term]), BY_LENGTH)
+            for rarity, term in zip(_rarity(session, terms), terms, strict=True)
         )
-        score = sum(ranks, literal(0.0))
-        return select(gin.c.post_id, score.label("score")).where(
-            gin.c.post_id.in_(select(hits.c.id))
-        )
+        score: ColumnElement[float] = sum(ranks, literal(0.0))
+        found = select(gin.c.post_id, score.label("score"))
+        return found.where(gin.c.post_id.in_(select(hits.c.id)))
 
 
-def _has(term: Term) -> ColumnElement[bool]:
-    return gin.c.vector.op("@@", is_comparison=True)(_query(term))
+def _rarity(session: Session, terms: Sequence[Term]) -> list[float]:
+    """What a hit of each term is worth beside the others: the fewer posts have it, the more."""
+    if len(terms) == 1:
+        return [1.0]
+    counts = [select(func.count()).where(_has([term])).scalar_subquery() for term in terms]
+    total = select(func.count(gin.c.post_id)).scalar_subquery()
+    posts, *having = session.execute(select(total, *counts)).one()
+    return [log(1 + posts / (1 + count)) for count in having]
 
 
-def _query(term: Term) -> ColumnElement[Any]:
-    *before, last = (f"'{token}'" for token in term.tokens)
-    return cast(literal(" & ".join([*before, last + ":*" * term.is_prefix])), TSQUERY)
+def _has(terms: Sequence[Term], every: bool = True) -> ColumnElement[bool]:
+    return gin.c.vector.op("@@", is_comparison=True)(_query(terms, every))
+
+
+def _query(terms: Sequence[Term], every: bool = True) -> ColumnElement[Any]:
+    """Our tokens hold no quote and no backslash, so that this is all syntax there is."""
+    phrases = []
+    for term in terms:
+        tokens = [f"'{token}'" for token in term.tokens]
+        phrases.append(f"({' & '.join(tokens)}{':*' * term.is_prefix})")
+    return cast(literal((" & " if every else " | ").join(phrases)), TSQUERY)
 
 
 def _stands_so(term: Term) -> list[ColumnElement[bool]]:
