@@ -39,6 +39,8 @@ async def post(request: Request, path: str) -> HTTPResponse:
     wanted = address.decode(request.path)
     if wanted is None:
         return not_found(request, Nothing())
+    if address.is_reserved(wanted) and wanted.rstrip("/") not in ("", wanted):
+        return redirect(request.path.rstrip("/"), status=301)
     shown = await web.read(request, front.at, wanted)
     if isinstance(shown, PostPage):
         return web.render(request, "home/post.html", post=shown)
