@@ -21,6 +21,7 @@ from pysqlite3 import dbapi2 as sqlite
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import NullPool
 
 from blog.config import Config
 from blog.models import change, search
@@ -151,7 +152,7 @@ def _alone(config: Config, engine: Engine) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
         return
-    with create_engine(config.database).connect() as connection:
+    with create_engine(config.database, poolclass=NullPool).connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATING})
         yield
         connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATING})

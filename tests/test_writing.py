@@ -1,0 +1,260 @@
+"""What writers do with a post, on both databases."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from blog.db import Database
+from blog.markup import render
+from blog.models import reading, setup, user, writing
+from blog.models.base import Refusal, now
+from blog.models.post import Post
+from blog.models.revision import Revision
+from blog.models.user import User
+from blog.models.writing import Changed, Conflict, WorkingCopy
+
+
+@pytest.fixture
+def kim(database: Database) -> User:
+    id = database.transact_now(
+        setup.set_up,
+        title="A blog",
+        address="http://127.0.0.1:8000",
+        language="en",
+        timezone="Asia/Shanghai",
+        name="Kim",
+        email="kim@example.org",
+        password_hash="x",
+    )
+    return database.read_now(lambda session: session.get_one(User, id))
+
+
+@pytest.fixture
+def ann(database: Database) -> User:
+    return database.transact_now(
+        user.add,
+        name="ann",
+        display_name="Ann",
+        email="ann@example.org",
+        role="author",
+        password_hash="x",
+    )
+
+
+def draft(database: Database, by: User, **copy: object) -> int:
+    id = database.transact_now(writing.start, "post", "en", by=by)
+    database.transact_now(writing.keep, id, WorkingCopy(**copy), by=by)  # type: ignore[arg-type]  # fields by name
+    return id
+
+
+def load(database: Database, id: int, by: User) -> Post:
+    return database.read_now(writing.load, id, by=by)
+
+
+def publish(database: Database, id: int, by: User, **how: object) -> Post:
+    post = load(database, id, by)
+    return database.transact_now(writing.publish, id, render(post.body), post.version, by=by, **how)
+
+
+def edit(database: Database, id: int, by: User, **changes: object) -> int:
+    post = load(database, id, by)
+    copy = {name: getattr(post, name) for name in ("title", "slug", "body", "tags", "version")}
+    return database.transact_now(writing.keep, id, WorkingCopy(**{**copy, **changes}), by=by)
+
+
+def text_at(database: Database, path: str) -> str:
+    found = database.read_now(reading.at_address, path)
+    return database.read_now(reading.post_page, found.post_id or 0).body_html
+
+
+def test_half_a_sentence_typed_into_a_live_post_is_not_seen_until_it_is_published(database, kim):
+    id = draft(database, kim, title="Tea", body="Whole.")
+    publish(database, id, kim)
+    edit(database, id, kim, title="Coffee", body="Half a sen", tags="new")
+    page = database.read_now(reading.post_page, id)
+    assert (page.card.title, page.card.tags) == ("Tea", ())
+    assert "Half" not in page.body_html
+    publish(database, id, kim)
+    assert "Half a sen" in text_at(database, "/posts/tea")
+
+
+def test_a_chinese_title_becomes_a_pinyin_slug(database, kim):
+    id = draft(database, kim, title="异步与阻塞", body="x")
+    assert load(database, id, kim).slug == "yi-bu-yu-zu-se"
+
+
+def test_the_same_title_twice_takes_the_next_free_number(database, kim):
+    slugs = [load(database, draft(database, kim, title="Tea", body="x"), kim).slug for _ in "123"]
+    assert slugs == ["tea", "tea-2", "tea-3"]
+
+
+def test_twenty_drafts_of_one_title_at_once_get_twenty_addresses(database, kim):
+    with ThreadPoolExecutor(8) as threads:
+        ids = list(threads.map(lambda _: draft(database, kim, title="Race", body="x"), range(20)))
+    assert len({load(database, id, kim).slug for id in ids}) == 20
+
+
+def test_a_typed_slug_that_is_taken_is_refused_with_a_sentence(database, kim):
+    draft(database, kim, title="Tea", body="x")
+    with pytest.raises(Refusal, match="is taken") as refused:
+        draft(database, kim, title="Other", slug="tea", body="x")
+    assert refused.value.field == "slug"
+
+
+def test_a_page_cannot_take_an_address_of_the_blog_itself(database, kim):
+    id = database.transact_now(writing.start, "page", "en", by=kim)
+    with pytest.raises(Refusal, match="belongs to the blog itself"):
+        database.transact_now(
+            writing.keep, id, WorkingCopy(title="x", slug="Admin", body="x"), by=kim
+        )
+
+
+def test_a_new_slug_leaves_a_redirect_behind(database, kim):
+    id = draft(database, kim, title="Tea", body="x")
+    publish(database, id, kim)
+    edit(database, id, kim, slug="chai")
+    assert database.read_now(reading.at_address, "/posts/chai") == reading.Found()
+    publish(database, id, kim)
+    assert database.read_now(reading.at_address, "/posts/tea").location == "/posts/chai"
+    assert database.read_now(reading.at_address, "/posts/chai").post_id == id
+
+
+def test_who_saves_over_somebody_else_is_told_and_nothing_is_overwritten(database, kim):
+    id = draft(database, kim, title="Tea", body="mine")
+    with pytest.raises(Conflict):
+        database.transact_now(
+            writing.keep, id, WorkingCopy(title="Tea", body="theirs", version=1), by=kim
+        )
+    assert load(database, id, kim).body == "mine"
+
+
+def test_saving_without_a_change_keeps_the_version(database, kim):
+    id = draft(database, kim, title="Tea", body="x")
+    version = load(database, id, kim).version
+    assert edit(database, id, kim) == version
+
+
+def test_what_was_rendered_from_an_older_version_is_not_published(database, kim):
+    id = draft(database, kim, title="Tea", body="old")
+    with pytest.raises(Changed):
+        database.transact_now(writing.publish, id, render("old"), 1, by=kim)
+
+
+@pytest.mark.parametrize(("title", "body"), [("", "text"), ("Title", "  ")])
+def test_an_empty_post_is_not_published(database, kim, title, body):
+    id = draft(database, kim, title=title, body=body)
+    with pytest.raises(Refusal):
+        publish(database, id, kim)
+
+
+def test_an_author_cannot_load_what_is_not_theirs(database, kim, ann):
+    id = draft(database, kim, title="Tea", body="x")
+    with pytest.raises(LookupError):
+        load(database, id, ann)
+    with pytest.raises(LookupError):
+        database.transact_now(writing.trash, id, by=ann)
+
+
+def test_an_author_cannot_shut_themselves_out(database, kim, ann):
+    id = draft(database, ann, title="Tea", body="x")
+    edit(database, id, ann, authors=[kim.id])
+    assert [link.user_id for link in load(database, id, ann).author_links] == [ann.id, kim.id]
+
+
+def test_a_scheduled_post_is_not_live_before_its_moment(database, kim):
+    id = draft(database, kim, title="Tea", body="x")
+    moment = now() + timedelta(hours=1)
+    publish(database, id, kim, at=moment)
+    assert database.read_now(reading.at_address, "/posts/tea") == reading.Found()
+    assert load(database, id, kim).is_live(moment)
+
+
+def test_a_past_moment_cannot_be_scheduled(database, kim):
+    id = draft(database, kim, title="Tea", body="x")
+    with pytest.raises(Refusal, match="future"):
+        publish(database, id, kim, at=now() - timedelta(minutes=1))
+
+
+def test_unpublishing_keeps_the_day_and_publishing_again_does_not_move_it(database, kim):
+    id = draft(database, kim, title="Tea", body="x")
+    first = publish(database, id, kim).publish_at
+    database.transact_now(writing.unpublish, id, by=kim)
+    assert load(database, id, kim).state(now()) == "withdrawn"
+    assert publish(database, id, kim).publish_at == first
+
+
+def test_a_restored_post_does_not_go_public_by_surprise(database, kim):
+    id = draft(database, kim, title="Tea", body="x")
+    publish(database, id, kim)
+    database.transact_now(writing.trash, id, by=kim)
+    assert database.read_now(reading.at_address, "/posts/tea") == reading.Found()
+    database.transact_now(writing.restore, id, by=kim)
+    assert database.read_now(reading.at_address, "/posts/tea") == reading.Found()
+
+
+def test_only_what_lies_in_the_trash_is_deleted_for_good(database, kim):
+    id = draft(database, kim, title="Tea", body="x", tags="a, b")
+    publish(database, id, kim)
+    with pytest.raises(Refusal):
+        database.transact_now(writing.delete_for_good, id, by=kim)
+    database.transact_now(writing.trash, id, by=kim)
+    database.transact_now(writing.delete_for_good, id, by=kim)
+    with pytest.raises(LookupError):
+        load(database, id, kim)
+    assert load(database, draft(database, kim, title="Tea", body="x"), kim).slug == "tea"
+
+
+def test_the_working_copy_is_kept_as_a_revision_at_most_every_ten_minutes(
+    database, kim, monkeypatch
+):
+    id = draft(database, kim, title="Tea", body="1")
+    edit(database, id, kim, body="2")
+    assert count_revisions(database, id) == 1
+    later = now() + timedelta(minutes=11)
+    monkeypatch.setattr(writing, "now", lambda: later)
+    edit(database, id, kim, body="3")
+    assert count_revisions(database, id) == 2
+
+
+def count_revisions(database: Database, id: int) -> int:
+    return database.read_now(
+        lambda session: session.query(Revision).filter(Revision.post_id == id).count()
+    )
+
+
+def test_every_state_means_the_same_in_python_and_in_sql_with_its_negation(database, kim):
+    moment = now()
+    states = {}
+    for name in ("draft", "live", "scheduled", "withdrawn", "trashed"):
+        id = states[name] = draft(database, kim, title=name, body="x")
+        if name != "draft":
+            publish(
+                database, id, kim, at=moment + timedelta(days=1) if name == "scheduled" else None
+            )
+    database.transact_now(writing.unpublish, states["withdrawn"], by=kim)
+    database.transact_now(writing.trash, states["trashed"], by=kim)
+    later = now()
+    for id in states.values():
+        post = load(database, id, kim)
+        for rule in (Post.is_live(later), Post.is_scheduled(later), Post.is_trashed()):
+            name = rule_name(rule, later)
+            spoken = getattr(post, name)(*([] if name == "is_trashed" else [later]))
+            assert meets(database, id, rule) is spoken
+            assert meets(database, id, ~rule) is not spoken
+    assert {n: load(database, id, kim).state(later) for n, id in states.items()} == {
+        name: name for name in states
+    }
+
+
+def rule_name(rule: object, moment: object) -> str:
+    for name in ("is_live", "is_scheduled"):
+        if str(rule) == str(getattr(Post, name)(moment)):
+            return name
+    return "is_trashed"
+
+
+def meets(database: Database, id: int, rule: object) -> bool:
+    return database.read_now(
+        lambda session: session.query(Post).filter(Post.id == id, rule).count() == 1
+    )
