@@ -26,7 +26,9 @@ from blog.models.folding import BREAK, fold, pieces
 from blog.models.post import Post
 from blog.models.question import Question, Term, ask, canonical
 from blog.models.revision import Revision, RevisionTag
-from blog.models.search_index import UNTOLD, Pieces, entry, full_text
+from blog.models.search_index import UNTOLD, FullText, Pieces, entry
+from blog.models.search_postgresql import Tsvector
+from blog.models.search_sqlite import Fts5
 from blog.models.snippet import Part, highlight, snippet
 from blog.models.tag import Tag
 
@@ -192,6 +194,11 @@ def index(session: Session, post_id: int, *, title: str, tags: Sequence[str], te
 def forget(session: Session, post_id: int) -> None:
     full_text(session).drop(session, post_id)
     session.execute(delete(entry).where(entry.c.post_id == post_id), execution_options=UNTOLD)
+
+
+def full_text(connection: Session | Connection) -> FullText:
+    bind = connection.get_bind() if isinstance(connection, Session) else connection
+    return Tsvector() if bind.dialect.name == "postgresql" else Fts5()
 
 
 def create(connection: Connection) -> None:
