@@ -1,0 +1,230 @@
+"""What is written beside the code agrees with it, and each language with the other."""
+
+import argparse
+import ast
+import re
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from markdown_it import MarkdownIt
+
+import blog
+from blog.__main__ import parser
+from blog.config import LANGUAGES, Config
+from blog.markup import render
+from blog.moving.front_matter import FrontMatter, split
+
+ROOT = Path(blog.__file__).parent.parent
+READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
+POSTS = sorted(ROOT.glob("content/*/*.md"))
+PAPERS = sorted(ROOT.glob("*.md"))
+FENCE = re.compile(r"^(`{3,})(\w*)\n(.*?)^\1$", re.S | re.M)
+LINK = re.compile(r"(!?)\[[^\]]*\]\(([^)\s]+)\)")
+MACHINE_PATH = re.compile(r"(?<![\w.-])/(?:work|root|home|Users|tmp)/[\w.-]+")
+FIELDS = {"title", "slug", "date", "tags", "summary", "language", "listed"}
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def text(path: Path) -> str:
+    return path.read_text("utf-8")
+
+
+def prose(path: Path) -> str:
+    return FENCE.sub("", text(path))
+
+
+def blocks(path: Path, *languages: str) -> list[str]:
+    return [body for _, language, body in FENCE.findall(text(path)) if language in languages]
+
+
+def headings(path: Path) -> list[int]:
+    return [len(marks) for marks in re.findall(r"^(#+) ", prose(path), re.M)]
+
+
+def cells(path: Path, start: str) -> list[list[str]]:
+    """The rows of a table whose first cell begins like this."""
+    rows = re.findall(r"^\| (.*) \|$", text(path), re.M)
+    found = [[cell.strip().strip("`") for cell in row.split("|")] for row in rows]
+    return [row for row in found if row[0].startswith(start)]
+
+
+def default(value: Any) -> str:
+    """As a person would type it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def post(path: Path) -> FrontMatter:
+    return split(text(path))
+
+
+def without_comments(code: str) -> list[str]:
+    """Comments and the texts in them may be told in another language."""
+    lines = [line.partition("# ")[0].rstrip() for line in code.splitlines()]
+    return [line for line in lines if line]
+
+
+# --- the two READMEs -----------------------------------------------------------------------------
+
+
+def test_both_readmes_have_the_same_headings() -> None:
+    assert headings(READMES[0]) == headings(READMES[1])
+    assert len(headings(READMES[0])) > 10
+
+
+def test_both_readmes_show_the_same_code() -> None:
+    english, chinese = (blocks(path, "shell", "ini", "nginx", "python") for path in READMES)
+    assert english == chinese
+    assert "make run\nmake test\n" in english
+
+
+def test_both_readmes_draw_the_same_map() -> None:
+    english, chinese = (
+        [re.split(r"\s{2,}", line.rstrip())[:2] for line in block.splitlines()]
+        for path in READMES
+        for block in blocks(path, "text")[:1]
+    )
+    assert [row[0] or row[1] for row in english] == [row[0] or row[1] for row in chinese]
+    assert blocks(READMES[0], "text")[1] == blocks(READMES[1], "text")[1]
+
+
+def test_the_map_names_every_module_and_nothing_else() -> None:
+    lines = blocks(READMES[0], "text")[0].splitlines()
+    inside = {line.split()[0] for line in lines if line.startswith("  ")}
+    modules = {path.name for path in (ROOT / "blog").glob("*.py")} - {"__init__.py"}
+    packages = {f"{path.parent.name}/" for path in (ROOT / "blog").glob("*/__init__.py")}
+    assert inside == modules | packages | {"migrations/"}
+    assert all((ROOT / line.split()[0]).exists() for line in lines if line[0] != " ")
+
+
+def test_both_readmes_have_the_same_tables() -> None:
+    english, chinese = ([len(row) for row in cells(path, "")] for path in READMES)
+    assert english == chinese
+
+
+def test_both_readmes_name_the_same_addresses() -> None:
+    english, chinese = ([row[0] for row in cells(path, "/")] for path in READMES)
+    assert english == chinese
+    assert "/" in english
+
+
+@pytest.mark.parametrize("path", READMES, ids=name)
+def test_a_readme_lists_every_setting_with_its_default(path: Path) -> None:
+    told = {row[0]: row[1] for row in cells(path, "BLOG_")}
+    assert told == {f"BLOG_{f.name.upper()}": default(f.default) for f in fields(Config)}
+
+
+@pytest.mark.parametrize("path", READMES, ids=name)
+def test_a_readme_lists_every_command(path: Path) -> None:
+    told = {row[0].split()[1] for row in cells(path, "blog ") if "COMMAND" not in row[0]}
+    subparsers = [a for a in parser()._actions if isinstance(a, argparse._SubParsersAction)]
+    assert told == {"--version", *subparsers[0].choices}
+
+
+# --- every paper ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [*PAPERS, *POSTS], ids=name)
+def test_links_and_pictures_lead_to_files(path: Path) -> None:
+    targets = [target for _, target in LINK.findall(prose(path).replace("`", ""))]
+    inside = [target for target in targets if not re.match(r"[a-z]+:|/|#", target)]
+    assert not [target for target in inside if not (path.parent / target).exists()]
+
+
+@pytest.mark.parametrize("path", [*PAPERS, *POSTS], ids=name)
+def test_no_paper_names_a_folder_of_somebodys_machine(path: Path) -> None:
+    assert not MACHINE_PATH.findall(text(path))
+
+
+@pytest.mark.parametrize("path", PAPERS, ids=name)
+def test_a_paper_shows_no_stars_where_plain_commonmark_reads_it(path: Path) -> None:
+    shown = re.sub(r"<(pre|code)\b.*?</\1>", "", MarkdownIt().render(text(path)), flags=re.S)
+    assert "**" not in shown
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    versions = re.findall(r"^## (\S+) - (\S+)$", text(ROOT / "CHANGELOG.md"), re.M)
+    assert versions[0][0] == blog.__version__
+    assert versions == sorted(versions, key=lambda each: each[1], reverse=True)
+
+
+def test_every_word_of_the_glossary_has_a_chinese_one() -> None:
+    glossary = text(ROOT / "STYLE.md").partition("## 11. Glossary")[2]
+    rows = re.findall(r"^\| ([a-z][^|]*) \| ([^|]*) \|", glossary, re.M)
+    assert len(rows) > 40
+    assert not [word for word, chinese in rows if not re.search(r"[一-龥]", chinese)]
+
+
+# --- the sample posts ----------------------------------------------------------------------------
+
+
+def test_each_sample_post_has_its_twin() -> None:
+    stems = [{path.stem for path in POSTS if path.parent.name == each} for each in LANGUAGES]
+    assert stems[0] == stems[1]
+    assert len(POSTS) == 8
+
+
+@pytest.mark.parametrize("path", POSTS, ids=name)
+def test_a_sample_post_says_what_it_is(path: Path) -> None:
+    said = post(path).fields
+    assert said.keys() >= FIELDS
+    assert said["language"] == path.parent.name
+    assert datetime.fromisoformat(said["date"]) < datetime.now(UTC)
+    assert said["tags"] and said["summary"]
+
+
+def test_no_two_sample_posts_share_a_slug() -> None:
+    assert len({post(path).fields["slug"] for path in POSTS}) == len(POSTS)
+
+
+@pytest.mark.parametrize("path", POSTS, ids=name)
+def test_a_sample_post_links_only_to_posts_that_come_with_it(path: Path) -> None:
+    slugs = {f"/posts/{post(each).fields['slug']}" for each in POSTS}
+    linked = {target for _, target in LINK.findall(prose(path)) if target.startswith("/posts/")}
+    assert linked <= slugs
+
+
+@pytest.mark.parametrize("path", POSTS, ids=name)
+def test_a_sample_post_shows_none_of_its_marks(path: Path) -> None:
+    shown = re.sub(r"<(pre|code)\b.*?</\1>", "", render(post(path).body).html, flags=re.S)
+    assert not re.findall(r"\*\*|~~|```|\]\(|\[\^", shown)
+
+
+@pytest.mark.parametrize("path", POSTS, ids=name)
+def test_the_python_in_a_sample_post_is_python(path: Path) -> None:
+    for code in blocks(path, "python"):
+        ast.parse(code)
+
+
+@pytest.mark.parametrize("stem", ["behind-nginx", "python-web-stacks"])
+def test_twins_show_the_same_commands(stem: str) -> None:
+    english, chinese = (
+        [without_comments(code) for code in blocks(path, "shell", "ini", "nginx", "python")]
+        for path in POSTS
+        if path.stem == stem
+    )
+    assert english == chinese
+
+
+@pytest.mark.parametrize("path", [p for p in POSTS if p.parent.name == "zh"], ids=name)
+def test_chinese_is_written_without_spaces_beside_latin(path: Path) -> None:
+    """The page makes that gap; code is left alone."""
+    lines = re.sub(r"`[^`]*`", "`", FENCE.sub("", post(path).body)).splitlines()
+    spaced = [
+        line for line in lines if re.search(r"[一-龥] [A-Za-z0-9`]|[A-Za-z0-9`] [一-龥]", line)
+    ]
+    assert not [line for line in spaced if not line.startswith("|")]
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("content/*/*.png")), ids=name)
+def test_a_sample_picture_is_small(path: Path) -> None:
+    assert path.stat().st_size < 60_000
+    used = [prose(each) for each in POSTS if each.parent == path.parent]
+    assert any(path.name in each or f"cover: {path.name}" in each for each in used)
