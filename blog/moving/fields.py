@@ -5,6 +5,7 @@ from typing import Any
 
 TRUE = frozenset({"true", "yes", "on", "1"})
 FALSE = frozenset({"false", "no", "off", "0"})
+EMPTY: tuple[Any, ...] = (None, "", [], {})
 COVERS = (
     *("cover", "image", "header-img", "featured-image", "featuredimage", "feature-image"),
     *("thumbnail", "banner", "images", "hero", "og-image", "top-img"),
@@ -32,7 +33,7 @@ class Fields:
         for name in names:
             for key, value in self.left.items():
                 unfit = scalar and isinstance(value, dict | list)
-                if _same(key) == name and value not in (None, "", [], {}) and not unfit:
+                if _same(key) == name and value not in EMPTY and not unfit:
                     self.used.add(name)
                     return self.left.pop(key)
         return None
@@ -44,6 +45,11 @@ class Fields:
                 if _same(key) == name and value and not isinstance(value, dict | list):
                     return _line(value)
         return ""
+
+    @property
+    def rest(self) -> dict[str, Any]:
+        """What nobody took and says something."""
+        return {key: value for key, value in self.left.items() if value not in EMPTY}
 
     def text(self, *names: str) -> str:
         return _line(self.take(*names, scalar=True))

@@ -64,7 +64,8 @@ def expand(pattern: str, when: datetime | None, words: Mapping[str, str]) -> str
     wanted = TOKEN.findall(pattern)
     if any(part not in parts for part in wanted):
         return None
-    return clean(TOKEN.sub(lambda found: parts[found[1]], pattern))
+    path = TOKEN.sub(lambda found: parts[found[1]], pattern)
+    return clean(re.sub(r"/{2,}", "/", path))  # a post without categories leaves a gap
 
 
 def _times(when: datetime | None) -> dict[str, str]:

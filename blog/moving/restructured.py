@@ -43,7 +43,7 @@ class Code(CodeBlock):
 
 
 for name in ("code", "code-block", "sourcecode"):
-    directives.register_directive(name, Code)  # type: ignore[no-untyped-call]  # docutils
+    directives.register_directive(name, Code)
 
 SAID = N_("docutils: %(said)s")
 

@@ -102,7 +102,7 @@ class _Reader:
             aliases=places.aliases(path),
             guesses=[] if path else places.guesses(self.found.shape),
             guid=self._guid(),
-            extra=self.fields.left,
+            extra=self.fields.rest,
             sha256=self.sha256,
             typed=self.typed,
             remarks=self.remarks,

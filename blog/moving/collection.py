@@ -1,0 +1,56 @@
+"""A folder read whole: its posts, and what in it is no post."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+
+from blog.config import N_
+from blog.moving import source, walk
+from blog.moving.old import OldPost, Remark
+from blog.moving.source import Habits
+
+
+@dataclass
+class Collection:
+    """What was found below `folder`. `refused` has one remark for each file that is no post."""
+
+    folder: Path
+    posts: list[OldPost] = field(default_factory=list)
+    refused: list[Remark] = field(default_factory=list)
+
+    @property
+    def found(self) -> int:
+        return len(self.posts) + len(self.refused)
+
+
+def read(folder: Path, *, zone: tzinfo, pattern: str, now: datetime) -> Collection:
+    """Every post below `folder`. `pattern` makes the address of a post that has none itself."""
+    files = list(walk.texts(folder))
+    habits = Habits(zone, pattern, source.roots_of(files))
+    collection = Collection(folder)
+    for file in files:
+        try:
+            collection.posts.append(_read(file, folder, habits, now))
+        except walk.Unreadable as reason:
+            remark = Remark(file.name, reason.message, reason.params, "file")
+            collection.refused.append(remark)
+    return collection
+
+
+def _read(file: walk.TextFile, folder: Path, habits: Habits, now: datetime) -> OldPost:
+    walk.refuse(file)
+    text, sha256 = walk.read(file, folder)
+    post = source.read_post(file, text, sha256, habits)
+    if post.date is None and not post.draft:
+        changed = datetime.fromtimestamp(file.path.stat().st_mtime, UTC)
+        post.date = min(changed, now).replace(microsecond=0)
+        day = f"{post.date.astimezone(habits.zone):%Y-%m-%d}"
+        post.remark("date", N_("No date is given; the file's own is taken: %(day)s."), day=day)
+    return post
+
+
+def remarks(collection: Collection) -> Iterator[Remark]:
+    yield from collection.refused
+    for post in collection.posts:
+        yield from post.remarks
