@@ -54,6 +54,7 @@ def create_app(config: Config | None = None, name: str = "blog") -> Blog:
     Extend(app, config=extension).environment = app.ctx.templates
     web.attach(app)
     app.register_middleware(auth.identify, "request", priority=80)
+    app.register_middleware(auth.guard, "request", priority=70)
     for room in (home.bp, control_panel.bp, admin.bp, files.bp, health.bp):
         app.blueprint(room)
     warden.attach(app)

@@ -11,8 +11,9 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sanic import Blueprint, HTTPResponse, Request
+from sanic import Blueprint, HTTPResponse, Request, Sanic
 from sanic.exceptions import SanicException
+from sanic_routing.route import Route
 from sqlalchemy.orm import Session
 
 from blog import web
@@ -155,20 +156,50 @@ async def identify(request: Request) -> None:
 
 def lock(bp: Blueprint, role: str) -> None:
     """Nobody below `role` gets into any page of the room; the role hangs on the room itself."""
-
-    async def ask(request: Request) -> HTTPResponse | None:
-        request.ctx.private = True
-        if request.ctx.user is None:
-            return _to_sign_in(request)
-        if not request.ctx.user.has_role(role):
-            log.warning("%s refused at %s", request.ctx.user.name, request.path)
-            raise NotAllowed
-        if request.ctx.user.language in LANGUAGES:
-            request.ctx.language = request.ctx.user.language
-        return None
-
     bp.ctx.role = role
-    bp.on_request(ask)
+    bp.ctx.sections = {}
+
+
+async def guard(request: Request) -> HTTPResponse | None:
+    """Request middleware: ask at the door of a private room.
+
+    It hangs on the application, for HEAD and OPTIONS are routes that sanic-ext adds under names of
+    their own, and a room's own middleware would never see them.
+    """
+    role = role_asked(request.app, request.route)
+    if role is None:
+        return None
+    request.ctx.private = True
+    if request.ctx.user is None:
+        return _to_sign_in(request)
+    if not request.ctx.user.has_role(role):
+        log.warning("%s refused at %s", request.ctx.user.name, request.path)
+        raise NotAllowed
+    if request.ctx.user.language in LANGUAGES:
+        request.ctx.language = request.ctx.user.language
+    return None
+
+
+def role_asked(app: Sanic[Any, Any], route: Route | None) -> str | None:
+    """The role that a route asks: its room's, or its section's where that asks more.
+
+    Read from the route and not from the address, which has many spellings. A room's second
+    segment names the section; what belongs to none is for admins.
+    """
+    if route is None:
+        return None
+    first, _, rest = route.path.strip("/").partition("/")
+    room = next((bp for bp in app.blueprints.values() if _prefix(bp) == first), None)
+    if room is None or not hasattr(room.ctx, "role"):
+        return None
+    section = rest.partition("/")[0]
+    if not room.ctx.sections or not section:
+        return str(room.ctx.role)
+    return str(room.ctx.sections.get(section, user.ADMIN))
+
+
+def _prefix(bp: Blueprint) -> str:
+    return (bp.url_prefix or "").strip("/") or "/"
 
 
 class NotAllowed(SanicException):
@@ -182,12 +213,6 @@ def _to_sign_in(request: Request) -> HTTPResponse:
     if request.method not in ("GET", "HEAD"):
         raise SanicException(status_code=401, quiet=True)
     return web.redirect(request, "home.sign_in", next=request.path)
-
-
-def require(request: Request, role: str) -> None:
-    """A section that asks more than its room does."""
-    if not request.ctx.user.has_role(role):
-        raise NotAllowed
 
 
 # --- the secret and the set-up link ----------------------------------------------------------
