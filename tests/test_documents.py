@@ -178,6 +178,7 @@ def test_a_sample_post_says_what_it_is(path: Path) -> None:
     assert said["language"] == path.parent.name
     assert datetime.fromisoformat(said["date"]) < datetime.now(UTC)
     assert said["tags"] and said["summary"]
+    assert (path.parent / said.get("cover", path.name)).exists()
 
 
 def test_no_two_sample_posts_share_a_slug() -> None:
