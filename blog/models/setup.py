@@ -2,7 +2,8 @@
 
 import uuid
 
-from sqlalchemy import func, select
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from blog.config import N_
@@ -26,53 +27,65 @@ def set_up(
     name: str,
     email: str,
     password_hash: str,
+    display_name: str = "",
 ) -> int:
     """Claim the blog for its first keeper, once; returns their id."""
-    row = session.get(Site, THE_ONE, with_for_update=True)
-    if row and row.set_up_at:
-        raise Refusal(N_("This blog has been set up already."))
     site.check(title=title, address=address, language=language, timezone=timezone)
-    row = row or blank(session)
-    row.title, row.address, row.language = title.strip()[:200], address.rstrip("/"), language
+    blank(session)
+    row = session.get_one(Site, THE_ONE, with_for_update=True, populate_existing=True)
+    if row.set_up_at:
+        raise Refusal(N_("This blog has been set up already."))
+    row.title, row.address, row.language = _one_line(title), address.rstrip("/"), language
     row.timezone, row.set_up_at = timezone, now()
-    keeper = user.add(
-        session,
-        name=user.free_name(session, name),
-        display_name=name,
-        email=email,
-        role=ADMIN,
-        password_hash=password_hash,
-    )
+    keeper = _admin(session, name, display_name, email, password_hash)
     return keeper.id
+
+
+def _one_line(title: str) -> str:
+    return " ".join(title.split())[:200]
 
 
 def blank(session: Session) -> Site:
     """The site's row before anybody has said what it is; import works without set-up too."""
     row = session.get(Site, THE_ONE)
-    if row is None:
-        row = Site(id=THE_ONE, title="inkhouse", uid=uuid.uuid4().urn)
-        session.add(row)
-        session.flush()
-    return row
+    if row is not None:
+        return row
+    try:
+        with session.begin_nested():
+            session.add(Site(id=THE_ONE, title="inkhouse", uid=uuid.uuid4().urn))
+            session.flush()
+    except IntegrityError:  # another process was first
+        session.expire_all()
+    return session.get_one(Site, THE_ONE)
 
 
 def add_admin(session: Session, *, name: str, email: str, password_hash: str) -> str:
     """An admin made from a shell; a byline of that name becomes theirs. Returns the name."""
-    known = session.scalar(select(User).where(User.name == name))
-    if known is not None:
-        if known.password_hash:
-            raise Refusal(N_("Somebody has this name already."), "name")
-        known.password_hash, known.role, known.email = password_hash, ADMIN, email or None
-        return known.name
-    return user.add(
+    return _admin(session, name, "", email, password_hash).name
+
+
+def _admin(session: Session, name: str, display_name: str, email: str, password_hash: str) -> User:
+    """Who bears a byline of that name takes it over, with all that stands under it."""
+    known = session.scalar(select(User).where(User.name == name.strip().casefold()))
+    if known is None:
+        return user.add(
+            session,
+            name=name if user.NAME.match(name) else user.free_name(session, name),
+            display_name=display_name or name,
+            email=email,
+            role=ADMIN,
+            password_hash=password_hash,
+        )
+    if known.password_hash:
+        raise Refusal(N_("Somebody has this name already."), "name")
+    known.password_hash, known.role = password_hash, ADMIN
+    user.describe(
         session,
-        name=user.free_name(session, name),
-        display_name=name,
+        known.id,
+        by=known,
+        display_name=display_name or known.display_name,
         email=email,
-        role=ADMIN,
-        password_hash=password_hash,
-    ).name
-
-
-def count_people(session: Session) -> int:
-    return session.scalar(select(func.count()).select_from(User)) or 0
+        bio=known.bio,
+        language=known.language,
+    )
+    return known

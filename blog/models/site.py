@@ -86,7 +86,7 @@ def change(
     check(title=title, address=address, language=language, timezone=timezone)
     if not 1 <= posts_per_page <= 100:
         raise Refusal(N_("Show between 1 and 100 posts on a page."), "posts_per_page")
-    site.title, site.tagline = title.strip()[:200], tagline.strip()[:400]
+    site.title, site.tagline = " ".join(title.split())[:200], " ".join(tagline.split())[:400]
     site.address, site.language, site.timezone = address.rstrip("/"), language, timezone
     site.navigation = read_navigation(navigation)
     site.posts_per_page = posts_per_page

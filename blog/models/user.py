@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from sqlalchemy import Select, String, func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -91,9 +92,18 @@ def add(
     _describe(session, user, name=name, display_name=display_name, email=email, language=language)
     if role not in ROLES:
         raise Refusal(N_("Choose one of the roles."), "role")
-    session.add(user)
-    session.flush()
+    _insert(session, user)
     return user
+
+
+def _insert(session: Session, user: User) -> None:
+    """Two who take a name at the same moment: the second is told so."""
+    try:
+        with session.begin_nested():
+            session.add(user)
+            session.flush()
+    except IntegrityError as error:
+        raise Refusal(N_("Somebody has this name or mail address already."), "name") from error
 
 
 def describe(
@@ -127,14 +137,15 @@ def _describe(
     session: Session, user: User, *, name: str, display_name: str, email: str, language: str
 ) -> None:
     name, email = name.strip().casefold(), email.strip().casefold()
+    display_name = " ".join(display_name.split())
     if not NAME.match(name):
         raise Refusal(N_("A name has only small letters, digits and hyphens."), "name")
-    if not display_name.strip():
+    if not display_name:
         raise Refusal(N_("Say what name to show."), "display_name")
     if email and not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
         raise Refusal(N_("This is not a mail address."), "email")
     _refuse_taken(session, user, name, email)
-    user.name, user.display_name, user.email = name, display_name.strip()[:200], email or None
+    user.name, user.display_name, user.email = name, display_name[:200], email or None
     user.language = language if language in LANGUAGES else ""
 
 
@@ -149,19 +160,19 @@ def _refuse_taken(session: Session, user: User, name: str, email: str) -> None:
 
 def set_role(session: Session, id: int, role: str, *, by: User) -> User:
     """Change what a person may do. The last admin stays one."""
-    user = _somebody(session, id)
     if role not in ROLES:
         raise Refusal(N_("Choose one of the roles."), "role")
-    if user.role == ADMIN and role != ADMIN:
-        _refuse_losing_last_admin(session, user)
+    if role != ADMIN:
+        _refuse_losing_last_admin(session, id)
+    user = _somebody(session, id)
     user.role = role
     return user
 
 
 def disable(session: Session, id: int, *, by: User) -> User:
     """Shut a person out. Their sessions end because every request asks `can_sign_in`."""
+    _refuse_losing_last_admin(session, id)
     user = _somebody(session, id)
-    _refuse_losing_last_admin(session, user)
     user.disabled_at = user.disabled_at or now()
     return user
 
@@ -179,19 +190,22 @@ def set_password(session: Session, id: int, password_hash: str, *, by: User | No
 
 
 def _somebody(session: Session, id: int) -> User:
-    """The person, locked until the transaction ends."""
-    user = session.get(User, id, with_for_update=True)
+    """The person as they are now, locked until the transaction ends."""
+    user = session.get(User, id, with_for_update=True, populate_existing=True)
     if user is None:
         raise LookupError(id)
     return user
 
 
-def _refuse_losing_last_admin(session: Session, user: User) -> None:
-    """Two admins who demote each other at once are told apart by the locks on all admins."""
+def _refuse_losing_last_admin(session: Session, id: int) -> None:
+    """Two admins who demote each other at once are told apart by the locks on all admins.
+
+    Taken before any other lock and in one order, or each would wait for the other.
+    """
     admins = select(User.id).where(User.role == ADMIN, User.can_sign_in)
     left = session.scalars(admins.order_by(User.id).with_for_update()).all()
-    if list(left) == [user.id]:
-        raise Refusal(N_("This is the last admin; make another one first."))
+    if list(left) == [id]:
+        raise Refusal(N_("This is the last admin; make another one first."), "role")
 
 
 def check_password(password: str, *, about: User | None = None) -> None:

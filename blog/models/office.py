@@ -1,0 +1,271 @@
+"""What the office lists: every post with its state, and what keepers do with people."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, case, func, select
+from sqlalchemy.orm import Session
+
+from blog.models import signin, user
+from blog.models.address import Address, href
+from blog.models.base import now
+from blog.models.post import Post, PostAuthor
+from blog.models.revision import Revision
+from blog.models.user import User
+
+STATES = ("live", "scheduled", "draft", "withdrawn", "trashed")
+PER_PAGE = 30
+FEW = 5
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A post as the office lists it: its working title, its state, and where readers find it."""
+
+    id: int
+    kind: str
+    title: str
+    language: str
+    state: str
+    is_listed: bool
+    publish_at: datetime | None
+    updated_at: datetime
+    path: str
+    authors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One page of the list of all posts."""
+
+    posts: tuple[Entry, ...]
+    total: int
+    page: int
+    per_page: int = PER_PAGE
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-self.total // self.per_page))
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What a keeper sees first. `counts` has every state."""
+
+    published: tuple[Entry, ...]
+    scheduled: tuple[Entry, ...]
+    drafts: tuple[Entry, ...]
+    counts: dict[str, int]
+
+
+def state_at(moment: datetime) -> ColumnElement[str]:
+    """`Post.state` for a query."""
+    return case(
+        (Post.is_trashed(), "trashed"),
+        (Post.is_live(moment), "live"),
+        (Post.is_scheduled(moment), "scheduled"),
+        (Post.live_revision_id.is_not(None), "withdrawn"),
+        else_="draft",
+    )
+
+
+def overview(session: Session) -> Overview:
+    """What was published lately, what is due next, what was last worked on; how many of each."""
+    moment = now()
+    state = state_at(moment)
+    rows = _rows(moment).limit(FEW)
+    published = rows.where(state == "live").order_by(Post.publish_at.desc(), Post.id.desc())
+    scheduled = rows.where(state == "scheduled").order_by(Post.publish_at, Post.id)
+    drafts = rows.where(state == "draft").order_by(Post.updated_at.desc(), Post.id.desc())
+    lists = [_entries(session, session.execute(q).all()) for q in (published, scheduled, drafts)]
+    return Overview(lists[0], lists[1], lists[2], _counts(session, moment))
+
+
+def _counts(session: Session, moment: datetime) -> dict[str, int]:
+    states = select(state_at(moment).label("state")).subquery()
+    query = select(states.c.state, func.count()).group_by(states.c.state)
+    found: dict[str, int] = {row.state: row[1] for row in session.execute(query)}
+    return {state: found.get(state, 0) for state in STATES}
+
+
+def posts(
+    session: Session,
+    *,
+    state: str = "",
+    kind: str = "",
+    author: str = "",
+    title: str = "",
+    page: int = 1,
+) -> Listing:
+    """All posts that meet every filter given, newest first. Raises `LookupError` past the end."""
+    moment = now()
+    which = _which(moment, state, kind, author, title)
+    total = session.scalar(select(func.count()).select_from(Post).where(*which)) or 0
+    newest = func.coalesce(Post.publish_at, Post.updated_at).desc()
+    query = _rows(moment).where(*which).order_by(newest, Post.id.desc())
+    found = session.execute(query.offset((page - 1) * PER_PAGE).limit(PER_PAGE)).all()
+    if page > 1 and not found:
+        raise LookupError(page)
+    return Listing(_entries(session, found), total, page)
+
+
+def _which(
+    moment: datetime, state: str, kind: str, author: str, title: str
+) -> list[ColumnElement[bool]]:
+    which: list[ColumnElement[bool]] = []
+    if state:
+        which.append(state_at(moment) == state)
+    if kind:
+        which.append(Post.kind == kind)
+    if author:
+        theirs = select(PostAuthor.post_id).join(User).where(User.name == author)
+        which.append(Post.id.in_(theirs))
+    if title:
+        which.append(Post.title.icontains(title, autoescape=True))
+    return which
+
+
+def _rows(moment: datetime) -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            Post.id,
+            Post.kind,
+            Post.title,
+            Post.language,
+            state_at(moment).label("state"),
+            Post.is_listed,
+            Revision.is_listed.label("was_listed"),
+            Post.publish_at,
+            Post.updated_at,
+            Address.path,
+        )
+        .outerjoin(Address, Address.id == Post.address_id)
+        .outerjoin(Revision, Revision.id == Post.live_revision_id)
+    )
+
+
+def _entries(session: Session, rows: Sequence[Row[Any]]) -> tuple[Entry, ...]:
+    names = _bylines(session, [row.id for row in rows])
+    return tuple(
+        Entry(
+            id=row.id,
+            kind=row.kind,
+            title=row.title,
+            language=row.language,
+            state=row.state,
+            is_listed=row.is_listed if row.was_listed is None else row.was_listed,
+            publish_at=row.publish_at,
+            updated_at=row.updated_at,
+            path=href(row.path) if row.path and row.state == "live" else "",
+            authors=tuple(names.get(row.id, ())),
+        )
+        for row in rows
+    )
+
+
+def _bylines(session: Session, ids: list[int]) -> dict[int, list[str]]:
+    query = (
+        select(PostAuthor.post_id, User.display_name)
+        .join(User)
+        .where(PostAuthor.post_id.in_(ids))
+        .order_by(PostAuthor.position)
+    )
+    names: dict[int, list[str]] = {}
+    for id, name in session.execute(query):
+        names.setdefault(id, []).append(name)
+    return names
+
+
+# --- people ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody in the list of people. `posts` counts what bears their name, trash left out."""
+
+    id: int
+    name: str
+    display_name: str
+    email: str
+    role: str
+    is_byline: bool
+    disabled_at: datetime | None
+    posts: int
+
+
+def people(session: Session) -> tuple[Person, ...]:
+    """Everybody: those who may sign in first, then bylines, then the disabled; by name."""
+    found = [_person(row, posts or 0) for row, posts in session.execute(_people())]
+    return tuple(sorted(found, key=lambda one: (one.disabled_at is not None, one.is_byline)))
+
+
+def person(session: Session, id: int) -> Person:
+    """Raises `LookupError`."""
+    found = session.execute(_people().where(User.id == id)).first()
+    if found is None:
+        raise LookupError(id)
+    return _person(found[0], found[1] or 0)
+
+
+def _people() -> Select[*tuple[Any, ...]]:
+    counted = (
+        select(PostAuthor.user_id, func.count().label("posts"))
+        .join(Post)
+        .where(~Post.is_trashed())
+        .group_by(PostAuthor.user_id)
+        .subquery()
+    )
+    query = User.everyone().add_columns(counted.c.posts)
+    return query.outerjoin(counted, counted.c.user_id == User.id)
+
+
+def _person(row: User, posts: int) -> Person:
+    return Person(
+        id=row.id,
+        name=row.name,
+        display_name=row.display_name,
+        email=row.email or "",
+        role=row.role,
+        is_byline=row.password_hash is None,
+        disabled_at=row.disabled_at,
+        posts=posts,
+    )
+
+
+def save_person(
+    session: Session, id: int, *, display_name: str, email: str, role: str, by: User
+) -> User:
+    """What a keeper may change of anybody; a new role begins with a new sign-in."""
+    before = session.get(User, id)
+    if before is None:
+        raise LookupError(id)
+    changed = before.role != role
+    found = user.set_role(session, id, role, by=by)
+    user.describe(
+        session,
+        id,
+        by=by,
+        display_name=display_name,
+        email=email,
+        bio=found.bio,
+        language=found.language,
+    )
+    if changed and id != by.id:
+        signin.revoke_all(session, id)
+    return found
+
+
+def hand_over(session: Session, id: int, password_hash: str, *, by: User) -> User:
+    """A new password from a keeper: a byline becomes somebody, and no old sign-in lives on."""
+    found = user.set_password(session, id, password_hash, by=by)
+    signin.revoke_all(session, id)
+    return found
+
+
+def disable(session: Session, id: int, *, by: User) -> User:
+    """Shut a person out, on every browser at once."""
+    found = user.disable(session, id, by=by)
+    signin.revoke_all(session, id)
+    return found
