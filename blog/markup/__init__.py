@@ -8,9 +8,21 @@ from typing import Any, Literal
 from blog.config import N_
 from blog.markup import clean, parser, words
 from blog.markup.bounds import LONGEST, TooMuch
+from blog.markup.clean import NARROW, narrow
 from blog.markup.words import excerpt, slugify
 
-__all__ = ["RENDERER", "Rendered", "Size", "TooMuch", "Trust", "excerpt", "render", "slugify"]
+__all__ = [
+    "NARROW",
+    "RENDERER",
+    "Rendered",
+    "Size",
+    "TooMuch",
+    "Trust",
+    "excerpt",
+    "narrow",
+    "render",
+    "slugify",
+]
 
 RENDERER = 1  # raised when the same text would now come out differently
 
@@ -52,9 +64,10 @@ def render(
     `links` maps targets, as they stand in the source, to new ones. `sizes` tells width and height
     of the site's own pictures by address. A guest gets the narrow profile that comments need.
     """
-    if len(source) > LONGEST or len(source.encode(errors="replace")) > LONGEST:
+    utf8 = source[: LONGEST + 1].encode(errors="replace")
+    if len(utf8) > LONGEST:
         raise TooMuch(N_("The text is longer than %(limit)s kB."), limit=LONGEST // 1000)
-    parsed = parser.parse(source, trust)
+    parsed = parser.parse(utf8.decode(), trust)
     cleaned = clean.clean(parsed, links or {}, sizes or {}, trust)
     text = words.plain(cleaned.html)
     count = words.count(text)

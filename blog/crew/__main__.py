@@ -1,0 +1,65 @@
+"""The child: `python -m blog.crew` does one job after another, and ends with its parent."""
+
+import os
+import resource
+import select
+import signal
+import sys
+import traceback
+from typing import Any, BinaryIO
+
+from blog.config import N_
+from blog.crew import frames
+from blog.crew.jobs import JOBS
+from blog.crew.pictures import NotAPicture
+from blog.markup import TooMuch
+
+MEMORY = 1 << 30
+IDLE_SECONDS = 60
+
+
+def main() -> None:
+    requests, replies = _humble()
+    replies.write(frames.pack({"ready": os.getpid()}))
+    replies.flush()
+    while _asked(requests) and (frame := frames.read(requests)):
+        replies.write(frames.pack(*_done(*frame)))
+        replies.flush()
+
+
+def _humble() -> tuple[BinaryIO, BinaryIO]:
+    """Last in line for the processor, bounded in memory, and with a stdout that is ours alone."""
+    os.nice(10)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; its end is ours
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints must not stand among the replies
+    return sys.stdin.buffer, replies
+
+
+def _asked(requests: BinaryIO) -> bool:
+    return bool(select.select([requests], [], [], IDLE_SECONDS)[0])
+
+
+def _done(head: dict[str, Any], raw: bytes) -> frames.Frame:
+    """The reply to one request. When its time is over the kernel ends us in mid-word."""
+    job = head["job"]
+    signal.setitimer(signal.ITIMER_PROF, frames.LIMITS[job].computing)
+    try:
+        return JOBS[job](head, raw)
+    except TooMuch as refusal:
+        return {"too_much": refusal.message, "params": refusal.params}, b""
+    except NotAPicture as refusal:
+        return {"refused": refusal.message, "params": refusal.params}, b""
+    except MemoryError:
+        return {"too_much": N_("This takes more memory than it may have."), "params": {}}, b""
+    except Exception:
+        traceback.print_exc()
+        return {"failed": traceback.format_exc(limit=-3)}, b""
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+if __name__ == "__main__":
+    main()

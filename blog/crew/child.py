@@ -1,0 +1,70 @@
+"""One child process, seen from its parent."""
+
+import asyncio
+import signal
+import sys
+from typing import Any
+
+from blog.config import PACKAGE
+from blog.crew import frames
+
+START_SECONDS = 30
+
+
+class Gone(Exception):
+    """The child ended in the middle of a job. `is_overdue` where its time was over."""
+
+    def __init__(self, code: int | None) -> None:
+        super().__init__(f"exit code {code}")
+        self.is_overdue = code == -signal.SIGPROF
+
+
+class Child:
+    """`python -m blog.crew`, from its start to its end."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+
+    @classmethod
+    async def start(cls) -> "Child":
+        """A child that is ready. Its stderr is ours, so that nothing it says is lost."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "blog.crew"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            cwd=PACKAGE.parent,
+        )
+        child = cls(process)
+        try:
+            await asyncio.wait_for(child._receive(), START_SECONDS)
+        except BaseException:
+            await child.end()
+            raise
+        return child
+
+    @property
+    def is_alive(self) -> bool:
+        return self.process.returncode is None
+
+    async def ask(self, head: dict[str, Any], raw: bytes, seconds: float) -> frames.Frame:
+        """The reply to one request. Raises `Gone`; `TimeoutError` leaves the child unusable."""
+        assert self.process.stdin is not None  # noqa: S101 -- tells mypy what PIPE means
+        try:
+            async with asyncio.timeout(seconds):
+                self.process.stdin.write(frames.pack(head, raw))
+                await self.process.stdin.drain()
+                return await self._receive()
+        except ConnectionError as error:
+            raise Gone(await self.process.wait()) from error
+
+    async def _receive(self) -> frames.Frame:
+        assert self.process.stdout is not None  # noqa: S101 -- tells mypy what PIPE means
+        try:
+            return await frames.receive(self.process.stdout)
+        except EOFError as error:
+            raise Gone(await self.process.wait()) from error
+
+    async def end(self) -> None:
+        if self.is_alive:
+            self.process.kill()
+        await self.process.wait()
