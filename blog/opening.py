@@ -9,7 +9,7 @@ from sanic import Sanic
 from blog import auth, db
 from blog.collect import collect
 from blog.config import Config, ssh_server
-from blog.models import setup
+from blog.models import site
 
 
 def prepare(config: Config) -> None:
@@ -44,7 +44,7 @@ def greet(app: Sanic[Any, Any]) -> str:
         lines.append(f"From your own machine: ssh -L {port}:127.0.0.1:{port} {server}")
     database = db.Database(config)
     try:
-        if not database.read_now(setup.is_set_up):
+        if not database.read_now(site.facts).set_up:
             key = auth.setup_key(auth.secret(config.data_dir))
             lines.append(f"It is empty. Set it up: {config.site_url or local}/set-up?key={key}")
     finally:

@@ -1,0 +1,9 @@
+"""Alembic's migrations: generated, read, then kept."""
+
+from typing import Any
+
+
+def is_ours(object: Any, name: str | None, kind: str, reflected: bool, other: Any) -> bool:
+    """Full-text tables are no migration's: blog.models.search makes them anew after each."""
+    table = name if kind == "table" else getattr(getattr(object, "table", None), "name", "")
+    return not (table or "").startswith("search")
