@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sanic import HTTPResponse, Request, Sanic
 from sanic.exceptions import SanicException
@@ -22,7 +22,6 @@ from blog.config import N_
 from blog.languages import translate
 from blog.models import site as sites
 from blog.models.base import Refusal
-from blog.models.reading import Shelf
 from blog.models.site import SiteFacts
 
 T = TypeVar("T")
@@ -155,7 +154,16 @@ class Pages:
     next: str | None
 
 
-def paginate(shelf: Shelf, address: Callable[[int], str]) -> Pages:
+class Paged(Protocol):
+    """A list that comes in pages: the shelf of the front room, the listings of the others."""
+
+    @property
+    def page(self) -> int: ...
+    @property
+    def pages(self) -> int: ...
+
+
+def paginate(shelf: Paged, address: Callable[[int], str]) -> Pages:
     """`address(number)` is the link to a page."""
     here, last = shelf.page, shelf.pages
     return Pages(
