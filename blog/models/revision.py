@@ -1,14 +1,16 @@
 """A post as it once stood: never changed afterwards."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import ForeignKey, String, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from blog.models.base import Base, now
 from blog.models.tag import Tag
 from blog.models.user import User
+
+KEPT_EVERY = timedelta(minutes=10)
 
 
 class Revision(Base):
@@ -73,3 +75,19 @@ class RevisionTag(Base):
     tag: Mapped[Tag] = relationship(lazy="raise")
 
     unaudited = True
+
+
+def keep_earlier(
+    session: Session, earlier: Revision, moment: datetime, *, at_once: bool = False
+) -> None:
+    """Store what is about to be replaced, unless it is empty or stored already.
+
+    Of what is typed in one go, only what is ten minutes apart is stored, or `at_once`.
+    """
+    latest = session.scalar(
+        select(func.max(Revision.created_at)).where(Revision.post_id == earlier.post_id)
+    )
+    is_stored = latest is not None and latest >= earlier.created_at
+    is_due = at_once or latest is None or moment - latest >= KEPT_EVERY
+    if is_due and not is_stored and (earlier.title or earlier.body):
+        session.add(earlier)

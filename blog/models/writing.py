@@ -2,23 +2,25 @@
 
 import secrets
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session, selectinload
 
 from blog.config import LANGUAGES, N_
-from blog.markup import RENDERER, Rendered, excerpt, slugify
+from blog.markup import RENDERER, Rendered, excerpt
 from blog.models import address, search
 from blog.models.address import Address
 from blog.models.base import Refusal, now
+from blog.models.byline import credit, set_authors
 from blog.models.post import PAGE, POST, Post, PostAuthor
-from blog.models.revision import Revision, RevisionAuthor, RevisionTag
-from blog.models.tag import named, split
-from blog.models.user import EDITOR, User
+from blog.models.revision import Revision, RevisionAuthor, RevisionTag, keep_earlier
+from blog.models.site import is_target
+from blog.models.slug import path_for, set_slug
+from blog.models.tag import split
+from blog.models.user import User
 
-KEPT_EVERY = timedelta(minutes=10)
 LONGEST_BODY = 500_000
 TYPED = ("title", "slug", "path", "summary", "body", "tags", "cover", "language", "is_listed")
 
@@ -36,6 +38,8 @@ class WorkingCopy:
     language: str = "en"
     is_listed: bool = True
     version: int = 1
+    # The version of somebody else's that its writer has seen and means to replace.
+    over: int = 0
     authors: list[int] = field(default_factory=list)
 
 
@@ -65,26 +69,47 @@ def load(session: Session, id: int, *, by: User) -> Post:
 
 
 def start(session: Session, kind: str, language: str, *, by: User) -> int:
-    """An empty draft of one's own."""
-    post = Post(kind=PAGE if kind == PAGE else POST, language=language)
+    """An empty draft of one's own; the one that was left empty before, where there is one."""
+    kind = PAGE if kind == PAGE else POST
+    if (left := session.scalar(_untouched(kind, by))) is not None:
+        return left
+    post = Post(kind=kind, language=language)
     session.add(post)
     session.flush()
     session.add(PostAuthor(post_id=post.id, user_id=by.id))
     return post.id
 
 
+def _untouched(kind: str, by: User) -> Select[int]:
+    """Drafts of one's own in which nobody has typed anything."""
+    mine = Post.author_links.any(PostAuthor.user_id == by.id)
+    return select(Post.id).where(
+        Post.kind == kind,
+        Post.version == 1,
+        Post.body == "",
+        Post.title == "",
+        mine,
+        ~Post.is_trashed(),
+    )
+
+
 def keep(session: Session, id: int, copy: WorkingCopy, *, by: User) -> int:
-    """Save the working copy; no public byte changes. Returns the new version."""
+    """Save the working copy; no public byte changes. Returns the new version.
+
+    Sent twice it is saved once. What stood there before is kept as a revision, at most every ten
+    minutes, and always where somebody else's is replaced.
+    """
     post = load(session, id, by=by)
-    if post.version != copy.version:
-        raise Conflict(N_("Somebody else has saved this post since you opened it."))
-    _check(copy)
-    before = _typed(post)
+    before, earlier = _typed(post), earlier_copy(post)
+    _check(copy, post)
     _write(session, post, copy)
-    if _set_authors(session, post, copy.authors, by) or _typed(post) != before:
-        post.version += 1
-        post.updated_at = now()
-        _keep_revision(session, post, by)
+    if not set_authors(session, post, copy.authors, by) and _typed(post) == before:
+        return post.version
+    if post.version not in (copy.version, copy.over):
+        raise Conflict(N_("Somebody else has saved this post since you opened it."))
+    moment = now()
+    keep_earlier(session, earlier, moment, at_once=post.version != copy.version)
+    post.version, post.updated_at = post.version + 1, moment
     return post.version
 
 
@@ -92,7 +117,7 @@ def _typed(post: Post) -> tuple[Any, ...]:
     return tuple(getattr(post, name) for name in TYPED)
 
 
-def _check(copy: WorkingCopy) -> None:
+def _check(copy: WorkingCopy, post: Post) -> None:
     if len(copy.body) > LONGEST_BODY:
         raise Refusal(N_("The text is longer than half a million characters."), "body")
     if copy.language not in LANGUAGES:
@@ -100,88 +125,26 @@ def _check(copy: WorkingCopy) -> None:
     for name, longest in (("title", 300), ("slug", 200), ("summary", 2000), ("cover", 1000)):
         if len(getattr(copy, name)) > longest:
             raise Refusal(N_("This is longer than %(number)s characters."), name, number=longest)
+    if copy.cover.strip() not in ("", post.cover) and not is_target(copy.cover.strip()):
+        raise Refusal(N_("Give the address of a picture, or none."), "cover")
 
 
 def _write(session: Session, post: Post, copy: WorkingCopy) -> None:
     post.title, post.summary, post.body = copy.title.strip(), copy.summary.strip(), copy.body
     post.tags, post.cover = ", ".join(split(copy.tags)), copy.cover.strip()
     post.language, post.is_listed = copy.language, copy.is_listed
-    _set_slug(session, post, copy.slug.strip())
+    set_slug(session, post, copy.slug.strip())
 
 
-def _set_slug(session: Session, post: Post, typed: str) -> None:
-    """A typed slug must be free; one made from the title takes the next free number."""
-    if not typed and (post.path or post.address_id):
-        return
-    if typed and typed == post.slug:
-        return
-    if typed:
-        place = address.claim(session, path_for(post, clean_slug(typed)), post.id)
-    elif post.title:
-        stem = path_for(post, slugify(post.title))
-        place = address.claim_free(session, _unreserved(stem), post.id)
-    else:
-        return
-    post.slug, post.path = place.path.rpartition("/")[2], ""
-    keep_ids = {place.id, post.address_id}
-    for row in session.scalars(select(Address).where(Address.post_id == post.id)):
-        if row.live_since is None and row.id not in keep_ids:
-            session.delete(row)
-
-
-def _unreserved(path: str) -> str:
-    return f"{path}-page" if address.is_reserved(path) else path
-
-
-def clean_slug(typed: str) -> str:
-    """What was typed, made fit for an address. Raises `Refusal` if nothing is left."""
-    slug = "-".join(typed.strip("/").split())
-    if not slug or any(mark in slug for mark in "/?#%\\&"):
-        raise Refusal(N_("Use letters, digits and hyphens in the address."), "slug")
-    return slug
-
-
-def path_for(post: Post, slug: str) -> str:
-    """The pattern of new addresses."""
-    return f"/{slug}" if post.kind == PAGE else f"/posts/{slug}"
-
-
-def _set_authors(session: Session, post: Post, ids: list[int], by: User) -> bool:
-    """Replace who writes it; True if that changed something.
-
-    Authors cannot shut themselves out, and nobody can leave a post without one.
-    """
-    current = [link.user_id for link in post.author_links]
-    wanted = list(dict.fromkeys(ids)) or current
-    if not by.has_role(EDITOR) and by.id not in wanted:
-        wanted.insert(0, by.id)
-    if wanted == current:
-        return False
-    known = set(session.scalars(select(User.id).where(User.id.in_(wanted))))
-    if missing := [id for id in wanted if id not in known]:
-        raise Refusal(N_("There is no such person: %(id)s."), "authors", id=missing[0])
-    for link in post.author_links:
-        session.delete(link)
-    session.flush()
-    session.add_all(
-        PostAuthor(post_id=post.id, user_id=id, position=place) for place, id in enumerate(wanted)
-    )
-    return True
-
-
-def _keep_revision(session: Session, post: Post, by: User | None) -> None:
-    """A revision of the working copy, at most every ten minutes."""
-    latest = session.scalar(
-        select(Revision.created_at)
-        .where(Revision.post_id == post.id)
-        .order_by(Revision.id.desc())
-        .limit(1)
-    )
-    if latest is None or now() - latest >= KEPT_EVERY:
-        session.add(_snapshot(post, by))
+def earlier_copy(post: Post) -> Revision:
+    """The working copy before it is typed over, of the moment it was saved; not stored yet."""
+    earlier = _snapshot(post, None)
+    earlier.created_at = post.updated_at
+    return earlier
 
 
 def _snapshot(post: Post, by: User | None) -> Revision:
+    """The working copy as a revision that is not stored yet."""
     return Revision(
         post_id=post.id,
         title=post.title,
@@ -256,26 +219,17 @@ def show(
     session.add(revision)
     session.flush()
     names = split(post.tags)
-    _credit(session, post, revision, names)
+    credit(session, post, revision, names)
     post.live_revision_id = revision.id
     _move_in(session, post)
     search.index(session, post.id, title=post.title, tags=names, text=rendered.text)
     return revision
 
 
-def _credit(session: Session, post: Post, revision: Revision, names: list[str]) -> None:
-    people = select(PostAuthor.user_id).where(PostAuthor.post_id == post.id)
-    for place, user_id in enumerate(session.scalars(people.order_by(PostAuthor.position))):
-        session.add(RevisionAuthor(revision_id=revision.id, user_id=user_id, position=place))
-    for place, tag in enumerate(named(session, names)):
-        session.add(RevisionTag(revision_id=revision.id, tag_id=tag.id, position=place))
-    session.flush()
-
-
 def _move_in(session: Session, post: Post) -> None:
     """The reserved address comes alive; the one before it leads to it from now on."""
     if not (post.path or post.slug):
-        _set_slug(session, post, "")
+        set_slug(session, post, "")
     place = address.claim(session, post.path or path_for(post, post.slug), post.id)
     place.live_since = place.live_since or now()
     post.address_id = place.id
