@@ -13,11 +13,12 @@ from pathlib import Path
 from blog import __version__, opening
 from blog.auth import Passwords
 from blog.collect import collect
-from blog.config import PREFIX, BadSetting, Config
-from blog.db import Database, Unusable
+from blog.config import N_, PREFIX, Config, Told
+from blog.db import Database
 from blog.models import setup
 from blog.models.base import Refusal
 from blog.models.user import check_password
+from blog.opening import say
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -25,39 +26,43 @@ def main(argv: list[str] | None = None) -> int:
     given = parser().parse_args(argv)
     try:
         return int(given.run(Config.from_env(), given) or 0)
-    except (BadSetting, Unusable, Refusal, OSError) as fault:
-        print(fault, file=sys.stderr)
+    except (Told, Refusal, OSError) as fault:
+        print(opening.told(fault), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Interrupted; run it again to go on.", file=sys.stderr)
+        print(say(N_("Interrupted; run it again to go on.")), file=sys.stderr)
         return 130
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="blog", description="Commands of a blog's keeper.")
+    top = argparse.ArgumentParser(
+        prog="blog", description=say(N_("Commands of whoever keeps a blog."))
+    )
     top.add_argument("--version", action="version", version=f"blog {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _add_import(commands)
-    admin = commands.add_parser("create-admin", help="Add an admin, or claim a byline.")
-    admin.add_argument("name", help="the name to sign in with")
+    admin = commands.add_parser("create-admin", help=say(N_("Add an admin, or claim a byline.")))
+    admin.add_argument("name", help=say(N_("the name to sign in with")))
     admin.add_argument("--email", default="")
     admin.set_defaults(run=create_admin)
     for name, run, help in (
-        ("settings", settings, "Print every setting, its value and what it is for."),
-        ("collect", lay_static, "Lay out the static files under one content hash."),
+        ("settings", settings, N_("Print every setting, its value and what it is for.")),
+        ("collect", lay_static, N_("Lay out the static files under one content hash.")),
     ):
-        commands.add_parser(name, help=help).set_defaults(run=run)
+        commands.add_parser(name, help=say(help)).set_defaults(run=run)
     return top
 
 
 def _add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    moving = commands.add_parser("import", help="Move an old blog in.")
-    moving.add_argument("folder", type=Path, help="folder of Markdown or reStructuredText")
-    moving.add_argument("--permalink", help="addresses it had: /:year/:month/:day/:title/")
-    moving.add_argument("--old-url", help="its old site address; links to it become ours")
-    moving.add_argument("--dry-run", action="store_true", help="only print the receipt")
-    moving.add_argument("--force", action="store_true", help="take files over later edits here")
-    moving.add_argument("--receipt", type=Path, help="write the receipt as JSON, too")
+    moving = commands.add_parser("import", help=say(N_("Move an old blog in.")))
+    moving.add_argument("folder", type=Path, help=say(N_("folder of Markdown or reStructuredText")))
+    moving.add_argument("--permalink", help=say(N_("addresses it had: /:year/:month/:day/:title/")))
+    moving.add_argument("--old-url", help=say(N_("its old site address; links to it become ours")))
+    moving.add_argument("--dry-run", action="store_true", help=say(N_("only print the receipt")))
+    moving.add_argument(
+        "--force", action="store_true", help=say(N_("take files over later edits here"))
+    )
+    moving.add_argument("--receipt", type=Path, help=say(N_("write the receipt as JSON, too")))
     moving.set_defaults(run=move_in)
 
 
@@ -72,7 +77,7 @@ def move_in(config: Config, given: argparse.Namespace) -> int:
 def create_admin(config: Config, given: argparse.Namespace) -> None:
     """The same as the set-up page, from a shell."""
     opening.prepare(config)
-    password = getpass.getpass("Password: ") if sys.stdin.isatty() else input()
+    password = getpass.getpass(say(N_("Password:")) + " ") if sys.stdin.isatty() else input()
     check_password(password)
     passwords, database = Passwords(), Database(config)
     try:
@@ -80,7 +85,7 @@ def create_admin(config: Config, given: argparse.Namespace) -> None:
         name = database.transact_now(
             setup.add_admin, name=given.name, email=given.email, password_hash=hashed
         )
-        print(f"{name} can sign in now.")
+        print(say(N_("%(name)s can sign in now."), name=name))
     finally:
         passwords.close()
         database.close()
@@ -92,7 +97,7 @@ def settings(config: Config, given: argparse.Namespace) -> None:
         shown = ", ".join(value) if isinstance(value, tuple) else value
         if field.name == "database_url" and "@" in str(value):
             shown = f"postgresql://…@{str(value).rpartition('@')[2]}"
-        print(f"{PREFIX}{field.name.upper()}={shown}\n    {field.metadata['help']}")
+        print(f"{PREFIX}{field.name.upper()}={shown}\n    {say(field.metadata['help'])}")
 
 
 def lay_static(config: Config, given: argparse.Namespace) -> None:

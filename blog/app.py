@@ -13,9 +13,9 @@ from sanic_ext import Extend
 
 from blog import admin, auth, control_panel, files, health, home, opening, warden, web
 from blog.collect import collect
-from blog.config import BadSetting, Config
+from blog.config import BadSetting, Config, Told
 from blog.crew import Crew
-from blog.db import Database, Unusable
+from blog.db import Database
 from blog.templating import environment
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
@@ -68,8 +68,8 @@ def create_app(config: Config | None = None, name: str = "blog") -> Blog:
 async def open_house(app: Blog) -> None:
     try:
         opening.prepare(app.ctx.config)
-    except (Unusable, OSError) as error:
-        sys.exit(str(error))
+    except (Told, OSError) as fault:
+        sys.exit(opening.told(fault))
 
 
 async def say_where(app: Blog) -> None:
@@ -94,4 +94,4 @@ async def close_worker(app: Blog) -> None:
 try:
     app = create_app()
 except BadSetting as fault:
-    sys.exit(str(fault))
+    sys.exit(opening.told(fault))

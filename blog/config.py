@@ -19,8 +19,17 @@ def N_(message: str) -> str:  # noqa: N802 -- gettext's own name for "translate 
     return message
 
 
-class BadSetting(ValueError):
-    """A setting that cannot be used, told in one line that names it."""
+class Told(Exception):
+    """Ends a start or a command with one line, said in the language of the console."""
+
+    def __init__(self, message: str, **params: Any) -> None:
+        super().__init__(message % params if params else message)
+        self.message = message
+        self.params = params
+
+
+class BadSetting(Told):
+    """A setting that cannot be used; the line names it."""
 
 
 def setting(help: str, default: Any = "") -> Any:
@@ -113,7 +122,7 @@ def _typed(name: str, text: str, default: Any) -> Any:
     try:
         return READERS[type(default)](text)
     except (ValueError, KeyError) as error:
-        raise BadSetting(f"{name}={text!r} is not usable: {WANTED[type(default)]}") from error
+        raise BadSetting(WANTED[type(default)], name=name, text=text) from error
 
 
 def _origins(text: str) -> tuple[str, ...]:
@@ -128,19 +137,31 @@ READERS: dict[type, Any] = {
     tuple: _origins,
     type(Path()): lambda text: Path(text).expanduser().absolute(),
 }
-WANTED = {int: "give a whole number.", bool: "give on or off."}
+WANTED = {
+    int: N_("%(name)s=%(text)s is not usable: give a whole number."),
+    bool: N_("%(name)s=%(text)s is not usable: give on or off."),
+}
 
 
 def _checked(config: Config) -> Config:
     for name in ("port", "proxies", "max_upload_mb", "max_pixels"):
         low, high = LIMITS[name]
         if not low <= getattr(config, name) <= high:
-            raise BadSetting(f"{PREFIX}{name.upper()} must be from {low} to {high}.")
+            message = N_("%(name)s must be from %(low)s to %(high)s.")
+            raise BadSetting(message, name=PREFIX + name.upper(), low=low, high=high)
     if config.database_url and not config.database_url.startswith("postgresql://"):
-        raise BadSetting("BLOG_DATABASE_URL must begin with postgresql://.")
+        raise BadSetting(N_("BLOG_DATABASE_URL must begin with postgresql://."))
     if config.site_url and not is_site_address(config.site_url):
-        raise BadSetting("BLOG_SITE_URL must be like https://example.org, without a path.")
+        raise BadSetting(N_("BLOG_SITE_URL must be like https://example.org, without a path."))
     return config
+
+
+def shell_language() -> str:
+    """The language of whoever sits at the console, by the first locale setting that is set."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if code := os.environ.get(name, "")[:2]:
+            return code if code in LANGUAGES else "en"
+    return "en"
 
 
 def ssh_server() -> str:

@@ -23,7 +23,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
-from blog.config import Config
+from blog.config import N_, Config, Told
 from blog.models import change, search
 
 # Older ones can corrupt a WAL that two processes write (fixed in 3.51.3).
@@ -44,8 +44,8 @@ T = TypeVar("T")
 Work = Callable[Concatenate[Session, P], T]
 
 
-class Unusable(RuntimeError):
-    """A database that must not be used, told in one line."""
+class Unusable(Told):
+    """A database that must not be used."""
 
 
 class Database:
@@ -120,7 +120,9 @@ def refuse_old_sqlite() -> None:
     if sqlite.sqlite_version_info < OLDEST_SQLITE:
         wanted = ".".join(map(str, OLDEST_SQLITE))
         raise Unusable(
-            f"SQLite {sqlite.sqlite_version} can damage the database; {wanted} or later is needed."
+            N_("SQLite %(here)s can damage the database; %(wanted)s or later is needed."),
+            here=sqlite.sqlite_version,
+            wanted=wanted,
         )
 
 
@@ -190,7 +192,8 @@ def _check_foreign_keys(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         broken = connection.execute(text("PRAGMA foreign_key_check")).all()
         if broken:
-            raise Unusable(f"The migration would leave {len(broken)} rows without their parent.")
+            message = N_("The migration would leave %(number)s rows without their parent.")
+            raise Unusable(message, number=len(broken))
 
 
 def _revision(connection: Connection) -> str | None:
@@ -206,5 +209,6 @@ def _refuse_newer(alembic: AlembicConfig, revision: str | None) -> None:
             ScriptDirectory.from_config(alembic).get_revision(revision)
     except CommandError as unknown:
         raise Unusable(
-            f"The database is newer than this program (its revision {revision} is unknown here)."
+            N_("The database is newer than this program: its revision %(name)s is unknown here."),
+            name=revision,
         ) from unknown

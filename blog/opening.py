@@ -8,8 +8,10 @@ from sanic import Sanic
 
 from blog import auth, db
 from blog.collect import collect
-from blog.config import Config, ssh_server
+from blog.config import N_, Config, Told, shell_language, ssh_server
+from blog.languages import translate
 from blog.models import site
+from blog.models.base import Refusal
 
 
 def prepare(config: Config) -> None:
@@ -21,6 +23,18 @@ def prepare(config: Config) -> None:
     collect(config)
 
 
+def say(message: str, **params: Any) -> str:
+    """A sentence in the language of the console."""
+    return translate(shell_language(), message, **params)
+
+
+def told(fault: Exception) -> str:
+    """What ended a start or a command, in one line."""
+    if isinstance(fault, (Told, Refusal)):
+        return say(fault.message, **fault.params)
+    return str(fault)
+
+
 def refuse_taken_port(host: str, port: int) -> None:
     """Say it in one line; Sanic's own answer is a traceback in every worker."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -29,9 +43,8 @@ def refuse_taken_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            sys.exit(
-                f"Cannot listen on {host}:{port} ({error.strerror}). Set BLOG_PORT to another."
-            )
+            message = N_("Port %(port)s on %(host)s is taken (%(why)s): set BLOG_PORT to another.")
+            sys.exit(say(message, port=port, host=host, why=error.strerror))
 
 
 def greet(app: Sanic[Any, Any]) -> str:
@@ -39,14 +52,16 @@ def greet(app: Sanic[Any, Any]) -> str:
     config: Config = app.ctx.config
     host, port = app.ctx.listens_on
     local = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104 -- compared, not bound
-    lines = [f"The blog is at {config.site_url or local}"]
+    lines = [say(N_("The blog is at %(address)s"), address=config.site_url or local)]
     if server := ssh_server():
-        lines.append(f"From your own machine: ssh -L {port}:127.0.0.1:{port} {server}")
+        way = f"ssh -L {port}:127.0.0.1:{port} {server}"
+        lines.append(say(N_("From your own machine: %(command)s"), command=way))
     database = db.Database(config)
     try:
         if not database.read_now(site.facts).set_up:
             key = auth.setup_key(auth.secret(config.data_dir))
-            lines.append(f"It is empty. Set it up: {config.site_url or local}/set-up?key={key}")
+            link = f"{config.site_url or local}/set-up?key={key}"
+            lines.append(say(N_("It is empty. Set it up once, here: %(link)s"), link=link))
     finally:
         database.close()
     return "\n".join(lines)
