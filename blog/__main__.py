@@ -35,9 +35,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
-        prog="blog", description=say(N_("Commands of whoever keeps a blog."))
-    )
+    top = argparse.ArgumentParser(prog="blog", description=say(N_("Commands of a keeper.")))
     top.add_argument("--version", action="version", version=f"blog {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _add_import(commands)
@@ -59,9 +57,7 @@ def _add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     moving.add_argument("--permalink", help=say(N_("addresses it had: /:year/:month/:day/:title/")))
     moving.add_argument("--old-url", help=say(N_("its old site address; links to it become ours")))
     moving.add_argument("--dry-run", action="store_true", help=say(N_("only print the receipt")))
-    moving.add_argument(
-        "--force", action="store_true", help=say(N_("take files over later edits here"))
-    )
+    moving.add_argument("--force", action="store_true", help=say(N_("take files over edits here")))
     moving.add_argument("--receipt", type=Path, help=say(N_("write the receipt as JSON, too")))
     moving.set_defaults(run=move_in)
 
