@@ -225,13 +225,13 @@ def _mac(request: Request, text: str) -> str:
 
 def client_ip(request: Request) -> str:
     """The visitor's address; a header is believed only from as many proxies as were configured."""
-    proxies = request.app.ctx.config.proxies
-    hops = [
+    proxies: int = request.app.ctx.config.proxies
+    hops: list[str] = [
         hop.strip() for hop in ",".join(request.headers.getall("x-forwarded-for", [])).split(",")
     ]
     if proxies and len(hops) >= proxies and _is_ip(hops[-proxies]):
         return hops[-proxies]
-    return request.ip or ""
+    return str(request.ip or "")
 
 
 def _is_ip(text: str) -> bool:
