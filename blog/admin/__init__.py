@@ -1,4 +1,4 @@
-"""The office: whoever keeps the house. Its lock is *editor*; each section names what it asks beyond."""
+"""The office: whoever keeps the house. Its lock is *editor*; a section names what it asks beyond."""
 
 from sanic import Blueprint
 
@@ -6,3 +6,10 @@ from blog import auth
 
 bp = Blueprint("admin", url_prefix="/admin")
 auth.lock(bp, "editor")
+
+from blog.admin import (  # noqa: E402, F401 -- each hangs its section on `bp`, which stands first
+    people,
+    posts,
+    settings,
+    views,
+)

@@ -1,0 +1,131 @@
+"""Who writes and who keeps: add people, change what they may do, shut them out, let them in."""
+
+from sanic import HTTPResponse, Request
+
+from blog import web
+from blog.admin.section import Section
+from blog.config import N_
+from blog.forms import Choice, Form, Text, Verbatim
+from blog.models import office, user
+from blog.models.base import Refusal
+from blog.models.user import ADMIN, LONGEST_PASSWORD, ROLES
+
+section = Section("people", N_("People"), place=3, role=ADMIN)
+
+
+class PersonForm(Form):
+    display_name = Text(required=True, most=200)
+    email = Text(most=254)
+    role = Choice(*ROLES)
+
+
+class NewPersonForm(PersonForm):
+    name = Text(required=True, most=64)
+    password = Verbatim(required=True, most=LONGEST_PASSWORD)
+
+
+class PasswordForm(Form):
+    password = Verbatim(required=True, most=LONGEST_PASSWORD)
+
+
+@section.get()
+async def people(request: Request) -> HTTPResponse:
+    return section.show(request, "people", people=await web.read(request, office.people))
+
+
+@section.get("/new")
+async def new_person(request: Request) -> HTTPResponse:
+    return section.show(request, "new_person", form=NewPersonForm.blank(request, role="author"))
+
+
+@section.post("/add")
+async def add_person(request: Request) -> HTTPResponse:
+    form = NewPersonForm.read(request)
+    try:
+        if form.ok:
+            await _add(request, form)
+            web.flash(request, N_("%(name)s can sign in now."), name=form["display_name"])
+            return web.redirect(request, "admin.people")
+    except Refusal as refusal:
+        form.refuse(refusal)
+    return section.show(request, "new_person", 422, form=form)
+
+
+async def _add(request: Request, form: NewPersonForm) -> None:
+    user.check_password(form["password"])
+    hashed = await request.app.ctx.passwords.hash(form["password"])
+    given = {name: form[name] for name in ("name", "display_name", "email", "role")}
+    await web.transact(request, user.add, **given, password_hash=hashed)
+
+
+@section.get("/<id:int>")
+async def person(request: Request, id: int) -> HTTPResponse:
+    found = await web.get_or_404(request, office.person, id)
+    given = {name: getattr(found, name) for name in PersonForm.fields}
+    return _person(request, found, form=PersonForm.blank(request, **given))
+
+
+@section.post("/<id:int>/save")
+async def save_person(request: Request, id: int) -> HTTPResponse:
+    found = await web.get_or_404(request, office.person, id)
+    form = PersonForm.read(request)
+    try:
+        if form.ok:
+            await web.transact(request, office.save_person, id, **form.data)
+            web.flash(request, N_("Saved."))
+            return web.redirect(request, "admin.person", id=id)
+    except Refusal as refusal:
+        form.refuse(refusal)
+    return _person(request, found, 422, form=form)
+
+
+@section.post("/<id:int>/set-password")
+async def set_password(request: Request, id: int) -> HTTPResponse:
+    """Hand a byline over, or help somebody who has forgotten theirs."""
+    found = await web.get_or_404(request, office.person, id)
+    form = PasswordForm.read(request)
+    try:
+        if form.ok:
+            user.check_password(form["password"])
+            hashed = await request.app.ctx.passwords.hash(form["password"])
+            await web.transact(request, office.hand_over, id, hashed)
+            web.flash(request, N_("%(name)s can sign in now."), name=found.display_name)
+            return web.redirect(request, "admin.person", id=id)
+    except Refusal as refusal:
+        form.refuse(refusal)
+    given = {name: getattr(found, name) for name in PersonForm.fields}
+    return _person(request, found, 422, form=PersonForm.blank(request, **given), password_form=form)
+
+
+@section.post("/<id:int>/disable")
+async def disable_person(request: Request, id: int) -> HTTPResponse:
+    found = await web.get_or_404(request, office.person, id)
+    await web.transact(request, office.disable, id)
+    web.flash(request, N_("%(name)s cannot sign in any more."), name=found.display_name)
+    return web.redirect(request, "admin.person", id=id)
+
+
+@section.post("/<id:int>/enable")
+async def enable_person(request: Request, id: int) -> HTTPResponse:
+    found = await web.get_or_404(request, office.person, id)
+    await web.transact(request, user.enable, id)
+    web.flash(request, N_("%(name)s can sign in again."), name=found.display_name)
+    return web.redirect(request, "admin.person", id=id)
+
+
+def _person(
+    request: Request,
+    found: office.Person,
+    status: int = 200,
+    *,
+    form: PersonForm,
+    password_form: PasswordForm | None = None,
+) -> HTTPResponse:
+    return section.show(
+        request,
+        "person",
+        status,
+        person=found,
+        form=form,
+        password_form=password_form or PasswordForm.blank(request),
+    )
