@@ -49,8 +49,14 @@ class Term:
         for one, other in pairwise(self.pieces):
             inner += _gap(one, other) + _exactly(other)
         before = "" if is_dense(first) or first == "." else f"(?<!{LETTER})"
-        after = f"{LETTER}*" if self.is_prefix else f"(?!{LETTER}|{SUFFIX})"
-        return before + inner + ("" if is_dense(last) else after)
+        return before + inner + (f"{LETTER}*" if self.is_prefix else _end(last))
+
+
+def _end(last: str) -> str:
+    """What may not follow the last piece: more of its word."""
+    if is_dense(last):
+        return ""
+    return {"+": r"(?!\+)", "#": f"(?!#|{LETTER})"}.get(last[-1], f"(?!{LETTER}|{SUFFIX})")
 
 
 def _exactly(piece: str) -> str:
