@@ -1,0 +1,223 @@
+"""Has a worker that is dead or hung replaced, and sees that no process outlives the main one."""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing import active_children, parent_process
+from multiprocessing.sharedctypes import RawArray
+from typing import Any
+
+from sanic import Sanic
+from sanic.log import error_logger as log
+from sanic.worker.constants import ProcessState
+from sanic.worker.manager import WorkerManager
+from sanic.worker.process import WorkerProcess
+
+TICK = 0.25  # seconds between two looks
+HUNG = 40  # looks without a beat, ten seconds: something holds up the loop
+LATE = 120  # looks without a first beat, thirty seconds: it will not come up
+PATIENCE = 20  # looks until a replacement that has not come is asked for again
+TRIES = 2  # at a worker that dies during the first start, after the first
+LONGEST_PAUSE = 120  # looks between two tries at a worker that dies before it serves
+SLOTS = 256
+GOING_DOWN = (OSError, EOFError, KeyError, ValueError, AssertionError)  # what main leaves to us
+EXTRA = 5  # seconds on top of the graceful stop before it is ended by force
+
+
+def attach(app: Sanic[Any, Any]) -> None:
+    """Watch over the workers of `app`; without a manager (one process, tests) nothing happens.
+
+    To be called before any other `main_process_start` listener is added.
+    """
+    if parent_process() is None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _stop_early)
+    app.main_process_start(_prepare)
+    app.main_process_ready(_watch)
+    app.before_server_start(_follow_main)
+    app.after_server_start(_beat)
+
+
+def _stop_early(number: int, _frame: object) -> None:
+    """Until Sanic's manager takes the signals, a plain death would leave its helpers behind."""
+    for child in active_children():
+        child.terminate()
+    sys.exit(128 + number)
+
+
+async def _prepare(app: Sanic[Any, Any]) -> None:
+    """Share a counter of beats per worker; slot 0 names the process with Sanic's shared state."""
+    app.shared_ctx.beats = RawArray("Q", SLOTS)
+    app.shared_ctx.beats[0] = next((child.pid or 0 for child in active_children()), 0)
+
+
+async def _watch(app: Sanic[Any, Any]) -> None:
+    warden = Warden(app.manager, app.shared_ctx.beats, app.config.GRACEFUL_SHUTDOWN_TIMEOUT)
+    threading.Thread(target=warden.run, name="warden", daemon=True).start()
+
+
+@dataclass(slots=True)
+class Watched:
+    """What was last seen of a worker; time is counted in looks, so a nap of the machine is none."""
+
+    pid: int | None = None
+    beats: int = 0
+    still: int = 0
+    failures: int = 0
+    due: int | None = None
+
+
+@dataclass
+class Warden:
+    """Looks at every worker four times a second, from a thread of the main process."""
+
+    manager: WorkerManager
+    beats: Any
+    grace: float
+    seen: dict[str, Watched] = field(default_factory=dict)
+    is_up: bool = False
+    is_hopeless: bool = False
+
+    def run(self) -> None:
+        # Sanic announces its stop nowhere else; its own loops read this flag too.
+        while not self.manager._shutting_down and not self.is_hopeless:
+            time.sleep(TICK)
+            with suppress(*GOING_DOWN):
+                self.look_round()
+        end = time.monotonic() + self.grace + EXTRA
+        while True:
+            with suppress(*GOING_DOWN):
+                self.see_out(by_force=self.is_hopeless or time.monotonic() > end)
+            time.sleep(TICK)
+
+    def look_round(self) -> None:
+        self.is_up = self.is_up or self.manager._all_workers_ack()
+        for process in self.servers():
+            if not (self.manager._shutting_down or self.is_hopeless):
+                self.look_at(process, self.seen.setdefault(process.name, Watched()))
+
+    def servers(self) -> list[WorkerProcess]:
+        workers = list(self.manager.transient.values())
+        return [process for worker in workers for process in list(worker.processes)]
+
+    def look_at(self, process: WorkerProcess, seen: Watched) -> None:
+        if not process.pid or process.state is ProcessState.RESTARTING:
+            return
+        slot = slot_of(process.name)
+        if process.pid != seen.pid:  # it has just come, whoever asked for it
+            seen.pid, seen.beats, seen.still, seen.due = process.pid, 0, 0, None
+            self.beats[slot] = 0
+        if not process.is_alive():
+            self.replace(process, seen)
+        elif self.beats[slot] != seen.beats:
+            seen.beats, seen.still, seen.failures = self.beats[slot], 0, 0
+        else:
+            self.lose_patience(process, seen)
+
+    def lose_patience(self, process: WorkerProcess, seen: Watched) -> None:
+        """The first start is Sanic's own to judge; later a worker that stands still is killed."""
+        seen.still += self.is_up
+        if seen.still > (HUNG if seen.beats else LATE):
+            log.error("Worker %s [%s] hangs; killing it.", process.name, process.pid)
+            _signal_all([process], signal.SIGKILL)
+
+    def replace(self, process: WorkerProcess, seen: Watched) -> None:
+        """At once; after a pause that doubles where it keeps dying before it serves."""
+        if seen.due is None:
+            seen.failures += not seen.beats
+            seen.due = min(2 * 2**seen.failures, LONGEST_PAUSE) if seen.failures else 0
+            log.error(
+                "Worker %s [%s] has died (%s); replacing it.",
+                process.name,
+                process.pid,
+                process.exitcode,
+            )
+        if seen.due:
+            seen.due -= 1
+        elif not self.is_up and seen.failures > TRIES:
+            self.give_up()
+        elif self.ask_for(process.name):
+            seen.due = PATIENCE
+
+    def ask_for(self, name: str) -> bool:
+        """Leave it to main's own loop, which reads this pipe, so that nothing happens twice.
+
+        While main still waits for the first start it would only put the message back, for ever;
+        but then it does nothing else either, and the replacing is safe here.
+        """
+        if self.is_up:
+            self.manager.monitor_publisher.send(f"{name}:")
+        elif all(process.state >= ProcessState.STARTED for process in self.servers()):
+            self.manager.restart([name])
+        else:
+            return False
+        return True
+
+    def give_up(self) -> None:
+        """A blog that cannot start says so, instead of trying until Sanic's time is over."""
+        log.error("A worker died %s times before it served; the lines above say why.", TRIES + 1)
+        self.is_hopeless = True
+
+    def see_out(self, by_force: bool) -> None:
+        """A stop has an end: what came too late to hear of it is told, what hangs is killed."""
+        servers = self.servers()
+        alive = [process for process in servers if process.is_alive()]
+        late = [process for process in alive if process.state is not ProcessState.TERMINATED]
+        _signal_all(alive, signal.SIGKILL) if by_force else _signal_all(late, signal.SIGTERM)
+        if not alive and not self.is_up and all(process.pid for process in servers):
+            self.end_first_start()
+
+    def end_first_start(self) -> None:
+        """Main waits for workers that will not come, for ever if it was stopped meanwhile."""
+        for process in self.servers():  # main would wait ten seconds for those without an end
+            process.set_state(ProcessState.FAILED, True)
+        self.manager.monitor_publisher.send("__TERMINATE_EARLY__")
+
+
+def _signal_all(processes: list[WorkerProcess], number: signal.Signals) -> None:
+    for process in processes:
+        if process.pid:  # 0 would be every process of the group
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, number)
+
+
+def slot_of(name: str) -> int:
+    """Of `Sanic-Server-2-0`."""
+    return 1 + int(name.split("-")[2]) % (SLOTS - 1)
+
+
+async def _follow_main(app: Sanic[Any, Any]) -> None:
+    main = parent_process()
+    if main and hasattr(app.shared_ctx, "beats"):
+        grace = app.config.GRACEFUL_SHUTDOWN_TIMEOUT + EXTRA
+        threading.Thread(
+            target=_leave_with, args=(main.pid, app.shared_ctx.beats[0], grace), daemon=True
+        ).start()
+
+
+def _leave_with(main: int, helper: int, grace: float) -> None:
+    """Sanic's workers do not notice that main was killed: they would live on and keep the port."""
+    while os.getppid() == main:
+        time.sleep(TICK)
+    log.error("The main process is gone; worker [%s] leaves.", os.getpid())
+    os.kill(os.getpid(), signal.SIGTERM)
+    if helper:
+        with suppress(ProcessLookupError):
+            os.kill(helper, signal.SIGTERM)
+    time.sleep(grace)
+    os._exit(1)
+
+
+async def _beat(app: Sanic[Any, Any]) -> None:
+    if parent_process() and hasattr(app.shared_ctx, "beats"):
+        _keep_beating(asyncio.get_running_loop(), app.shared_ctx.beats, slot_of(app.m.name))
+
+
+def _keep_beating(loop: asyncio.AbstractEventLoop, beats: Any, slot: int) -> None:
+    """A timer and no task, so that a graceful stop has nothing to cancel."""
+    beats[slot] += 1
+    loop.call_later(1, _keep_beating, loop, beats, slot)
