@@ -1,4 +1,4 @@
-"""The office: whoever keeps the house. Its lock is *editor*; a section names what it asks beyond."""
+"""The office: whoever keeps the house. Its lock is *editor*; a section may ask for more."""
 
 from sanic import Blueprint
 

@@ -1,0 +1,150 @@
+"""A blog that answers in this process, and a visitor who can say anything to it.
+
+The server is Sanic's own, in a thread with a loop of its own; the visitor writes raw bytes, so that
+a test may send what no client library would.
+"""
+
+import asyncio
+import itertools
+import socket
+import threading
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlencode
+
+from sanic import Sanic
+
+from blog import opening
+from blog.app import create_app
+from blog.config import Config
+from blog.db import Database
+from tests import cast
+
+SECONDS = 20
+numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: every header as it was sent, doubles too."""
+
+    status: int
+    pairs: tuple[tuple[str, str], ...]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    def all(self, name: str) -> list[str]:
+        return [value for known, value in self.pairs if known == name]
+
+    def header(self, name: str) -> str:
+        """The one header of this name; "" where there is none."""
+        values = self.all(name)
+        assert len(values) < 2, f"{name} was sent twice: {values}"
+        return values[0] if values else ""
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """Cookies that were set, by name; a deleted one is empty."""
+        parts = (line.split(";")[0].partition("=") for line in self.all("set-cookie"))
+        return {name: value.strip('"') for name, _, value in parts}
+
+
+class Door:
+    """`with Door(config) as door: door.get("/")`. The database is migrated first."""
+
+    def __init__(self, config: Config) -> None:
+        opening.prepare(config)
+        Sanic.test_mode = True
+        self.config = config
+        self.app = create_app(config, f"blog-{next(numbers)}")
+        self.database = Database(config)
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+
+    def __enter__(self) -> "Door":
+        self.thread.start()
+        asyncio.run_coroutine_threadsafe(self._open(), self.loop).result(SECONDS)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None
+    ) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self.loop).result(SECONDS)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(SECONDS)
+        self.loop.close()
+        self.database.close()
+
+    async def _open(self) -> None:
+        self.server = await self.app.create_server(
+            host="127.0.0.1", port=0, return_asyncio_server=True
+        )
+        await self.server.startup()
+        await self.server.before_start()
+        await self.server.after_start()
+        await self.server.start_serving()
+        self.port = self.server.server.sockets[0].getsockname()[1]
+
+    async def _close(self) -> None:
+        await self.server.before_stop()
+        self.server.close()
+        await self.server.wait_closed()
+        await self.server.after_stop()
+
+    # --- asking ----------------------------------------------------------------------------------
+
+    def get(self, path: str, **how: Any) -> Answer:
+        return self.ask("GET", path, **how)
+
+    def post(self, path: str, form: Mapping[str, Any] | None = None, **how: Any) -> Answer:
+        """A form as a browser sends it from one of our own pages."""
+        how.setdefault("headers", tuple(cast.OURS.items()))
+        return self.ask("POST", path, form=form or {}, **how)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        cookies: Mapping[str, str] | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+        form: Mapping[str, Any] | None = None,
+        body: bytes = b"",
+        host: str = "ink.example",
+    ) -> Answer:
+        lines = [("Host", host), ("Connection", "close"), *headers]
+        if cookies:
+            lines.append(("Cookie", "; ".join(f"{name}={value}" for name, value in cookies.items())))
+        if form is not None:
+            body = urlencode(form, doseq=True).encode()
+            lines.append(("Content-Type", "application/x-www-form-urlencoded"))
+        if body or method == "POST":
+            lines.append(("Content-Length", str(len(body))))
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines)
+        return self.say(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
+
+    def say(self, words: bytes) -> Answer:
+        """Raw bytes, and the one answer to them."""
+        with socket.create_connection(("127.0.0.1", self.port), SECONDS) as line:
+            with suppress(ConnectionError):  # it may answer before it has heard everything
+                line.sendall(words)
+            heard = b""
+            with suppress(ConnectionError):
+                while piece := line.recv(65536):
+                    heard += piece
+        return _answer(heard)
+
+
+def _answer(heard: bytes) -> Answer:
+    head, _, body = heard.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    pairs = [line.partition(":") for line in lines]
+    headers = tuple((name.strip().lower(), value.strip()) for name, _, value in pairs)
+    status = int(first.split()[1]) if first else 0
+    return Answer(status, headers, body)
