@@ -1,1 +1,97 @@
-"""Moving in: an old blog's folder is read, and becomes posts. Nothing is imported here."""
+"""Moving in: an old blog's folder is read, and becomes posts."""
+
+import argparse
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from tqdm import tqdm
+
+from blog.config import Config
+from blog.crew import Crew
+from blog.db import Database
+from blog.models import setup, site
+from blog.models.base import Refusal, now
+from blog.moving import collection, permalinks
+from blog.moving.mover import Mover, Wishes
+from blog.moving.receipt import Receipt
+
+HELPERS = 2  # processes that render
+Progress = Callable[[int, int], None]
+
+
+def run(config: Config, given: argparse.Namespace) -> int:
+    """The `import` command: a progress bar, the receipt, and an exit code. Raises `Refusal`."""
+    os.nice(10)  # who reads comes first
+    wishes = Wishes(given.permalink or "", given.old_url or "", given.dry_run, given.force)
+    with tqdm(unit=" files", disable=None) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        receipt = asyncio.run(move_in(config, given.folder, wishes, progress))
+    print(receipt.text())
+    if given.receipt:
+        receipt.write(given.receipt)
+    return receipt.exit_code
+
+
+async def move_in(
+    config: Config, folder: Path, wishes: Wishes, progress: Progress | None = None
+) -> Receipt:
+    """Bring every post below `folder` in. The database is migrated. Raises `Refusal`."""
+    database = Database(config)
+    try:
+        return await _move_in(config, database, folder, wishes, progress or (lambda *_: None))
+    finally:
+        database.close()
+
+
+async def _move_in(
+    config: Config, database: Database, folder: Path, wishes: Wishes, progress: Progress
+) -> Receipt:
+    began = time.monotonic()
+    facts = await database.read(site.facts)
+    found = await asyncio.to_thread(
+        collection.read,
+        folder,
+        zone=ZoneInfo(facts.timezone),
+        pattern=_pattern(wishes.permalink),
+        now=now(),
+    )
+    mover = Mover(config, database, found, wishes)
+    await mover.look_round()
+    if not wishes.dry_run:
+        await database.transact(setup.blank)
+    await _share_out(config, mover, progress)
+    mover.receipt.seconds = time.monotonic() - began
+    return mover.receipt
+
+
+async def _share_out(config: Config, mover: Mover, progress: Progress) -> None:
+    """Each helper takes the next post when it has done one."""
+    posts = iter(mover.collection.posts)
+    total, count = len(mover.collection.posts), 0
+
+    def done() -> None:
+        nonlocal count
+        count += 1
+        progress(count, total)
+
+    async with AsyncExitStack() as stack:
+        crews = [await stack.enter_async_context(Crew(config)) for _ in range(HELPERS)]
+        async with asyncio.TaskGroup() as group:
+            for crew in crews:
+                group.create_task(mover.work(posts, crew, done))
+
+
+def _pattern(typed: str) -> str:
+    try:
+        return permalinks.check(typed)
+    except permalinks.BadPattern as fault:
+        raise Refusal(fault.message, **fault.params) from fault

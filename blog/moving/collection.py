@@ -6,6 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from blog.config import N_
+from blog.models.base import Refusal
 from blog.moving import source, walk
 from blog.moving.old import OldPost, Remark
 from blog.moving.source import Habits
@@ -25,7 +26,13 @@ class Collection:
 
 
 def read(folder: Path, *, zone: tzinfo, pattern: str, now: datetime) -> Collection:
-    """Every post below `folder`. `pattern` makes the address of a post that has none itself."""
+    """Every post below `folder`. `pattern` makes the address of a post that has none itself.
+
+    Raises `Refusal` if there is no such folder.
+    """
+    folder = folder.resolve()
+    if not folder.is_dir():
+        raise Refusal(N_("%(folder)s is no folder."), folder=str(folder))
     files = list(walk.texts(folder))
     habits = Habits(zone, pattern, source.roots_of(files))
     collection = Collection(folder)
@@ -42,10 +49,10 @@ def _read(file: walk.TextFile, folder: Path, habits: Habits, now: datetime) -> O
     walk.refuse(file)
     text, sha256 = walk.read(file, folder)
     post = source.read_post(file, text, sha256, habits)
+    changed = datetime.fromtimestamp(file.path.stat().st_mtime, UTC)
+    post.touched = min(changed, now).replace(microsecond=0)
     if post.date is None and not post.draft:
-        changed = datetime.fromtimestamp(file.path.stat().st_mtime, UTC)
-        post.date = min(changed, now).replace(microsecond=0)
-        day = f"{post.date.astimezone(habits.zone):%Y-%m-%d}"
+        day = f"{post.touched.astimezone(habits.zone):%Y-%m-%d}"
         post.remark("date", N_("No date is given; the file's own is taken: %(day)s."), day=day)
     return post
 

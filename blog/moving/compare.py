@@ -7,14 +7,17 @@ from html.parser import HTMLParser
 
 from markdown_it import MarkdownIt
 
+from blog.config import N_
+from blog.moving.old import OldPost
+
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003134f]")
 WORD = re.compile(r"[^\W\d_]+")
 # Of Markdown, what is kept (groups code and span) and what no reader sees, in one pass.
 UNSEEN = re.compile(
     r"^(?P<fence>[ \t>]*(?:`{3,}|~{3,}))[^\n]*\n(?P<code>.*?)(?:^(?P=fence)[`~]*[ \t]*$|\Z)"
-    r"|(?P<ticks>`+)(?P<span>[^`]|[^`].*?[^`])(?P=ticks)(?!`)"
-    r"|<!--.*?-->|<(?P<dead>style|script)\b.*?</(?P=dead)\s*>|</?[A-Za-z][^>]*>"
-    r"|^[ \t>]*\[[^\]\n]+\]:[ \t]*\S+[^\n]*$|!\[[^\]]*\]|\[\^[^\]\n]+\]"
+    r"|(?P<ticks>`+)(?P<span>(?:(?!\n[ \t]*\n).)+?)(?<!`)(?P=ticks)(?!`)"
+    r"|<!--.*?-->|<(?P<dead>style|script)\b.*?</(?P=dead)\s*>|<(?![a-z]+:)/?[A-Za-z][^>]*>"
+    r"|^[ \t>]*\[(?!\^)[^\]\n]+\]:[ \t]*\S+[^\n]*$|!\[[^\]]*\]|\[\^[^\]\n]+\]"
     r"|(?<=\])\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)|(?<=\])\[[^\]\n]*\]"
     r"|\$\$.*?\$\$",
     re.S | re.M,
@@ -83,13 +86,28 @@ def differs(old: int, new: int) -> bool:
     return abs(old - new) > max(WORTH_TELLING, SHARE * old)
 
 
+def remark(post: OldPost, shown: Page) -> None:
+    """Say what of the post's own HTML and of its generator's tags does not do what it did."""
+    if lost := lost_markup(post.body, shown):
+        names = ", ".join(lost)
+        post.remark("text", N_("This HTML does not come through as it was: %(names)s"), names=names)
+    if tags := templates(shown):
+        names = ", ".join(tags)[:500]
+        post.remark(
+            "text", N_("These tags of the old site's maker stay as typed: %(names)s"), names=names
+        )
+
+
 def lost_markup(markdown: str, shown: Page) -> list[str]:
     """Raw HTML elements, and inline styles, that readers do not get."""
     raw = "".join(_raw(markdown))
     if "<" not in raw:
         return []
     used = {name.lower() for name in RAW_TAG.findall(raw)}
-    lost = [f"<{name}>" for name in sorted(used - shown.tags)]
+    gone = used - shown.tags - {"noscript"}
+    if "h2" in shown.tags:
+        gone.discard("h1")  # a text's headings begin below the title
+    lost = [f"<{name}>" for name in sorted(gone)]
     return lost + (["style="] if STYLED.search(raw) else [])
 
 

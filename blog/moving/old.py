@@ -30,7 +30,7 @@ class OldPost:
     kind: Literal["post", "page"]
     title: str
     slug: str
-    date: datetime | None
+    date: datetime | None  # None where nothing tells it; then `touched` stands in
     updated: datetime | None
     authors: list[str]
     tags: list[str]
@@ -47,6 +47,7 @@ class OldPost:
     extra: dict[str, Any]
     sha256: str
     typed: str = ""  # reStructuredText as it was typed; empty where `body` is what was typed
+    touched: datetime | None = None  # the file itself
     remarks: list[Remark] = field(default_factory=list)
 
     def remark(self, kind: str, message: str, **params: str) -> None:

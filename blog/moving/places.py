@@ -18,24 +18,26 @@ class Place:
 
 
 class Places:
-    """Gives out addresses. `taken` are keys that other posts have here already."""
+    """Gives out addresses. `taken`: keys in use here, with their post's file, or ""."""
 
-    def __init__(self, taken: Iterable[str]) -> None:
-        self.holders: dict[str, str] = dict.fromkeys(taken, "")
+    def __init__(self, taken: Mapping[str, str]) -> None:
+        self.holders = dict(taken)
         self.of: dict[str, Place] = {}
 
     def settle(self, posts: Iterable[OldPost], kept: Mapping[str, str]) -> None:
-        """First what posts had here before (`kept`, by file), then their old addresses, then new
-        ones, then what leads to them; so a guess never stands in the way of an address."""
+        """Old addresses first, then new ones, then what leads to them.
+
+        So a guess never stands in the way of an address. `kept`: what posts had here, by file.
+        """
         posts = list(posts)
         for post in posts:
-            if post.file in kept:
+            if post.path is None and post.file in kept:
                 self._give(post, kept[post.file])
         for post in posts:
             self._old(post)
         for post in posts:
             if post.file not in self.of:
-                self._give(post, self._free(default_path(post)))
+                self._give(post, kept.get(post.file) or self._free(default_path(post)))
         for post in posts:
             self._lead(post)
         for post in posts:
@@ -48,7 +50,7 @@ class Places:
             return
         if not is_usable(post.path):
             post.remark("address", N_("The blog itself answers at %(path)s."), path=post.path)
-        elif (holder := self.holders.get(key_of(post.path))) is not None:
+        elif (holder := self.holders.get(key_of(post.path), post.file)) != post.file:
             self._collides(post, post.path, holder)
         else:
             self._give(post, post.path, own=True)
@@ -67,10 +69,10 @@ class Places:
     def _lead(self, post: OldPost) -> None:
         place = self.of[post.file]
         for alias in post.aliases:
-            holder = self.holders.get(key_of(alias))
+            holder = self.holders.get(key_of(alias), post.file)
             if not is_usable(alias):
                 post.remark("address", N_("The blog itself answers at %(path)s."), path=alias)
-            elif holder is not None and holder != post.file:
+            elif holder != post.file:
                 self._collides(post, alias, holder)
             elif self._takes(alias, post):
                 place.leads.append(alias)

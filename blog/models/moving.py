@@ -1,0 +1,197 @@
+"""Posts of an old blog as they arrive: found again by their file, written whole, bylines made."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from blog.markup import Rendered
+from blog.models import address, tag, upload, user, writing
+from blog.models.address import Address
+from blog.models.base import now
+from blog.models.post import PAGE, Post, PostAuthor
+from blog.models.user import AUTHOR, User
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A post that came from a file before. `was_edited`: somebody has typed in it here since."""
+
+    id: int
+    hash: str
+    path: str
+    was_edited: bool
+    is_trashed: bool
+
+
+@dataclass(frozen=True)
+class NewUpload:
+    """A picture that lies in the media folder already."""
+
+    name: str
+    original: str
+    width: int
+    height: int
+    size: int
+    type: str
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A post as it is to stand here. Without `rendered` it is a draft. Times are aware."""
+
+    kind: str
+    title: str
+    slug: str
+    address: str
+    summary: str
+    body: str
+    tags: Sequence[str]
+    authors: Sequence[str]
+    cover: str
+    language: str
+    is_listed: bool
+    date: datetime | None
+    fallback_date: datetime
+    updated: datetime | None
+    uid: str
+    source_path: str
+    source_hash: str
+    rendered: Rendered | None
+    leads: Sequence[str] = ()
+    links: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+    uploads: Sequence[NewUpload] = ()
+
+
+def settled(session: Session) -> dict[str, Settled]:
+    """Every post that came from a file, by the file's path."""
+    rows = session.execute(
+        select(
+            Post.id,
+            Post.source_path,
+            Post.source_hash,
+            Post.source_version,
+            Post.version,
+            Post.trashed_at,
+            Address.path,
+        )
+        .outerjoin(Address, Address.id == Post.address_id)
+        .where(Post.source_path.is_not(None))
+    )
+    return {
+        row.source_path: Settled(
+            row.id,
+            row.source_hash,
+            row.path or "",
+            row.version != row.source_version,
+            row.trashed_at is not None,
+        )
+        for row in rows
+    }
+
+
+def keys(session: Session) -> dict[str, int | None]:
+    """Every address that is taken, by its key, with the post it belongs to."""
+    rows = session.execute(select(Address.key, Address.post_id))
+    return {row.key: row.post_id for row in rows}
+
+
+def bring_in(session: Session, arrival: Arrival, id: int | None = None) -> int:
+    """Write one post: a new one, or the one with this id anew. Raises `Refusal`, `LookupError`."""
+    post = _loaded(session, id) if id else _new(session, arrival)
+    _write(post, arrival)
+    _credit(session, post, arrival.authors)
+    for picture in arrival.uploads:
+        upload.note(session, **vars(picture))
+    if arrival.rendered is None:
+        _draft(session, post, arrival)
+    else:
+        _show(session, post, arrival, arrival.rendered, is_new=id is None)
+    for path in arrival.leads:
+        address.lead(session, path, post_id=post.id)
+    return post.id
+
+
+def _new(session: Session, arrival: Arrival) -> Post:
+    """An entry id that another post bears already is not taken twice."""
+    post = Post(kind=arrival.kind, language=arrival.language, version=0)
+    if arrival.uid and not session.scalar(select(Post.id).where(Post.uid == arrival.uid)):
+        post.uid = arrival.uid
+    session.add(post)
+    session.flush()
+    return post
+
+
+def _loaded(session: Session, id: int) -> Post:
+    query = select(Post).where(Post.id == id).options(selectinload(Post.author_links))
+    return session.scalars(query.with_for_update(of=Post)).one()
+
+
+def _write(post: Post, arrival: Arrival) -> None:
+    stem, _, last = arrival.address.rpartition("/")
+    is_ours = bool(last) and stem == ("" if post.kind == PAGE else "/posts")
+    post.path, post.slug = ("", last) if is_ours else (arrival.address, arrival.slug[:300])
+    post.title, post.summary, post.body = arrival.title[:300], arrival.summary[:2000], arrival.body
+    post.tags = ", ".join(tag.split(", ".join(name.replace(",", " ") for name in arrival.tags)))
+    post.cover, post.language, post.is_listed = arrival.cover, arrival.language, arrival.is_listed
+    post.links, post.extra = arrival.links, arrival.extra
+    post.source_path, post.source_hash = arrival.source_path, arrival.source_hash
+    post.version, post.updated_at = post.version + 1, now()
+    post.source_version = post.version
+
+
+def _credit(session: Session, post: Post, names: Sequence[str]) -> None:
+    """The post's authors, in their order; who is not known gets a byline."""
+    wanted = list(dict.fromkeys(byline(session, name).id for name in names))
+    links = session.scalars(
+        select(PostAuthor).where(PostAuthor.post_id == post.id).order_by(PostAuthor.position)
+    ).all()
+    if [link.user_id for link in links] == wanted:
+        return
+    for link in links:
+        session.delete(link)
+    session.flush()
+    for position, user_id in enumerate(wanted):
+        session.add(PostAuthor(post_id=post.id, user_id=user_id, position=position))
+    session.flush()
+
+
+def byline(session: Session, name: str) -> User:
+    """The person shown by this name, else a new byline: somebody without a sign-in."""
+    shown = name[:200]
+    known = session.scalars(select(User).where(User.display_name == shown).order_by(User.id))
+    return known.first() or user.add(
+        session,
+        name=user.free_name(session, shown),
+        display_name=shown,
+        email="",
+        role=AUTHOR,
+        password_hash=None,
+    )
+
+
+def _draft(session: Session, post: Post, arrival: Arrival) -> None:
+    """Its address is kept for it; what was public before goes out of sight."""
+    place = address.claim(session, arrival.address, post.id)
+    post.address_id = post.address_id or place.id
+    if post.is_live(now()) or post.is_scheduled(now()):
+        post.withdraw_at = now()
+
+
+def _show(
+    session: Session, post: Post, arrival: Arrival, rendered: Rendered, *, is_new: bool
+) -> None:
+    """Readers see it from its old day on; a text that changed since bears today's, or its own."""
+    moment = now()
+    post.publish_at = arrival.date or post.publish_at or arrival.fallback_date
+    post.withdraw_at = None
+    if post.publish_at <= moment:
+        post.announced_at = post.announced_at or moment  # its readers have known it for years
+    as_of = arrival.updated or (post.publish_at if is_new else moment)
+    writing.show(session, post, rendered, by=None, as_of=max(as_of, post.publish_at))
+    if is_new and post.publish_at < moment - timedelta(days=1):
+        post.created_at = post.publish_at

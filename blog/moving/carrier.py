@@ -1,0 +1,46 @@
+"""Pictures of an old blog on their way into the media folder, each once."""
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from blog import media
+from blog.config import Config
+from blog.crew import Crew
+from blog.models.base import Refusal
+from blog.models.moving import NewUpload
+
+
+@dataclass
+class Carrier:
+    """Brings pictures. `is_dry`: looks at them, and writes nothing."""
+
+    config: Config
+    is_dry: bool = False
+    tasks: dict[Path, asyncio.Task[NewUpload]] = field(default_factory=dict)
+
+    async def bring(self, path: Path, crew: Crew) -> NewUpload:
+        """The picture as it lies with us. Raises `Refusal` for one that cannot be taken."""
+        if path not in self.tasks:
+            self.tasks[path] = asyncio.create_task(self._bring(path, crew))
+        return await self.tasks[path]
+
+    async def _bring(self, path: Path, crew: Crew) -> NewUpload:
+        raw = await asyncio.to_thread(_read, path, self.config.max_upload)
+        picture = await crew.picture(raw, path.name)
+        if not self.is_dry:
+            await media.keep(self.config, picture)
+        return NewUpload(
+            picture.name,
+            path.name[:300],
+            picture.width,
+            picture.height,
+            picture.size,
+            picture.type,
+        )
+
+
+def _read(path: Path, most: int) -> bytes:
+    """One byte more than may be is enough to be refused."""
+    with path.open("rb") as file:
+        return file.read(most + 1)

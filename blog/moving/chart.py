@@ -1,0 +1,92 @@
+"""Where everything that one old post names leads: links, pictures and its cover."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from blog.config import N_
+from blog.markup import Rendered
+from blog.moving.links import Guide, Way, templated
+from blog.moving.old import OldPost
+from blog.moving.receipt import Receipt
+
+# What makes a post what it is; the rest follows from these or is about the file.
+FACTS = (
+    *("sha256", "kind", "title", "slug", "authors", "tags", "summary", "language", "draft"),
+    *("listed", "path", "aliases", "guesses", "guid"),
+)
+
+
+@dataclass
+class Chart:
+    """`ways` by target, without anchors; `pictures` are the targets shown as pictures."""
+
+    ways: dict[str, Way] = field(default_factory=dict)
+    links: list[str] = field(default_factory=list)
+    pictures: list[str] = field(default_factory=list)
+
+    @property
+    def ours(self) -> dict[str, str]:
+        """What the renderer is told of links."""
+        ways = self.ways.items()
+        return {old: way.to for old, way in ways if way.kind == "ours" and way.to != old}
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The pictures that are to come along, by target."""
+        return {target: way.file for target, way in self.ways.items() if way.file}
+
+
+def draw(guide: Guide, post: OldPost, rendered: Rendered) -> Chart:
+    """The chart of a post, from what its rendered text points to."""
+    chart = Chart(
+        links=[bare(target) for target in (*rendered.links, *templated(post.body))],
+        pictures=[bare(target) for target in (*rendered.pictures, *filter(None, [post.cover]))],
+    )
+    for target in (*chart.links, *chart.pictures):
+        if target not in chart.ways:
+            chart.ways[target] = guide.way(post, target)
+    return chart
+
+
+def bare(target: str) -> str:
+    """Without the anchor, which stays as it is."""
+    return target.partition("#")[0]
+
+
+def tell(chart: Chart, post: OldPost, receipt: Receipt) -> None:
+    """Count the chart's ways, and remark on those that lead nowhere."""
+    for target in chart.links:
+        kind = chart.ways[target].kind
+        receipt.links["ours" if kind == "picture" else kind] += 1
+        if kind == "dangling":
+            post.remark("link", N_("Nothing here answers to %(target)s."), target=target[:300])
+    for target in chart.pictures:
+        kind = chart.ways[target].kind
+        receipt.pictures["abroad" if kind == "abroad" else "named"] += 1
+        if kind == "abroad":
+            message = N_("%(target)s lies on another site, where no reader of ours is sent.")
+            post.remark("picture", message, target=target[:300])
+        elif kind != "picture":
+            receipt.pictures["missing"] += 1
+            post.remark("picture", N_("%(target)s is not in the folder."), target=target[:300])
+
+
+def fingerprint(post: OldPost, chart: Chart) -> str:
+    """Changes when the post would now come out differently."""
+    facts: dict[str, Any] = {name: getattr(post, name) for name in FACTS}
+    facts["dates"] = [str(post.date), str(post.updated)]
+    facts["ways"] = {
+        target: sha256(way.file) if way.file else way.to for target, way in chart.ways.items()
+    }
+    text = json.dumps(facts, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+@cache
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,200 @@
+"""Moves a collection in: renders, brings pictures, writes each post in one transaction."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from blog import media
+from blog.config import N_, Config
+from blog.crew import Crew, Failed
+from blog.db import Database
+from blog.markup import Rendered, TooMuch
+from blog.models import moving
+from blog.models.address import key_of
+from blog.models.base import Refusal, now
+from blog.models.moving import Arrival, NewUpload, Settled
+from blog.moving import chart, compare, receipt
+from blog.moving.carrier import Carrier
+from blog.moving.chart import Chart
+from blog.moving.collection import Collection
+from blog.moving.links import Guide
+from blog.moving.old import OldPost
+from blog.moving.places import Places
+from blog.moving.receipt import Receipt
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the keeper asked for on the command line."""
+
+    permalink: str = ""
+    old_url: str = ""
+    dry_run: bool = False
+    force: bool = False
+
+
+@dataclass
+class Freight:
+    """One post's pictures, by the target that names them; and what could not come."""
+
+    uploads: dict[str, NewUpload] = field(default_factory=dict)
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        return {target: media.address(each.name) for target, each in self.uploads.items()}
+
+    @property
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        every = self.uploads.values()
+        return {media.address(each.name): (each.width, each.height) for each in every}
+
+
+class Mover:
+    """Knows what stands here already, and takes one post after the other."""
+
+    def __init__(
+        self,
+        config: Config,
+        database: Database,
+        collection: Collection,
+        wishes: Wishes,
+    ) -> None:
+        self.database, self.collection, self.wishes = database, collection, wishes
+        self.receipt = Receipt(str(collection.folder), wishes.dry_run, collection.found)
+        self.receipt.remarks += collection.refused
+        self.carrier = Carrier(config, wishes.dry_run)
+        self.here: dict[str, Settled] = {}
+        self.places = Places({})
+        self.guide = Guide(collection.folder, (), {})
+
+    async def look_round(self) -> None:
+        """Find which posts came before, and settle every post's address."""
+        settled = await self.database.read(moving.settled)
+        keys = await self.database.read(moving.keys)
+        self.here = dict(self._again(settled))
+        files = {each.id: file for file, each in self.here.items()}
+        self.places = Places({key: files.get(id or 0, "") for key, id in keys.items()})
+        kept = {file: each.path for file, each in self.here.items() if each.path}
+        self.places.settle(self.collection.posts, kept)
+        folder, posts = self.collection.folder, self.collection.posts
+        self.guide = Guide(folder, posts, self.places.of, self.wishes.old_url)
+
+    def _again(self, settled: dict[str, Settled]) -> Iterator[tuple[str, Settled]]:
+        """Posts of this folder that are here, though the folder may have been moved since."""
+        for post in self.collection.posts:
+            found = settled.get(self._source(post))
+            if found is None:
+                end = f"/{self.collection.folder.name}/{post.file}"
+                gone = (path for path in settled if path.endswith(end) and not Path(path).exists())
+                found = next((settled[path] for path in gone), None)
+            if found:
+                yield post.file, found
+
+    def _source(self, post: OldPost) -> str:
+        return (self.collection.folder / post.file).as_posix()[-1000:]
+
+    async def work(self, posts: Iterator[OldPost], crew: Crew, done: Callable[[], None]) -> None:
+        """Take posts from `posts`, which other workers share, until none is left."""
+        for post in posts:
+            try:
+                end = await self._take(post, crew)
+            except (TooMuch, Refusal) as reason:
+                end = receipt.FAILED
+                params = {name: str(value) for name, value in reason.params.items()}
+                post.remark("file", reason.message, **params)
+            except Failed as fault:
+                end = receipt.FAILED
+                post.remark("file", N_("It could not be rendered: %(fault)s"), fault=str(fault))
+            self.receipt.files[end] += 1
+            self.receipt.remarks += post.remarks
+            done()
+
+    async def _take(self, post: OldPost, crew: Crew) -> str:
+        """Bring one post in, if it is new or has changed. Returns what became of it."""
+        rendered = await crew.render(post.body)
+        plan = chart.draw(self.guide, post, rendered)
+        mark = chart.fingerprint(post, plan)
+        end = self._end(post, mark)
+        if end in (receipt.IMPORTED, receipt.UPDATED):
+            freight = await self._load(post, plan, crew)
+            links = {**plan.ours, **freight.addresses}
+            if links:
+                rendered = await crew.render(post.body, links, sizes=freight.sizes)
+            if not self.wishes.dry_run:
+                arrival = self._arrival(post, plan, freight, rendered, mark)
+                known = self.here.get(post.file)
+                await self.database.transact(moving.bring_in, arrival, known.id if known else None)
+        self._tell(post, plan, rendered)
+        return end
+
+    def _end(self, post: OldPost, mark: str) -> str:
+        known = self.here.get(post.file)
+        if known is None:
+            return receipt.IMPORTED
+        if known.hash == mark:
+            return receipt.UNCHANGED
+        if known.is_trashed:
+            post.remark("left", N_("It lies in the trash here."))
+            return receipt.LEFT
+        if known.was_edited and not self.wishes.force:
+            post.remark("left", N_("It has been edited here since; --force takes the file."))
+            return receipt.LEFT
+        return receipt.UPDATED
+
+    async def _load(self, post: OldPost, plan: Chart, crew: Crew) -> Freight:
+        freight = Freight()
+        for target, path in plan.files.items():
+            try:
+                freight.uploads[target] = await self.carrier.bring(path, crew)
+            except Refusal as reason:
+                params = {name: str(value) for name, value in reason.params.items()}
+                post.remark("picture", reason.message, **params)
+        return freight
+
+    def _arrival(
+        self, post: OldPost, plan: Chart, freight: Freight, rendered: Rendered, mark: str
+    ) -> Arrival:
+        place = self.places.of[post.file]
+        cover = freight.addresses.get(chart.bare(post.cover), "")
+        return Arrival(
+            kind=post.kind,
+            title=post.title,
+            slug=post.slug,
+            address=place.address,
+            summary=post.summary,
+            body=post.body,
+            tags=post.tags,
+            authors=post.authors,
+            cover=cover,
+            language=post.language,
+            is_listed=post.listed,
+            date=post.date,
+            fallback_date=post.touched or now(),
+            updated=post.updated,
+            uid=post.guid[:200],
+            source_path=self._source(post),
+            source_hash=mark,
+            rendered=None if post.draft else rendered,
+            leads=place.leads,
+            links={**plan.ours, **freight.addresses},
+            extra=post.extra,
+            uploads=list(freight.uploads.values()),
+        )
+
+    def _tell(self, post: OldPost, plan: Chart, rendered: Rendered) -> None:
+        """The receipt's sums and sentences for one post."""
+        told = self.receipt
+        chart.tell(plan, post, told)
+        shown = compare.page(rendered.html)
+        old, new = compare.words_typed(post.body), compare.words_shown(shown)
+        told.words.update(old=old, new=new)
+        if compare.differs(old, new):
+            message = N_("%(old)s words were typed, %(new)s are shown.")
+            post.remark("words", message, old=str(old), new=str(new))
+        compare.remark(post, shown)
+        told.fields.update(post.extra.keys())
+        place = self.places.of[post.file]
+        own = place.address if key_of(place.address) == key_of(post.path or "") else ""
+        told.addresses["kept" if own else "new"] += 1
+        holders = self.places.holders
+        told.addresses["leading"] += sum(holders.get(key_of(a)) == post.file for a in post.aliases)

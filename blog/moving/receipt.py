@@ -1,0 +1,135 @@
+"""What a move came to: old beside new, and every loss with its file and reason."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from blog.config import N_
+from blog.languages import translate
+from blog.moving.old import Remark
+
+# What a remark may be about, in the order in which the receipt tells it.
+KINDS = {
+    "file": N_("Files that are no posts, or could not be taken"),
+    "left": N_("Posts that were left as they stand here"),
+    "address": N_("Addresses"),
+    "picture": N_("Pictures that did not come along"),
+    "link": N_("Links that lead nowhere here"),
+    "text": N_("Text that does not look as it did"),
+    "words": N_("Texts whose words differ"),
+    "front matter": N_("Front matter that could not be read whole"),
+    "language": N_("Languages"),
+    "title": N_("Titles"),
+    "date": N_("Dates"),
+}
+IMPORTED, UPDATED, UNCHANGED, LEFT, FAILED = "imported", "updated", "unchanged", "left", "failed"
+
+
+@dataclass
+class Receipt:
+    """Counts and remarks of one run. `found` is what was there, whatever became of it."""
+
+    folder: str
+    dry_run: bool = False
+    found: int = 0
+    files: Counter[str] = field(default_factory=Counter)
+    words: Counter[str] = field(default_factory=Counter)
+    pictures: Counter[str] = field(default_factory=Counter)
+    links: Counter[str] = field(default_factory=Counter)
+    addresses: Counter[str] = field(default_factory=Counter)
+    fields: Counter[str] = field(default_factory=Counter)
+    remarks: list[Remark] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def reported(self) -> int:
+        """Files that did not come in, each with its reason."""
+        return len({remark.file for remark in self.remarks if remark.kind == "file"})
+
+    @property
+    def adds_up(self) -> bool:
+        """Every file found has come in, stood here already, was left, or is reported."""
+        came = sum(self.files[end] for end in (IMPORTED, UPDATED, UNCHANGED, LEFT))
+        return self.found == came + self.reported
+
+    @property
+    def exit_code(self) -> int:
+        return 0 if self.adds_up and not self.files[FAILED] else 1
+
+    def told(self) -> list[Remark]:
+        """The remarks by kind, then by file, each once."""
+        order = list(KINDS)
+        unique = {(each.kind, each.file, str(each)): each for each in self.remarks}
+        return sorted(unique.values(), key=lambda each: (order.index(each.kind), each.file))
+
+    def to_json(self) -> dict[str, Any]:
+        files = {end: self.files[end] for end in (IMPORTED, UPDATED, UNCHANGED, LEFT)}
+        return {
+            "folder": self.folder,
+            "dry_run": self.dry_run,
+            "seconds": round(self.seconds, 1),
+            "files": {"found": self.found, **files, "reported": self.reported},
+            "adds_up": self.adds_up,
+            "words": dict(self.words),
+            "pictures": dict(self.pictures),
+            "links": dict(self.links),
+            "addresses": dict(self.addresses),
+            "front_matter_kept": dict(self.fields.most_common()),
+            "losses": [remark.to_json() for remark in self.told()],
+        }
+
+    def write(self, path: Path) -> None:
+        text = json.dumps(self.to_json(), ensure_ascii=False, indent=1)
+        path.write_text(text + "\n", encoding="utf-8")
+
+    def text(self, language: str = "en") -> str:
+        """For the terminal."""
+        return "\n".join([*self._sums(language), *self._losses(language)])
+
+    def _sums(self, language: str) -> Iterator[str]:
+        kept = ", ".join(f"{name} ({number})" for name, number in self.fields.most_common())
+        sums: list[tuple[bool, str, dict[str, Any]]] = [
+            (self.dry_run, N_("Nothing was written: this was a dry run."), {}),
+            (True, FILES, {"found": self.found, **self._ends()}),
+            (not self.adds_up, N_("These numbers do not add up: please report this."), {}),
+            (True, WORDS, {"old": self.words["old"], "new": self.words["new"]}),
+            (True, PICTURES, _counts(self.pictures, "named", "brought", "missing", "refused")),
+            (True, N_("Pictures on other sites: %(n)s."), {"n": self.pictures["abroad"]}),
+            (True, LINKS, _counts(self.links, "ours", "abroad", "dangling")),
+            (True, ADDRESSES, _counts(self.addresses, "kept", "new", "leading")),
+            (bool(kept), N_("Front matter kept, but not shown: %(fields)s."), {"fields": kept}),
+            (True, N_("It took %(seconds)s seconds."), {"seconds": f"{self.seconds:.1f}"}),
+        ]
+        return (translate(language, message, **values) for told, message, values in sums if told)
+
+    def _ends(self) -> dict[str, int]:
+        ends = {end: self.files[end] for end in (IMPORTED, UPDATED, UNCHANGED, LEFT)}
+        return {**ends, "reported": self.reported}
+
+    def _losses(self, language: str) -> Iterator[str]:
+        last = ""
+        for remark in self.told():
+            if remark.kind != last:
+                yield f"\n{translate(language, KINDS[remark.kind])}:"
+            last = remark.kind
+            yield f"  {remark.file}: {translate(language, remark.message, **remark.params)}"
+
+
+FILES = N_(
+    "Files: %(found)s found = %(imported)s imported + %(updated)s updated + %(unchanged)s unchanged"
+    " + %(left)s left + %(reported)s reported."
+)
+WORDS = N_("Words: %(old)s in the old texts, %(new)s in the new.")
+PICTURES = N_(
+    "Pictures: named %(named)s times; %(brought)s brought, %(missing)s missing,"
+    " %(refused)s refused."
+)
+LINKS = N_("Links: %(ours)s lead to us, %(abroad)s elsewhere, %(dangling)s nowhere here.")
+ADDRESSES = N_("Addresses: %(kept)s kept, %(new)s new, %(leading)s older ones lead to them.")
+
+
+def _counts(counter: Counter[str], *names: str) -> dict[str, int]:
+    return {name: counter[name] for name in names}
