@@ -35,8 +35,6 @@ AUTHOR_ATTRIBUTES = {
     "time": {"datetime"},
     "ins": {"datetime"},
     "del": {"datetime"},
-    "blockquote": {"cite"},
-    "q": {"cite"},
     "progress": {"value", "max"},
     "meter": {"value", "max", "min", "low", "high", "optimum"},
     "span": {"data-made"},
@@ -106,7 +104,7 @@ class Filter:
 
     def __call__(self, tag: str, name: str, value: str) -> str | None:
         if name in ("href", "src"):
-            return self.target(value)
+            return self.target(value) if _is_safe(value) else None
         if name == "class":
             return " ".join(word for word in value.split() if _is_class(tag, word)) or None
         if name == "name":
