@@ -5,6 +5,7 @@ import blog.dependencies  # noqa: F401 -- first: names what is not installed
 # isort: split
 import logging
 import sys
+from functools import partial
 from typing import Any
 
 from sanic import Sanic
@@ -83,6 +84,15 @@ async def open_worker(app: Blog) -> None:
     app.ctx.database = Database(config)
     app.ctx.passwords = auth.Passwords()
     app.ctx.crew = Crew(config)
+    app.ctx.bring_samples = partial(bring_samples, config)
+
+
+async def bring_samples(config: Config) -> bool:
+    """The sample posts come in by the door of every old blog; True if they all did."""
+    from blog import moving  # yaml and docutils are heavy, and only a first visit needs them
+
+    receipt = await moving.move_in(config, config.sample_posts, moving.Wishes())
+    return receipt.exit_code == 0
 
 
 async def close_worker(app: Blog) -> None:

@@ -96,6 +96,8 @@ async def claim(request: Request) -> HTTPResponse:
     except Refusal as refusal:
         return _set_up(request, form.refuse(refusal), 422)
     token = await auth.open_session(request, keeper)
+    if form["samples"] and not await request.app.ctx.bring_samples():
+        web.flash(request, N_("Not every sample post could be brought in; the log says why."))
     response = web.redirect_path(request, DESK)
     auth.give_cookie(request, response, token)
     return response
