@@ -5,17 +5,29 @@ No act invalidates or audits by hand, so none can forget.
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, String, UpdateBase, event, insert, inspect, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    String,
+    TextClause,
+    UpdateBase,
+    event,
+    insert,
+    inspect,
+    text,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column, sessionmaker
 from sqlalchemy.orm.base import PASSIVE_NO_INITIALIZE
 
 from blog.models.base import Base, now
 
 LONG = 200
+CHANGING = re.compile(r"(?<!for )\b(insert|update|delete|replace|merge|truncate)\b", re.IGNORECASE)
 ONE_AT_A_TIME = 0x6368_616E  # number of the PostgreSQL advisory lock, "chan"
 
 
@@ -73,7 +85,7 @@ def _refuse_unnamed(
     params: Any,
     execution_options: Any,
 ) -> None:
-    if not isinstance(statement, UpdateBase):
+    if not (isinstance(statement, UpdateBase) or is_written_by_hand(statement)):
         return
     session = connection.info.get("session")
     tags = statement.get_execution_options().get("tags", execution_options.get("tags"))
@@ -82,6 +94,11 @@ def _refuse_unnamed(
     if tags is None:
         raise Unnamed(f"say execution_options(tags=…): {str(statement)[:200]}")
     session.info["tags"].update(tags)
+
+
+def is_written_by_hand(statement: Any) -> bool:
+    """SQL as text that changes rows."""
+    return isinstance(statement, TextClause) and bool(CHANGING.search(statement.text))
 
 
 def _collect(session: Session, context: Any) -> None:

@@ -72,6 +72,8 @@ class Post(Base):
         lazy="raise", order_by="PostAuthor.position"
     )
 
+    audit_secret = frozenset({"preview_key"})
+
     @classmethod
     def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
         """A save touches the desk; what readers see is touched when a public fact moves."""
