@@ -23,6 +23,7 @@ class Settled:
     id: int
     hash: str
     path: str
+    links: dict[str, Any]
     was_edited: bool
     is_trashed: bool
 
@@ -77,6 +78,7 @@ def settled(session: Session) -> dict[str, Settled]:
             Post.source_version,
             Post.version,
             Post.trashed_at,
+            Post.links,
             Address.path,
         )
         .outerjoin(Address, Address.id == Post.address_id)
@@ -87,6 +89,7 @@ def settled(session: Session) -> dict[str, Settled]:
             row.id,
             row.source_hash,
             row.path or "",
+            row.links,
             row.version != row.source_version,
             row.trashed_at is not None,
         )

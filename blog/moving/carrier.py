@@ -7,7 +7,6 @@ from pathlib import Path
 from blog import media
 from blog.config import Config
 from blog.crew import Crew
-from blog.models.base import Refusal
 from blog.models.moving import NewUpload
 
 

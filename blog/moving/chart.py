@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,14 @@ FACTS = (
     *("sha256", "kind", "title", "slug", "authors", "tags", "summary", "language", "draft"),
     *("listed", "path", "aliases", "guesses", "guid"),
 )
+
+
+ENDS = {"ours": "missing", "picture": "brought", "abroad": "abroad", "dangling": "missing"}
+WHY = {
+    "missing": N_("%(target)s is not in the folder."),
+    "refused": N_("%(target)s is in the folder, and cannot be shown here."),
+    "abroad": N_("%(target)s lies on another site, where no reader of ours is sent."),
+}
 
 
 @dataclass
@@ -57,22 +66,22 @@ def bare(target: str) -> str:
     return target.partition("#")[0]
 
 
-def tell(chart: Chart, post: OldPost, receipt: Receipt) -> None:
-    """Count the chart's ways, and remark on those that lead nowhere."""
+def tell(chart: Chart, post: OldPost, receipt: Receipt, mapped: Mapping[str, str]) -> None:
+    """Count the chart's ways; remark on those that lead nowhere. `mapped` is what came of them."""
     for target in chart.links:
         kind = chart.ways[target].kind
-        receipt.links["ours" if kind == "picture" else kind] += 1
+        if kind == "picture":
+            kind = "ours" if target in mapped else "dangling"
+        receipt.links[kind] += 1
         if kind == "dangling":
             post.remark("link", N_("Nothing here answers to %(target)s."), target=target[:300])
     for target in chart.pictures:
-        kind = chart.ways[target].kind
-        receipt.pictures["abroad" if kind == "abroad" else "named"] += 1
-        if kind == "abroad":
-            message = N_("%(target)s lies on another site, where no reader of ours is sent.")
-            post.remark("picture", message, target=target[:300])
-        elif kind != "picture":
-            receipt.pictures["missing"] += 1
-            post.remark("picture", N_("%(target)s is not in the folder."), target=target[:300])
+        end = ENDS[chart.ways[target].kind]
+        if end == "brought" and target not in mapped:
+            end = "refused"
+        receipt.pictures[end] += 1
+        if end != "brought":
+            post.remark("picture", WHY[end], target=target[:300])
 
 
 def fingerprint(post: OldPost, chart: Chart) -> str:

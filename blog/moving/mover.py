@@ -1,6 +1,6 @@
 """Moves a collection in: renders, brings pictures, writes each post in one transaction."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -114,7 +114,8 @@ class Mover:
         rendered = await crew.render(post.body)
         plan = chart.draw(self.guide, post, rendered)
         mark = chart.fingerprint(post, plan)
-        end = self._end(post, mark)
+        end, known = self._end(post, mark), self.here.get(post.file)
+        links = known.links if known else {}
         if end in (receipt.IMPORTED, receipt.UPDATED):
             freight = await self._load(post, plan, crew)
             links = {**plan.ours, **freight.addresses}
@@ -122,9 +123,8 @@ class Mover:
                 rendered = await crew.render(post.body, links, sizes=freight.sizes)
             if not self.wishes.dry_run:
                 arrival = self._arrival(post, plan, freight, rendered, mark)
-                known = self.here.get(post.file)
                 await self.database.transact(moving.bring_in, arrival, known.id if known else None)
-        self._tell(post, plan, rendered)
+        self._tell(post, plan, rendered, links)
         return end
 
     def _end(self, post: OldPost, mark: str) -> str:
@@ -181,10 +181,12 @@ class Mover:
             uploads=list(freight.uploads.values()),
         )
 
-    def _tell(self, post: OldPost, plan: Chart, rendered: Rendered) -> None:
+    def _tell(
+        self, post: OldPost, plan: Chart, rendered: Rendered, mapped: Mapping[str, str]
+    ) -> None:
         """The receipt's sums and sentences for one post."""
         told = self.receipt
-        chart.tell(plan, post, told)
+        chart.tell(plan, post, told, mapped)
         shown = compare.page(rendered.html)
         old, new = compare.words_typed(post.body), compare.words_shown(shown)
         told.words.update(old=old, new=new)

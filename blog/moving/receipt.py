@@ -74,7 +74,7 @@ class Receipt:
             "files": {"found": self.found, **files, "reported": self.reported},
             "adds_up": self.adds_up,
             "words": dict(self.words),
-            "pictures": dict(self.pictures),
+            "pictures": {"named": self._named, **self.pictures},
             "links": dict(self.links),
             "addresses": dict(self.addresses),
             "front_matter_kept": dict(self.fields.most_common()),
@@ -96,7 +96,11 @@ class Receipt:
             (True, FILES, {"found": self.found, **self._ends()}),
             (not self.adds_up, N_("These numbers do not add up: please report this."), {}),
             (True, WORDS, {"old": self.words["old"], "new": self.words["new"]}),
-            (True, PICTURES, _counts(self.pictures, "named", "brought", "missing", "refused")),
+            (
+                True,
+                PICTURES,
+                {"named": self._named, **_counts(self.pictures, "brought", "missing", "refused")},
+            ),
             (True, N_("Pictures on other sites: %(n)s."), {"n": self.pictures["abroad"]}),
             (True, LINKS, _counts(self.links, "ours", "abroad", "dangling")),
             (True, ADDRESSES, _counts(self.addresses, "kept", "new", "leading")),
@@ -104,6 +108,11 @@ class Receipt:
             (True, N_("It took %(seconds)s seconds."), {"seconds": f"{self.seconds:.1f}"}),
         ]
         return (translate(language, message, **values) for told, message, values in sums if told)
+
+    @property
+    def _named(self) -> int:
+        """How often the texts name a picture of the old site's own."""
+        return sum(self.pictures[end] for end in ("brought", "missing", "refused"))
 
     def _ends(self) -> dict[str, int]:
         ends = {end: self.files[end] for end in (IMPORTED, UPDATED, UNCHANGED, LEFT)}
