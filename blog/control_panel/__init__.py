@@ -6,3 +6,13 @@ from blog import auth
 
 bp = Blueprint("control_panel", url_prefix="/control-panel")
 auth.lock(bp, "author")
+
+from blog.control_panel import (  # noqa: E402, F401 -- each hangs its pages on `bp`, which must stand first
+    editor,
+    pictures,
+    profile,
+    publishing,
+    revisions,
+    sign_ins,
+    views,
+)

@@ -42,6 +42,11 @@ class SignIn(Base):
         return select(cls).where(cls.user_id == user.id, fresh).order_by(cls.seen_at.desc())
 
 
+def mine(session: Session, *, by: User) -> list[SignIn]:
+    """The browsers in which `by` is signed in, the latest used first."""
+    return list(session.scalars(SignIn.of(by)))
+
+
 def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 

@@ -1,5 +1,7 @@
 """A picture that somebody uploaded."""
 
+import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +10,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.models.base import Base, now
 from blog.models.user import EDITOR, User
+
+STORED = re.compile(r"/media/([0-9a-f]{2}/[0-9a-f]{32}\.\w{2,5})")
 
 
 class Upload(Base):
@@ -58,3 +62,12 @@ def note(
     session.add(upload)
     session.flush()
     return upload
+
+
+def sizes(session: Session, body: str, links: Mapping[str, str]) -> dict[str, tuple[int, int]]:
+    """Width and height of the uploaded pictures that a text shows, by address."""
+    names = set(STORED.findall(" ".join((body, *links.values()))))
+    rows = session.execute(
+        select(Upload.name, Upload.width, Upload.height).where(Upload.name.in_(names))
+    )
+    return {f"/media/{name}": (width, height) for name, width, height in rows}

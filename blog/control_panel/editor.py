@@ -1,0 +1,111 @@
+"""The page where a post is written: what is typed is saved, shown again, previewed."""
+
+from collections.abc import Awaitable, Callable
+
+from sanic import HTTPResponse, Request
+from sanic.response import json
+
+from blog import web
+from blog.config import LANGUAGES, N_
+from blog.control_panel import bp
+from blog.control_panel.form import PostForm
+from blog.crew import Busy
+from blog.markup import TooMuch
+from blog.models import desk as desks
+from blog.models import writing
+from blog.models.base import Refusal
+from blog.models.desk import Sheet
+from blog.models.writing import Conflict
+
+Act = Callable[[PostForm], Awaitable[HTTPResponse]]
+
+
+@bp.get("/posts/<id:int>")
+async def edit_post(request: Request, id: int) -> HTTPResponse:
+    sheet = await web.get_or_404(request, desks.sheet, id, by=request.ctx.user)
+    return _page(request, sheet, PostForm.of(request, sheet.post))
+
+
+@bp.post("/posts/<id:int>/save")
+async def save_post(request: Request, id: int) -> HTTPResponse:
+    async def leave(form: PostForm) -> HTTPResponse:
+        if asks_for_json(request):
+            return json(await _told(request, id))
+        web.flash(request, N_("Saved. Readers do not see it before you publish it."))
+        if form["picture"]:
+            web.flash(request, N_("The picture was not sent: “Add picture” does that."))
+        return web.redirect(request, "control_panel.edit_post", id=id)
+
+    return await with_typed(request, id, leave)
+
+
+@bp.post("/posts/<id:int>/preview")
+async def preview_post(request: Request, id: int) -> HTTPResponse:
+    async def leave(form: PostForm) -> HTTPResponse:
+        key = await web.transact(request, writing.open_preview, id)
+        if asks_for_json(request):
+            place = web.url(request, "home.preview", key=key)
+            return json({**await _told(request, id), "preview": place})
+        return web.redirect(request, "home.preview", key=key)
+
+    return await with_typed(request, id, leave)
+
+
+async def with_typed(
+    request: Request, id: int, act: Act, form: PostForm | None = None
+) -> HTTPResponse:
+    """Save what was typed, then `act`. What is refused shows the form again, all of it as typed."""
+    form = form or PostForm.read(request)
+    if not form.ok:
+        return await again(request, id, form, 422)
+    try:
+        form.saved(await web.transact(request, writing.keep, id, form.copy()))
+        return await act(form)
+    except (Refusal, TooMuch, Busy) as error:
+        return await again(request, id, form.refuse(told(error)), status_of(error))
+
+
+def told(error: Refusal | TooMuch | Busy) -> Refusal:
+    """What the crew could not do, as a sentence beside the text."""
+    if isinstance(error, TooMuch):
+        return Refusal(error.message, "body", **error.params)
+    return Refusal(error.message) if isinstance(error, Busy) else error
+
+
+def status_of(error: Refusal | TooMuch | Busy) -> int:
+    if isinstance(error, Busy):
+        return 503
+    return 409 if isinstance(error, Conflict) else 422
+
+
+async def again(request: Request, id: int, form: PostForm, status: int) -> HTTPResponse:
+    sheet = await web.get_or_404(request, desks.sheet, id, by=request.ctx.user)
+    if asks_for_json(request):
+        return json({"faults": form.errors}, status=status)
+    return _page(request, sheet, form, status)
+
+
+def asks_for_json(request: Request) -> bool:
+    """A script asks, which shows the answer in the page it stands in."""
+    return "application/json" in request.headers.get("accept", "")
+
+
+async def _told(request: Request, id: int) -> dict[str, str | int | bool]:
+    """What the page that stays open needs to know of what it has just saved."""
+    post = await web.read(request, writing.load, id, by=request.ctx.user)
+    return {"version": post.version, "slug": post.path or post.slug}
+
+
+def _page(request: Request, sheet: Sheet, form: PostForm, status: int = 200) -> HTTPResponse:
+    return web.render(
+        request,
+        "control_panel/edit_post.html",
+        status,
+        sheet=sheet,
+        post=sheet.post,
+        row=sheet.row,
+        form=form,
+        theirs=sheet.post if status == 409 else None,
+        choices=list(LANGUAGES.items()),
+        max_upload=request.app.ctx.config.max_upload,
+    )

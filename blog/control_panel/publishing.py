@@ -1,0 +1,109 @@
+"""What readers see: publish, schedule, unpublish, and the way into the trash and out of it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sanic import HTTPResponse, Request
+
+from blog import web
+from blog.config import N_
+from blog.control_panel import bp
+from blog.control_panel.editor import with_typed
+from blog.control_panel.form import PostForm
+from blog.forms import in_zone
+from blog.models import upload, writing
+from blog.models.base import Refusal, now
+from blog.models.post import Post
+from blog.models.writing import Changed, Conflict
+
+TRIES = 2
+
+
+@bp.post("/posts/<id:int>/publish")
+async def publish_post(request: Request, id: int) -> HTTPResponse:
+    """Now; where readers see it already, show them what was typed since."""
+
+    async def leave(form: PostForm) -> HTTPResponse:
+        before = await web.read(request, writing.load, id, by=request.ctx.user)
+        await _publish(request, id, None)
+        if before.is_live(now()):
+            web.flash(request, N_("Updated. Readers see this text now."))
+        else:
+            web.flash(request, N_("Published. Readers can see it now."))
+        return web.redirect(request, "control_panel.edit_post", id=id)
+
+    return await with_typed(request, id, leave)
+
+
+@bp.post("/posts/<id:int>/schedule")
+async def schedule_post(request: Request, id: int) -> HTTPResponse:
+    async def leave(form: PostForm) -> HTTPResponse:
+        moment = in_zone(form["publish_at"], request.ctx.site.timezone)
+        if moment is None:
+            raise Refusal(
+                N_("Choose the day and the time when it is to be published."), "publish_at"
+            )
+        await _publish(request, id, moment)
+        web.flash(request, N_("Scheduled. It publishes itself when the time has come."))
+        return web.redirect(request, "control_panel.edit_post", id=id)
+
+    return await with_typed(request, id, leave)
+
+
+async def _publish(request: Request, id: int, at: datetime | None) -> Post:
+    """Read, render off the loop, write if nobody has typed in between; else once more."""
+    for _ in range(TRIES):
+        post = await web.read(request, writing.load, id, by=request.ctx.user)
+        sizes = await web.read(request, upload.sizes, post.body, post.links)
+        rendered = await request.app.ctx.crew.render(post.body, post.links, sizes=sizes)
+        try:
+            return await web.transact(request, writing.publish, id, rendered, post.version, at)
+        except Changed:
+            continue
+    raise Conflict(N_("Somebody else is saving this post at the same time."))
+
+
+@bp.post("/posts/<id:int>/unpublish")
+async def unpublish_post(request: Request, id: int) -> HTTPResponse:
+    said = N_("Unpublished. Readers see it no longer; the text is still here.")
+    return await _act(request, id, writing.unpublish, said)
+
+
+@bp.post("/posts/<id:int>/trash")
+async def trash_post(request: Request, id: int) -> HTTPResponse:
+    return await _act(request, id, writing.trash, N_("It lies in the trash now."))
+
+
+@bp.post("/posts/<id:int>/restore")
+async def restore_post(request: Request, id: int) -> HTTPResponse:
+    said = N_("Restored. Readers see it when you publish it again.")
+    return await _act(request, id, writing.restore, said)
+
+
+async def _act(request: Request, id: int, verb: Callable[..., Any], said: str) -> HTTPResponse:
+    """One verb; where it was pressed on the edit page, what was typed there is saved first."""
+
+    async def leave(_: PostForm | None = None) -> HTTPResponse:
+        await web.transact(request, verb, id)
+        web.flash(request, said)
+        return web.redirect(request, "control_panel.edit_post", id=id)
+
+    is_typed = "version" in (request.get_form() or {})
+    return await with_typed(request, id, leave) if is_typed else await leave()
+
+
+@bp.get("/posts/<id:int>/delete")
+async def deletion(request: Request, id: int) -> HTTPResponse:
+    """The page that asks again."""
+    post = await web.get_or_404(request, writing.load, id, by=request.ctx.user)
+    if not post.is_trashed():
+        raise web.NotHere
+    return web.render(request, "control_panel/deletion.html", post=post)
+
+
+@bp.post("/posts/<id:int>/delete")
+async def delete_post(request: Request, id: int) -> HTTPResponse:
+    await web.transact(request, writing.delete_for_good, id)
+    web.flash(request, N_("Deleted for good."))
+    return web.redirect(request, "control_panel.desk", state="trashed")

@@ -1,0 +1,27 @@
+"""What a post said before, to look at and to bring back."""
+
+from sanic import HTTPResponse, Request
+
+from blog import web
+from blog.config import N_
+from blog.control_panel import bp
+from blog.models import history
+
+
+@bp.get("/posts/<id:int>/revisions")
+async def revisions(request: Request, id: int) -> HTTPResponse:
+    post, past = await web.get_or_404(request, history.history, id, by=request.ctx.user)
+    return web.render(request, "control_panel/revisions.html", post=post, past=past)
+
+
+@bp.get("/posts/<id:int>/revisions/<number:int>")
+async def revision(request: Request, id: int, number: int) -> HTTPResponse:
+    post, found = await web.get_or_404(request, history.look, id, number, by=request.ctx.user)
+    return web.render(request, "control_panel/revision.html", post=post, revision=found)
+
+
+@bp.post("/posts/<id:int>/revisions/<number:int>/bring-back")
+async def bring_back(request: Request, id: int, number: int) -> HTTPResponse:
+    await web.transact(request, history.bring_back, id, number)
+    web.flash(request, N_("The earlier text is back. Readers see it when you publish it."))
+    return web.redirect(request, "control_panel.edit_post", id=id)
