@@ -2,13 +2,18 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from sqlalchemy.orm import Session
 
 from blog.config import Config
+from blog.markup import render
 from blog.models import site, writing
-from blog.models.post import Post
+from blog.models.address import Address
+from blog.models.post import POST, Post
+from blog.models.user import User
 from blog.models.writing import WorkingCopy
 from tests import cast
 from tests.cast import Cast
@@ -75,7 +80,7 @@ def year_of(world: Cast, door: Door) -> int:
     return moment.year
 
 
-# --- what every page owes its reader ---------------------------------------------------------------
+# --- what every page owes its reader -------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", PUBLIC)
@@ -105,8 +110,8 @@ def test_every_page_has_one_heading_a_language_and_a_way_past_the_links(
 
 
 def test_the_interface_speaks_the_language_of_the_site(door: Door, world: Cast) -> None:
-    def speak(session: object, language: str) -> None:
-        session.get_one(site.Site, site.THE_ONE).language = language  # type: ignore[attr-defined]  # a Session
+    def speak(session: Session, language: str) -> None:
+        session.get_one(site.Site, site.THE_ONE).language = language
 
     door.database.transact_now(speak, "zh")
     try:
@@ -117,7 +122,7 @@ def test_the_interface_speaks_the_language_of_the_site(door: Door, world: Cast) 
     assert page.one("article")["lang"] == "en"
 
 
-# --- the front page --------------------------------------------------------------------------------
+# --- the front page ------------------------------------------------------------------------------
 
 
 def test_the_front_page_shows_the_newest_first_each_in_its_own_language(
@@ -131,8 +136,8 @@ def test_the_front_page_shows_the_newest_first_each_in_its_own_language(
 
 
 def test_older_posts_stand_on_further_pages(door: Door, world: Cast) -> None:
-    def show(session: object, number: int) -> None:
-        session.get_one(site.Site, site.THE_ONE).posts_per_page = number  # type: ignore[attr-defined]  # a Session
+    def show(session: Session, number: int) -> None:
+        session.get_one(site.Site, site.THE_ONE).posts_per_page = number
 
     door.database.transact_now(show, 3)
     try:
@@ -155,7 +160,7 @@ def test_a_page_number_that_is_none_is_no_page(door: Door, world: Cast, number: 
     assert door.get(f"/page/{number}").status == 404
 
 
-# --- a post ------------------------------------------------------------------------------------------
+# --- a post --------------------------------------------------------------------------------------
 
 
 def test_a_post_names_itself_to_programs_that_share_it(door: Door, world: Cast) -> None:
@@ -210,7 +215,7 @@ def test_what_is_not_public_is_not_there(door: Door, world: Cast, name: str) -> 
     assert getattr(world, name).title not in answer.text
 
 
-# --- addresses ---------------------------------------------------------------------------------------
+# --- addresses -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -254,7 +259,7 @@ def test_a_missing_page_offers_search_and_what_is_near(door: Door, world: Cast) 
     assert page.one("input", name="q")["value"] == "a marmelade morning"
 
 
-# --- tags, authors, archive -------------------------------------------------------------------------
+# --- tags, authors, archive ----------------------------------------------------------------------
 
 
 def test_a_tag_shows_its_posts_and_its_feed(door: Door, world: Cast) -> None:
@@ -297,7 +302,7 @@ def test_a_time_without_posts_has_no_page(door: Door, world: Cast, path: str) ->
     assert door.get(path).status == 404
 
 
-# --- search ------------------------------------------------------------------------------------------
+# --- search --------------------------------------------------------------------------------------
 
 
 def test_search_marks_the_hit_in_its_context(door: Door, world: Cast) -> None:
@@ -326,7 +331,7 @@ def test_pages_of_hits_end(door: Door, world: Cast) -> None:
     assert door.get("/search?q=marmalade&page=2").status == 404
 
 
-# --- preview -----------------------------------------------------------------------------------------
+# --- preview -------------------------------------------------------------------------------------
 
 
 def test_a_private_link_shows_the_working_copy_to_whoever_has_it(door: Door, world: Cast) -> None:
@@ -346,15 +351,14 @@ def test_a_made_up_private_link_shows_nothing(door: Door, world: Cast) -> None:
 
 def publish(door: Door, world: Cast, copy: WorkingCopy, path: str = "") -> str:
     """A new live post of Ann's, unlisted so that lists stay as they were; returns its address."""
-    from dataclasses import replace
+    copy = replace(copy, is_listed=False)
+    return door.database.transact_now(plant, copy, path, by=world.ann)
 
-    def plant(session: object, *, by: object) -> str:
-        id = writing.start(session, "post", copy.language, by=by)  # type: ignore[arg-type]  # a Session, a User
-        writing.keep(session, id, replace(copy, is_listed=False), by=by)  # type: ignore[arg-type]  # the same
-        post = session.get_one(Post, id)  # type: ignore[attr-defined]  # a Session
-        post.path = path
-        rendered = cast.render(post.body)
-        writing.publish(session, id, rendered, post.version, by=by)  # type: ignore[arg-type]  # the same
-        return writing.address.find(session, path or f"/posts/{post.slug}").href  # type: ignore[arg-type, union-attr]  # it was just claimed
 
-    return door.database.transact_now(plant, by=world.ann)
+def plant(session: Session, copy: WorkingCopy, path: str, *, by: User) -> str:
+    id = writing.start(session, POST, copy.language, by=by)
+    writing.keep(session, id, copy, by=by)
+    post = session.get_one(Post, id)
+    post.path = path
+    writing.publish(session, id, render(post.body), post.version, by=by)
+    return session.get_one(Address, post.address_id).href

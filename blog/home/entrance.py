@@ -155,6 +155,6 @@ async def without_key(request: Request, error: Any) -> HTTPResponse:
         "error.html",
         status=403,
         code=403,
-        status_text="",
+        title=web.say(request, N_("This door opens from inside")),
         sentence=web.say(request, error.message),
     )

@@ -64,4 +64,4 @@ def page(draft: Draft, rendered: Rendered) -> PostPage:
         words=rendered.words,
         minutes=rendered.minutes,
     )
-    return PostPage(card, rendered.html, tuple(rendered.outline))
+    return PostPage(card, rendered.html, tuple(rendered.outline), draft.card.summary)
