@@ -60,7 +60,12 @@ def blank(session: Session) -> Site:
 
 
 def add_admin(session: Session, *, name: str, email: str, password_hash: str) -> str:
-    """An admin made from a shell; a byline of that name becomes theirs. Returns the name."""
+    """An admin made from a shell, which sets an empty blog up. Returns the name.
+
+    The site keeps its first title and address until the office says better ones.
+    """
+    row = blank(session)
+    row.set_up_at = row.set_up_at or now()
     return _admin(session, name, "", email, password_hash).name
 
 
