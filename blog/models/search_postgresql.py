@@ -23,17 +23,18 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
+from sqlalchemy.dialects.postgresql import ARRAY, REAL, TSQUERY, TSVECTOR
 from sqlalchemy.orm import Session
 
 from blog.models.folding import tokens
 from blog.models.question import Term, canonical
-from blog.models.search_index import UNTOLD, Pieces, entry, metadata
+from blog.models.search_index import UNTOLD, WEIGHTS, Pieces, entry, metadata
 
 gin = Table(
     "search_index",
     metadata,
     Column("post_id", Integer, primary_key=True, autoincrement=False),
+    Column("length", Integer, nullable=False),
     Column("body", Text, nullable=False),
     Column("vector", TSVECTOR, nullable=False),
     Index(
@@ -44,17 +45,17 @@ gin = Table(
     ),
 )
 LABELS = {"title": "A", "tags": "B", "body": "C"}
-MOST_PLACES = 8  # of one token: more hardly raise its rank, and PostgreSQL keeps 256 at most
-NO_MORE = ("",) * MOST_PLACES
-LAST_PLACE = 16_383
+SHARES = "{0, 0.1, 0.4, 1}"  # of the labels D, C, B and A, to be multiplied by the title's weight
+MOST_COUNTED = 255  # occurrences of a token: PostgreSQL keeps no more
 LARGEST_VECTOR = 900_000  # bytes; PostgreSQL refuses a vector over 1 MiB
-BY_LENGTH = 1  # ts_rank divides by the logarithm of the length
+MOST_WEIGHED = 4  # tokens of a phrase; the rarest of them tells how often it can stand there
+K1, B = 1.2, 0.75  # BM25, as FTS5 has it
 
 
 class Tsvector:
     """A GIN index finds the tokens; that they stand side by side is read off the pieces.
 
-    PostgreSQL's own phrases forget places after the 16,383rd, and of one token after the 256th.
+    A vector only counts: PostgreSQL's own places end at the 16,383rd, and phrases with them.
     """
 
     def create(self, connection: Connection) -> None:
@@ -66,9 +67,13 @@ class Tsvector:
             connection.execute(text(storage))
 
     def put(self, session: Session, post_id: int, pieces: Pieces) -> None:
-        vector = cast(literal(_vector(pieces)), TSVECTOR)
-        row = insert(gin).values(post_id=post_id, body=canonical(pieces.body), vector=vector)
-        session.execute(row, execution_options=UNTOLD)
+        row = {
+            "post_id": post_id,
+            "length": sum(len(tokens(part)) for part in (pieces.title, pieces.tags, pieces.body)),
+            "body": canonical(pieces.body),
+            "vector": cast(literal(_vector(pieces)), TSVECTOR),
+        }
+        session.execute(insert(gin).values(row), execution_options=UNTOLD)
 
     def drop(self, session: Session, post_id: int) -> None:
         session.execute(delete(gin).where(gin.c.post_id == post_id), execution_options=UNTOLD)
@@ -81,23 +86,32 @@ class Tsvector:
     def scored(
         self, session: Session, terms: Sequence[Term], hits: CTE, every: bool
     ) -> Select[Any]:
-        ranks = (
-            rarity * func.ts_rank(gin.c.vector, _query([term]), BY_LENGTH)
-            for rarity, term in zip(_rarity(session, terms), terms, strict=True)
-        )
-        score: ColumnElement[float] = sum(ranks, literal(0.0))
+        average, rarity = _statistics(session, terms)
+        evenness = K1 * (1 - B + B * gin.c.length / average)
+        often = [WEIGHTS["title"] * _frequency(term) for term in terms]
+        parts = (r * f * (K1 + 1) / (f + evenness) for r, f in zip(rarity, often, strict=True))
+        score: ColumnElement[float] = sum(parts, literal(0.0))
         found = select(gin.c.post_id, score.label("score"))
         return found.where(gin.c.post_id.in_(select(hits.c.id)))
 
 
-def _rarity(session: Session, terms: Sequence[Term]) -> list[float]:
-    """What a hit of each term is worth beside the others: the fewer posts have it, the more."""
-    if len(terms) == 1:
-        return [1.0]
-    counts = [select(func.count()).where(_has([term])).scalar_subquery() for term in terms]
-    total = select(func.count(gin.c.post_id)).scalar_subquery()
-    posts, *having = session.execute(select(total, *counts)).one()
-    return [log(1 + posts / (1 + count)) for count in having]
+def _statistics(session: Session, terms: Sequence[Term]) -> tuple[float, list[float]]:
+    """The average length, and what each term is worth: the fewer posts have it, the more."""
+    counted = terms if len(terms) > 1 else ()
+    counts = [select(func.count()).where(_has([term])).scalar_subquery() for term in counted]
+    lengths = select(func.count(gin.c.post_id), func.avg(gin.c.length), *counts)
+    posts, average, *having = session.execute(lengths).one()
+    rarity = [max(log((posts - count + 0.5) / (count + 0.5)), 1e-6) for count in having]
+    return float(average or 1), rarity or [1.0]
+
+
+def _frequency(term: Term) -> ColumnElement[float]:
+    """How often it can stand there, each time by the share of its place."""
+    *tokens, last = term.tokens[:MOST_WEIGHED]
+    parts = [Term((token,)) for token in tokens]
+    parts.append(Term((last,), term.is_prefix and len(term.tokens) <= MOST_WEIGHED))
+    shares = cast(literal(SHARES), ARRAY(REAL))
+    return func.least(*(func.ts_rank_cd(shares, gin.c.vector, _query([part])) for part in parts))
 
 
 def _has(terms: Sequence[Term], every: bool = True) -> ColumnElement[bool]:
@@ -122,16 +136,15 @@ def _stands_so(term: Term) -> list[ColumnElement[bool]]:
 
 
 def _vector(pieces: Pieces) -> str:
-    """The tokens with their first places and weights, as PostgreSQL writes them."""
-    places: dict[str, list[str]] = {}
+    """The tokens as PostgreSQL writes them, with as many places as there are occurrences."""
+    labels: dict[str, list[str]] = {}
     room = LARGEST_VECTOR
-    for place, (token, label) in enumerate(_labelled(pieces), 1):
-        if token not in places and room > 0:
-            places[token] = []
-            room -= len(token.encode()) + 4 + 2 * MOST_PLACES
-        if len(places.get(token, NO_MORE)) < MOST_PLACES:
-            places[token].append(f"{min(place, LAST_PLACE)}{label}")
-    return " ".join(f"'{token}':{','.join(at)}" for token, at in places.items())
+    for token, label in _labelled(pieces):
+        known = labels.setdefault(token, [])
+        if len(known) < MOST_COUNTED and room > 0:
+            room -= 2 if known else len(token.encode()) + 6
+            known.append(f"{len(known) + 1}{label}")
+    return " ".join(f"'{token}':{','.join(at)}" for token, at in labels.items() if at)
 
 
 def _labelled(pieces: Pieces) -> Iterator[tuple[str, str]]:
