@@ -79,7 +79,7 @@ async def say_where(app: Blog) -> None:
 
 async def open_worker(app: Blog) -> None:
     config = app.ctx.config
-    app.ctx.secret = auth.secret(config.data_dir)
+    app.ctx.secret = opening.secret(config.data_dir)
     app.ctx.statics = collect(config)
     app.ctx.database = Database(config)
     app.ctx.passwords = auth.Passwords()

@@ -6,7 +6,6 @@ import hmac
 import logging
 import secrets
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -14,15 +13,13 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sanic import Blueprint, HTTPResponse, Request, Sanic
 from sanic.exceptions import SanicException
 from sanic_routing.route import Route
-from sqlalchemy.orm import Session
 
-from blog import web
+from blog import headers, web
 from blog.config import LANGUAGES, N_
 from blog.headers import is_https, site_address
 from blog.models import attempt, signin, user
 from blog.models.base import Refusal, now
 from blog.models.signin import ABSOLUTE, SEEN_EVERY, SignIn
-from blog.models.user import User
 
 log = logging.getLogger("blog.auth")
 WAITING_AT_MOST = 32
@@ -78,11 +75,11 @@ class Passwords:
 
 async def sign_in(request: Request, login: str, password: str) -> str:
     """The token of a new sign-in. Raises `Refusal`, alike for every way of being wrong."""
-    network = web.network(web.client_ip(request))
+    network = headers.network(headers.client_ip(request))
     if not await web.transact(request, attempt.claim, login, network):
         log.warning("sign-in throttled for %r from %s", login[:100], network)
         raise TooManyTries(web.SENTENCES[429])
-    person = await web.read(request, _person, login)
+    person = await web.read(request, user.with_login, login)
     passwords: Passwords = request.app.ctx.passwords
     right = await passwords.check(person.password_hash if person else None, password[:1024])
     if not (right and person and person.can_sign_in):
@@ -96,13 +93,9 @@ class TooManyTries(Refusal):
     """Shown with status 429."""
 
 
-def _person(session: Session, login: str) -> User | None:
-    return session.scalar(User.by_login(login))
-
-
 async def open_session(request: Request, user_id: int) -> str:
     agent = str(request.headers.get("user-agent", ""))
-    return await web.transact(request, signin.open_, user_id, web.client_ip(request), agent)
+    return await web.transact(request, signin.open_, user_id, headers.client_ip(request), agent)
 
 
 async def sign_out(request: Request) -> None:
@@ -215,23 +208,7 @@ def _to_sign_in(request: Request) -> HTTPResponse:
     return web.redirect(request, "home.sign_in", next=request.path)
 
 
-# --- the secret and the set-up link ----------------------------------------------------------
-
-
-def secret(data_dir: Path) -> bytes:
-    """The installation's own secret, made once; whoever comes second reads the first one's."""
-    path = data_dir / "secret"
-    if not path.exists():
-        draft = data_dir / f"secret.{secrets.token_hex(4)}"
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_hex(32))
-        try:
-            path.hardlink_to(draft)
-        except FileExistsError:
-            log.debug("another process made the secret")
-        finally:
-            draft.unlink()
-    return bytes.fromhex(path.read_text().strip())
+# --- the set-up link ----------------------------------------------------------
 
 
 def setup_key(installation: bytes) -> str:
@@ -250,12 +227,7 @@ async def change_password(request: Request, old: str, new: str) -> None:
         raise Refusal(N_("This is not your present password."), "old")
     user.check_password(new, about=person)
     hashed = await request.app.ctx.passwords.hash(new)
-    await web.transact(request, _set_password, person.id, hashed, session_token(request))
-
-
-def _set_password(session: Session, id: int, hashed: str, token: str, *, by: User) -> None:
-    user.set_password(session, id, hashed, by=by)
-    signin.revoke_all(session, id, but=token)
+    await web.transact(request, signin.change_password, hashed, session_token(request))
 
 
 def is_known(row: SignIn, request: Request) -> bool:

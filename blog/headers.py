@@ -1,5 +1,6 @@
-"""What every answer carries, and whom an unsafe request may come from."""
+"""What every answer carries, and where a request comes from."""
 
+import ipaddress
 from urllib.parse import urlsplit
 
 from sanic import HTTPResponse, Request
@@ -97,3 +98,33 @@ def _is_first_visit(request: Request, origins: list[str], fetch_sites: list[str]
 
 def _has_session(request: Request) -> bool:
     return any(name.endswith("session") for name in request.cookies)
+
+
+# --- from where ---
+
+
+def client_ip(request: Request) -> str:
+    """The visitor's address; a header is believed only from as many proxies as were configured."""
+    proxies: int = request.app.ctx.config.proxies
+    hops: list[str] = [
+        hop.strip() for hop in ",".join(request.headers.getall("x-forwarded-for", [])).split(",")
+    ]
+    if proxies and len(hops) >= proxies and _is_ip(hops[-proxies]):
+        return hops[-proxies]
+    return str(request.ip or "")
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def network(ip: str) -> str:
+    """What a throttle counts: an IPv4 address, or the /64 of an IPv6 one."""
+    if not _is_ip(ip):
+        return "local"
+    address = ipaddress.ip_address(ip)
+    return str(ipaddress.ip_network(f"{ip}/64", strict=False)) if address.version == 6 else ip

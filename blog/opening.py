@@ -1,7 +1,9 @@
 """What happens once, in the main process, before any worker answers."""
 
+import secrets
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 from sanic import Sanic
@@ -18,9 +20,25 @@ def prepare(config: Config) -> None:
     """Data folder, secret, migrated database, static files. Safe to do twice at once."""
     config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     config.media_dir.mkdir(exist_ok=True)
-    auth.secret(config.data_dir)
+    secret(config.data_dir)
     db.migrate(config)
     collect(config)
+
+
+def secret(data_dir: Path) -> bytes:
+    """The installation's own secret, made once; whoever comes second reads the first one's."""
+    path = data_dir / "secret"
+    if not path.exists():
+        draft = data_dir / f"secret.{secrets.token_hex(4)}"
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_hex(32))
+        try:
+            path.hardlink_to(draft)
+        except FileExistsError:
+            pass  # another process made it
+        finally:
+            draft.unlink()
+    return bytes.fromhex(path.read_text().strip())
 
 
 def say(message: str, **params: Any) -> str:
@@ -59,7 +77,7 @@ def greet(app: Sanic[Any, Any]) -> str:
     database = db.Database(config)
     try:
         if not database.read_now(site.facts).set_up:
-            key = auth.setup_key(auth.secret(config.data_dir))
+            key = auth.setup_key(secret(config.data_dir))
             link = f"{config.site_url or local}/set-up?key={key}"
             lines.append(say(N_("It is empty. Set it up once, here: %(link)s"), link=link))
     finally:

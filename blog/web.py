@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import ipaddress
 import json
 import logging
 from collections.abc import Callable
@@ -55,7 +54,9 @@ async def read(request: Request, work: Callable[..., T], *args: Any, **kwargs: A
 async def transact(request: Request, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """`work(session, …, by=whoever asks)` in the writer's thread, as one transaction."""
     kwargs.setdefault("by", request.ctx.user)
-    done: T = await request.app.ctx.database.transact(work, *args, ip=client_ip(request), **kwargs)
+    done: T = await request.app.ctx.database.transact(
+        work, *args, ip=headers.client_ip(request), **kwargs
+    )
     return done
 
 
@@ -220,34 +221,7 @@ def _mac(request: Request, text: str) -> str:
     return hmac.new(secret, b"flash:" + text.encode(), hashlib.sha256).hexdigest()
 
 
-# --- who asks from where ---
-
-
-def client_ip(request: Request) -> str:
-    """The visitor's address; a header is believed only from as many proxies as were configured."""
-    proxies: int = request.app.ctx.config.proxies
-    hops: list[str] = [
-        hop.strip() for hop in ",".join(request.headers.getall("x-forwarded-for", [])).split(",")
-    ]
-    if proxies and len(hops) >= proxies and _is_ip(hops[-proxies]):
-        return hops[-proxies]
-    return str(request.ip or "")
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def network(ip: str) -> str:
-    """What a throttle counts: an IPv4 address, or the /64 of an IPv6 one."""
-    if not _is_ip(ip):
-        return "local"
-    address = ipaddress.ip_address(ip)
-    return str(ipaddress.ip_network(f"{ip}/64", strict=False)) if address.version == 6 else ip
+# --- who asks ---
 
 
 async def know_site(request: Request) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Select, String, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from blog.models import user
 from blog.models.base import Base, now
 from blog.models.user import User
 
@@ -98,6 +99,12 @@ def revoke_all(session: Session, user_id: int, *, but: str = "") -> None:
         delete(SignIn).where(SignIn.user_id == user_id, SignIn.token_hash != digest(but)),
         execution_options={"tags": (f"signins:{user_id}",)},
     )
+
+
+def change_password(session: Session, password_hash: str, token: str, *, by: User) -> None:
+    """One's own: every other browser is signed out."""
+    user.set_password(session, by.id, password_hash, by=by)
+    revoke_all(session, by.id, but=token)
 
 
 def sweep(session: Session) -> None:

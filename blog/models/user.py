@@ -66,6 +66,10 @@ class User(Base):
         return select(cls).order_by(func.lower(cls.display_name), cls.id)
 
 
+def with_login(session: Session, login: str) -> User | None:
+    return session.scalar(User.by_login(login))
+
+
 def free_name(session: Session, wanted: str) -> str:
     """A name for /authors/<name> that nobody bears yet, made from `wanted`."""
     stem = slugify(wanted)[:56].strip("-") or "author"
