@@ -1,0 +1,173 @@
+"""What all tests share: a configuration, a database on each system, a live site, a browser."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from blog import db
+from blog.config import Config
+from blog.db import Database
+from tests import cast, live
+from tests.front import Nginx
+from tests.live import Site, free_port, program
+from tests.postgres import BINARIES, Postgres
+
+LACKING = "lacking on this machine: "
+
+
+# --- what the machine lacks ------------------------------------------------------------------
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    help = "fail at the end where a system package was lacking (this is what `make test` says)"
+    parser.addoption("--complete", action="store_true", help=help)
+
+
+def need(package: str, is_there: object) -> None:
+    if not is_there:
+        pytest.skip(LACKING + package)
+
+
+def lacking(config: pytest.Config) -> dict[str, int]:
+    """How many tests did not run, by the Debian package that they need."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    packages: dict[str, int] = {}
+    for report in reporter.stats.get("skipped", []) if reporter else []:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+        if LACKING in reason:
+            package = reason.partition(LACKING)[2]
+            packages[package] = packages.get(package, 0) + 1
+    return packages
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.getoption("--complete") and lacking(session.config):
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
+    if packages := lacking(config):
+        terminalreporter.section("did not run")
+        for package, number in sorted(packages.items()):
+            terminalreporter.line(f"{number} tests need Debian's package {package}")
+
+
+# --- configurations and databases ------------------------------------------------------------
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    """A blog of its own in an empty folder, on SQLite."""
+    return Config(data_dir=tmp_path / "data", port=free_port())
+
+
+@pytest.fixture
+def environment(config: Config) -> dict[str, str]:
+    """What a child process is told so that it finds `config`."""
+    return live.environment(config)
+
+
+@pytest.fixture(scope="session")
+def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database, made once and copied for each test."""
+    config = Config(data_dir=tmp_path_factory.mktemp("empty"))
+    db.migrate(config)  # with its last connection the write-ahead log is gone
+    return config.data_dir / "blog.sqlite3"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    need("postgresql", program("initdb", BINARIES))
+    cluster = Postgres().start()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def empty_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a migrated database, made once and copied for each test."""
+    name = postgres.create()
+    db.migrate(Config(data_dir=tmp_path_factory.mktemp("pg"), database_url=postgres.url(name)))
+    return name
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def migrated(request: pytest.FixtureRequest, config: Config) -> Iterator[Config]:
+    """A configuration whose database is migrated and empty: SQLite's, then PostgreSQL's."""
+    config.data_dir.mkdir()
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("empty_sqlite"), config.data_dir)
+        yield config
+        return
+    cluster: Postgres = request.getfixturevalue("postgres")
+    name = cluster.create(template=request.getfixturevalue("empty_postgres"))
+    yield Config(data_dir=config.data_dir, port=config.port, database_url=cluster.url(name))
+    cluster.drop(name)
+
+
+@pytest.fixture
+def database(migrated: Config) -> Iterator[Database]:
+    opened = Database(migrated)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def sqlite_database(config: Config, empty_sqlite: Path) -> Iterator[Database]:
+    """For what only SQLite does, and for what the database makes no difference to."""
+    config.data_dir.mkdir()
+    shutil.copy(empty_sqlite, config.data_dir)
+    opened = Database(config)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def config_of(migrated: Config) -> Callable[[Database], Config]:
+    """The configuration that `database` was opened with."""
+    return lambda database: migrated
+
+
+# --- real servers ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A live blog with four workers and the whole cast in it, as `site.cast`.
+
+    It serves all tests that ask for it: whoever writes to it writes things of its own.
+    """
+    port = free_port()
+    config = Config(data_dir=tmp_path_factory.mktemp("site"), port=port)
+    db.migrate(config)
+    database = Database(config)
+    people = cast.fill(database, f"http://127.0.0.1:{port}")
+    with Site(config) as running:
+        running.cast, running.database = people, database
+        yield running
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def front(site: Site) -> Iterator[Nginx]:
+    """The live blog behind a real nginx."""
+    need("nginx", program("nginx"))
+    with Nginx(site) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    """Chromium. Of one module only, since Playwright keeps a loop running while it is open."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = program("chromium") or program("chromium-browser") or program("google-chrome")
+    need("chromium", chromium)
+    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=as_root)
+        yield running
+        running.close()

@@ -1,0 +1,83 @@
+"""A real nginx with the configuration that the project ships; only its places are changed."""
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.live import ROOT, Reply, Site, ask, free_port, program, wait_for
+
+HOST = "ink.example"
+MAIN = """
+daemon off;
+pid {folder}/pid;
+error_log {folder}/error.log;
+{user}
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/blog.conf;
+}}
+"""
+
+
+class Nginx:
+    """`with Nginx(site) as front: front.get("/")`."""
+
+    def __init__(self, site: Site, *, may_read: bool = True) -> None:
+        self.site = site
+        self.port = free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="nginx-"))
+        # Started by root its workers change to another user, who may not read the data folder.
+        user = "user root;" if may_read and os.geteuid() == 0 else ""
+        self.folder.joinpath("nginx.conf").write_text(MAIN.format(folder=self.folder, user=user))
+        self.folder.joinpath("blog.conf").write_text(self.placed(ROOT.joinpath("nginx.conf")))
+
+    def placed(self, shipped: Path) -> str:
+        """The shipped file with our port, host and folder in the lines marked as the keeper's."""
+        text = re.sub(r"(?m)^ *listen \[::\].*\n", "", shipped.read_text())
+        text = re.sub(r"listen 80\b", f"listen 127.0.0.1:{self.port}", text)
+        text = text.replace("127.0.0.1:8000", f"127.0.0.1:{self.site.port}")
+        text = text.replace("blog.example.org", HOST)
+        return text.replace("/srv/blog/data", str(self.site.config.data_dir))
+
+    def __enter__(self) -> Self:
+        command = [str(program("nginx")), "-c", str(self.folder / "nginx.conf")]
+        command += ["-e", str(self.folder / "error.log")]
+        self.process = subprocess.Popen(command)
+        wait_for(self.answers, why=self.errors)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
+    ) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def answers(self) -> bool:
+        assert self.process.poll() is None, self.errors
+        with contextlib.suppress(OSError):
+            return self.get("/").status > 0
+        return False
+
+    @property
+    def errors(self) -> str:
+        log = self.folder / "error.log"
+        return log.read_text() if log.exists() else ""
+
+    def get(self, path: str, **headers: str) -> Reply:
+        return self.ask(path, **headers)
+
+    def ask(self, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> Reply:
+        return ask(self.port, path, method, body, **{"Host": HOST, **headers})
