@@ -140,9 +140,10 @@ class Form:
     def read(cls, request: Request) -> Self:
         """What was submitted, of the declared fields only."""
         form = cls(request.ctx.language)
-        given: Any = request.get_form(keep_blank_values=True) or {}
+        given: Any = request.get_form(keep_blank_values=True)
         for name, field in cls.fields.items():
-            form.values[name] = field.clean([str(text) for text in given.get(name) or []])
+            texts = given.getlist(name, []) if given else []  # `get` is only the first of them
+            form.values[name] = field.clean([str(text) for text in texts])
             try:
                 form.data[name] = field.read(form.values[name])
             except Refusal as refusal:
