@@ -33,7 +33,8 @@ def _cells(row: nodes.Element, below: dict[int, int], write: Write, lose: Lose) 
         across, down = int(entry.get("morecols", 0)), int(entry.get("morerows", 0))
         if across or down:
             lose(N_("A table's cells that span others stand alone now."))
-        if [child for child in entry.children if not isinstance(child, nodes.paragraph)][:1]:
+        others = [child for child in entry.children if not isinstance(child, nodes.paragraph)]
+        if others or len(entry.children) > 1:
             lose(N_("A table's cells that hold more than a paragraph are one line now."))
         for column in range(len(cells), len(cells) + across + 1):
             below[column] = down

@@ -91,7 +91,7 @@ class _Reader:
             date=date.astimezone(UTC) if date else None,
             updated=self._updated(),
             authors=self.fields.names("authors", "author"),
-            tags=self.fields.names("tags", "tag", words=self.is_jekyll) + self.categories,
+            tags=self.tags,
             summary=self.fields.text("summary", "description", "excerpt", "subtitle"),
             cover=self.fields.picture(),
             language=self._language(),
@@ -212,6 +212,15 @@ class _Reader:
         """Only what can be a feed's entry id: an address or a URN."""
         guid = self.fields.text("guid", "id")
         return guid if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:\S+\Z", guid) else ""
+
+    @cached_property
+    def tags(self) -> list[str]:
+        """Tags and categories, each once."""
+        every = [*self.fields.names("tags", "tag", words=self.is_jekyll), *self.categories]
+        unique: dict[str, str] = {}
+        for name in every:
+            unique.setdefault(name.casefold(), name)
+        return list(unique.values())
 
     @cached_property
     def categories(self) -> list[str]:
