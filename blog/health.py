@@ -25,4 +25,5 @@ async def ready(request: Request) -> HTTPResponse:
 
 
 def _worker(request: Request) -> str:
-    return str(request.app.m.name) if request.app.multiplexer else "alone"
+    is_one_of_many = hasattr(request.app, "multiplexer")
+    return str(request.app.m.name) if is_one_of_many else "alone"

@@ -38,7 +38,7 @@ async def new_person(request: Request) -> HTTPResponse:
     return section.show(request, "new_person", form=NewPersonForm.blank(request, role="author"))
 
 
-@section.post("/add")
+@section.post("/new")
 async def add_person(request: Request) -> HTTPResponse:
     form = NewPersonForm.read(request)
     try:
@@ -65,7 +65,7 @@ async def person(request: Request, id: int) -> HTTPResponse:
     return _person(request, found, form=PersonForm.blank(request, **given))
 
 
-@section.post("/<id:int>/save")
+@section.post("/<id:int>")
 async def save_person(request: Request, id: int) -> HTTPResponse:
     found = await web.get_or_404(request, office.person, id)
     form = PersonForm.read(request)

@@ -26,7 +26,7 @@ class Section:
     def get(self, path: str = "") -> Callable[..., Any]:
         return bp.get(self._uri(path))
 
-    def post(self, path: str) -> Callable[..., Any]:
+    def post(self, path: str = "") -> Callable[..., Any]:
         return bp.post(self._uri(path))
 
     def _uri(self, path: str) -> str:

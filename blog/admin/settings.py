@@ -31,7 +31,7 @@ async def settings(request: Request) -> HTTPResponse:
     return _settings(request, SettingsForm.blank(request, **_now(request.ctx.site)))
 
 
-@section.post("/save")
+@section.post()
 async def save_settings(request: Request) -> HTTPResponse:
     form = SettingsForm.read(request)
     try:
