@@ -2,22 +2,18 @@
 
 import os
 import tomllib
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy.orm import Session
 
+from blog.config import Config
 from blog.db import Database
-from blog.markup import render
-from blog.models import search, writing
-from blog.models.post import Post
-from blog.moving.old import OldPost
-from blog.moving.source import Habits, read_post, roots_of
-from blog.moving.walk import Unreadable, read, refuse, texts
+from blog.models import search
+from blog.moving import move_in
+from blog.moving.mover import Wishes
 
 CONTENT = os.environ.get("BLOG_TEST_CONTENT", "")
+FOLDERS = sorted(path for path in Path(CONTENT).iterdir() if path.is_dir()) if CONTENT else []
 QUERIES = tomllib.loads((Path(__file__).parent / "queries.toml").read_text("utf-8"))["query"]
 
 pytestmark = [
@@ -26,35 +22,10 @@ pytestmark = [
 ]
 
 
-def old_posts(folder: Path) -> Iterator[OldPost]:
-    files = list(texts(folder))
-    habits = Habits(roots=roots_of(files))
-    for file in files:
-        try:
-            refuse(file)
-            yield read_post(file, *read(file, folder), habits)
-        except Unreadable:
-            continue
-
-
-def plant(session: Session, posts: list[OldPost]) -> None:
-    for old in posts:
-        post = Post(title=old.title, body=old.body, tags=", ".join(old.tags), kind=old.kind)
-        post.language, post.is_listed = old.language, old.listed
-        post.publish_at = old.date or datetime(2020, 1, 1, tzinfo=UTC)
-        session.add(post)
-        session.flush()
-        writing.show(session, post, render(old.body), by=None)
-        if old.draft:
-            post.live_revision_id = None
-
-
 @pytest.fixture
-def blogs(database: Database) -> Database:
-    for folder in sorted(path for path in Path(CONTENT).iterdir() if path.is_dir()):
-        posts = list(old_posts(folder))
-        for start in range(0, len(posts), 100):
-            database.transact_now(plant, posts[start : start + 100])
+async def blogs(migrated: Config, database: Database) -> Database:
+    for folder in FOLDERS:
+        await move_in(migrated, folder, Wishes())
     return database
 
 
@@ -67,7 +38,7 @@ def test_there_are_at_least_forty_queries() -> None:
     assert len({query["text"] for query in QUERIES}) >= 40
 
 
-def test_what_is_looked_for_is_among_the_first_three(blogs: Database) -> None:
+async def test_what_is_looked_for_is_among_the_first_three(blogs: Database) -> None:
     found = {query["text"]: first_three(blogs, query["text"]) for query in QUERIES}
     missed = {
         query["text"]: (query["post"], found[query["text"]])
