@@ -111,6 +111,7 @@ async def _claim(request: Request, form: SetUpForm) -> int:
         setup.set_up,
         **given,
         name=form["name"],
+        display_name=form["name"],
         email=form["email"],
         password_hash=hashed,
     )

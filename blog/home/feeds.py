@@ -72,7 +72,7 @@ def _atom(request: Request, posts: list[PostPage], name: Name | None, page: str)
         page=page,
         id=_feed_id(request.ctx.site.uid, page),
         updated=max((post.card.updated_at for post in posts), default=NEVER),
-        outward=lambda html, path: _outward(html, web.absolute(request, ""), path),
+        outward=lambda html, path: outward(html, web.absolute(request, ""), path),
     )
     return _fresh(request, body, "application/atom+xml")
 
@@ -82,7 +82,7 @@ def _feed_id(site: str, page: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{site}{page}").urn)
 
 
-def _outward(html: str, origin: str, path: str) -> str:
+def outward(html: str, origin: str, path: str) -> str:
     """The text of a post with links that work anywhere."""
     return HERE.sub(rf"\1{origin}{path}#", OURS.sub(rf"\1{origin}/", html))
 

@@ -1,0 +1,184 @@
+"""The door: who signs in and out, and how an empty blog becomes somebody's."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from blog import auth
+from blog.config import Config
+from blog.models import site, user
+from tests import cast
+from tests.cast import Cast
+from tests.door import Door
+
+SET_UP = {
+    "title": "墨舍",
+    "address": cast.ADDRESS,
+    "language": "zh",
+    "timezone": "Asia/Shanghai",
+    "name": "王小明",
+    "email": "wang@ink.example",
+    "password": cast.PASSWORD,
+}
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    config = Config(data_dir=tmp_path_factory.mktemp("door"), site_url=cast.ADDRESS)
+    with Door(config) as door:
+        yield door
+
+
+@pytest.fixture(scope="module")
+def world(door: Door) -> Cast:
+    return cast.fill(door.database)
+
+
+@pytest.fixture
+def empty(tmp_path: Path, empty_sqlite: Path) -> Iterator[Door]:
+    """A blog that is nobody's yet."""
+    shutil.copy(empty_sqlite, tmp_path)
+    with Door(Config(data_dir=tmp_path)) as door:
+        yield door
+
+
+# --- sign in -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("login", ["ann", "ANN ", "ann@ink.example"])
+def test_who_knows_the_password_is_let_in(door: Door, world: Cast, login: str) -> None:
+    answer = door.post("/sign-in", {"login": login, "password": cast.PASSWORD, "next": "/about"})
+    assert (answer.status, answer.header("location")) == (303, "/about")
+    assert door.get("/control-panel", cookies=answer.cookies).status == 200
+
+
+def test_every_wrong_way_in_looks_the_same(door: Door, world: Cast) -> None:
+    tries = [("ann", "wrong words"), ("nobody", cast.PASSWORD), ("dan", cast.PASSWORD), ("lee", "")]
+    answers = [door.post("/sign-in", {"login": a, "password": b or "x"}) for a, b in tries]
+    said = [re.sub(r'value="[^"]*"', "", answer.text) for answer in answers]
+    assert {answer.status for answer in answers} == {422}
+    assert len(set(said)) == 1
+    assert all("set-cookie" not in dict(answer.pairs) for answer in answers)
+
+
+def test_a_form_shows_itself_again_with_what_was_typed_but_the_password(
+    door: Door, world: Cast
+) -> None:
+    answer = door.post("/sign-in", {"login": "<ann>", "password": "hush hush hush"})
+    assert 'value="&lt;ann&gt;"' in answer.text
+    assert "hush" not in answer.text
+    assert answer.header("cache-control") == "no-store"
+
+
+def test_a_fault_is_tied_to_its_field(door: Door, world: Cast) -> None:
+    text = door.post("/sign-in", {"login": "", "password": "x"}).text
+    field = re.search(r"<input[^>]*name=\"login\"[^>]*>", text)
+    assert field
+    assert 'aria-invalid="true"' in field[0]
+    assert 'aria-describedby="f-login-fault"' in field[0]
+    assert 'id="f-login-fault"' in text
+    assert 'href="#f-login"' in text
+
+
+@pytest.mark.parametrize(
+    "going",
+    ["//evil.example", "https://evil.example", "/\\evil.example", "\t//evil.example", "evil", ""],
+)
+def test_nobody_is_led_to_another_site(door: Door, world: Cast, going: str) -> None:
+    form = {"login": "eve", "password": cast.PASSWORD, "next": going}
+    assert door.post("/sign-in", form).header("location") == "/control-panel"
+
+
+def test_who_is_in_already_goes_on(door: Door, world: Cast) -> None:
+    cookies = cast.sign_in(door.database, world.ann)
+    answer = door.get("/sign-in?next=/about", cookies=cookies)
+    assert (answer.status, answer.header("location")) == (303, "/about")
+
+
+def test_signing_out_ends_the_session_and_not_only_the_cookie(door: Door, world: Cast) -> None:
+    cookies = cast.sign_in(door.database, world.ann)
+    answer = door.post("/sign-out", cookies=cookies)
+    assert answer.status == 303
+    assert answer.cookies == {"session": ""}
+    assert door.get("/control-panel", cookies=cookies).status == 303
+
+
+# --- set up ------------------------------------------------------------------------------------
+
+
+def link(door: Door) -> str:
+    return f"/set-up?key={auth.setup_key(door.app.ctx.secret)}"
+
+
+def test_an_empty_blog_says_how_to_go_on(empty: Door) -> None:
+    answer = empty.get("/")
+    assert answer.status == 200
+    assert "console" in answer.text
+    assert auth.setup_key(empty.app.ctx.secret) not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/set-up", "/set-up?key=", "/set-up?key=" + "0" * 32])
+def test_nobody_without_the_link_can_claim_the_blog(empty: Door, path: str) -> None:
+    assert empty.get(path).status == 403
+    assert empty.post(path, SET_UP).status == 403
+    assert not empty.database.read_now(site.facts).set_up
+
+
+def test_the_link_makes_the_blog_the_first_keepers(empty: Door) -> None:
+    assert empty.get(link(empty)).status == 200
+    answer = empty.post(link(empty), SET_UP)
+    assert (answer.status, answer.header("location")) == (303, "/control-panel")
+    assert empty.get("/admin", cookies=answer.cookies).status == 200
+    facts = empty.database.read_now(site.facts)
+    assert (facts.title, facts.language, facts.timezone) == ("墨舍", "zh", "Asia/Shanghai")
+    keeper = empty.database.read_now(lambda s: s.scalar(user.User.by_login("wang@ink.example")))
+    assert (keeper.display_name, keeper.role) == ("王小明", "admin")
+
+
+def test_the_link_works_once(empty: Door) -> None:
+    empty.post(link(empty), SET_UP)
+    assert empty.get(link(empty)).status == 404
+    again = empty.post(link(empty), {**SET_UP, "email": "mallory@ink.example"})
+    assert again.status == 404
+    assert "set-cookie" not in dict(again.pairs)
+
+
+@pytest.mark.parametrize(
+    ("field", "typed"),
+    [
+        ("title", " "),
+        ("address", "ftp://ink.example"),
+        ("address", "https://ink.example/blog"),
+        ("language", "xx"),
+        ("timezone", "Mars/Olympus"),
+        ("email", "no mail"),
+        ("password", "short"),
+        ("password", "1111111111"),
+    ],
+)
+def test_a_fault_in_the_set_up_form_is_told_beside_its_field(
+    empty: Door, field: str, typed: str
+) -> None:
+    answer = empty.post(link(empty), {**SET_UP, field: typed})
+    assert answer.status == 422
+    assert f'id="f-{field}-fault"' in answer.text
+    assert cast.PASSWORD not in answer.text
+    assert not empty.database.read_now(site.facts).set_up
+
+
+def test_the_set_up_page_offers_what_the_browser_speaks(empty: Door) -> None:
+    text = empty.get(link(empty), headers=[("Accept-Language", "zh-CN,zh;q=0.9")]).text
+    assert '<html lang="zh">' in text
+    assert 'value="Asia/Shanghai"' in text
+
+
+def test_sample_posts_come_in_with_the_set_up(empty: Door) -> None:
+    answer = empty.post(link(empty), {**SET_UP, "samples": "on"})
+    assert answer.status == 303
+    front = empty.get("/").text
+    assert 'lang="zh"' in front
+    assert 'lang="en"' in front
+    assert front.count("<article") >= 4
