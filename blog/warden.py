@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import active_children, parent_process
@@ -26,6 +27,7 @@ TRIES = 2  # at a worker that dies during the first start, after the first
 LONGEST_PAUSE = 120  # looks between two tries at a worker that dies before it serves
 SLOTS = 256
 GOING_DOWN = (OSError, EOFError, KeyError, ValueError, AssertionError)  # what main leaves to us
+MOMENT = 2  # seconds in which a repeated signal is the same one
 EXTRA = 5  # seconds on top of the graceful stop before it is ended by force
 
 
@@ -56,8 +58,22 @@ async def _prepare(app: Sanic[Any, Any]) -> None:
 
 
 async def _watch(app: Sanic[Any, Any]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _once(app.manager))
     warden = Warden(app.manager, app.shared_ctx.beats, app.config.GRACEFUL_SHUTDOWN_TIMEOUT)
     threading.Thread(target=warden.run, name="warden", daemon=True).start()
+
+
+def _once(manager: WorkerManager) -> Callable[[int, Any], None]:
+    """A second signal kills everything, but one stop is often told twice: to us and our group."""
+    asked: list[float] = []
+
+    def stop(number: int, frame: Any) -> None:
+        asked.append(time.monotonic())
+        if len(asked) == 1 or asked[-1] - asked[0] > MOMENT:
+            manager.shutdown_signal(number, frame)
+
+    return stop
 
 
 @dataclass(slots=True)
@@ -214,10 +230,21 @@ def _leave_with(main: int, helper: int, grace: float) -> None:
 
 async def _beat(app: Sanic[Any, Any]) -> None:
     if parent_process() and hasattr(app.shared_ctx, "beats"):
-        _keep_beating(asyncio.get_running_loop(), app.shared_ctx.beats, slot_of(app.m.name))
+        loop = asyncio.get_running_loop()
+        _keep_beating(loop, app.shared_ctx.beats, slot_of(app.m.name))
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, _leave, app, loop)
 
 
 def _keep_beating(loop: asyncio.AbstractEventLoop, beats: Any, slot: int) -> None:
     """A timer and no task, so that a graceful stop has nothing to cancel."""
     beats[slot] += 1
     loop.call_later(1, _keep_beating, loop, beats, slot)
+
+
+def _leave(app: Sanic[Any, Any], loop: asyncio.AbstractEventLoop) -> None:
+    """Ctrl-C reaches a worker from the terminal and from main; the second would cut it short."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)
+    app.stop(terminate=False)
