@@ -1,6 +1,6 @@
 """A submission read into a typed object, or into errors to show again beside what was typed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Generic, Self, TypeVar
 from zoneinfo import ZoneInfo
@@ -12,6 +12,11 @@ from blog.languages import translate
 from blog.models.base import Refusal
 
 T = TypeVar("T")
+# No keyboard types these, no feed may carry them, and PostgreSQL refuses some: control characters
+# but tab and line end, halves of pairs, and what XML calls no character.
+UNWRITTEN = dict.fromkeys(
+    (*range(9), 11, 12, *range(14, 32), *range(127, 160), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF)
+)
 
 
 class Field(Generic[T]):
@@ -25,7 +30,8 @@ class Field(Generic[T]):
 
     def clean(self, texts: list[str]) -> Any:
         """What is shown again: the text as typed, with one kind of line end."""
-        return texts[0].replace("\r\n", "\n").replace("\r", "\n").replace("\0", "") if texts else ""
+        text = texts[0] if texts else ""
+        return text.replace("\r\n", "\n").replace("\r", "\n").translate(UNWRITTEN)
 
     def read(self, typed: Any) -> Any:
         """The value. Raises `Refusal` with the sentence for whoever typed it."""
@@ -163,6 +169,15 @@ class Form:
             name: translate(self.language, fault.message, **fault.params)
             for name, fault in self.faults.items()
         }
+
+    def check(self, name: str, rule: Callable[[Any], Any]) -> Self:
+        """Ask a model's rule about one field, so that each fault is told at the first try."""
+        if name in self.data:
+            try:
+                rule(self.data[name])
+            except Refusal as refusal:
+                self.faults[name] = refusal
+        return self
 
     def refuse(self, refusal: Refusal) -> Self:
         """Show a broken rule of a model beside its field, or above the form."""

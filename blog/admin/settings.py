@@ -34,6 +34,9 @@ async def settings(request: Request) -> HTTPResponse:
 @section.post()
 async def save_settings(request: Request) -> HTTPResponse:
     form = SettingsForm.read(request)
+    form.check("address", site.check_address).check("timezone", site.check_timezone)
+    form.check("navigation", site.read_navigation)
+    form.check("posts_per_page", site.check_posts_per_page)
     try:
         if form.ok:
             await web.transact(request, site.change, **form.data)

@@ -84,8 +84,7 @@ def change(
     if site is None:
         raise LookupError(THE_ONE)
     check(title=title, address=address, language=language, timezone=timezone)
-    if not 1 <= posts_per_page <= 100:
-        raise Refusal(N_("Show between 1 and 100 posts on a page."), "posts_per_page")
+    check_posts_per_page(posts_per_page)
     site.title, site.tagline = " ".join(title.split())[:200], " ".join(tagline.split())[:400]
     site.address, site.language, site.timezone = address.rstrip("/"), language, timezone
     site.navigation = read_navigation(navigation)
@@ -96,12 +95,25 @@ def change(
 def check(*, title: str, address: str, language: str, timezone: str) -> None:
     if not title.strip():
         raise Refusal(N_("The site needs a title."), "title")
-    if not is_site_address(address):
-        raise Refusal(N_("Give an address such as https://example.org, without a path."), "address")
     if language not in LANGUAGES:
         raise Refusal(N_("Choose one of the languages."), "language")
+    check_address(address)
+    check_timezone(timezone)
+
+
+def check_address(address: str) -> None:
+    if not is_site_address(address):
+        raise Refusal(N_("Give an address such as https://example.org, without a path."), "address")
+
+
+def check_timezone(timezone: str) -> None:
     if timezone not in zoneinfo.available_timezones():
         raise Refusal(N_("Choose one of the time zones, such as Asia/Shanghai."), "timezone")
+
+
+def check_posts_per_page(number: int) -> None:
+    if not 1 <= number <= 100:
+        raise Refusal(N_("Show between 1 and 100 posts on a page."), "posts_per_page")
 
 
 def read_navigation(text: str) -> list[list[str]]:

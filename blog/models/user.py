@@ -142,15 +142,23 @@ def _describe(
 ) -> None:
     name, email = name.strip().casefold(), email.strip().casefold()
     display_name = " ".join(display_name.split())
-    if not NAME.match(name):
-        raise Refusal(N_("A name has only small letters, digits and hyphens."), "name")
+    check_name(name)
     if not display_name:
         raise Refusal(N_("Say what name to show."), "display_name")
-    if email and not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
-        raise Refusal(N_("This is not a mail address."), "email")
+    check_email(email)
     _refuse_taken(session, user, name, email)
     user.name, user.display_name, user.email = name, display_name[:200], email or None
     user.language = language if language in LANGUAGES else ""
+
+
+def check_name(name: str) -> None:
+    if not NAME.match(name.strip().casefold()):
+        raise Refusal(N_("A name has only small letters, digits and hyphens."), "name")
+
+
+def check_email(email: str) -> None:
+    if email.strip() and not re.fullmatch(r"[^@\s]+@[^@\s]+", email.strip()):
+        raise Refusal(N_("This is not a mail address."), "email")
 
 
 def _refuse_taken(session: Session, user: User, name: str, email: str) -> None:
