@@ -41,6 +41,8 @@ async def new_person(request: Request) -> HTTPResponse:
 @section.post("/new")
 async def add_person(request: Request) -> HTTPResponse:
     form = NewPersonForm.read(request)
+    form.check("name", user.check_name).check("email", user.check_email)
+    form.check("password", user.check_password)
     try:
         if form.ok:
             await _add(request, form)
@@ -52,7 +54,6 @@ async def add_person(request: Request) -> HTTPResponse:
 
 
 async def _add(request: Request, form: NewPersonForm) -> None:
-    user.check_password(form["password"])
     hashed = await request.app.ctx.passwords.hash(form["password"])
     given = {name: form[name] for name in ("name", "display_name", "email", "role")}
     await web.transact(request, user.add, **given, password_hash=hashed)
@@ -61,8 +62,7 @@ async def _add(request: Request, form: NewPersonForm) -> None:
 @section.get("/<id:int>")
 async def person(request: Request, id: int) -> HTTPResponse:
     found = await web.get_or_404(request, office.person, id)
-    given = {name: getattr(found, name) for name in PersonForm.fields}
-    return _person(request, found, form=PersonForm.blank(request, **given))
+    return _person(request, found, form=_form(request, found))
 
 
 @section.post("/<id:int>")
@@ -83,24 +83,25 @@ async def save_person(request: Request, id: int) -> HTTPResponse:
 async def set_password(request: Request, id: int) -> HTTPResponse:
     """Hand a byline over, or help somebody who has forgotten theirs."""
     found = await web.get_or_404(request, office.person, id)
-    form = PasswordForm.read(request)
+    form = PasswordForm.read(request).check("password", user.check_password)
     try:
         if form.ok:
-            user.check_password(form["password"])
             hashed = await request.app.ctx.passwords.hash(form["password"])
             await web.transact(request, office.hand_over, id, hashed)
             web.flash(request, N_("%(name)s can sign in now."), name=found.display_name)
             return web.redirect(request, "admin.person", id=id)
     except Refusal as refusal:
         form.refuse(refusal)
-    given = {name: getattr(found, name) for name in PersonForm.fields}
-    return _person(request, found, 422, form=PersonForm.blank(request, **given), password_form=form)
+    return _person(request, found, 422, form=_form(request, found), password_form=form)
 
 
 @section.post("/<id:int>/disable")
 async def disable_person(request: Request, id: int) -> HTTPResponse:
     found = await web.get_or_404(request, office.person, id)
-    await web.transact(request, office.disable, id)
+    try:
+        await web.transact(request, office.disable, id)
+    except Refusal as refusal:
+        return _person(request, found, 422, form=_form(request, found).refuse(refusal))
     web.flash(request, N_("%(name)s cannot sign in any more."), name=found.display_name)
     return web.redirect(request, "admin.person", id=id)
 
@@ -111,6 +112,11 @@ async def enable_person(request: Request, id: int) -> HTTPResponse:
     await web.transact(request, user.enable, id)
     web.flash(request, N_("%(name)s can sign in again."), name=found.display_name)
     return web.redirect(request, "admin.person", id=id)
+
+
+def _form(request: Request, found: office.Person) -> PersonForm:
+    given = {name: getattr(found, name) for name in PersonForm.fields}
+    return PersonForm.blank(request, **given)
 
 
 def _person(
