@@ -1,7 +1,6 @@
 """What CommonMark gets wrong beside Han: emphasis, soft line breaks, the end of a bare URL."""
 
 import re
-from itertools import islice
 from typing import Any
 
 from linkify_it import LinkifyIt
@@ -90,7 +89,12 @@ def _join(children: list[Token]) -> None:
 
 def _next(children: list[Token], at: int) -> str:
     """The first character that is seen from there on; a line break ends the search."""
-    return next((said[0] for token in islice(children, at, None) if (said := _said(token))), " ")
+    while at < len(children):
+        said = _said(children[at])
+        if said:
+            return said[0]
+        at += 1
+    return " "
 
 
 def _no_space(before: str, after: str) -> bool:

@@ -183,8 +183,8 @@ class Finish:
         address = unescape(values.get("src", ""))
         if address:
             self.pictures.append(address)
-        values = {"alt": ""} | values | {"loading": "lazy", "decoding": "async"}
-        values |= self._measured(address)
+        values.setdefault("alt", "")
+        values |= {"loading": "lazy", "decoding": "async"} | self._measured(address)
         return "<img" + "".join(f' {name}="{value}"' for name, value in values.items()) + ">"
 
     def _measured(self, address: str) -> dict[str, str]:

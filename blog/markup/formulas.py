@@ -37,6 +37,10 @@ ATTRIBUTES = {
     **dict.fromkeys(["rowspacing", "columnspacing"], LENGTHS),
     **dict.fromkeys(["mathcolor", "mathbackground"], COLOUR),
 }
+CHILDREN = {
+    **dict.fromkeys(["mfrac", "mroot", "msub", "msup", "munder", "mover"], 2),
+    **dict.fromkeys(["msubsup", "munderover"], 3),
+}
 DEEPEST_FORMULA = 60
 # Blogs that left math to a script had to escape it from Markdown: `\\{` for `\{`, `\*` for `*`.
 ESCAPED_TWICE = re.compile(r"\\(?=\\[{}])|\\(?=\*)")
@@ -72,6 +76,8 @@ def _element(node: Element, depth: int) -> str:
     if depth > DEEPEST_FORMULA:
         raise ValueError("too deep")
     tag = node.tag if node.tag in BRANCHES or node.tag in LEAVES else "mrow"
+    if len(node) != CHILDREN.get(tag, len(node)):
+        raise ValueError("a fraction without its lower half, or the like")
     text = escape(unescape(node.text or "")) if tag in LEAVES else ""
     # A leaf takes text only: HTML parsers leave MathML inside mi, mo, mn, ms and mtext.
     inside = "" if tag in LEAVES else "".join(_element(child, depth + 1) for child in node)
