@@ -21,6 +21,7 @@ from blog.moving.mover import Mover, Wishes
 from blog.moving.receipt import Receipt
 
 HELPERS = 2  # processes that render
+WORTH_ANOTHER = 20  # posts, before a second one is worth its start
 Progress = Callable[[int, int], None]
 
 
@@ -84,7 +85,8 @@ async def _share_out(config: Config, mover: Mover, progress: Progress) -> None:
         progress(count, total)
 
     async with AsyncExitStack() as stack:
-        crews = [await stack.enter_async_context(Crew(config)) for _ in range(HELPERS)]
+        helpers = 1 + total // WORTH_ANOTHER if total < WORTH_ANOTHER * HELPERS else HELPERS
+        crews = [await stack.enter_async_context(Crew(config)) for _ in range(helpers)]
         async with asyncio.TaskGroup() as group:
             for crew in crews:
                 group.create_task(mover.work(posts, crew, done))

@@ -39,9 +39,8 @@ class Chart:
 
     @property
     def ours(self) -> dict[str, str]:
-        """What the renderer is told of links."""
-        ways = self.ways.items()
-        return {old: way.to for old, way in ways if way.kind == "ours" and way.to != old}
+        """What the renderer is told of links; of those that stay too, for their anchors' sake."""
+        return {old: way.to for old, way in self.ways.items() if way.kind == "ours"}
 
     @property
     def files(self) -> dict[str, Path]:

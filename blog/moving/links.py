@@ -56,9 +56,8 @@ class Guide:
             self.addresses.setdefault(key_of(path), post)
 
     def way(self, post: OldPost, target: str) -> Way:
-        """Where `target`, as the rendered text has it, leads; an anchor is not part of it."""
-        target, templated = self._untemplated(target)
-        bare = unquote(target.partition("#")[0])
+        """Where `target`, as the rendered text has it, leads; without its anchor."""
+        bare, templated = self._untemplated(unquote(target))
         inner = self._inner(bare)
         if inner is None:
             return Way("abroad")
