@@ -16,13 +16,8 @@ export async function open(address) {
   split.classList.add("has-beside");
   act.setAttribute("aria-expanded", "true");
   pane.querySelector("[data-beside-link]").href = told.preview;
-  show(told.preview);
+  if (frame.getAttribute("src") !== told.preview) frame.src = told.preview;
   announce(say("previewOpen"));
-}
-
-function show(address) {
-  if (frame.getAttribute("src") !== address) return void (frame.src = address);
-  renew();
 }
 
 /* Where one was reading, one stays. */

@@ -8,13 +8,14 @@ import { fill, form, same, typed } from "./sheet.js";
 
 const KEY = `inkhouse:${form.dataset.user}:${form.dataset.post}`;
 const SOON = 500;
+const version = () => Number(form.elements.version.value);
 let timer = null;
 
-function keep() {
+function keep(isSent = false) {
   clearTimeout(timer);
   if (!isUnsaved()) return forget();
   try {
-    localStorage.setItem(KEY, JSON.stringify({ values: typed(), at: Date.now() }));
+    localStorage.setItem(KEY, JSON.stringify({ values: typed(), at: Date.now(), version: version(), isSent }));
   } catch {
     // A full or forbidden store: saving on the server goes on without it.
   }
@@ -52,13 +53,16 @@ function offer({ values, at }) {
 
 export function start() {
   const copy = kept();
-  if (copy && !same(copy.values, typed())) offer(copy);
+  const hasArrived = copy?.isSent && version() > copy.version;
+  if (form.hasAttribute("data-unsaved")) keep();
+  else if (copy && !hasArrived && !same(copy.values, typed())) offer(copy);
   else forget();
   form.addEventListener("input", () => {
     clearTimeout(timer);
     timer = setTimeout(keep, SOON);
   });
-  form.addEventListener("saved", keep);
+  form.addEventListener("saved", () => keep());
+  form.addEventListener("leaving", () => keep(true));
   window.addEventListener("pagehide", () => isUnsaved() && keep());
   document.addEventListener("visibilitychange", () => {
     if (document.hidden && isUnsaved()) keep();

@@ -8,15 +8,17 @@ import { ready } from "./pictures.js";
 let isLeaving = false;
 
 async function submitted(event) {
-  const act = event.submitter?.dataset.act;
-  if (isLeaving || (act === "save" && form.dataset.conflict === "true")) return void (isLeaving = true);
+  if (isLeaving) return;
   event.preventDefault();
+  const { submitter } = event;
+  const act = form.dataset.conflict === "true" ? "" : submitter?.dataset.act;
   await ready();
   if (act === "save") return void (await save());
-  if (act === "preview") return open(event.submitter.formAction);
+  if (act === "preview") return open(submitter.formAction);
   await settle();
   isLeaving = true;
-  form.requestSubmit(event.submitter);
+  form.dispatchEvent(new CustomEvent("leaving"));
+  form.requestSubmit(submitter);
 }
 
 export function start() {

@@ -41,6 +41,7 @@ function link() {
 }
 
 function mark(name) {
+  body.focus({ preventScroll: true });
   if (name === "picture") return choose();
   if (name === "link") return link();
   return name in AROUND ? around(AROUND[name]) : before(BEFORE[name]);

@@ -18,6 +18,7 @@ export function choose() {
 }
 
 function insert(files) {
+  body.focus({ preventScroll: true });
   for (const file of files) {
     const place = `![${say("working", { name: plain(file.name) })}]()`;
     const release = hold();
@@ -41,7 +42,7 @@ function replace(place, sent) {
   const text = sent ? sent.markdown : "";
   const move = (caret) => (caret >= end ? caret + text.length - (end - at) : Math.min(caret, at));
   write(text, at, end);
-  body.setSelectionRange(move(selectionStart), move(selectionEnd));
+  if (document.activeElement === body) body.setSelectionRange(move(selectionStart), move(selectionEnd));
 }
 
 async function send(file) {
@@ -50,7 +51,7 @@ async function send(file) {
   try {
     const { status, told } = await request(file);
     if (status === 200) {
-      finish(say("added", { name }));
+      finish(say(told.markdown.startsWith("![]") ? "describe" : "added", { name }));
       return told;
     }
     return refuse(told.faults?.picture ?? say(status === 413 ? "tooLarge" : "notAdded", { name }));

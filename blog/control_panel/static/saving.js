@@ -146,6 +146,6 @@ export function start() {
     const isSave = (event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "s";
     if (!isSave) return;
     event.preventDefault();
-    save();
+    form.requestSubmit(form.querySelector('[data-act="save"]'));
   });
 }

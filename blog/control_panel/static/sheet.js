@@ -4,8 +4,11 @@ export const form = document.getElementById("sheet");
 export const body = form.elements.body;
 const TYPED = ["title", "body", "slug", "summary", "tags", "cover", "language"];
 
+/* As the server will keep it, so that a space too many is no change. */
 export function typed() {
-  const values = Object.fromEntries(TYPED.map((name) => [name, form.elements[name].value]));
+  const values = Object.fromEntries(TYPED.map((name) => [name, form.elements[name].value.trim()]));
+  values.body = body.value;
+  values.tags = values.tags.split(/[,，、]/).map((tag) => tag.trim()).filter(Boolean).join(", ");
   values.is_listed = form.elements.is_listed.checked;
   values.authors = authors().filter((box) => box.checked).map((box) => box.value);
   return values;
@@ -34,12 +37,13 @@ export function fields() {
   return new URLSearchParams(all);
 }
 
-/* Written where the caret stands, so that one step back takes it away again. */
+/* Written as if typed, so that one step back takes it away again; without touching the caret
+   where the hands are in another field. */
 export function write(text, start = body.selectionStart, end = body.selectionEnd) {
-  if (document.activeElement !== body) body.focus({ preventScroll: true });
-  body.setSelectionRange(start, end);
-  if (!document.execCommand("insertText", false, text)) {
-    body.setRangeText(text, start, end, "end");
-    body.dispatchEvent(new Event("input", { bubbles: true }));
+  if (document.activeElement === body) {
+    body.setSelectionRange(start, end);
+    if (text ? document.execCommand("insertText", false, text) : document.execCommand("delete")) return;
   }
+  body.setRangeText(text, start, end, "preserve");
+  body.dispatchEvent(new Event("input", { bubbles: true }));
 }
