@@ -104,7 +104,8 @@ x^2 \quad a_{ij} \quad x_i^2 \quad {}_a \quad f'(x) \quad x'^2 \quad \sqrt[3]{x}
 \sum_{i=0}^n i \quad \int_0^\infty e^{-x}\,dx \quad \lim_{x \to 0} f(x) \quad \prod \nolimits_a
 \begin{pmatrix} a & b \\ c & d \end{pmatrix} \quad \begin{cases} 1 & x > 0 \\ 0 \end{cases}
 \binom{n}{k} \quad \overline{AB} \quad \hat{x} \quad \vec{v} \quad \underbrace{a+b}_{c}
-\mathbb{R} \quad \left( \frac{1}{2} \right) \quad \text{若 } x \in A \quad \operatorname{argmax}_x \quad \boxed{x}
+\mathbb{R} \quad \left( \frac{1}{2} \right) \quad \text{若 } x \in A \quad \operatorname{argmax}_x
+\boxed{x}
 \begin{aligned} a &= b \\ &= c \end{aligned} \quad \xrightarrow{f} \quad \dfrac{a}{b} \quad \pmod{n}
 """
 

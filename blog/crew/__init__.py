@@ -32,13 +32,19 @@ class Failed(Exception):
 class Crew:
     """One child and the queue before it. Belongs to the event loop that first asks it."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, idle_seconds: float = 60) -> None:
         self.config = config
+        self.idle_seconds = idle_seconds
         self._turn = asyncio.Lock()
         self._waiting = 0
         self._is_closed = False
         self._child: Child | None = None
         self._works: set[asyncio.Task[Frame]] = set()
+
+    @property
+    def pid(self) -> int | None:
+        """The child's, while there is one."""
+        return self._child.process.pid if self._child and self._child.is_alive else None
 
     async def __aenter__(self) -> Self:
         return self
@@ -117,12 +123,13 @@ class Crew:
             except Gone as gone:
                 if gone.is_overdue:
                     raise TooMuch(N_("This takes longer than it may.")) from gone
-                log.warning("The child ended during a job (%s): %s", job, gone)
+                if not gone.is_idle:
+                    log.warning("The child ended during a job (%s): %s", job, gone)
         raise TooMuch(N_("This cannot be worked on: it broke the process that tried."))
 
     async def _try(self, head: dict[str, Any], raw: bytes) -> Frame:
         if self._child is None or not self._child.is_alive:
-            self._child = await Child.start()
+            self._child = await Child.start(_memory(self.config), self.idle_seconds)
         try:
             return await self._child.ask(head, raw, LIMITS[head["job"]].waiting)
         except BaseException as error:
@@ -131,6 +138,11 @@ class Crew:
             if isinstance(error, TimeoutError):
                 raise TooMuch(N_("This takes longer than it may.")) from error
             raise
+
+
+def _memory(config: Config) -> int:
+    """Bytes for the child: a picture is held up to five times while it is scaled and written."""
+    return max(1 << 30, (1 << 28) + config.max_pixels * 1_000_000 * 4 * 5)
 
 
 def _checked(frame: Frame) -> Frame:

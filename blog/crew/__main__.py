@@ -14,23 +14,21 @@ from blog.crew.jobs import JOBS
 from blog.crew.pictures import NotAPicture
 from blog.markup import TooMuch
 
-MEMORY = 1 << 30
-IDLE_SECONDS = 60
-
 
 def main() -> None:
-    requests, replies = _humble()
+    memory, idle = int(sys.argv[1]), float(sys.argv[2])
+    requests, replies = _humble(memory)
     replies.write(frames.pack({"ready": os.getpid()}))
     replies.flush()
-    while _asked(requests) and (frame := frames.read(requests)):
+    while _asked(requests, idle) and (frame := frames.read(requests)):
         replies.write(frames.pack(*_done(*frame)))
         replies.flush()
 
 
-def _humble() -> tuple[BinaryIO, BinaryIO]:
+def _humble(memory: int) -> tuple[BinaryIO, BinaryIO]:
     """Last in line for the processor, bounded in memory, and with a stdout that is ours alone."""
     os.nice(10)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; its end is ours
     replies = os.fdopen(os.dup(1), "wb")
@@ -38,8 +36,8 @@ def _humble() -> tuple[BinaryIO, BinaryIO]:
     return sys.stdin.buffer, replies
 
 
-def _asked(requests: BinaryIO) -> bool:
-    return bool(select.select([requests], [], [], IDLE_SECONDS)[0])
+def _asked(requests: BinaryIO, idle: float) -> bool:
+    return bool(select.select([requests], [], [], idle)[0])
 
 
 def _done(head: dict[str, Any], raw: bytes) -> frames.Frame:

@@ -12,11 +12,12 @@ START_SECONDS = 30
 
 
 class Gone(Exception):
-    """The child ended in the middle of a job. `is_overdue` where its time was over."""
+    """The child ended before it answered: its time was over, it had been idle, or it broke."""
 
     def __init__(self, code: int | None) -> None:
         super().__init__(f"exit code {code}")
         self.is_overdue = code == -signal.SIGPROF
+        self.is_idle = code == 0
 
 
 class Child:
@@ -26,10 +27,13 @@ class Child:
         self.process = process
 
     @classmethod
-    async def start(cls) -> "Child":
-        """A child that is ready. Its stderr is ours, so that nothing it says is lost."""
+    async def start(cls, memory: int, idle: float) -> "Child":
+        """A child that is ready, may have `memory` bytes, and ends after `idle` seconds unasked.
+
+        Its stderr is ours, so that nothing it says is lost.
+        """
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "blog.crew"),
+            *(sys.executable, "-m", "blog.crew", str(memory), str(idle)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             cwd=PACKAGE.parent,
