@@ -262,6 +262,13 @@ def status_of(error: Exception) -> int:
     return 404 if isinstance(error, LookupError) and type(error) is LookupError else 500
 
 
+def refuse_nonsense(request: Request) -> None:
+    """Request middleware: no row has a number that no database holds."""
+    numbers = (value for value in request.match_info.values() if isinstance(value, int))
+    if not all(0 <= number < 2**31 for number in numbers):
+        raise NotHere
+
+
 def refuse_strangers(request: Request) -> HTTPResponse | None:
     """Request middleware: an unsafe request comes from our own pages or not at all."""
     if headers.comes_from_us(request):
@@ -279,6 +286,7 @@ class Forbidden(SanicException):
 def attach(app: Sanic[Any, Any]) -> None:
     """Hang the manners onto the application."""
     app.register_middleware(know_site, "request", priority=100)
+    app.register_middleware(refuse_nonsense, "request", priority=95)
     app.register_middleware(refuse_strangers, "request", priority=90)
     app.register_middleware(headers.protect, "response")  # type: ignore[arg-type]  # None is fine
     app.error_handler.add(Exception, show_error)

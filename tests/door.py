@@ -6,15 +6,19 @@ a test may send what no client library would.
 
 import asyncio
 import itertools
+import shutil
 import socket
 import threading
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+import pytest
+from pysqlite3 import dbapi2 as sqlite
 from sanic import Sanic
 
 from blog import opening
@@ -22,6 +26,7 @@ from blog.app import create_app
 from blog.config import Config
 from blog.db import Database
 from tests import cast
+from tests.cast import Cast
 
 SECONDS = 20
 numbers = itertools.count(1)
@@ -57,6 +62,9 @@ class Answer:
 
 class Door:
     """`with Door(config) as door: door.get("/")`. The database is migrated first."""
+
+    cast: Cast
+    is_touched = False
 
     def __init__(self, config: Config) -> None:
         opening.prepare(config)
@@ -98,6 +106,10 @@ class Door:
         await self.server.wait_closed()
         await self.server.after_stop()
 
+    def let_in(self, name: str) -> dict[str, str]:
+        """The cookies of a signed-in browser of one of the cast."""
+        return cast.sign_in(self.database, getattr(self.cast, name))
+
     # --- asking ----------------------------------------------------------------------------------
 
     def get(self, path: str, **how: Any) -> Answer:
@@ -121,7 +133,9 @@ class Door:
     ) -> Answer:
         lines = [("Host", host), ("Connection", "close"), *headers]
         if cookies:
-            lines.append(("Cookie", "; ".join(f"{name}={value}" for name, value in cookies.items())))
+            lines.append(
+                ("Cookie", "; ".join(f"{name}={value}" for name, value in cookies.items()))
+            )
         if form is not None:
             body = urlencode(form, doseq=True).encode()
             lines.append(("Content-Type", "application/x-www-form-urlencoded"))
@@ -149,3 +163,58 @@ def _answer(heard: bytes) -> Answer:
     headers = tuple((name.strip().lower(), value.strip()) for name, _, value in pairs)
     status = int(first.split()[1]) if first else 0
     return Answer(status, headers, body)
+
+
+# --- fixtures ---
+
+
+class Furnished(NamedTuple):
+    """A database file with the whole cast in it, to be copied."""
+
+    file: Path
+    cast: Cast
+    is_touched = False
+
+
+@pytest.fixture(scope="session")
+def furnished(empty_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Furnished:
+    config = Config(data_dir=tmp_path_factory.mktemp("furnished"))
+    shutil.copy(empty_sqlite, config.data_dir)
+    database = Database(config)
+    people = cast.fill(database)
+    database.close()
+    return Furnished(config.data_dir / empty_sqlite.name, people)
+
+
+@pytest.fixture(scope="session")
+def served(furnished: Furnished, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    """One server for all tests; each finds the cast as it was at first."""
+    config = Config(data_dir=tmp_path_factory.mktemp("served"))
+    shutil.copy(furnished.file, config.data_dir)
+    with Door(config) as door:
+        door.cast = furnished.cast
+        yield door
+
+
+def put_back(door: Door, furnished: Furnished) -> None:
+    """The database as it was, under the feet of the server that has it open."""
+    copy = door.config.data_dir / furnished.file.name
+    with closing(sqlite.connect(furnished.file)) as source, closing(sqlite.connect(copy)) as target:
+        source.backup(target)
+
+
+@pytest.fixture
+def door(served: Door, furnished: Furnished) -> Door:
+    """A blog with the whole cast in it, for a test that may change anything."""
+    put_back(served, furnished)
+    served.is_touched = True
+    return served
+
+
+@pytest.fixture
+def open_door(served: Door, furnished: Furnished) -> Door:
+    """The same for a test that only looks."""
+    if served.is_touched:
+        put_back(served, furnished)
+        served.is_touched = False
+    return served
