@@ -78,7 +78,7 @@ class Question:
     text: str
     terms: tuple[Term, ...]
 
-    @property
+    @cached_property
     def finished(self) -> tuple[Term, ...]:
         """The terms with the last word taken as it stands."""
         return tuple(Term(term.pieces) for term in self.terms)
@@ -92,7 +92,7 @@ class Question:
         """The title of which this is the whole."""
         return canonical(pieces(fold(self.text)))
 
-    @property
+    @cached_property
     def loose(self) -> tuple[Term, ...]:
         """Each word and pair of the terms alone, for when nothing has them all."""
         alone = (part for term in self.terms for piece in term.pieces for part in _parts(piece))

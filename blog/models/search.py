@@ -77,7 +77,7 @@ def find(session: Session, query: str, *, page: int = 1, per_page: int = 10) -> 
     for terms, every in ((question.terms, True), (question.loose, False)):
         rows, total = _page(session, _ranked(session, question, terms, every), page, per_page)
         if total:
-            hits = _hits(session, rows, question, terms)
+            hits = _hits(session, rows, question.finished if every else terms, terms)
             return Found(hits, total, question.text, not every, page, per_page)
     return Found([], 0, question.text, False, page, per_page)
 
@@ -128,7 +128,7 @@ def _newest(matching: Select[Any]) -> CTE:
 def _places(question: Question) -> Iterator[ColumnElement[bool]]:
     """The very title; every term in the title; every term in title or tags."""
     yield entry.c.title == question.canonical
-    for terms in (question.finished, question.terms):
+    for terms in dict.fromkeys((question.finished, question.terms)):
         yield and_(*(_has(entry.c.title, term) for term in terms))
         yield and_(*(_has(entry.c.title, term) | _has(entry.c.tags, term) for term in terms))
 
@@ -150,14 +150,14 @@ def _page(
     return [], _page(session, ranked, 1, 1)[1]
 
 
-def _hits(
-    session: Session, rows: Sequence[Row[Any]], question: Question, terms: Terms
-) -> list[Hit]:
-    ids = [row.id for row in rows]
-    posts = session.execute(reading.shown().add_columns(Revision.text).where(Post.id.in_(ids)))
+def _hits(session: Session, rows: Sequence[Row[Any]], finished: Terms, terms: Terms) -> list[Hit]:
+    """The posts of a page, but for one whose time ran out since they were ranked."""
+    texts = reading.shown().add_columns(Revision.text)
+    posts = session.execute(texts.where(Post.id.in_([row.id for row in rows])))
     found = {post.id: post for post in posts}
-    marked = [question.finished if row.is_whole else terms for row in rows]
-    return [_hit(found[id], which) for id, which in zip(ids, marked, strict=True)]
+    return [
+        _hit(found[row.id], finished if row.is_whole else terms) for row in rows if row.id in found
+    ]
 
 
 def _hit(post: Row[Any], terms: Terms) -> Hit:

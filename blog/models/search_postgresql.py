@@ -44,6 +44,8 @@ gin = Table(
         postgresql_with={"fastupdate": "off"},
     ),
 )
+UNCOMPRESSED = """ALTER TABLE search_index
+    ALTER body SET STORAGE EXTERNAL, ALTER vector SET STORAGE EXTERNAL"""
 LABELS = {"title": "A", "tags": "B", "body": "C"}
 SHARES = "{0, 0.1, 0.4, 1}"  # of the labels D, C, B and A, to be multiplied by the title's weight
 MOST_COUNTED = 255  # occurrences of a token: PostgreSQL keeps no more
@@ -62,9 +64,7 @@ class Tsvector:
         gin.drop(connection, checkfirst=True)
         gin.create(connection)
         # Kept uncompressed: ranks and phrases are read off every row that is a candidate.
-        for name in ("body", "vector"):
-            storage = f"ALTER TABLE search_index ALTER {name} SET STORAGE EXTERNAL"
-            connection.execute(text(storage))
+        connection.execute(text(UNCOMPRESSED))
 
     def put(self, session: Session, post_id: int, pieces: Pieces) -> None:
         row = {
