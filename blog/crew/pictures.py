@@ -147,9 +147,10 @@ def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 def _encoded(image: Image.Image, source: str | None) -> tuple[bytes, str]:
     """JPEG stays JPEG and PNG stays PNG, unless it is too large for one; the rest is WebP."""
     if source == "JPEG":
-        return _saved(image, "JPEG", quality=85, optimize=True, progressive=True), "JPEG"
+        return _saved(image, "JPEG", quality=82, optimize=True, progressive=True), "JPEG"
     if source in ("PNG", "GIF"):
-        data = _saved(image, "PNG", compress_level=7)
+        is_small = image.width * image.height < 2_000_000
+        data = _saved(image, "PNG", compress_level=9 if is_small else 6)
         if len(data) <= LARGEST_PNG:
             return data, "PNG"
     return _saved(_plain(image), "WEBP", quality=88, method=4), "WEBP"

@@ -1,0 +1,111 @@
+"""Pictures on their way through the child onto the disk, and the names they have there."""
+
+import asyncio
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from blog import media
+from blog.config import Config
+from blog.crew import Crew
+from blog.models.base import Refusal
+
+
+@pytest.fixture
+def config(tmp_path):
+    return Config(data_dir=tmp_path)
+
+
+def plain(size: tuple[int, int], format: str, mode: str = "RGB") -> bytes:
+    """A file with a picture of one colour."""
+    out = BytesIO()
+    Image.new(mode, size, 1).save(out, format)
+    return out.getvalue()
+
+
+async def test_a_picture_goes_through_the_child_onto_the_disk(config):
+    raw = plain((1500, 700), "JPEG")
+    async with Crew(config) as crew:
+        picture = await crew.picture(raw, "holiday.jpg")
+        assert await crew.picture(raw, "again.jpg") == picture
+    assert (picture.width, picture.height, picture.type) == (1500, 700, "image/jpeg")
+    address = await media.keep(config, picture)
+    assert address == media.address(picture.name) == f"/media/{picture.name}"
+    assert media.path_of(config, picture.name).read_bytes() == picture.data
+    narrow = picture.name.removesuffix(".jpg") + "-960.webp"
+    assert media.path_of(config, narrow).read_bytes() == picture.narrow
+    assert media.type_of(picture.name) == "image/jpeg"
+    assert media.type_of(narrow) == "image/webp"
+
+
+async def test_the_child_says_why_it_refuses(config):
+    async with Crew(config) as crew:
+        with pytest.raises(Refusal) as caught:
+            await crew.picture(b"<svg onload=alert(1)/>", "logo.svg")
+        assert str(caught.value) == "logo.svg is not a picture: send JPEG, PNG, GIF, WebP or AVIF."
+        with pytest.raises(Refusal, match="larger than 20 MB"):
+            await crew.picture(b"x" * 20_000_001, "film.mp4")
+        with pytest.raises(Refusal, match="more than 40 megapixels"):
+            await crew.picture(plain((7000, 6000), "PNG", "1"), "bomb.png")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+async def test_a_picture_of_forty_megapixels_is_no_trouble(config, format):
+    mode = "RGBA" if format == "PNG" else "RGB"
+    raw = plain((7300, 5475), format, mode)
+    async with Crew(config) as crew:
+        assert (await crew.picture(raw, "large")).width == 2560
+
+
+def some_picture(letter: str = "a") -> media.Picture:
+    name = f"{letter * 2}/{letter * 32}.png"
+    return media.Picture(name, 1000, 1, 4, "image/png", b"data", b"narrow")
+
+
+async def test_a_picture_is_kept_once_and_removed_whole(config):
+    picture = some_picture()
+    for _ in range(2):
+        await media.keep(config, picture)
+    names = sorted(path.name for path in (config.media_dir / "aa").iterdir())
+    assert names == [f"{'a' * 32}-960.webp", f"{'a' * 32}.png"]
+    for _ in range(2):
+        await media.remove(config, picture.name)
+    assert not list((config.media_dir / "aa").iterdir())
+
+
+async def test_the_same_picture_sent_twice_at_once_is_one_file(config):
+    picture = some_picture()
+    await asyncio.gather(*(media.keep(config, picture) for _ in range(8)))
+    assert len(list((config.media_dir / "aa").iterdir())) == 2
+
+
+async def test_a_full_disk_leaves_no_half_picture(config):
+    (config.media_dir).mkdir(parents=True)
+    (config.media_dir / "aa").write_text("in the way")
+    with pytest.raises(OSError, match=r"File exists|Not a directory"):
+        await media.keep(config, some_picture())
+    assert list(config.media_dir.iterdir()) == [config.media_dir / "aa"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "/", "..", "../blog.sqlite3", "aa/../../blog.sqlite3", "/etc/passwd", "aa"),
+        *("aa/" + "a" * 32, "aa/" + "a" * 32 + ".svg", "aa/" + "a" * 32 + ".png\0.jpg"),
+        *("ab/" + "a" * 32 + ".png", "aa/" + "A" * 32 + ".png", "aa/" + "a" * 31 + ".png"),
+        *("aa/" + "a" * 32 + ".png\n", "aa/" + "a" * 32 + "-960.png", "aa//" + "a" * 32 + ".png"),
+        *("aa\\" + "a" * 32 + ".png", "%2e%2e/secret", "aa/." + "a" * 31 + ".png"),
+    ],
+)
+def test_only_the_name_of_a_stored_picture_is_a_path(config, name):
+    with pytest.raises(ValueError):
+        media.path_of(config, name)
+
+
+def test_a_stored_name_lies_in_the_media_folder(config):
+    for end in (".png", ".jpg", ".webp", "-960.webp"):
+        name = "0f/0f" + "e" * 30 + end
+        assert media.path_of(config, name) == Path(config.data_dir / "media" / name)
