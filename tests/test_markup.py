@@ -1,6 +1,7 @@
 """Markdown as authors write it, and what a page needs to know of it."""
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from blog.markup import Rendered, chinese, excerpt, render, slugify
+from blog.markup.highlight import CLASSES
 
 
 def html(source: str, links: dict[str, str] | None = None) -> str:
@@ -77,6 +79,14 @@ def test_code_is_coloured_where_its_language_is_known():
     assert '<code class="language-rust">' in html("```rust,ignore\nfn f() {}\n```")
     assert html("```nonsense\na<b\n```").endswith("<code>a&lt;b\n</code></pre>")
     assert html("    indented").endswith("<code>indented\n</code></pre>")
+
+
+PLAIN = {"n", "nx", "x", "py", "w", "esc", "g"}  # names, spaces, and what no lexer here makes
+
+
+def test_the_sheet_knows_every_class_that_code_can_have():
+    sheet = (Path(__file__).parents[1] / "static/css/code.css").read_text()
+    assert CLASSES - PLAIN <= set(re.findall(r"\.([a-z0-9]+)\b", sheet))
 
 
 def test_code_is_not_coloured_beyond_reason():
