@@ -8,7 +8,7 @@ import sys
 from functools import partial
 from typing import Any
 
-from sanic import Sanic
+from sanic import Request, Sanic
 from sanic_ext import Config as ExtensionConfig
 from sanic_ext import Extend
 
@@ -20,6 +20,15 @@ from blog.db import Database
 from blog.templating import environment
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
+
+
+class Asked(Request):
+    """What was asked. For an address that cannot be parsed Sanic makes a stand-in to show the error
+    with, of the same address; it would fail again, and nobody would be answered."""
+
+    def __init__(self, url_bytes: bytes, headers: Any, version: str, method: str, **more: Any):
+        url_bytes = b"*" if method == "NONE" else url_bytes
+        super().__init__(url_bytes, headers, version, method, **more)
 
 
 class Blog(Sanic[Any, Any]):
@@ -39,7 +48,7 @@ class Blog(Sanic[Any, Any]):
 
 def create_app(config: Config | None = None, name: str = "blog") -> Blog:
     """The application. Touches neither disk nor network until it is started."""
-    app = Blog(name)
+    app = Blog(name, request_class=Asked)
     app.ctx.config = config = config or Config.from_env()
     app.config.update(
         FALLBACK_ERROR_FORMAT="html",
