@@ -24,7 +24,7 @@ from blog.config import Config
 
 ROOT = Path(__file__).parent.parent
 WORKERS = 4
-PATIENCE = 30.0  # seconds; a bound for a busy machine, not a promise
+PATIENCE = 90.0  # seconds; a bound for a busy machine, not a promise
 
 
 def program(name: str, *folders: str) -> str | None:
