@@ -14,10 +14,13 @@ from blog.control_panel.form import PostForm
 from blog.forms import in_zone
 from blog.models import upload, writing
 from blog.models.base import Refusal, now
+from blog.models.desk import is_edited
 from blog.models.post import Post
 from blog.models.writing import Changed, Conflict
 
 TRIES = 2
+PUBLISHED = N_("Published. Readers can see it now.")
+UPDATED = N_("Updated. Readers see this text now.")
 
 
 @bp.post("/posts/<id:int>/publish")
@@ -26,11 +29,12 @@ async def publish_post(request: Request, id: int) -> HTTPResponse:
 
     async def leave(form: PostForm) -> HTTPResponse:
         before = await web.read(request, writing.load, id, by=request.ctx.user)
-        await _publish(request, id, None)
-        if before.is_live(now()):
-            web.flash(request, N_("Updated. Readers see this text now."))
+        is_live = before.is_live(now())
+        if is_live and not is_edited(before):
+            web.flash(request, N_("Readers see this text already."))
         else:
-            web.flash(request, N_("Published. Readers can see it now."))
+            await _publish(request, id, None)
+            web.flash(request, UPDATED if is_live else PUBLISHED)
         return web.redirect(request, "control_panel.edit_post", id=id)
 
     return await with_typed(request, id, leave)

@@ -137,7 +137,7 @@ def row_of(post: Post, moment: datetime) -> Row:
         language=post.language,
         state=post.state(moment),
         is_listed=post.is_listed,
-        is_edited=_is_edited(post),
+        is_edited=is_edited(post),
         saved_at=post.updated_at,
         publish_at=post.publish_at,
         href=post.address.href if post.address and post.is_live(moment) else "",
@@ -145,7 +145,7 @@ def row_of(post: Post, moment: datetime) -> Row:
     )
 
 
-def _is_edited(post: Post) -> bool:
+def is_edited(post: Post) -> bool:
     """Something was saved since readers were last shown it."""
     return post.live_revision is not None and post.updated_at > post.live_revision.created_at
 
