@@ -59,6 +59,16 @@ def test_headings_get_ids_and_an_outline():
         assert f'<h{level} id="{id}">' in rendered.html
 
 
+@given(st.lists(st.sampled_from(["a", "a 1", "A", "a-1", "a-1-1", "中", "?"]), max_size=30))
+def test_no_two_headings_share_an_id(titles):
+    ids = [id for _, id, _ in render("\n\n".join(f"## {title}" for title in titles)).outline]
+    assert len(set(ids)) == len(titles)
+
+
+def test_a_thousand_equal_headings_are_no_trouble():
+    assert render("## a\n\n" * 1000).outline[-1] == (2, "u-a-999", "a")
+
+
 def test_a_heading_may_name_its_own_id():
     rendered = render("## Why? {#why}\n\nsee [there](#why)")
     assert rendered.outline == [(2, "u-why", "Why?")]

@@ -61,8 +61,12 @@ class Parsed:
 
     def id(self, wanted: str) -> str:
         """An id that is new in this text; counted, so that a thousand equal ones cost nothing."""
-        self.ids[wanted] = count = self.ids.get(wanted, -1) + 1
-        return f"{PREFIX}{wanted}-{count}" if count else f"{PREFIX}{wanted}"
+        id = wanted
+        while id in self.ids:
+            self.ids[wanted] += 1
+            id = f"{wanted}-{self.ids[wanted]}"
+        self.ids[id] = 0
+        return PREFIX + id
 
 
 def parse(source: str, trust: str) -> Parsed:
