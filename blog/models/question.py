@@ -44,12 +44,10 @@ class Term:
     @cached_property
     def pattern(self) -> str:
         """A regular expression for this term in a folded text."""
-        first, last = self.pieces[0], self.pieces[-1]
-        inner = _exactly(first)
+        found = _exactly(self.pieces[0])
         for one, other in pairwise(self.pieces):
-            inner += _gap(one, other) + _exactly(other)
-        before = "" if is_dense(first) or first == "." else f"(?<!{LETTER})"
-        return before + inner + (f"{LETTER}*" if self.is_prefix else _end(last))
+            found += _gap(one, other) + _exactly(other)
+        return found + (f"{LETTER}*" if self.is_prefix else _end(self.pieces[-1]))
 
 
 def _end(last: str) -> str:
@@ -60,9 +58,12 @@ def _end(last: str) -> str:
 
 
 def _exactly(piece: str) -> str:
-    """What was cut off a very long word may follow it."""
-    cut = not is_dense(piece) and len(piece) == LONGEST_TOKEN
-    return re.escape(piece) + (f"{LETTER}*" if cut else "")
+    """The piece, and for a word no letter before it: looked for last, since `re` is quick to find
+    a plain beginning. What was cut off a very long word may follow it."""
+    plain = re.escape(piece)
+    if is_dense(piece) or piece == ".":
+        return plain
+    return f"{plain}(?<!{LETTER}{plain})" + f"{LETTER}*" * (len(piece) == LONGEST_TOKEN)
 
 
 def _gap(one: str, other: str) -> str:
