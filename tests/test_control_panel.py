@@ -85,13 +85,13 @@ def eve(door: Door) -> Writer:
     return Writer(door, "eve")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def looking_ann(open_door: Door) -> Writer:
-    """Ann at a desk that a whole module shares; nothing she does may change anything."""
+    """Ann at a desk that many tests share: nothing she does there changes anything."""
     return Writer(open_door, "ann")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def looking_bob(open_door: Door) -> Writer:
     return Writer(open_door, "bob")
 
@@ -112,9 +112,14 @@ def test_publish_takes_along_what_was_typed_but_not_saved(ann):
     assert "Typed just now." in ann.door.get("/posts/at-once").text
 
 
-def test_a_second_new_post_is_the_empty_one_that_was_left(ann):
-    assert ann.new() == ann.new()
-    assert ann.new("page") != ann.new()
+def test_a_draft_that_was_left_empty_is_taken_up_before_another_is_begun(ann, monkeypatch):
+    id, page = ann.new(), ann.new("page")
+    assert len({ann.new(), id, page}) == 3
+    later = datetime.now(UTC) + timedelta(hours=2)
+    monkeypatch.setattr(writing, "now", lambda: later)
+    ann.press("save", id, title="No longer empty")
+    assert ann.new() != id
+    assert ann.new("page") == page
 
 
 def test_half_a_sentence_saved_in_a_live_post_is_seen_nowhere_until_it_is_published(ann):

@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, delete, select
@@ -22,6 +22,7 @@ from blog.models.tag import split
 from blog.models.user import User
 
 LONGEST_BODY = 500_000
+LEFT_AFTER = timedelta(hours=1)
 TYPED = ("title", "slug", "path", "summary", "body", "tags", "cover", "language", "is_listed")
 
 
@@ -69,7 +70,7 @@ def load(session: Session, id: int, *, by: User) -> Post:
 
 
 def start(session: Session, kind: str, language: str, *, by: User) -> int:
-    """An empty draft of one's own; the one that was left empty before, where there is one."""
+    """An empty draft of one's own; one that was left empty before, where there is such."""
     kind = PAGE if kind == PAGE else POST
     if (left := session.scalar(_untouched(kind, by))) is not None:
         return left
@@ -81,15 +82,11 @@ def start(session: Session, kind: str, language: str, *, by: User) -> int:
 
 
 def _untouched(kind: str, by: User) -> Select[int]:
-    """Drafts of one's own in which nobody has typed anything."""
+    """Drafts of one's own, begun a while ago, in which nobody has typed anything."""
     mine = Post.author_links.any(PostAuthor.user_id == by.id)
+    empty = (Post.version == 1) & (Post.title == "") & (Post.body == "") & ~Post.is_trashed()
     return select(Post.id).where(
-        Post.kind == kind,
-        Post.version == 1,
-        Post.body == "",
-        Post.title == "",
-        mine,
-        ~Post.is_trashed(),
+        Post.kind == kind, mine, empty, Post.created_at < now() - LEFT_AFTER
     )
 
 
