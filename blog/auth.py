@@ -20,6 +20,7 @@ from blog.headers import is_https, site_address
 from blog.models import attempt, signin, user
 from blog.models.base import Refusal, now
 from blog.models.signin import ABSOLUTE, SEEN_EVERY, SignIn
+from blog.models.user import User
 
 log = logging.getLogger("blog.auth")
 WAITING_AT_MOST = 32
@@ -86,7 +87,16 @@ async def sign_in(request: Request, login: str, password: str) -> str:
         log.warning("sign-in failed for %r from %s", login[:100], network)
         raise Refusal(N_("The name and the password do not belong together."))
     await web.transact(request, attempt.forgive, login, network)
+    await _strengthen(request, person, password)
     return await open_session(request, person.id)
+
+
+async def _strengthen(request: Request, person: User, password: str) -> None:
+    """A hash from the days when less was asked is made anew, now that the password is known."""
+    passwords: Passwords = request.app.ctx.passwords
+    if passwords.hasher.check_needs_rehash(str(person.password_hash)):
+        hashed = await passwords.hash(password[:1024])
+        await web.transact(request, user.set_password, person.id, hashed, by=person)
 
 
 class TooManyTries(Refusal):
@@ -94,8 +104,10 @@ class TooManyTries(Refusal):
 
 
 async def open_session(request: Request, user_id: int) -> str:
+    """A new token for this browser; whichever it showed until now is worth nothing any more."""
     agent = str(request.headers.get("user-agent", ""))
-    return await web.transact(request, signin.open_, user_id, headers.client_ip(request), agent)
+    ip, before = headers.client_ip(request), session_token(request)
+    return await web.transact(request, signin.open_, user_id, ip, agent, before)
 
 
 async def sign_out(request: Request) -> None:
@@ -220,10 +232,21 @@ def is_setup_key(request: Request, key: str) -> bool:
     return hmac.compare_digest(key.encode(), setup_key(request.app.ctx.secret).encode())
 
 
+async def knows_password(request: Request, password: str) -> bool:
+    """Whether this is the password of who is signed in; tries count like those to sign in."""
+    person, network = request.ctx.user, headers.network(headers.client_ip(request))
+    if not await web.transact(request, attempt.claim, person.name, network):
+        raise TooManyTries(web.SENTENCES[429])
+    if not await request.app.ctx.passwords.check(person.password_hash, password[:1024]):
+        return False
+    await web.transact(request, attempt.forgive, person.name, network)
+    return True
+
+
 async def change_password(request: Request, old: str, new: str) -> None:
     """One's own; every other signed-in browser is signed out."""
     person = request.ctx.user
-    if not await request.app.ctx.passwords.check(person.password_hash, old[:1024]):
+    if not await knows_password(request, old):
         raise Refusal(N_("This is not your present password."), "old")
     user.check_password(new, about=person)
     hashed = await request.app.ctx.passwords.hash(new)

@@ -52,8 +52,10 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def open_(session: Session, user_id: int, ip: str, agent: str) -> str:
-    """A new sign-in; the token is told once, to the browser."""
+def open_(session: Session, user_id: int, ip: str, agent: str, instead_of: str = "") -> str:
+    """A new sign-in; the token is told once, to the browser, and ends the one it had before."""
+    if instead_of:
+        close(session, instead_of)
     token = secrets.token_urlsafe(32)
     session.add(SignIn(user_id=user_id, token_hash=digest(token), ip=ip[:64], agent=agent[:300]))
     return token
