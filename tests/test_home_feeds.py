@@ -182,5 +182,5 @@ def test_the_sitemap_has_every_listed_post_and_page(door: Door, world: Cast) -> 
 
 def test_robots_are_kept_out_of_the_private_rooms(door: Door, world: Cast) -> None:
     lines = door.get("/robots.txt").text.splitlines()
-    assert {"Disallow: /admin", "Disallow: /control-panel", "Disallow: /preview/"} <= set(lines)
+    assert {"Disallow: /admin/", "Disallow: /control-panel/", "Disallow: /preview/"} <= set(lines)
     assert f"Sitemap: {cast.ADDRESS}/sitemap.xml" in lines

@@ -14,6 +14,7 @@ from blog.home import bp
 from blog.models import catalogue, front
 from blog.models.reading import Name, PostPage
 
+PRIVATE = ("/admin/", "/control-panel/", "/preview/")
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 # Characters that XML 1.0 cannot hold at all, not even escaped.
 NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -57,7 +58,7 @@ async def sitemap(request: Request) -> HTTPResponse:
 
 @bp.get("/robots.txt")
 async def robots(request: Request) -> HTTPResponse:
-    hidden = "\n".join(f"Disallow: {path}" for path in ("/admin", "/control-panel", "/preview/"))
+    hidden = "\n".join(f"Disallow: {path}" for path in PRIVATE)
     place = web.absolute(request, web.url(request, "home.sitemap"))
     return text(f"User-agent: *\n{hidden}\n\nSitemap: {place}\n")
 

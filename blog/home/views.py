@@ -33,6 +33,12 @@ async def _front(request: Request, number: int) -> HTTPResponse:
     return web.render(request, "home/front.html", posts=shelf.cards, page=page)
 
 
+@bp.get("/favicon.ico")
+async def favicon(request: Request) -> HTTPResponse:
+    """Pages name their icon; this is for whoever asks without having read one."""
+    return redirect(request.app.ctx.statics.url("img/mark.svg"))
+
+
 @bp.get("/<path:path>", name="post")
 async def post(request: Request, path: str) -> HTTPResponse:
     """Every address that no other page has claimed: the table says what it shows or leads to."""
