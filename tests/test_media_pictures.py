@@ -146,8 +146,7 @@ def test_nothing_that_came_with_a_picture_goes_on():
     for raw in files:
         assert b"alert(1)" in raw
         result = made(raw)
-        assert b"alert(1)" not in result.data + result.narrow
-        for word in (b"Exif", b"XMP", b"http:", b"iCCP", b"ICCP", b"ICC_PROFILE"):
+        for word in (b"alert(1)", b"Exif", b"XMP", b"http:", b"iCCP", b"ICCP", b"ICC_PROFILE"):
             assert word not in result.data + result.narrow
 
 

@@ -64,10 +64,7 @@ def render(
     `links` maps targets, as they stand in the source, to new ones. `sizes` tells width and height
     of the site's own pictures by address. A guest gets the narrow profile that comments need.
     """
-    utf8 = source[: LONGEST + 1].encode(errors="replace")
-    if len(utf8) > LONGEST:
-        raise TooMuch(N_("The text is longer than %(limit)s kB."), limit=LONGEST // 1000)
-    parsed = parser.parse(utf8.decode(), trust)
+    parsed = parser.parse(_bounded(source), trust)
     cleaned = clean.clean(parsed, links or {}, sizes or {}, trust)
     text = words.plain(cleaned.html)
     count = words.count(text)
@@ -80,3 +77,11 @@ def render(
         pictures=cleaned.pictures,
         links=cleaned.links,
     )
+
+
+def _bounded(source: str) -> str:
+    """The text, if it is not too long; half a character of a broken file becomes a `?`."""
+    utf8 = source[: LONGEST + 1].encode(errors="replace")
+    if len(utf8) > LONGEST:
+        raise TooMuch(N_("The text is longer than %(limit)s kB."), limit=LONGEST // 1000)
+    return utf8.decode()
