@@ -16,6 +16,8 @@ async function submitted(event) {
   if (act === "save") return void (await save());
   if (act === "preview") return open(submitter.formAction);
   await settle();
+  // A form that is still telling of one submission ignores the next: let that end first.
+  await new Promise((done) => setTimeout(done));
   isLeaving = true;
   form.dispatchEvent(new CustomEvent("leaving"));
   form.requestSubmit(submitter);
