@@ -6,8 +6,13 @@ LOCK = $(PY) -m uv pip compile pyproject.toml --quiet --universal --python-versi
 	--only-binary :all: --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	$(if $(UPGRADE),--upgrade)
 
+BABEL = $(PY) -m babel.messages.frontend
+SENTENCES := N_ translate_many:2,3
+NOISE := Project-Id\|Report-Msgid\|POT-Creation\|PO-Revision\|Last-T\|Language-Team\|Generated
+POT := .messages.pot
+
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock bench clean installed installed-dev
+.PHONY: help run test check lock messages bench clean installed installed-dev
 
 help: ## Show these lines
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile | expand -t 16
@@ -28,6 +33,15 @@ check: installed-dev ## The contributor's loop: format, lint, types, quick tests
 lock: installed-dev ## Write both locks anew from pyproject.toml; UPGRADE=1 takes newer versions
 	@$(LOCK) --output-file requirements.lock
 	@$(LOCK) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+
+messages: installed-dev ## Collect the sentences into the catalogues; what is new stays empty
+	@$(BABEL) --quiet extract --mapping-file blog/locale/babel.cfg --keywords "$(SENTENCES)" \
+		--add-location file --sort-by-file --no-wrap --output-file $(POT) .
+	@for po in blog/locale/*/LC_MESSAGES/blog.po; do \
+		$(BABEL) --quiet update --input-file $(POT) --output-file $$po --no-wrap \
+			--locale $$(basename $${po%/LC_MESSAGES/*}) --no-fuzzy-matching --ignore-obsolete \
+		&& sed -i '/^"\($(NOISE)\)/d' $$po || exit 1; \
+	done; rm $(POT)
 
 bench: installed-dev ## Measure; BENCH_ARGS goes to the program
 	@exec $(PY) -m bench $(BENCH_ARGS)

@@ -1,9 +1,10 @@
 """Posts by tag, by author, by year and month, and the page that leads to all of these."""
 
+from datetime import date
 from itertools import groupby
 from urllib.parse import unquote
 
-from babel.dates import get_month_names
+from babel.dates import format_date, get_month_names
 from sanic import HTTPResponse, Request
 from sanic.response import redirect
 
@@ -14,7 +15,7 @@ from blog.home.listing import show_listing
 from blog.languages import BABEL
 from blog.models import front
 from blog.models.catalogue import Month
-from blog.templating import zone_of
+from blog.templating import DATES, zone_of
 
 
 @bp.get("/tags/<slug:str>")
@@ -68,8 +69,8 @@ async def month(request: Request, year: int, month: int) -> HTTPResponse:
     shelf = await web.get_or_404(
         request, front.from_span, year, month, _zone(request), *_page(request)
     )
-    names = get_month_names("wide", "stand-alone", BABEL[request.ctx.language])
-    heading = web.say(request, N_("%(month)s %(year)s"), month=names[month], year=year)
+    language = request.ctx.language
+    heading = format_date(date(year, month, 1), DATES[language]["month"], BABEL[language])
     return show_listing(request, shelf, kicker=N_("Archive"), heading=heading)
 
 

@@ -90,7 +90,8 @@ class Receipt:
         return "\n".join([*self._sums(language), *self._losses(language)])
 
     def _sums(self, language: str) -> Iterator[str]:
-        kept = ", ".join(f"{name} ({number})" for name, number in self.fields.most_common())
+        names = (f"{name} ({number})" for name, number in self.fields.most_common())
+        kept = translate(language, N_(", ")).join(names)
         sums: list[tuple[bool, str, dict[str, Any]]] = [
             (self.dry_run, N_("Nothing was written: this was a dry run."), {}),
             (True, FILES, {"found": self.found, **self._ends()}),
@@ -122,7 +123,8 @@ class Receipt:
         last = ""
         for remark in self.told():
             if remark.kind != last:
-                yield f"\n{translate(language, KINDS[remark.kind])}:"
+                kind = translate(language, KINDS[remark.kind])
+                yield "\n" + translate(language, N_("%(kind)s:"), kind=kind)
             last = remark.kind
             yield f"  {remark.file}: {translate(language, remark.message, **remark.params)}"
 
