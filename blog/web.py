@@ -19,6 +19,7 @@ from sqlalchemy.exc import OperationalError
 from blog import headers
 from blog.config import N_
 from blog.languages import translate
+from blog.markup import TooMuch
 from blog.models import site as sites
 from blog.models.base import Refusal
 from blog.models.site import SiteFacts
@@ -242,7 +243,9 @@ async def show_error(request: Request, error: Exception) -> HTTPResponse:
         log.error("%s %s failed", request.method, request.path, exc_info=error)
     if not hasattr(request.ctx, "site"):
         request.ctx.site, request.ctx.user, request.ctx.language = SiteFacts(), None, "en"
-    told = say(request, error.message, **error.params) if isinstance(error, Refusal) else ""
+    told = ""
+    if isinstance(error, (Refusal, TooMuch)):
+        told = say(request, error.message, **error.params)
     title = say(request, SENTENCES.get(status, SENTENCES[400]))
     response = render(request, "error.html", status, code=status, title=title, sentence=told)
     if status == 503:
@@ -253,7 +256,7 @@ async def show_error(request: Request, error: Exception) -> HTTPResponse:
 
 
 def status_of(error: Exception) -> int:
-    if isinstance(error, Refusal):
+    if isinstance(error, (Refusal, TooMuch)):
         return 422
     if isinstance(error, OperationalError):
         return 503

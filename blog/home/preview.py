@@ -1,8 +1,10 @@
 """A working copy exactly as it would look, for whoever has its private link."""
 
 from sanic import HTTPResponse, Request
+from sanic.exceptions import ServiceUnavailable
 
 from blog import web
+from blog.crew import Busy
 from blog.home import bp
 from blog.models import preview as previews
 
@@ -11,7 +13,10 @@ from blog.models import preview as previews
 async def preview(request: Request, key: str) -> HTTPResponse:
     request.ctx.private = True
     draft = await web.get_or_404(request, previews.draft, key)
-    rendered = await request.app.ctx.crew.render(draft.body, draft.links)
+    try:
+        rendered = await request.app.ctx.crew.render(draft.body, draft.links)
+    except Busy as error:
+        raise ServiceUnavailable(quiet=True) from error
     response = web.render(request, "home/preview.html", post=previews.page(draft, rendered))
     response.headers["x-robots-tag"] = "noindex, nofollow"
     response.headers["referrer-policy"] = "no-referrer"

@@ -49,6 +49,7 @@ NUMBER = re.compile(r"\d{1,4}%?")
 SCHEME = re.compile(r"\s*([a-z][a-z0-9+.-]*):", re.I)
 TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)((?: [a-z-]+="[^"]*")*)>')
 ATTRIBUTE = re.compile(r' ([a-z-]+)="([^"]*)"')
+FAR = re.compile(r"\s*(?:https?:)?//", re.IGNORECASE)
 VOID = frozenset({"br", "hr", "img", "col", "wbr"})
 NARROW = 960  # pixels; wider pictures of our own have a smaller one beside them
 SHOWN = "(max-width: 48rem) 100vw, 48rem"
@@ -150,6 +151,7 @@ class Finish:
     def __init__(self, sizes: Mapping[str, tuple[int, int]]) -> None:
         self.sizes = sizes
         self.depth = 0
+        self.is_in_link = False
         self.pictures: list[str] = []
         self.links: list[str] = []
 
@@ -162,7 +164,8 @@ class Finish:
             )
         if tag == "h1":  # the page's one h1 is the title
             return f"<{slash}h2{attributes}>"
-        if tag == "a" and not slash:
+        if tag == "a":
+            self.is_in_link = not slash
             self._link(dict(ATTRIBUTE.findall(attributes)))
         if tag == "pre" and not slash:
             return f'<pre{attributes} tabindex="0">'
@@ -183,9 +186,18 @@ class Finish:
         address = unescape(values.get("src", ""))
         if address:
             self.pictures.append(address)
+        if FAR.match(address):
+            return self._far_picture(values, address)
         values.setdefault("alt", "")
         values |= {"loading": "lazy", "decoding": "async"} | self._measured(address)
         return "<img" + "".join(f' {name}="{value}"' for name, value in values.items()) + ">"
+
+    def _far_picture(self, values: dict[str, str], address: str) -> str:
+        """A link in its place: whoever reads us is not sent to another host unasked."""
+        shown = values.get("alt") or escape(address.rpartition("/")[2].partition("?")[0] or address)
+        if self.is_in_link:
+            return shown
+        return f'<a href="{escape(address)}" rel="noopener noreferrer">{shown}</a>'
 
     def _measured(self, address: str) -> dict[str, str]:
         """What lets a browser keep the room for a picture of ours, and choose the narrow one."""

@@ -1,0 +1,77 @@
+"""The database is made and migrated once, by whoever starts first."""
+
+import subprocess
+import sys
+
+import pytest
+from sqlalchemy import text
+
+from blog import db
+from blog.config import Config
+from blog.db import Database, Unusable
+from blog.models.base import Base
+
+MIGRATE = "from blog import db; from blog.config import Config; db.migrate(Config.from_env())"
+
+
+def test_four_processes_at_once_make_one_database(config, environment):
+    children = [
+        subprocess.Popen([sys.executable, "-c", MIGRATE], env=environment) for _ in range(4)
+    ]
+    assert [child.wait(60) for child in children] == [0, 0, 0, 0]
+    with db.make_engine(config, writes=False).connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM alembic_version")) == 1
+
+
+def test_a_database_newer_than_the_code_is_refused_in_one_line(database, config_of):
+    config = config_of(database)
+    with database.writing.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'later'"))
+    with pytest.raises(Unusable, match="newer than this program"):
+        db.migrate(config)
+
+
+def test_migrating_again_changes_nothing(database, config_of):
+    before = count_rows(database)
+    db.migrate(config_of(database))
+    assert count_rows(database) == before
+
+
+def count_rows(database: Database) -> dict[str, int]:
+    with database.reading.connect() as connection:
+        return {
+            name: connection.scalar(text(f'SELECT count(*) FROM "{name}"')) or 0  # noqa: S608 -- our own table names
+            for name in Base.metadata.tables
+        }
+
+
+def test_the_models_and_the_migrations_describe_the_same_tables(database):
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    from blog.migrations import is_ours
+
+    with database.writing.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"include_object": is_ours})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_a_sqlite_that_can_damage_a_database_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(db.sqlite, "sqlite_version_info", (3, 51, 2))
+    with pytest.raises(Unusable, match="can damage the database"):
+        db.make_engine(Config(data_dir=tmp_path), writes=False)
+
+
+def test_sqlite_is_set_as_it_must_be(sqlite_database):
+    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000}
+    for engine in (sqlite_database.reading, sqlite_database.writing):
+        with engine.connect() as connection:
+            for pragma, value in wanted.items():
+                assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
+
+
+def test_a_writer_waits_for_another_and_a_reader_for_nobody(sqlite_database):
+    with sqlite_database.writing.connect() as writer, writer.begin():
+        writer.execute(text("SELECT 1"))  # BEGIN IMMEDIATE holds the only write lock
+        with sqlite_database.reading.connect() as reader:
+            assert reader.scalar(text("SELECT count(*) FROM post")) == 0
