@@ -98,11 +98,12 @@ class Site:
         *arguments: str,
         cwd: Path = ROOT,
         env: Mapping[str, str] | None = None,
+        programs: Path = Path(sys.executable).parent,
     ) -> None:
         self.config = config
         self.port = config.port
         self.url = f"http://127.0.0.1:{config.port}"
-        self.command = [str(Path(sys.executable).parent / "sanic"), "blog.app"]
+        self.command = [str(programs / "sanic"), "blog.app"]
         self.command += arguments or ("-w", str(WORKERS))
         self.cwd, self.env = cwd, dict(env or environment(config))
         self.log = Path(tempfile.mkstemp(prefix="site-", suffix=".log")[1])
