@@ -262,3 +262,14 @@ def test_where_there_is_no_han_the_answer_is_commonmark_s_own(source):
     ours.inline.ruler.disable(["linkify", "strikethrough"])
     ours.core.ruler.push("join_lines", chinese.join_lines)
     assert ours.render(source) == MarkdownIt("commonmark").render(source)
+
+
+@pytest.mark.parametrize("source", ["# Tea *time*\n\nHot.", "Tea time\n===\n\nHot."])
+def test_a_text_that_opens_with_its_own_title_does_not_say_it_twice(source):
+    rendered = render(source, title="Tea time")
+    assert (rendered.html.strip(), rendered.outline) == ("<p>Hot.</p>", [])
+
+
+def test_a_heading_that_is_not_the_title_stays():
+    rendered = render("# Coffee\n\n## Tea time", title="Tea time")
+    assert [text for _, _, text in rendered.outline] == ["Coffee", "Tea time"]

@@ -60,7 +60,9 @@ async def _publish(request: Request, id: int, at: datetime | None) -> Post:
     for _ in range(TRIES):
         post = await web.read(request, writing.load, id, by=request.ctx.user)
         sizes = await web.read(request, upload.sizes, post.body, post.links)
-        rendered = await request.app.ctx.crew.render(post.body, post.links, sizes=sizes)
+        rendered = await request.app.ctx.crew.render(
+            post.body, post.links, sizes=sizes, title=post.title
+        )
         try:
             return await web.transact(request, writing.publish, id, rendered, post.version, at)
         except Changed:

@@ -59,10 +59,11 @@ class Crew:
         *,
         trust: Trust = "author",
         sizes: Mapping[str, Size] | None = None,
+        title: str = "",
     ) -> Rendered:
         """As `markup.render`. Raises `TooMuch` also when it takes too long, and `Busy`."""
-        values = {"links": dict(links or {}), "trust": trust, "sizes": dict(sizes or {})}
-        reply, _ = await self._ask("render", {"source": source, **values})
+        values = {"links": dict(links or {}), "sizes": dict(sizes or {}), "title": title}
+        reply, _ = await self._ask("render", {"source": source, "trust": trust, **values})
         return Rendered.from_json(reply["rendered"])
 
     async def picture(self, raw: bytes, name: str) -> Picture:

@@ -10,7 +10,8 @@ from blog.crew.frames import Frame
 
 def render(head: dict[str, Any], raw: bytes) -> Frame:
     sizes = {name: (width, height) for name, (width, height) in head["sizes"].items()}
-    rendered = markup.render(head["source"], head["links"], trust=head["trust"], sizes=sizes)
+    how = {"trust": head["trust"], "sizes": sizes, "title": head["title"]}
+    rendered = markup.render(head["source"], head["links"], **how)
     return {"rendered": rendered.to_json()}, b""
 
 

@@ -14,7 +14,9 @@ async def preview(request: Request, key: str) -> HTTPResponse:
     request.ctx.private = True
     draft = await web.get_or_404(request, previews.draft, key)
     try:
-        rendered = await request.app.ctx.crew.render(draft.body, draft.links)
+        rendered = await request.app.ctx.crew.render(
+            draft.body, draft.links, title=draft.card.title
+        )
     except Busy as error:
         raise ServiceUnavailable(quiet=True) from error
     response = web.render(request, "home/preview.html", post=previews.page(draft, rendered))

@@ -1,6 +1,7 @@
 """Authors' text made into safe HTML, with its outline, plain text, excerpt and slug."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -28,6 +29,8 @@ RENDERER = 1  # raised when the same text would now come out differently
 
 Trust = Literal["author", "guest"]
 Size = tuple[int, int]
+Outline = list[tuple[int, str, str]]
+OPENING = re.compile(r"\s*<(h[1-6])\b[^>]*>(.*?)</\1>\s*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Rendered:
     """What a text came to. `outline` holds (level, id, text) of each heading."""
 
     html: str
-    outline: list[tuple[int, str, str]] = field(default_factory=list)
+    outline: Outline = field(default_factory=list)
     text: str = ""
     words: int = 0
     minutes: int = 1
@@ -58,25 +61,35 @@ def render(
     *,
     trust: Trust = "author",
     sizes: Mapping[str, Size] | None = None,
+    title: str = "",
 ) -> Rendered:
     """`source` (Markdown) as HTML that is safe to show. Raises `TooMuch`.
 
     `links` maps targets, as they stand in the source, to new ones. `sizes` tells width and height
     of the site's own pictures by address. A guest gets the narrow profile that comments need.
+    A heading at its very start that says `title` is left out: the page has said it already.
     """
     parsed = parser.parse(_bounded(source), trust)
     cleaned = clean.clean(parsed, links or {}, sizes or {}, trust)
-    text = words.plain(cleaned.html)
+    html, outline = _untitled(cleaned.html, parsed.outline, title)
+    text = words.plain(html)
     count = words.count(text)
     return Rendered(
-        html=cleaned.html,
-        outline=parsed.outline,
+        html=html,
+        outline=outline,
         text=text,
         words=count.latin + count.han,
         minutes=count.minutes,
         pictures=cleaned.pictures,
         links=cleaned.links,
     )
+
+
+def _untitled(html: str, outline: Outline, title: str) -> tuple[str, Outline]:
+    opening = OPENING.match(html)
+    if not (title and opening and words.plain(opening[2]).strip() == title.strip()):
+        return html, outline
+    return html[opening.end() :], outline[1:]
 
 
 def _bounded(source: str) -> str:

@@ -1,22 +1,22 @@
 """Moves a collection in: renders, brings pictures, writes each post in one transaction."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from blog import media
 from blog.config import N_, Config
 from blog.crew import Crew, Failed
 from blog.db import Database
-from blog.markup import Rendered, TooMuch
+from blog.markup import Rendered, Size, TooMuch
 from blog.models import moving
 from blog.models.address import key_of
-from blog.models.base import Refusal, now
-from blog.models.moving import Arrival, NewUpload, Settled
+from blog.models.base import Refusal
+from blog.models.moving import Arrival, Settled
 from blog.moving import chart, compare, receipt
 from blog.moving.carrier import Carrier
 from blog.moving.chart import Chart
 from blog.moving.collection import Collection
+from blog.moving.freight import Freight, arrival_of
 from blog.moving.links import Guide
 from blog.moving.old import OldPost
 from blog.moving.places import Places
@@ -31,22 +31,6 @@ class Wishes:
     old_url: str = ""
     dry_run: bool = False
     force: bool = False
-
-
-@dataclass
-class Freight:
-    """One post's pictures, by the target that names them; and what could not come."""
-
-    uploads: dict[str, NewUpload] = field(default_factory=dict)
-
-    @property
-    def addresses(self) -> dict[str, str]:
-        return {target: media.address(each.name) for target, each in self.uploads.items()}
-
-    @property
-    def sizes(self) -> dict[str, tuple[int, int]]:
-        every = self.uploads.values()
-        return {media.address(each.name): (each.width, each.height) for each in every}
 
 
 class Mover:
@@ -111,7 +95,7 @@ class Mover:
 
     async def _take(self, post: OldPost, crew: Crew) -> str:
         """Bring one post in, if it is new or has changed. Returns what became of it."""
-        rendered = await crew.render(post.body)
+        rendered = await _rendered(crew, post.body, {}, {})
         plan = chart.draw(self.guide, post, rendered)
         mark = chart.fingerprint(post, plan)
         end, known = self._end(post, mark), self.here.get(post.file)
@@ -120,9 +104,10 @@ class Mover:
             freight = await self._load(post, plan, crew)
             links = {**plan.ours, **freight.addresses}
             if links:
-                rendered = await crew.render(post.body, links, sizes=freight.sizes)
+                rendered = await _rendered(crew, post.body, links, freight.sizes)
             if not self.wishes.dry_run:
-                arrival = self._arrival(post, plan, freight, rendered, mark)
+                shown = await _as_page(crew, post, rendered, links, freight.sizes)
+                arrival = self._arrival(post, freight, shown, links, mark)
                 await self.database.transact(moving.bring_in, arrival, known.id if known else None)
         self._tell(post, plan, rendered, links)
         return end
@@ -152,33 +137,16 @@ class Mover:
         return freight
 
     def _arrival(
-        self, post: OldPost, plan: Chart, freight: Freight, rendered: Rendered, mark: str
+        self, post: OldPost, freight: Freight, rendered: Rendered, links: dict[str, str], mark: str
     ) -> Arrival:
-        place = self.places.of[post.file]
-        cover = freight.addresses.get(chart.bare(post.cover), "")
-        return Arrival(
-            kind=post.kind,
-            title=post.title,
-            slug=post.slug,
-            address=place.address,
-            summary=post.summary,
-            body=post.body,
-            tags=post.tags,
-            authors=post.authors,
-            cover=cover,
-            language=post.language,
-            is_listed=post.listed,
-            date=post.date,
-            fallback_date=post.touched or now(),
-            updated=post.updated,
-            uid=post.guid[:200],
+        return arrival_of(
+            post,
+            freight,
+            rendered,
+            links=links,
+            place=self.places.of[post.file],
             source_path=self._source(post),
             source_hash=mark,
-            rendered=None if post.draft else rendered,
-            leads=place.leads,
-            links={**plan.ours, **freight.addresses},
-            extra=post.extra,
-            uploads=list(freight.uploads.values()),
         )
 
     def _tell(
@@ -200,3 +168,30 @@ class Mover:
         told.addresses["kept" if own else "new"] += 1
         holders = self.places.holders
         told.addresses["leading"] += sum(holders.get(key_of(a)) == post.file for a in post.aliases)
+
+
+async def _as_page(
+    crew: Crew,
+    post: OldPost,
+    rendered: Rendered,
+    links: Mapping[str, str],
+    sizes: Mapping[str, Size],
+) -> Rendered:
+    """The page says the title once, also where the text opens with it."""
+    if not (rendered.outline and rendered.outline[0][2].strip() == post.title.strip()):
+        return rendered
+    return await _rendered(crew, post.body, links, sizes, post.title)
+
+
+async def _rendered(
+    crew: Crew,
+    body: str,
+    links: Mapping[str, str],
+    sizes: Mapping[str, Size],
+    title: str = "",
+) -> Rendered:
+    """Tried twice: on a busy machine the clock may run out before the work does."""
+    try:
+        return await crew.render(body, links, sizes=sizes, title=title)
+    except TooMuch:
+        return await crew.render(body, links, sizes=sizes, title=title)
