@@ -1,5 +1,6 @@
 """Real old blogs moved in: five seeds, a bilingual Jekyll blog, and the Rust project's blogs."""
 
+import asyncio
 import os
 import re
 import shutil
@@ -54,9 +55,9 @@ async def move_all(config: Config) -> dict[str, Receipt]:
 
 
 @pytest.fixture(scope="module")
-async def receipts(config: Config) -> dict[str, Receipt]:
+def receipts(config: Config) -> dict[str, Receipt]:
     """Of the first time."""
-    return await move_all(config)
+    return asyncio.run(move_all(config))
 
 
 @pytest.fixture
@@ -180,10 +181,10 @@ def test_hidden_posts_are_unlisted_and_unpublished_ones_drafts(database: Databas
     assert database.read_now(lambda session: session.scalar(drafts)) == 7
 
 
-async def test_the_second_time_nothing_changes(config: Config, database: Database) -> None:
+def test_the_second_time_nothing_changes(config: Config, database: Database) -> None:
     counts = [select(func.count()).select_from(table) for table in (Post, Revision, Change)]
     before = [database.read_now(lambda session, q=q: session.scalar(q)) for q in counts]
-    again = await move_all(config)
+    again = asyncio.run(move_all(config))
     assert {name: dict(receipt.files) for name, receipt in again.items()} == {
         name: {"unchanged": number} for name, number in POSTS.items()
     }

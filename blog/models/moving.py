@@ -70,31 +70,24 @@ class Arrival:
 
 def settled(session: Session) -> dict[str, Settled]:
     """Every post that came from a file, by the file's path."""
+    source = (Post.source_path, Post.source_hash, Post.source_version)
     rows = session.execute(
-        select(
-            Post.id,
-            Post.source_path,
-            Post.source_hash,
-            Post.source_version,
-            Post.version,
-            Post.trashed_at,
-            Post.links,
-            Address.path,
-        )
+        select(Post.id, Post.version, Post.trashed_at, Post.links, *source, Address.path)
         .outerjoin(Address, Address.id == Post.address_id)
         .where(Post.source_path.is_not(None))
     )
-    return {
-        row.source_path: Settled(
-            row.id,
-            row.source_hash,
-            row.path or "",
-            row.links,
-            row.version != row.source_version,
-            row.trashed_at is not None,
-        )
-        for row in rows
-    }
+    return {row.source_path: _settled(row) for row in rows}
+
+
+def _settled(row: Any) -> Settled:
+    return Settled(
+        id=row.id,
+        hash=row.source_hash,
+        path=row.path or "",
+        links=row.links,
+        was_edited=row.version != row.source_version,
+        is_trashed=row.trashed_at is not None,
+    )
 
 
 def keys(session: Session) -> dict[str, int | None]:

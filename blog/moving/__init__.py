@@ -27,7 +27,7 @@ Progress = Callable[[int, int], None]
 
 def run(config: Config, given: argparse.Namespace) -> int:
     """The `import` command: a progress bar, the receipt, and an exit code. Raises `Refusal`."""
-    os.nice(10)  # who reads comes first
+    os.nice(5)  # who reads comes first
     wishes = Wishes(given.permalink or "", given.old_url or "", given.dry_run, given.force)
     with tqdm(unit=" files", disable=None) as bar:
 

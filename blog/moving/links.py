@@ -15,7 +15,8 @@ from blog.moving.places import Place
 
 Kind = Literal["ours", "picture", "abroad", "dangling"]
 # Our own routes under the names that other generators give them.
-ROUTES = frozenset({"/", "/feed", "/rss", "/atom.xml", "/feed.xml", "/index.xml", "/rss.xml"})
+FEEDS = ("/feed", "/rss", "/atom", "/atom.xml", "/feed.xml", "/index.xml", "/rss.xml", "/feed.atom")
+ROUTES = {"/": "/", **dict.fromkeys(FEEDS, "/feed.atom")}
 LIQUID = re.compile(
     r"""\{%-?\s*(?:post_url|link)\s+(?P<name>[^%}]+?)\s*-?%\}"""
     r"""|\{\{[<%]\s*(?:rel)?ref\s+"(?P<ref>[^"]+)"\s*[>%]\}\}"""
@@ -69,12 +70,10 @@ class Guide:
         )
         if found:
             return Way("ours", href(self.places[found.file].address))
-        if inner != bare and key_of(path) in ROUTES:
-            return Way("ours", path or "/")
+        if path.startswith("/") and key_of(path) in ROUTES:
+            return Way("ours", ROUTES[key_of(path)])
         file = self._picture(post, path)
-        if file:
-            return Way("picture", file=file)
-        return Way("ours", path) if key_of(path) in ROUTES else Way("dangling")
+        return Way("picture", file=file) if file else Way("dangling")
 
     def _untemplated(self, target: str) -> tuple[str, bool]:
         """The target with its generator's marks resolved; True if it names a post's file."""

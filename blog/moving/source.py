@@ -80,33 +80,42 @@ class _Reader:
     def post(self) -> OldPost:
         self._refuse()
         draft, listed = self._standing()
-        date = self.date
-        places = Addresses(self.fields, self._names(), self.remark)
-        path = places.live(self.found.shape, self.habits.pattern if self.kind == "post" else "")
         return OldPost(
             file=self.file.name,
+            sha256=self.sha256,
             kind=self.kind,
-            title=self.title,
-            slug=self.slug,
-            date=date.astimezone(UTC) if date else None,
-            updated=self._updated(),
-            authors=self.fields.names("authors", "author"),
-            tags=self.tags,
-            summary=self.fields.text("summary", "description", "excerpt", "subtitle"),
-            cover=self.fields.picture(),
-            language=self._language(),
             draft=draft,
             listed=listed,
             body=self.body,
-            path=path,
-            aliases=places.aliases(path),
-            guesses=[] if path else places.guesses(self.found.shape),
+            typed=self.typed,
+            **self._words(),
+            **self._places(),
             guid=self._guid(),
             extra=self.fields.rest,
-            sha256=self.sha256,
-            typed=self.typed,
             remarks=self.remarks,
         )
+
+    def _words(self) -> dict[str, Any]:
+        """What readers are told of it."""
+        return {
+            "title": self.title,
+            "slug": self.slug,
+            "date": self.date.astimezone(UTC) if self.date else None,
+            "updated": self._updated(),
+            "authors": self.fields.names("authors", "author"),
+            "tags": self.tags,
+            "summary": self.fields.text("summary", "description", "excerpt", "subtitle"),
+            "cover": self.fields.picture(),
+            "language": self._language(),
+        }
+
+    def _places(self) -> dict[str, Any]:
+        """Where it was."""
+        shape = self.found.shape
+        places = Addresses(self.fields, self._names(), self.remark)
+        path = places.live(shape, self.habits.pattern if self.kind == "post" else "")
+        guesses = [] if path else places.guesses(shape)
+        return {"path": path, "aliases": places.aliases(path), "guesses": guesses}
 
     def _refuse(self) -> None:
         """What looks like a text and is no post."""

@@ -1,0 +1,59 @@
+"""One post as it is handed over to the database, with the pictures that come along."""
+
+from dataclasses import dataclass, field
+
+from blog import media
+from blog.markup import Rendered, Size
+from blog.models.base import now
+from blog.models.moving import Arrival, NewUpload
+from blog.moving.chart import bare
+from blog.moving.old import OldPost
+from blog.moving.places import Place
+
+# What an old post and its arrival say alike.
+ALIKE = (
+    *("kind", "title", "slug", "summary", "body", "tags", "authors", "language"),
+    *("date", "updated", "extra"),
+)
+
+
+@dataclass
+class Freight:
+    """One post's pictures, by the target that names them."""
+
+    uploads: dict[str, NewUpload] = field(default_factory=dict)
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        return {target: media.address(each.name) for target, each in self.uploads.items()}
+
+    @property
+    def sizes(self) -> dict[str, Size]:
+        every = self.uploads.values()
+        return {media.address(each.name): (each.width, each.height) for each in every}
+
+
+def arrival_of(
+    post: OldPost,
+    freight: Freight,
+    rendered: Rendered,
+    *,
+    links: dict[str, str],
+    place: Place,
+    source_path: str,
+    source_hash: str,
+) -> Arrival:
+    return Arrival(
+        **{name: getattr(post, name) for name in ALIKE},
+        address=place.address,
+        leads=place.leads,
+        cover=freight.addresses.get(bare(post.cover), ""),
+        is_listed=post.listed,
+        fallback_date=post.touched or now(),
+        uid=post.guid[:200],
+        source_path=source_path,
+        source_hash=source_hash,
+        rendered=None if post.draft else rendered,
+        links=links,
+        uploads=list(freight.uploads.values()),
+    )
