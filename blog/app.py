@@ -17,7 +17,7 @@ from blog.collect import collect
 from blog.config import BadSetting, Config, Told
 from blog.crew import Crew
 from blog.db import Database
-from blog.templating import environment
+from blog.templating import environment, warm
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
 
@@ -94,6 +94,7 @@ async def open_worker(app: Blog) -> None:
     app.ctx.passwords = auth.Passwords()
     app.ctx.crew = Crew(config)
     app.ctx.bring_samples = partial(bring_samples, config)
+    warm(app.ctx.templates)
 
 
 async def bring_samples(config: Config) -> bool:

@@ -42,8 +42,9 @@ def protect(request: Request, response: HTTPResponse) -> None:
         response.headers.setdefault("strict-transport-security", f"max-age={YEAR}")
     if getattr(request.ctx, "private", False):
         response.headers["cache-control"] = "no-store"
-    elif request.method in ("GET", "HEAD") and getattr(request.ctx, "user", None):
-        response.headers["cache-control"] = "private, no-store"
+    elif getattr(request.ctx, "user", None):
+        response.headers.setdefault("cache-control", "private, no-store")
+    response.headers.setdefault("cache-control", "no-cache")  # kept, but asked about each time
 
 
 def site_address(request: Request) -> str:

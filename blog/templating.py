@@ -48,6 +48,14 @@ def environment(config: Config) -> Environment:
     return made
 
 
+def warm(made: Environment) -> None:
+    """Read every template and catalogue now: no request waits for a disk or a compiler."""
+    for name in made.list_templates(extensions=["html", "xml", "txt"]):
+        made.get_template(name)
+    for language in LANGUAGES:
+        catalogue(language)
+
+
 @pass_context
 def sentence(context: Context, message: str, /, **params: Any) -> str:
     return _filled(context, catalogue(context["language"]).gettext(message), params)
