@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from blog import headers
 from blog.config import N_
-from blog.languages import translate
+from blog.languages import translate, wanted
 from blog.markup import TooMuch
 from blog.models import site as sites
 from blog.models.base import Refusal
@@ -230,7 +230,9 @@ async def know_site(request: Request) -> None:
     request.ctx.user, request.ctx.signin, request.ctx.private = None, None, False
     request.ctx.site, request.ctx.language = SiteFacts(), "en"
     request.ctx.site = await read(request, sites.facts)
-    request.ctx.language = request.ctx.site.language
+    spoken = wanted(request.headers.get("accept-language", ""))
+    # An empty blog has no language of its own yet.
+    request.ctx.language = request.ctx.site.language if request.ctx.site.set_up else spoken
 
 
 # --- errors ---

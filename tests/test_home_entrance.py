@@ -175,6 +175,12 @@ def test_the_set_up_page_offers_what_the_browser_speaks(empty: Door) -> None:
     assert 'value="Asia/Shanghai"' in text
 
 
+@pytest.mark.parametrize("path", ["/", "/set-up", "/nowhere"])
+def test_an_empty_blog_speaks_what_the_browser_speaks(empty: Door, path: str) -> None:
+    text = empty.get(path, headers=[("Accept-Language", "zh-CN,zh;q=0.9")]).text
+    assert '<html lang="zh">' in text
+
+
 def test_sample_posts_come_in_with_the_set_up(empty: Door) -> None:
     answer = empty.post(link(empty), {**SET_UP, "samples": "on"})
     assert answer.status == 303

@@ -10,7 +10,6 @@ from blog.config import LANGUAGES, N_
 from blog.forms import Check, Choice, Form, Text, Verbatim
 from blog.headers import site_address
 from blog.home import bp
-from blog.languages import wanted
 from blog.models import setup, user
 from blog.models.base import Refusal
 
@@ -71,7 +70,6 @@ async def sign_out(request: Request) -> HTTPResponse:
 @bp.get("/set-up")
 async def set_up(request: Request) -> HTTPResponse:
     _check_key(request)
-    request.ctx.language = wanted(request.headers.get("accept-language", ""))
     form = SetUpForm.blank(
         request,
         address=site_address(request),
@@ -86,7 +84,6 @@ async def set_up(request: Request) -> HTTPResponse:
 async def claim(request: Request) -> HTTPResponse:
     """Make the empty blog the first keeper's, and let them in."""
     _check_key(request)
-    request.ctx.language = wanted(request.headers.get("accept-language", ""))
     form = SetUpForm.read(request)
     if not form.ok:
         return _set_up(request, form, 422)
