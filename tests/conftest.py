@@ -11,7 +11,7 @@ from blog import db
 from blog.config import Config
 from blog.db import Database
 from tests import cast, live
-from tests.door import door, furnished, open_door, served  # noqa: F401 -- fixtures
+from tests.door import door, empty_door, furnished, open_door, served  # noqa: F401 -- fixtures
 from tests.front import Nginx
 from tests.live import Site, free_port, program
 from tests.postgres import BINARIES, Postgres

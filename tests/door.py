@@ -61,7 +61,10 @@ class Answer:
 
 
 class Door:
-    """`with Door(config) as door: door.get("/")`. The database is migrated first."""
+    """`with Door(config) as door: door.get("/")`. The database is migrated first.
+
+    Passwords are hashed as cheaply as can be; whoever tests their cost sets `passwords.hasher`.
+    """
 
     cast: Cast
     is_touched = False
@@ -98,6 +101,7 @@ class Door:
         await self.server.before_start()
         await self.server.after_start()
         await self.server.start_serving()
+        self.app.ctx.passwords.hasher = cast.CHEAP
         self.port = self.server.server.sockets[0].getsockname()[1]
 
     async def _close(self) -> None:
@@ -196,17 +200,17 @@ def served(furnished: Furnished, tmp_path_factory: pytest.TempPathFactory) -> It
         yield door
 
 
-def put_back(door: Door, furnished: Furnished) -> None:
-    """The database as it was, under the feet of the server that has it open."""
-    copy = door.config.data_dir / furnished.file.name
-    with closing(sqlite.connect(furnished.file)) as source, closing(sqlite.connect(copy)) as target:
+def put_back(door: Door, file: Path) -> None:
+    """Another database under the feet of the server that has its own open."""
+    copy = door.config.data_dir / file.name
+    with closing(sqlite.connect(file)) as source, closing(sqlite.connect(copy)) as target:
         source.backup(target)
 
 
 @pytest.fixture
 def door(served: Door, furnished: Furnished) -> Door:
     """A blog with the whole cast in it, for a test that may change anything."""
-    put_back(served, furnished)
+    put_back(served, furnished.file)
     served.is_touched = True
     return served
 
@@ -215,6 +219,14 @@ def door(served: Door, furnished: Furnished) -> Door:
 def open_door(served: Door, furnished: Furnished) -> Door:
     """The same for a test that only looks."""
     if served.is_touched:
-        put_back(served, furnished)
+        put_back(served, furnished.file)
         served.is_touched = False
+    return served
+
+
+@pytest.fixture
+def empty_door(served: Door, empty_sqlite: Path) -> Door:
+    """A blog that nobody has set up."""
+    put_back(served, empty_sqlite)
+    served.is_touched = True
     return served

@@ -7,12 +7,13 @@ from sanic import HTTPResponse, Request
 from blog import web
 from blog.admin.section import Section
 from blog.config import N_
+from blog.forms import Text
 from blog.models import office
 from blog.models.post import PAGE, POST
 
 section = Section("posts", N_("All posts"), place=2)
 KINDS = (POST, PAGE)
-LONGEST = 200
+LINE, LONGEST = Text(), 200
 
 
 @section.get()
@@ -30,8 +31,8 @@ async def posts(request: Request) -> HTTPResponse:
 
 def _chosen(request: Request) -> dict[str, str]:
     """The filters; a state or a kind that there is not is a page that does not exist."""
-    names = ("state", "kind", "author", "title")
-    chosen = {name: (request.args.get(name) or "").strip()[:LONGEST] for name in names}
+    typed = {name: request.args.get(name) or "" for name in ("state", "kind", "author", "title")}
+    chosen = {name: LINE.clean([text]).strip()[:LONGEST] for name, text in typed.items()}
     if chosen["state"] not in ("", *office.STATES) or chosen["kind"] not in ("", *KINDS):
         raise web.NotHere
     return chosen
