@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from tqdm import tqdm
 
-from blog.config import Config
+from blog.config import Config, shell_language
 from blog.crew import Crew
 from blog.db import Database
 from blog.models import setup, site
@@ -36,7 +36,7 @@ def run(config: Config, given: argparse.Namespace) -> int:
             bar.update(done - bar.n)
 
         receipt = asyncio.run(move_in(config, given.folder, wishes, progress))
-    print(receipt.text())
+    print(receipt.text(shell_language()))
     if given.receipt:
         receipt.write(given.receipt)
     return receipt.exit_code

@@ -25,7 +25,9 @@ ENDS = {"ours": "missing", "picture": "brought", "abroad": "abroad", "dangling":
 WHY = {
     "missing": N_("%(target)s is not in the folder."),
     "refused": N_("%(target)s is in the folder, and cannot be shown here."),
-    "abroad": N_("%(target)s lies on another site, where no reader of ours is sent."),
+    "abroad": N_(
+        "%(target)s lies on another site, to which no reader's browser is sent from here."
+    ),
 }
 
 

@@ -1,6 +1,7 @@
 """One post as it is handed over to the database, with the pictures that come along."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from blog import media
 from blog.markup import Rendered, Size
@@ -38,11 +39,10 @@ def arrival_of(
     freight: Freight,
     rendered: Rendered,
     *,
-    links: dict[str, str],
     place: Place,
-    source_path: str,
-    source_hash: str,
+    **source: Any,
 ) -> Arrival:
+    """`source`: the `source_path`, the `source_hash` and the mapped `links`."""
     return Arrival(
         **{name: getattr(post, name) for name in ALIKE},
         address=place.address,
@@ -51,9 +51,7 @@ def arrival_of(
         is_listed=post.listed,
         fallback_date=post.touched or now(),
         uid=post.guid[:200],
-        source_path=source_path,
-        source_hash=source_hash,
         rendered=None if post.draft else rendered,
-        links=links,
         uploads=list(freight.uploads.values()),
+        **source,
     )

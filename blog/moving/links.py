@@ -107,7 +107,10 @@ class Guide:
         if not path.startswith("/"):
             here = posixpath.join(posixpath.dirname(post.file), path)
             return self._file(here) or self._from_roots(post, path) or self._by_address(post, path)
-        return self.addresses.get(key_of(path)) or self._from_roots(post, path[1:])
+        return self._from_the_root(post, path)
+
+    def _from_the_root(self, post: OldPost, path: str) -> OldPost | None:
+        return self.addresses.get(key_of(path)) or self._from_roots(post, path.lstrip("/"))
 
     def _file(self, path: str) -> OldPost | None:
         plain = posixpath.normpath(path)
@@ -128,7 +131,7 @@ class Guide:
         """As a browser would have read it on the old page."""
         for own in filter(None, (post.path, *post.guesses)):
             joined = unquote(urljoin(quote(own), quote(path)))
-            if found := self.addresses.get(key_of(joined)):
+            if found := self._from_the_root(post, joined):
                 return found
         return None
 
