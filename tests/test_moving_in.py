@@ -426,13 +426,24 @@ async def test_a_pattern_or_folder_that_makes_no_sense_is_refused(
         await moving.move_in(config, tmp_path / "nowhere", Wishes())
 
 
+@pytest.mark.parametrize(
+    ("locale", "sums"),
+    [
+        ("C", "3 found = 2 imported + 0 updated + 0 unchanged + 0 left + 1 reported."),
+        ("zh_CN.UTF-8", "找到3 = 搬来2 + 更新0 + 未变0 + 保持原样0 + 未能搬来1。"),
+    ],
+)
 def test_the_command_prints_the_receipt_and_writes_it(
     config: Config,
     sqlite_database: Database,
     old: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    locale: str,
+    sums: str,
 ) -> None:
+    monkeypatch.setenv("LC_ALL", locale)
     given = argparse.Namespace(
         folder=old / "hexo",
         permalink=None,
@@ -443,7 +454,7 @@ def test_the_command_prints_the_receipt_and_writes_it(
     )
     assert moving.run(config, given) == 0
     told = capsys.readouterr().out
-    assert "3 found = 2 imported + 0 updated + 0 unchanged + 0 left + 1 reported." in told
+    assert sums in told
     assert "asset_img" in told
     written = json.loads((tmp_path / "receipt.json").read_text())
     assert written["adds_up"] and written["files"]["imported"] == 2
