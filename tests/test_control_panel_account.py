@@ -8,8 +8,8 @@ from PIL import Image
 
 from blog import media
 from tests import cast
+from tests.desk import Writer, told_after
 from tests.door import Door
-from tests.test_control_panel import Writer, told_after
 
 JSON = (*cast.OURS.items(), ("accept", "application/json"))
 BOUNDARY = "a-boundary-of-the-tests"

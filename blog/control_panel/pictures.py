@@ -39,11 +39,11 @@ async def pictures(request: Request) -> HTTPResponse:
 async def upload_picture(request: Request) -> HTTPResponse:
     """A script gets the Markdown to insert; a form goes back to the list."""
     try:
-        upload = await _take(request)
+        upload, name = await _take(request)
     except (Refusal, Busy) as error:
         return await _refused(request, error)
     if asks_for_json(request):
-        return json(_shown(upload))
+        return json(_shown(upload, name))
     web.flash(request, N_("The picture is here."))
     return web.redirect(request, "control_panel.pictures")
 
@@ -53,14 +53,14 @@ async def add_picture(request: Request, id: int) -> HTTPResponse:
     """Without a script: into the text, at its end, or as the cover; all that was typed is saved."""
     form = PostForm.read(request)
     try:
-        upload = await _take(request)
+        upload, name = await _take(request)
     except (Refusal, Busy) as error:
         form.faults["picture"] = told(error)
         return await again(request, id, form, _status(request, error))
     if form["into"] == "cover":
         form.put("cover", media.address(upload.name))
     else:
-        form.put("body", f"{form.values['body'].rstrip()}\n\n{markdown(upload)}\n".lstrip())
+        form.put("body", f"{form.values['body'].rstrip()}\n\n{markdown(upload, name)}\n".lstrip())
 
     async def leave(_: PostForm) -> HTTPResponse:
         web.flash(request, N_("The picture was added."))
@@ -69,13 +69,13 @@ async def add_picture(request: Request, id: int) -> HTTPResponse:
     return await with_typed(request, id, leave, form)
 
 
-async def _take(request: Request) -> Upload:
-    """The sent picture, checked and made anew in the crew, on the disk, and noted."""
+async def _take(request: Request) -> tuple[Upload, str]:
+    """The sent picture, made anew in the crew, on the disk, and noted; and the name it came by."""
     raw, name = _sent(request)
     config = request.app.ctx.config
     picture = await request.app.ctx.crew.picture(raw, name)
     await media.keep(config, picture)
-    return await web.transact(
+    upload = await web.transact(
         request,
         uploads.note,
         name=picture.name,
@@ -85,6 +85,7 @@ async def _take(request: Request) -> Upload:
         size=picture.size,
         type=picture.type,
     )
+    return upload, name
 
 
 def _sent(request: Request) -> tuple[bytes, str]:
@@ -113,18 +114,18 @@ def _status(request: Request, error: Refusal | Busy) -> int:
     return 413 if is_large else status_of(error)
 
 
-def _shown(upload: Upload) -> dict[str, str | int]:
+def _shown(upload: Upload, name: str) -> dict[str, str | int]:
     return {
         "address": media.address(upload.name),
-        "markdown": markdown(upload),
+        "markdown": markdown(upload, name),
         "width": upload.width,
         "height": upload.height,
     }
 
 
-def markdown(upload: Upload) -> str:
+def markdown(upload: Upload, name: str) -> str:
     """The picture as it stands in a text, with what is to be seen where the file's name says it."""
-    stem = re.sub(r"\.\w{2,5}$", "", upload.original)
+    stem = re.sub(r"\.\w{2,5}$", "", name)
     words = " ".join(re.sub(r"[-_\[\]\\`*<>]+", " ", stem).split())
     seen = "" if MEANINGLESS.fullmatch(words) else words
     return f"![{seen}]({media.address(upload.name)})"

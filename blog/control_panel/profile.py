@@ -50,10 +50,8 @@ async def save_profile(request: Request) -> HTTPResponse:
 
 async def _confirm(request: Request, form: ProfileForm) -> None:
     """A mail address is a way in: whoever finds a browser open cannot take the account along."""
-    me = request.ctx.user
-    if form["email"].casefold() == (me.email or ""):
-        return
-    if not await request.app.ctx.passwords.check(me.password_hash, form["password"]):
+    is_same = form["email"].casefold() == (request.ctx.user.email or "")
+    if not is_same and not await auth.knows_password(request, form["password"]):
         raise Refusal(N_("Type your present password to change the mail address."), "password")
 
 

@@ -10,8 +10,9 @@ const KEY = `inkhouse:${form.dataset.user}:${form.dataset.post}`;
 const SOON = 500;
 const version = () => Number(form.elements.version.value);
 let timer = null;
+let isSent = false;
 
-function keep(isSent = false) {
+function keep() {
   clearTimeout(timer);
   if (!isUnsaved()) return forget();
   try {
@@ -61,8 +62,12 @@ export function start() {
     clearTimeout(timer);
     timer = setTimeout(keep, SOON);
   });
-  form.addEventListener("saved", () => keep());
-  form.addEventListener("leaving", () => keep(true));
+  form.addEventListener("saved", keep);
+  form.addEventListener("leaving", () => {
+    isSent = true;
+    keep();
+  });
+  window.addEventListener("pageshow", () => (isSent = false));
   window.addEventListener("pagehide", () => isUnsaved() && keep());
   document.addEventListener("visibilitychange", () => {
     if (document.hidden && isUnsaved()) keep();

@@ -22,11 +22,17 @@ function insert(files) {
   for (const file of files) {
     const place = `![${say("working", { name: plain(file.name) })}]()`;
     const release = hold();
-    const { selectionStart: at, value } = body;
-    const before = at && value[at - 1] !== "\n" ? "\n\n" : "";
-    write(`${before}${place}\n`);
-    queue = queue.then(() => send(file)).then((sent) => replace(place, sent), () => replace(place, null)).finally(release);
+    write(apart(place));
+    queue = queue.then(() => send(file)).then((sent) => replace(place, sent?.markdown ?? "")).finally(release);
   }
+}
+
+/* A paragraph of its own, whatever stands around the caret. */
+function apart(text) {
+  const { selectionStart, selectionEnd, value } = body;
+  const missing = (found) => "\n\n".slice(found.length);
+  const before = selectionStart ? missing(value.slice(0, selectionStart).match(/\n{0,2}$/)[0]) : "";
+  return before + text + missing(value.slice(selectionEnd).match(/^\n{0,2}/)[0]);
 }
 
 function plain(name) {
@@ -34,12 +40,11 @@ function plain(name) {
 }
 
 /* The place is looked up again: its writer may have typed on meanwhile. */
-function replace(place, sent) {
+function replace(place, text) {
   const at = body.value.indexOf(place);
   if (at < 0) return;
   const { selectionStart, selectionEnd } = body;
-  const end = sent ? at + place.length : at + place.length + 1;
-  const text = sent ? sent.markdown : "";
+  const end = at + place.length;
   const move = (caret) => (caret >= end ? caret + text.length - (end - at) : Math.min(caret, at));
   write(text, at, end);
   if (document.activeElement === body) body.setSelectionRange(move(selectionStart), move(selectionEnd));

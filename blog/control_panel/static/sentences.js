@@ -8,11 +8,11 @@ export function say(name, places = {}) {
 }
 
 export function clock(moment) {
-  return new Date(moment).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+  return new Date(moment).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }
 
 export function dayAndClock(moment) {
-  return new Date(moment).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
+  return new Date(moment).toLocaleString(language, { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" });
 }
 
 /* Spoken once by a screen reader, and seen nowhere. */
