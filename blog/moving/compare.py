@@ -24,6 +24,8 @@ UNSEEN = re.compile(
 )
 TEMPLATE = re.compile(r"\{%.{1,200}?%\}|\{\{.{1,200}?\}\}", re.S)
 NEVER_SHOWN = frozenset({"style", "script", "math", "title"})
+# What is in `noscript` is shown; pictures have a part of the receipt to themselves.
+TOLD_ELSEWHERE = frozenset({"noscript", "img", "picture", "source"})
 WORTH_TELLING = 20  # words
 SHARE = 0.05
 RAW_TAG = re.compile(r"<([A-Za-z][A-Za-z0-9-]*)")
@@ -104,7 +106,7 @@ def lost_markup(markdown: str, shown: Page) -> list[str]:
     if "<" not in raw:
         return []
     used = {name.lower() for name in RAW_TAG.findall(raw)}
-    gone = used - shown.tags - {"noscript"}
+    gone = used - shown.tags - TOLD_ELSEWHERE
     if "h2" in shown.tags:
         gone.discard("h1")  # a text's headings begin below the title
     lost = [f"<{name}>" for name in sorted(gone)]
