@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing import active_children, parent_process
+from multiprocessing import active_children, parent_process, resource_tracker
 from multiprocessing.sharedctypes import RawArray
 from typing import Any
 
@@ -44,10 +44,23 @@ def attach(app: Sanic[Any, Any]) -> None:
     app.after_server_start(_beat)
 
 
+def shield() -> None:
+    """To be called right before Sanic serves: the process that it starts to keep its shared state
+    inherits the blocked signal, so that a SIGTERM to the whole group does not end it first. One
+    that comes meanwhile waits for `_prepare`.
+    """
+    resource_tracker.ensure_running()  # starting it later would lift the block again
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+
+def _unshield() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
 def _stop_early(number: int, _frame: object) -> None:
     """Until Sanic's manager takes the signals, a plain death would leave its helpers behind."""
     for child in active_children():
-        child.terminate()
+        child.kill()
     sys.exit(128 + number)
 
 
@@ -55,6 +68,7 @@ async def _prepare(app: Sanic[Any, Any]) -> None:
     """Share a counter of beats per worker; slot 0 names the process with Sanic's shared state."""
     app.shared_ctx.beats = RawArray("Q", SLOTS)
     app.shared_ctx.beats[0] = next((child.pid or 0 for child in active_children()), 0)
+    _unshield()
 
 
 async def _watch(app: Sanic[Any, Any]) -> None:
@@ -104,7 +118,7 @@ class Warden:
             time.sleep(TICK)
             with suppress(*GOING_DOWN):
                 self.look_round()
-        end = time.monotonic() + self.grace + EXTRA
+        end = time.monotonic() + EXTRA + (self.grace if self.is_up else 0)
         while True:
             with suppress(*GOING_DOWN):
                 self.see_out(by_force=self.is_hopeless or time.monotonic() > end)
@@ -208,6 +222,8 @@ def slot_of(name: str) -> int:
 
 async def _follow_main(app: Sanic[Any, Any]) -> None:
     main = parent_process()
+    if main is None:  # one process alone: nobody else lifts the block
+        _unshield()
     if main and hasattr(app.shared_ctx, "beats"):
         grace = app.config.GRACEFUL_SHUTDOWN_TIMEOUT + EXTRA
         threading.Thread(
@@ -223,7 +239,7 @@ def _leave_with(main: int, helper: int, grace: float) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     if helper:
         with suppress(ProcessLookupError):
-            os.kill(helper, signal.SIGTERM)
+            os.kill(helper, signal.SIGKILL)
     time.sleep(grace)
     os._exit(1)
 

