@@ -12,7 +12,7 @@ from blog import auth, db
 from blog.collect import collect
 from blog.config import N_, Config, Told, shell_language, ssh_server
 from blog.languages import translate
-from blog.models import site
+from blog.models import search, site
 from blog.models.base import Refusal
 
 
@@ -22,6 +22,7 @@ def prepare(config: Config) -> None:
     config.media_dir.mkdir(exist_ok=True)
     secret(config.data_dir)
     db.migrate(config)
+    _rebuild_search(config)
     collect(config)
 
 
@@ -39,6 +40,16 @@ def secret(data_dir: Path) -> bytes:
         finally:
             draft.unlink()
     return bytes.fromhex(path.read_text().strip())
+
+
+def _rebuild_search(config: Config) -> None:
+    """Whatever a migration or a new tokeniser has emptied; nothing on most starts."""
+    database = db.Database(config)
+    try:
+        while database.transact_now(search.rebuild):
+            pass
+    finally:
+        database.close()
 
 
 def say(message: str, **params: Any) -> str:
