@@ -28,6 +28,7 @@ PUBLIC_POSTS = {
     "sign_out": "ends one's own session, if there is one",
     "claim": "the set-up page, opened by its one-time key",
 }
+UNDECLARED = "a role that its section has not named"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -60,17 +61,15 @@ def ways() -> list[Way]:
 def way(app: object, route: object) -> Way:
     _, room, name = route.name.split(".")
     bp = app.blueprints[room]
-    section = ([*route.path.split("/"), ""])[1]
-    asked = [getattr(bp.ctx, "role", "")]
     sections = getattr(bp.ctx, "sections", {})
-    if sections:
-        asked.append(sections[section])  # a KeyError is a page that no section has declared
-    role = max(asked, key=lambda role: [*("", *ROLES)].index(role))
+    section = [*route.path.split("/"), ""][1] if sections else ""
+    asked = [getattr(bp.ctx, "role", ""), sections.get(section, UNDECLARED if sections else "")]
+    role = max(asked, key=[*("", *ROLES), UNDECLARED].index)
     return Way(name, room, route.path, frozenset(route.methods), role)
 
 
 WAYS = ways()
-PRIVATE = [way for way in WAYS if way.role]
+PRIVATE = [way for way in WAYS if way.role in ROLES]
 
 
 def may(person: str, way: Way) -> bool:
@@ -93,6 +92,11 @@ def knock(door: Door, method: str, path: str, mine: dict[str, str]) -> Answer:
 def test_every_room_is_public_by_declaration_or_locked():
     assert {way.room for way in WAYS if not way.role} == PUBLIC_ROOMS
     assert {way.room for way in PRIVATE} == {"control_panel", "admin"}
+
+
+def test_every_page_of_the_office_belongs_to_a_section_that_names_its_role():
+    assert [way.path for way in WAYS if way.role == UNDECLARED] == []
+    assert {way.role for way in WAYS if way.room == "admin"} == {"editor", "admin"}
 
 
 def test_visitors_may_send_only_what_is_listed():
