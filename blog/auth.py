@@ -197,10 +197,10 @@ def role_asked(app: Sanic[Any, Any], route: Route | None) -> str | None:
     room = next((bp for bp in app.blueprints.values() if _prefix(bp) == first), None)
     if room is None or not hasattr(room.ctx, "role"):
         return None
-    section = rest.partition("/")[0]
-    if not room.ctx.sections or not section:
+    if not room.ctx.sections:
         return str(room.ctx.role)
-    return str(room.ctx.sections.get(section, user.ADMIN))
+    asked = room.ctx.sections.get(rest.partition("/")[0], user.ADMIN)
+    return str(max(room.ctx.role, asked, key=user.ROLES.index))
 
 
 def _prefix(bp: Blueprint) -> str:
