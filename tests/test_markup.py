@@ -273,3 +273,9 @@ def test_a_text_that_opens_with_its_own_title_does_not_say_it_twice(source):
 def test_a_heading_that_is_not_the_title_stays():
     rendered = render("# Coffee\n\n## Tea time", title="Tea time")
     assert [text for _, _, text in rendered.outline] == ["Coffee", "Tea time"]
+
+
+def test_a_link_by_a_tag_of_the_old_sites_maker_leads_to_the_post():
+    links = {"{% post_url 2020-01-01-tea %}": "/posts/tea"}
+    html = render("[Tea]({% post_url 2020-01-01-tea %}#hot)", links).html
+    assert html == '<p><a href="/posts/tea#hot">Tea</a></p>\n'

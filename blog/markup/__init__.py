@@ -69,7 +69,7 @@ def render(
     of the site's own pictures by address. A guest gets the narrow profile that comments need.
     A heading at its very start that says `title` is left out: the page has said it already.
     """
-    parsed = parser.parse(_bounded(source), trust)
+    parsed = parser.parse(_aimed(_bounded(source), links or {}), trust)
     cleaned = clean.clean(parsed, links or {}, sizes or {}, trust)
     html, outline = _untitled(cleaned.html, parsed.outline, title)
     text = words.plain(html)
@@ -90,6 +90,14 @@ def _untitled(html: str, outline: Outline, title: str) -> tuple[str, Outline]:
     if not (title and opening and words.plain(opening[2]).strip() == title.strip()):
         return html, outline
     return html[opening.end() :], outline[1:]
+
+
+def _aimed(source: str, links: Mapping[str, str]) -> str:
+    """Targets such as `{% post_url x %}` hold spaces, and so are no links to Markdown."""
+    for old, new in links.items():
+        if old.startswith(("{%", "{{")):
+            source = source.replace(f"]({old}", f"]({new}")
+    return source
 
 
 def _bounded(source: str) -> str:
