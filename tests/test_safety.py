@@ -88,8 +88,9 @@ def test_only_our_own_pages_may_send_a_form(open_door, origins, sites, session, 
     assert answer.status == (422 if passes else 403)
 
 
-def test_host_is_never_believed(open_door):
-    sent = [("Origin", EVIL)]
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_host_is_never_believed(open_door, scheme):
+    sent = [("Origin", f"{scheme}://evil.example")]
     assert open_door.post("/sign-in", {}, headers=sent, host="evil.example").status == 403
 
 

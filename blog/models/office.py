@@ -21,7 +21,7 @@ FEW = 5
 
 
 @dataclass(frozen=True)
-class Entry:
+class ListedPost:
     """A post as the office lists it: its working title, its state, and where readers find it."""
 
     id: int
@@ -40,7 +40,7 @@ class Entry:
 class Listing:
     """One page of the list of all posts."""
 
-    posts: tuple[Entry, ...]
+    posts: tuple[ListedPost, ...]
     total: int
     page: int
     per_page: int = PER_PAGE
@@ -54,9 +54,9 @@ class Listing:
 class Overview:
     """What a keeper sees first. `counts` has every state."""
 
-    published: tuple[Entry, ...]
-    scheduled: tuple[Entry, ...]
-    drafts: tuple[Entry, ...]
+    published: tuple[ListedPost, ...]
+    scheduled: tuple[ListedPost, ...]
+    drafts: tuple[ListedPost, ...]
     counts: dict[str, int]
 
 
@@ -79,7 +79,7 @@ def overview(session: Session) -> Overview:
     published = rows.where(state == "live").order_by(Post.publish_at.desc(), Post.id.desc())
     scheduled = rows.where(state == "scheduled").order_by(Post.publish_at, Post.id)
     drafts = rows.where(state == "draft").order_by(Post.updated_at.desc(), Post.id.desc())
-    lists = [_entries(session, session.execute(q).all()) for q in (published, scheduled, drafts)]
+    lists = [_listed(session, session.execute(q).all()) for q in (published, scheduled, drafts)]
     return Overview(lists[0], lists[1], lists[2], _counts(session, moment))
 
 
@@ -108,7 +108,7 @@ def posts(
     found = session.execute(query.offset((page - 1) * PER_PAGE).limit(PER_PAGE)).all()
     if page > 1 and not found:
         raise LookupError(page)
-    return Listing(_entries(session, found), total, page)
+    return Listing(_listed(session, found), total, page)
 
 
 def _which(
@@ -146,10 +146,10 @@ def _rows(moment: datetime) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _entries(session: Session, rows: Sequence[Row[Any]]) -> tuple[Entry, ...]:
+def _listed(session: Session, rows: Sequence[Row[Any]]) -> tuple[ListedPost, ...]:
     names = _bylines(session, [row.id for row in rows])
     return tuple(
-        Entry(
+        ListedPost(
             id=row.id,
             kind=row.kind,
             title=row.title,
