@@ -2,13 +2,14 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
 
 from blog.models import history, writing
 from tests import cast
-from tests.desk import Writer, fields_of, revisions
+from tests.desk import Writer, revisions
 from tests.door import Door
 
 
@@ -242,3 +243,18 @@ def test_history_is_newest_first(ann):
     _, past = ann.door.database.read_now(history.history, id, by=ann.user)
     assert past[0].is_live
     assert past == sorted(past, key=lambda one: (one.created_at, one.id), reverse=True)
+
+
+def test_what_a_signed_out_writer_sends_waits_on_the_page_and_can_be_sent_again(ann):
+    id = ann.new()
+    form = {**ann.sheet(id), "title": "Tea", "body": "Line <one>\n\nline two"}
+    path = f"/control-panel/posts/{id}/save"
+    refused = ann.door.post(path, {**form, "password": "four words in a row"})
+    assert refused.status == 401
+    assert f'action="{path}"' in refused.text
+    assert "four words in a row" not in refused.text
+    hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', refused.text)
+    body = re.search(r"<textarea [^>]*>\n(.*?)</textarea>", refused.text, re.DOTALL)
+    again = {name: unescape(value) for name, value in hidden} | {"body": unescape(body[1])}
+    assert ann.post(path, again).status == 303
+    assert ann.row(id).body == form["body"]

@@ -15,7 +15,7 @@ async def preview(request: Request, key: str) -> HTTPResponse:
     draft = await web.get_or_404(request, previews.draft, key)
     try:
         rendered = await request.app.ctx.crew.render(
-            draft.body, draft.links, title=draft.card.title
+            draft.body, draft.links, sizes=draft.sizes, title=draft.card.title
         )
     except Busy as error:
         raise ServiceUnavailable(quiet=True) from error

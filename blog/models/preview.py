@@ -11,6 +11,7 @@ from blog.models.base import now
 from blog.models.post import Post, PostAuthor
 from blog.models.reading import Card, PostPage, author_name, tag_name
 from blog.models.tag import split, tag_slug
+from blog.models.upload import sizes
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Draft:
     card: Card
     body: str
     links: dict[str, Any]
+    sizes: dict[str, tuple[int, int]]
 
 
 def draft(session: Session, key: str) -> Draft:
@@ -53,7 +55,7 @@ def draft(session: Session, key: str) -> Draft:
         ),
         tags=tuple(tag_name(tag_slug(name), name) for name in split(post.tags)),
     )
-    return Draft(card, post.body, post.links)
+    return Draft(card, post.body, post.links, sizes(session, post.body, post.links))
 
 
 def page(draft: Draft, rendered: Rendered) -> PostPage:

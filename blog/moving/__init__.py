@@ -20,6 +20,7 @@ from blog.moving import collection, permalinks
 from blog.moving.mover import Mover, Wishes
 from blog.moving.receipt import Receipt
 
+__all__ = ["Progress", "Wishes", "move_in", "run"]
 HELPERS = 2  # processes that render
 WORTH_ANOTHER = 20  # posts, before a second one is worth its start
 Progress = Callable[[int, int], None]
