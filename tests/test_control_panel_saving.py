@@ -9,7 +9,7 @@ import pytest
 
 from blog.models import history, writing
 from tests import cast
-from tests.desk import Writer, revisions
+from tests.desk import Writer, fields_of, revisions
 from tests.door import Door
 
 
