@@ -97,11 +97,11 @@ async def open_worker(app: Blog) -> None:
     warm(app.ctx.templates)
 
 
-async def bring_samples(config: Config) -> bool:
+async def bring_samples(config: Config, author: str) -> bool:
     """The sample posts come in by the door of every old blog; True if they all did."""
     from blog import moving  # yaml and docutils are heavy, and only a first visit needs them
 
-    receipt = await moving.move_in(config, config.sample_posts, moving.Wishes())
+    receipt = await moving.move_in(config, config.sample_posts, moving.Wishes(author=author))
     return receipt.exit_code == 0
 
 

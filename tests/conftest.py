@@ -1,5 +1,6 @@
 """What all tests share: a configuration, a database on each system, a live site, a browser."""
 
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -54,6 +55,12 @@ def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
         terminalreporter.section("did not run")
         for package, number in sorted(packages.items()):
             terminalreporter.line(f"{number} tests need Debian's package {package}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The same order in every process: parameters may come out of a set."""
+    runs = itertools.groupby(items, lambda item: (item.path, getattr(item, "originalname", "")))
+    items[:] = [item for _, run in runs for item in sorted(run, key=lambda item: item.nodeid)]
 
 
 # --- configurations and databases ------------------------------------------------------------

@@ -188,3 +188,4 @@ def test_sample_posts_come_in_with_the_set_up(empty: Door) -> None:
     assert 'lang="zh"' in front
     assert 'lang="en"' in front
     assert front.count("<article") >= 4
+    assert front.count('rel="author"') >= 4  # theirs is the name of the first keeper

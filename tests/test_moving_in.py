@@ -445,6 +445,7 @@ def test_the_command_prints_the_receipt_and_writes_it(
 ) -> None:
     monkeypatch.setenv("LC_ALL", locale)
     given = argparse.Namespace(
+        author=None,
         folder=old / "hexo",
         permalink=None,
         old_url=None,

@@ -93,7 +93,7 @@ async def claim(request: Request) -> HTTPResponse:
     except Refusal as refusal:
         return _set_up(request, form.refuse(refusal), 422)
     token = await auth.open_session(request, keeper)
-    if form["samples"] and not await request.app.ctx.bring_samples():
+    if form["samples"] and not await request.app.ctx.bring_samples(form["name"]):
         web.flash(request, N_("Not every sample post could be brought in; the log says why."))
     response = web.redirect_path(request, DESK)
     auth.give_cookie(request, response, token)

@@ -29,7 +29,13 @@ Progress = Callable[[int, int], None]
 def run(config: Config, given: argparse.Namespace) -> int:
     """The `import` command: a progress bar, the receipt, and an exit code. Raises `Refusal`."""
     os.nice(5)  # who reads comes first
-    wishes = Wishes(given.permalink or "", given.old_url or "", given.dry_run, given.force)
+    wishes = Wishes(
+        permalink=given.permalink or "",
+        old_url=given.old_url or "",
+        dry_run=given.dry_run,
+        force=given.force,
+        author=given.author or "",
+    )
     with tqdm(unit=" files", disable=None) as bar:
 
         def progress(done: int, total: int) -> None:

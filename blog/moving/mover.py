@@ -31,6 +31,7 @@ class Wishes:
     old_url: str = ""
     dry_run: bool = False
     force: bool = False
+    author: str = ""  # of posts that name none
 
 
 class Mover:
@@ -95,6 +96,8 @@ class Mover:
 
     async def _take(self, post: OldPost, crew: Crew) -> str:
         """Bring one post in, if it is new or has changed. Returns what became of it."""
+        if not post.authors and self.wishes.author:
+            post.authors = [self.wishes.author]
         rendered = await _rendered(crew, post.body, {}, {})
         plan = chart.draw(self.guide, post, rendered)
         mark = chart.fingerprint(post, plan)
