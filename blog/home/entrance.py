@@ -10,7 +10,7 @@ from blog.config import LANGUAGES, N_
 from blog.forms import Check, Choice, Form, Text, Verbatim
 from blog.headers import site_address
 from blog.home import bp
-from blog.models import setup, user
+from blog.models import setup, site, user
 from blog.models.base import Refusal
 
 DESK = "/control-panel"
@@ -85,14 +85,21 @@ async def claim(request: Request) -> HTTPResponse:
     """Make the empty blog the first keeper's, and let them in."""
     _check_key(request)
     form = SetUpForm.read(request)
+    form.check("address", site.check_address).check("timezone", site.check_timezone)
+    form.check("email", user.check_email).check("password", user.check_password)
     if not form.ok:
         return _set_up(request, form, 422)
     try:
-        user.check_password(form["password"])
         keeper = await _claim(request, form)
     except Refusal as refusal:
         return _set_up(request, form.refuse(refusal), 422)
     token = await auth.open_session(request, keeper)
+    login = await web.read(request, user.name_of, keeper)
+    web.flash(
+        request,
+        N_("The blog is yours. You sign in with your mail address, or as %(name)s."),
+        name=login,
+    )
     if form["samples"] and not await request.app.ctx.bring_samples(form["name"]):
         web.flash(request, N_("Not every sample post could be brought in; the log says why."))
     response = web.redirect_path(request, DESK)

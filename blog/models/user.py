@@ -70,6 +70,11 @@ def with_login(session: Session, login: str) -> User | None:
     return session.scalar(User.by_login(login))
 
 
+def name_of(session: Session, id: int) -> str:
+    """The name that a person signs in with."""
+    return session.get_one(User, id).name
+
+
 def free_name(session: Session, wanted: str) -> str:
     """A name for /authors/<name> that nobody bears yet, made from `wanted`."""
     stem = slugify(wanted)[:56].strip("-") or "author"
