@@ -28,7 +28,7 @@ check: installed-dev ## The contributor's loop: format, lint, types, quick tests
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
-	@exec $(PY) -m pytest -q -m "$(QUICK)" $(PYTEST_ARGS)
+	@exec $(PY) -m pytest -q -n auto --dist loadfile -m "$(QUICK)" $(PYTEST_ARGS)
 
 lock: installed-dev ## Write both locks anew from pyproject.toml; UPGRADE=1 takes newer versions
 	@$(LOCK) --output-file requirements.lock

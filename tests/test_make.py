@@ -219,6 +219,7 @@ def test_a_complete_machine_is_left_alone(tmp_path):
     assert (done.returncode, done.stdout) == (0, "")
 
 
+@pytest.mark.slow
 def test_without_what_it_needs_a_complete_run_says_so_and_fails(tmp_path):
     """pytest itself, on a machine where no nginx can be found."""
     lonely = tmp_path / "test_lonely.py"
