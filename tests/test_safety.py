@@ -4,11 +4,11 @@ import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import quote, urljoin, urlsplit
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from blog import auth, headers, opening
@@ -20,6 +20,7 @@ from blog.models.signin import ABSOLUTE, IDLE, SignIn
 from blog.models.user import User
 from tests import cast
 from tests.door import Answer, Door
+from tests.live import wait_for
 
 OURS, EVIL = cast.ADDRESS, "https://evil.example"
 WRONG = "not the password"
@@ -843,3 +844,19 @@ def test_a_form_of_a_hundred_thousand_fields_is_no_fault_of_ours(open_door):
     body = b"&".join(b"a%d=1" % number for number in range(100_000))
     sent = [*cast.OURS.items(), ("Content-Type", "application/x-www-form-urlencoded")]
     assert open_door.ask("POST", "/sign-in", headers=sent, body=body).status in (413, 422)
+
+
+def test_a_sign_in_in_use_is_marked_so_and_no_page_waits_for_it(door: Door) -> None:
+    cookies = cast.sign_in(door.database, door.cast.ann)
+    old = now() - timedelta(hours=1)
+    door.database.transact_now(_age_sign_ins, old)
+    assert door.get("/control-panel", cookies=cookies).status == 200
+    wait_for(lambda: door.database.read_now(_last_seen) > old)
+
+
+def _age_sign_ins(session: Session, moment: datetime) -> None:
+    session.execute(update(SignIn).values(seen_at=moment), execution_options={"tags": ()})
+
+
+def _last_seen(session: Session) -> datetime:
+    return session.scalars(select(func.max(SignIn.seen_at))).one()
