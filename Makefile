@@ -43,8 +43,8 @@ messages: installed-dev ## Collect the sentences into the catalogues; what is ne
 		&& sed -i '/^"\($(NOISE)\)/d' $$po || exit 1; \
 	done; rm $(POT)
 
-bench: installed-dev ## Measure; BENCH_ARGS goes to the program
-	@exec $(PY) -m bench $(BENCH_ARGS)
+bench: installed-dev ## Measure how long a search takes, among the sample posts or BLOG_TEST_CONTENT
+	@exec $(PY) -m bench.search --content $(or $(BLOG_TEST_CONTENT),content)
 
 clean: ## Remove whatever was built; data/ stays
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
