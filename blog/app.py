@@ -3,6 +3,7 @@
 import blog.dependencies  # noqa: F401 -- first: names what is not installed
 
 # isort: split
+import asyncio
 import logging
 import sys
 from functools import partial
@@ -93,6 +94,7 @@ async def open_worker(app: Blog) -> None:
     app.ctx.database = Database(config)
     app.ctx.passwords = auth.Passwords()
     app.ctx.crew = Crew(config)
+    app.ctx.errands = set()
     app.ctx.bring_samples = partial(bring_samples, config)
     warm(app.ctx.templates)
 
@@ -106,6 +108,7 @@ async def bring_samples(config: Config, author: str) -> bool:
 
 
 async def close_worker(app: Blog) -> None:
+    await asyncio.gather(*app.ctx.errands, return_exceptions=True)
     await app.ctx.crew.close()
     app.ctx.passwords.close()
     app.ctx.database.close()

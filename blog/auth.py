@@ -156,14 +156,14 @@ async def identify(request: Request) -> None:
         return
     request.ctx.user, request.ctx.signin = found
     if now() - request.ctx.signin.seen_at > SEEN_EVERY:
-        request.app.add_task(_note_seen(request, request.ctx.signin.id))
+        web.beside(request, _note_seen(request, request.ctx.signin.id))
 
 
 async def _note_seen(request: Request, id: int) -> None:
     """Beside the request: whoever reads waits for no writer."""
     try:
         await web.transact(request, signin.seen, id)
-    except Exception as error:  # noqa: BLE001 -- nobody waits for it, and the next request tries again
+    except Exception as error:  # nobody waits for it; the next request tries again
         log.warning("A sign-in was not marked as used: %s", error)
 
 

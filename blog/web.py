@@ -1,14 +1,14 @@
 """Manners that all rooms share: transactions, pages, redirects, flashes, errors."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import json
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from sanic import HTTPResponse, Request, Sanic
 from sanic.exceptions import SanicException
@@ -59,6 +59,14 @@ async def transact(request: Request, work: Callable[..., T], *args: Any, **kwarg
         work, *args, ip=headers.client_ip(request), **kwargs
     )
     return done
+
+
+def beside(request: Request, errand: Coroutine[Any, Any, None]) -> None:
+    """Do something that the answer does not wait for; a stopping worker waits for its end."""
+    errands: set[asyncio.Task[None]] = request.app.ctx.errands
+    task = asyncio.get_running_loop().create_task(errand)
+    errands.add(task)
+    task.add_done_callback(errands.discard)
 
 
 async def get_or_404(request: Request, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -144,45 +152,6 @@ def safe_path(text: str | None, default: str) -> str:
     """A path of ours to go on to, never another site's."""
     ours = bool(text) and text.startswith("/") and not text.startswith(("//", "/\\"))  # type: ignore[union-attr]  # bool(text)
     return str(text) if ours and str(text).isprintable() and "\\" not in str(text) else default
-
-
-@dataclass(frozen=True)
-class Pages:
-    """Where a page of a list stands among the others."""
-
-    number: int
-    pages: int
-    previous: str | None
-    next: str | None
-
-
-class Paged(Protocol):
-    """A list that comes in pages: the shelf of the front room, the listings of the others."""
-
-    @property
-    def page(self) -> int: ...
-    @property
-    def pages(self) -> int: ...
-
-
-def paginate(shelf: Paged, address: Callable[[int], str]) -> Pages:
-    """`address(number)` is the link to a page."""
-    here, last = shelf.page, shelf.pages
-    return Pages(
-        here,
-        last,
-        address(here - 1) if here > 1 else None,
-        address(here + 1) if here < last else None,
-    )
-
-
-def page_number(text: str | None) -> int:
-    """A page number from an address; what is none is a page that does not exist."""
-    if text is None:
-        return 1
-    if not (text.isascii() and text.isdigit() and 0 < len(text) < 6 and int(text) > 0):
-        raise NotHere
-    return int(text)
 
 
 # --- what was said after an act ---

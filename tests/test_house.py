@@ -14,7 +14,7 @@ from tests.house import MODULES, ROOT, TEMPLATES, Module, called, dotted, is_tex
 
 FREE = frozenset({"config", "models.base", "markup"})
 MODELS = frozenset({"models", "models.base"})
-ROOM = FREE | MODELS | {"auth", "crew", "forms", "headers", "languages", "media"}
+ROOM = FREE | MODELS | {"auth", "crew", "forms", "headers", "languages", "media", "paging"}
 ROOM |= {"templating", "web"}
 EVERYTHING = frozenset(module.part for module in MODULES)
 
@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "opening": FREE | MODELS | {"auth", "collect", "db", "languages"},
     "moving": FREE | MODELS | {"crew", "db", "languages", "media", "opening"},
     "auth": FREE | MODELS | {"headers", "web"},
+    "paging": FREE | MODELS | {"web"},
     "web": FREE | MODELS | {"headers", "languages"},
     "forms": FREE | {"languages"},
     "templating": frozenset({"", "config", "languages"}),

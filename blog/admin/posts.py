@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 from sanic import HTTPResponse, Request
 
-from blog import web
+from blog import paging, web
 from blog.admin.section import Section
 from blog.config import N_
 from blog.forms import Text
@@ -19,11 +19,11 @@ LINE, LONGEST = Text(), 200
 @section.get()
 async def posts(request: Request) -> HTTPResponse:
     chosen = _chosen(request)
-    page = web.page_number(request.args.get("page"))
+    page = paging.page_number(request.args.get("page"))
     listing = await web.get_or_404(request, office.posts, page=page, **chosen)
     people = await web.read(request, office.people)
     here = request.app.url_for("admin.posts")
-    pages = web.paginate(listing, lambda number: f"{here}?{_query(chosen, number)}")
+    pages = paging.paginate(listing, lambda number: f"{here}?{_query(chosen, number)}")
     return section.show(
         request, "posts", listing=listing, pages=pages, chosen=chosen, people=people
     )

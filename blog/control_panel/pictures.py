@@ -5,7 +5,7 @@ import re
 from sanic import HTTPResponse, Request
 from sanic.response import json
 
-from blog import media, web
+from blog import media, paging, web
 from blog.config import N_
 from blog.control_panel import bp
 from blog.control_panel.editor import again, asks_for_json, status_of, told, with_typed
@@ -132,7 +132,7 @@ def markdown(upload: Upload, name: str) -> str:
 
 
 async def _page(request: Request, form: UploadForm, status: int = 200) -> HTTPResponse:
-    number = web.page_number(request.args.get("page"))
+    number = paging.page_number(request.args.get("page"))
     album = await web.get_or_404(request, desks.album, by=request.ctx.user, page=number)
     return web.render(
         request,
@@ -141,7 +141,7 @@ async def _page(request: Request, form: UploadForm, status: int = 200) -> HTTPRe
         form=form,
         album=album,
         markdown=markdown,
-        pages=web.paginate(
+        pages=paging.paginate(
             album, lambda n: web.url(request, "control_panel.pictures") + f"?page={n}"
         ),
         max_upload_mb=request.app.ctx.config.max_upload_mb,

@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 from sanic import HTTPResponse, Request
 
-from blog import web
+from blog import paging, web
 from blog.control_panel import bp
 from blog.forms import Choice, Form
 from blog.models import desk as desks
@@ -20,9 +20,9 @@ class NewPostForm(Form):
 @bp.get("/")
 async def desk(request: Request) -> HTTPResponse:
     chosen = _chosen(request)
-    page = web.page_number(request.args.get("page"))
+    page = paging.page_number(request.args.get("page"))
     found = await web.get_or_404(request, desks.desk, by=request.ctx.user, page=page, **chosen)
-    pages = web.paginate(found, lambda number: _address(request, chosen, page=number))
+    pages = paging.paginate(found, lambda number: _address(request, chosen, page=number))
     return web.render(
         request,
         "control_panel/desk.html",

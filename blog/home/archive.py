@@ -8,7 +8,7 @@ from babel.dates import format_date, get_month_names
 from sanic import HTTPResponse, Request
 from sanic.response import redirect
 
-from blog import web
+from blog import paging, web
 from blog.config import N_
 from blog.home import bp
 from blog.home.listing import show_listing
@@ -76,7 +76,7 @@ async def month(request: Request, year: int, month: int) -> HTTPResponse:
 
 def _page(request: Request) -> tuple[int, int]:
     """The page asked for, and how many posts it holds."""
-    return web.page_number(request.args.get("page")), request.ctx.site.posts_per_page
+    return paging.page_number(request.args.get("page")), request.ctx.site.posts_per_page
 
 
 def _zone(request: Request) -> object:

@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 from sanic import HTTPResponse, Request
 
-from blog import web
+from blog import paging, web
 from blog.home import bp
 from blog.home.listing import listed_pages
 from blog.models import search as searching
@@ -17,7 +17,7 @@ async def search(request: Request) -> HTTPResponse:
     query = " ".join((request.args.get("q") or "")[:LONGEST].split())
     if not query:
         return web.render(request, "home/search.html", query="", found=None, page=None)
-    number = web.page_number(request.args.get("page"))
+    number = paging.page_number(request.args.get("page"))
     found = await web.read(request, searching.find, query, page=number)
     if number > found.pages:
         raise web.NotHere

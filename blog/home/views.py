@@ -5,7 +5,7 @@ import re
 from sanic import HTTPResponse, Request
 from sanic.response import redirect
 
-from blog import web
+from blog import paging, web
 from blog.home import bp
 from blog.home.listing import listed_pages
 from blog.models import address, front, reading
@@ -20,7 +20,7 @@ async def index(request: Request) -> HTTPResponse:
 
 @bp.get("/page/<number:str>")
 async def front_page(request: Request, number: str) -> HTTPResponse:
-    page = web.page_number(number)
+    page = paging.page_number(number)
     return redirect("/", status=301) if page == 1 else await _front(request, page)
 
 
