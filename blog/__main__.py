@@ -74,7 +74,7 @@ def move_in(config: Config, given: argparse.Namespace) -> int:
 def create_admin(config: Config, given: argparse.Namespace) -> None:
     """The same as the set-up page, from a shell."""
     opening.prepare(config)
-    password = getpass.getpass(say(N_("Password:")) + " ") if sys.stdin.isatty() else input()
+    password = _password()
     check_password(password)
     passwords, database = Passwords(), Database(config)
     try:
@@ -88,12 +88,19 @@ def create_admin(config: Config, given: argparse.Namespace) -> None:
         database.close()
 
 
+def _password() -> str:
+    """Asked for without showing it; from a script it is the first line of what is sent."""
+    if sys.stdin.isatty():
+        return getpass.getpass(say(N_("Password:")) + " ")
+    return sys.stdin.readline().rstrip("\n")
+
+
 def settings(config: Config, given: argparse.Namespace) -> None:
     for field in fields(config):
         value = getattr(config, field.name)
         shown = ", ".join(value) if isinstance(value, tuple) else value
-        if field.name == "database_url" and "@" in str(value):
-            shown = f"postgresql://…@{str(value).rpartition('@')[2]}"
+        if field.name == "database_url" and value:
+            shown = config.database_place
         print(f"{PREFIX}{field.name.upper()}={shown}\n    {say(field.metadata['help'])}")
 
 

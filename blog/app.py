@@ -78,6 +78,7 @@ def create_app(config: Config | None = None, name: str = "blog") -> Blog:
 
 async def open_house(app: Blog) -> None:
     try:
+        warm(app.ctx.templates)
         opening.prepare(app.ctx.config)
     except (Told, OSError) as fault:
         sys.exit(opening.told(fault))

@@ -79,7 +79,17 @@ class Config:
         """The address SQLAlchemy opens."""
         if self.database_url:
             return self.database_url.replace("postgresql://", "postgresql+psycopg://", 1)
-        return f"sqlite+pysqlite:///{self.data_dir / 'blog.sqlite3'}"
+        return f"sqlite+pysqlite:///{self.sqlite_file}"
+
+    @property
+    def database_place(self) -> str:
+        """Where the database is, as it may be shown: without the password."""
+        _, at, host = self.database_url.rpartition("@")
+        return f"postgresql://…@{host}" if at else self.database_url or str(self.sqlite_file)
+
+    @property
+    def sqlite_file(self) -> Path:
+        return self.data_dir / "blog.sqlite3"
 
     @property
     def is_sqlite(self) -> bool:
@@ -153,6 +163,11 @@ def _checked(config: Config) -> Config:
         raise BadSetting(N_("BLOG_DATABASE_URL must begin with postgresql://."))
     if config.site_url and not is_site_address(config.site_url):
         raise BadSetting(N_("BLOG_SITE_URL must be like https://example.org, without a path."))
+    if not all(map(is_site_address, config.trusted_origins)):
+        message = N_(
+            "BLOG_TRUSTED_ORIGINS must be like https://a.example.org,https://b.example.org."
+        )
+        raise BadSetting(message)
     return config
 
 
@@ -165,9 +180,14 @@ def shell_language() -> str:
 
 
 def ssh_server() -> str:
-    """`user@host` of this machine as ssh reached it; empty where nobody came by ssh."""
+    """`user@host` of this machine as ssh reached it, its port before it where that is not 22;
+    empty where nobody came by ssh."""
     there = os.environ.get("SSH_CONNECTION", "").split()
-    return f"{os.environ.get('USER', 'root')}@{there[2]}" if len(there) == 4 else ""
+    if len(there) != 4:
+        return ""
+    _, _, host, port = there
+    server = f"{os.environ.get('USER', 'root')}@{host}"
+    return server if port == "22" else f"-p {port} {server}"
 
 
 LIMITS = {"port": (1, 65535), "proxies": (0, 9), "max_upload_mb": (1, 200), "max_pixels": (1, 200)}

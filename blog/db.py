@@ -20,6 +20,7 @@ from alembic.util import CommandError
 from pysqlite3 import dbapi2 as sqlite
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
@@ -140,10 +141,21 @@ def migrate(config: Config) -> None:
     config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = make_engine(config, writes=True)
     try:
+        _reach(config, engine)
         with _alone(config, engine):
             _upgrade(engine)
     finally:
         engine.dispose()
+
+
+def _reach(config: Config, engine: Engine) -> None:
+    """A wrong address, or a file that is no database, is told before anything is done to it."""
+    try:
+        engine.connect().close()
+    except DBAPIError as fault:
+        why = str(fault.orig).partition("\n")[0]
+        message = N_("The database %(place)s cannot be opened: %(why)s")
+        raise Unusable(message, place=config.database_place, why=why) from fault
 
 
 @contextlib.contextmanager

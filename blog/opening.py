@@ -1,5 +1,8 @@
 """What happens once, in the main process, before any worker answers."""
 
+import errno
+import os
+import re
 import secrets
 import socket
 import sys
@@ -10,36 +13,62 @@ from sanic import Sanic
 
 from blog import auth, db
 from blog.collect import collect
-from blog.config import N_, Config, Told, shell_language, ssh_server
+from blog.config import N_, BadSetting, Config, Told, shell_language, ssh_server
 from blog.languages import translate
 from blog.models import search, site
 from blog.models.base import Refusal
 
+SECRET_BYTES = 32
+SECRET = re.compile(rf"[0-9a-f]{{{2 * SECRET_BYTES}}}")
+
 
 def prepare(config: Config) -> None:
     """Data folder, secret, migrated database, static files. Safe to do twice at once."""
-    config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    config.media_dir.mkdir(exist_ok=True)
+    _make_folders(config)
     secret(config.data_dir)
     db.migrate(config)
     _rebuild_search(config)
     collect(config)
 
 
+def _make_folders(config: Config) -> None:
+    try:
+        config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        config.media_dir.mkdir(exist_ok=True)
+    except OSError as fault:
+        message = N_("BLOG_DATA_DIR=%(folder)s is not usable: %(why)s.")
+        raise BadSetting(message, folder=config.data_dir, why=fault.strerror) from fault
+
+
 def secret(data_dir: Path) -> bytes:
-    """The installation's own secret, made once; whoever comes second reads the first one's."""
+    """The installation's own secret, made once; whoever comes second reads the first one's.
+
+    An empty one, as a power cut may leave it, would let everybody guess the set-up link.
+    """
     path = data_dir / "secret"
     if not path.exists():
-        draft = data_dir / f"secret.{secrets.token_hex(4)}"
+        _make_secret(path)
+    text = path.read_text(errors="replace").strip()
+    if not SECRET.fullmatch(text):
+        raise Told(
+            N_("%(path)s is damaged. Remove it, and the next start makes a new one."), path=path
+        )
+    return bytes.fromhex(text)
+
+
+def _make_secret(path: Path) -> None:
+    draft = path.with_name(f"secret.{secrets.token_hex(4)}")
+    try:
         draft.touch(mode=0o600)
-        draft.write_text(secrets.token_hex(32))
-        try:
-            path.hardlink_to(draft)
-        except FileExistsError:
-            pass  # another process made it
-        finally:
-            draft.unlink()
-    return bytes.fromhex(path.read_text().strip())
+        with draft.open("w") as file:
+            file.write(secrets.token_hex(SECRET_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        path.hardlink_to(draft)
+    except FileExistsError:
+        pass  # another process made it
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _rebuild_search(config: Config) -> None:
@@ -72,8 +101,13 @@ def refuse_taken_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            message = N_("Port %(port)s on %(host)s is taken (%(why)s): set BLOG_PORT to another.")
-            sys.exit(say(message, port=port, host=host, why=error.strerror))
+            sys.exit(say(_why_not_there(error), port=port, host=host, why=error.strerror))
+
+
+def _why_not_there(error: OSError) -> str:
+    if error.errno in (errno.EADDRINUSE, errno.EACCES):
+        return N_("Port %(port)s on %(host)s is taken (%(why)s): set BLOG_PORT to another.")
+    return N_("BLOG_HOST=%(host)s is not usable: %(why)s.")
 
 
 def greet(app: Sanic[Any, Any]) -> str:

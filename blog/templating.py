@@ -5,12 +5,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import babel.dates
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2 import (
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateSyntaxError,
+    pass_context,
+)
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from blog import __version__
-from blog.config import LANGUAGES, Config
+from blog.config import LANGUAGES, N_, Config, Told
 from blog.languages import BABEL, catalogue
 
 DATES = {
@@ -49,9 +55,14 @@ def environment(config: Config) -> Environment:
 
 
 def warm(made: Environment) -> None:
-    """Read every template and catalogue now: no request waits for a disk or a compiler."""
+    """Read every template and catalogue now: no request waits for a disk or a compiler, and an
+    owner's slip ends the start."""
     for name in made.list_templates(extensions=["html", "xml", "txt"]):
-        made.get_template(name)
+        try:
+            made.get_template(name)
+        except TemplateSyntaxError as slip:
+            message = N_("The template %(file)s cannot be read, line %(line)s: %(why)s")
+            raise Told(message, file=slip.filename, line=slip.lineno, why=slip.message) from slip
     for language in LANGUAGES:
         catalogue(language)
 

@@ -104,17 +104,22 @@ def test_a_broken_setting_is_one_line_that_names_it(config, name, value):
 
 def test_a_database_out_of_reach_is_told_without_a_traceback(config):
     url = f"postgresql://blog@127.0.0.1:{free_port()}/blog"
-    said = "\n".join(refused(Site(config, env=environment(config, BLOG_DATABASE_URL=url))))
-    assert "Traceback" not in said
-    assert "127.0.0.1" in said
+    lines = refused(Site(config, env=environment(config, BLOG_DATABASE_URL=url)))
+    assert "127.0.0.1" in lines[-1]
+    assert len(lines) <= FEW
 
 
 def test_a_data_folder_that_cannot_be_made_is_told_without_a_traceback(config, tmp_path):
     tmp_path.joinpath("file").write_text("in the way")
     place = str(tmp_path / "file" / "data")
-    said = "\n".join(refused(Site(config, env=environment(config, BLOG_DATA_DIR=place))))
-    assert "Traceback" not in said
-    assert place in said
+    lines = refused(Site(config, env=environment(config, BLOG_DATA_DIR=place)))
+    assert f"BLOG_DATA_DIR={place}" in lines[-1]
+    assert len(lines) <= FEW
+
+
+# Sanic's banner, and its remark that the start has failed; a traceback of its kind is longer, and
+# does not call itself one.
+FEW = 12
 
 
 HIDE = """

@@ -168,8 +168,6 @@ def _write(session: Session) -> None:
     """The change row itself, as the last statement of its transaction."""
     if session.in_nested_transaction():
         return  # a savepoint; the row waits for the end of the whole
-    if session.in_nested_transaction():
-        return  # a savepoint; the transaction goes on
     session.flush()
     tags, facts = session.info.pop("tags", set()), session.info.pop("facts", {})
     session.info.update(tags=set(), facts={})
