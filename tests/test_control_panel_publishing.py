@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from blog.models.post import Post
 from tests.desk import Writer, told_after
 from tests.door import Door
 
@@ -58,6 +59,24 @@ def test_a_scheduled_post_waits_for_its_moment_in_the_time_zone_of_the_site(ann)
     assert post.publish_at == moment.replace(tzinfo=UTC)
     assert ann.door.get("/posts/later").status == 404
     assert "Scheduled" in ann.get("/control-panel?state=scheduled").text
+
+
+def test_a_page_left_open_past_the_moment_updates_what_is_public_by_then(ann):
+    id = ann.new()
+    moment = (datetime.now(UTC) + timedelta(days=2)).replace(second=0, microsecond=0)
+    at = moment.strftime("%Y-%m-%dT%H:%M")
+    ann.press("schedule", id, title="Overtaken", body="before", publish_at=at)
+    past = moment - timedelta(days=4)
+    ann.door.database.transact_now(_move_to, id, past, by=ann.user)
+    at = past.strftime("%Y-%m-%dT%H:%M")
+    answer = ann.press("schedule", id, body="typed since", publish_at=at)
+    assert "Updated" in told_after(ann, answer)
+    assert "typed since" in ann.door.get("/posts/overtaken").text
+    assert ann.row(id).publish_at == past
+
+
+def _move_to(session, id, moment, *, by):
+    session.get_one(Post, id).publish_at = moment
 
 
 @pytest.mark.parametrize("at", ["", "2020-01-01T10:00", "tomorrow"])

@@ -110,6 +110,11 @@ def test_math_needs_no_script():
     assert "data-made" not in made
 
 
+@pytest.mark.parametrize("end", ["1", "￥5", "\\\\"])
+def test_math_opens_a_paragraph_however_that_ends(end):
+    assert html(f"$x$ 等于{end}").startswith("<p><math")
+
+
 def test_money_is_no_math():
     assert html("from $5 to $6, and US$20 (HK$156)") == "<p>from $5 to $6, and US$20 (HK$156)</p>"
 

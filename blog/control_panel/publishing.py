@@ -29,15 +29,19 @@ async def publish_post(request: Request, id: int) -> HTTPResponse:
 
     async def leave(form: PostForm) -> HTTPResponse:
         before = await web.read(request, writing.load, id, by=request.ctx.user)
-        is_live = before.is_live(now())
-        if is_live and not is_edited(before):
-            web.flash(request, N_("Readers see this text already."))
-        else:
-            await _publish(request, id, None)
-            web.flash(request, UPDATED if is_live else PUBLISHED)
-        return web.redirect(request, "control_panel.edit_post", id=id)
+        return await _publish_now(request, before)
 
     return await with_typed(request, id, leave)
+
+
+async def _publish_now(request: Request, before: Post) -> HTTPResponse:
+    is_live = before.is_live(now())
+    if is_live and not is_edited(before):
+        web.flash(request, N_("Readers see this text already."))
+    else:
+        await _publish(request, before.id, None)
+        web.flash(request, UPDATED if is_live else PUBLISHED)
+    return web.redirect(request, "control_panel.edit_post", id=before.id)
 
 
 @bp.post("/posts/<id:int>/schedule")
@@ -48,6 +52,10 @@ async def schedule_post(request: Request, id: int) -> HTTPResponse:
             raise Refusal(
                 N_("Choose the day and the time when it is to be published."), "publish_at"
             )
+        before = await web.read(request, writing.load, id, by=request.ctx.user)
+        # The moment passed while the page stood open: its button says "Update", and so it does.
+        if moment == before.publish_at and before.is_live(now()):
+            return await _publish_now(request, before)
         await _publish(request, id, moment)
         web.flash(request, N_("Scheduled. It publishes itself when the time has come."))
         return web.redirect(request, "control_panel.edit_post", id=id)

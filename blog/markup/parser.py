@@ -12,8 +12,10 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock, html_block
 from markdown_it.rules_block import table as plain_table
 from markdown_it.rules_core import StateCore
+from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from mdit_py_plugins.dollarmath import dollarmath_plugin
+from mdit_py_plugins.dollarmath.index import math_inline_dollar
 from mdit_py_plugins.footnote import footnote_plugin
 
 from blog.config import N_
@@ -30,6 +32,7 @@ DOLLARS = {
     "allow_blank_lines": False,
     "double_inline": True,
 }
+plain_dollars = math_inline_dollar(allow_space=False, allow_digits=False, allow_double=True)
 PREFIX = "u-"  # of every id in a text, so that none can be an id of the page round it
 NO_ID = re.compile(r"[^\w\- ]+")
 GIVEN_ID = re.compile(r"\{#([\w.:-]{1,80})\}$")
@@ -94,6 +97,7 @@ def _markdown(trust: str) -> MarkdownIt:
 def _for_authors(md: MarkdownIt) -> MarkdownIt:
     md.use(footnote_plugin)
     md.use(dollarmath_plugin, **DOLLARS)
+    md.inline.ruler.at("math_inline", _dollars)
     md.enable("table")
     md.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
     md.block.ruler.at("html_block", _html_block, {"alt": ["paragraph", "reference", "blockquote"]})
@@ -104,6 +108,17 @@ def _for_authors(md: MarkdownIt) -> MarkdownIt:
     for name in ("html_block", "html_inline"):
         md.add_render_rule(name, _raw)
     return md
+
+
+def _dollars(state: StateInline, silent: bool) -> bool:
+    """The plugin's rule; at the start it would take the last character for the one before."""
+    if state.pos:
+        return plain_dollars(state, silent)
+    source, state.src = state.src, f"{state.src} "
+    try:
+        return plain_dollars(state, silent)
+    finally:
+        state.src = source
 
 
 def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
