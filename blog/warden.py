@@ -26,6 +26,7 @@ PATIENCE = 20  # looks until a replacement that has not come is asked for again
 TRIES = 2  # at a worker that dies during the first start, after the first
 LONGEST_PAUSE = 120  # looks between two tries at a worker that dies before it serves
 SLOTS = 256
+LEAVING = 1 << 62  # where the beats of a worker go on from that has heard of the stop
 GOING_DOWN = (OSError, EOFError, KeyError, ValueError, AssertionError)  # what main leaves to us
 MOMENT = 2  # seconds in which a repeated signal is the same one
 EXTRA = 5  # seconds on top of the graceful stop before it is ended by force
@@ -118,10 +119,10 @@ class Warden:
             time.sleep(TICK)
             with suppress(*GOING_DOWN):
                 self.look_round()
-        end = time.monotonic() + EXTRA + (self.grace if self.is_up else 0)
+        began = time.monotonic()
         while True:
             with suppress(*GOING_DOWN):
-                self.see_out(by_force=self.is_hopeless or time.monotonic() > end)
+                self.see_out(time.monotonic() - began)
             time.sleep(TICK)
 
     def look_round(self) -> None:
@@ -192,20 +193,36 @@ class Warden:
         log.error("A worker died %s times before it served; the lines above say why.", TRIES + 1)
         self.is_hopeless = True
 
-    def see_out(self, by_force: bool) -> None:
+    def see_out(self, seconds: float) -> None:
         """A stop has an end: what came too late to hear of it is told, what hangs is killed."""
         servers = self.servers()
         alive = [process for process in servers if process.is_alive()]
-        late = [process for process in alive if process.state is not ProcessState.TERMINATED]
-        _signal_all(alive, signal.SIGKILL) if by_force else _signal_all(late, signal.SIGTERM)
+        _signal_all([process for process in alive if self.has_not_heard(process)], signal.SIGTERM)
+        _signal_all(
+            [process for process in alive if seconds > self.respite(process)], signal.SIGKILL
+        )
         if not alive and not self.is_up and all(process.pid for process in servers):
-            self.end_first_start()
+            self.end_first_start(servers)
 
-    def end_first_start(self) -> None:
-        """Main waits for workers that will not come, for ever if it was stopped meanwhile."""
-        for process in self.servers():  # main would wait ten seconds for those without an end
-            process.set_state(ProcessState.FAILED, True)
-        self.manager.monitor_publisher.send("__TERMINATE_EARLY__")
+    def has_not_heard(self, process: WorkerProcess) -> bool:
+        """It came after the stop; or Python lost the signal, as it may while it imports."""
+        serves = 0 < self.beats[slot_of(process.name)] < LEAVING
+        return serves or process.state is not ProcessState.TERMINATED
+
+    def respite(self, process: WorkerProcess) -> float:
+        """Seconds to finish what it has in hand: nothing, if it never served."""
+        has_served = self.beats[slot_of(process.name)] and not self.is_hopeless
+        return self.grace + EXTRA if has_served else EXTRA * (not self.is_hopeless)
+
+    def end_first_start(self, servers: list[WorkerProcess]) -> None:
+        """Main waits for workers that will not come, for ever if it was stopped meanwhile. It goes
+        on to its own end where they seem to have come; told that one failed, it exits with 1.
+        """
+        state = ProcessState.FAILED if self.is_hopeless else ProcessState.ACKED
+        for process in servers:
+            process.set_state(state, True)
+        if self.is_hopeless:
+            self.manager.monitor_publisher.send("__TERMINATE_EARLY__")
 
 
 def _signal_all(processes: list[WorkerProcess], number: signal.Signals) -> None:
@@ -246,10 +263,10 @@ def _leave_with(main: int, helper: int, grace: float) -> None:
 
 async def _beat(app: Sanic[Any, Any]) -> None:
     if parent_process() and hasattr(app.shared_ctx, "beats"):
-        loop = asyncio.get_running_loop()
-        _keep_beating(loop, app.shared_ctx.beats, slot_of(app.m.name))
+        loop, slot = asyncio.get_running_loop(), slot_of(app.m.name)
+        _keep_beating(loop, app.shared_ctx.beats, slot)
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, _leave, app, loop)
+            loop.add_signal_handler(number, _leave, app, loop, slot)
 
 
 def _keep_beating(loop: asyncio.AbstractEventLoop, beats: Any, slot: int) -> None:
@@ -258,8 +275,9 @@ def _keep_beating(loop: asyncio.AbstractEventLoop, beats: Any, slot: int) -> Non
     loop.call_later(1, _keep_beating, loop, beats, slot)
 
 
-def _leave(app: Sanic[Any, Any], loop: asyncio.AbstractEventLoop) -> None:
+def _leave(app: Sanic[Any, Any], loop: asyncio.AbstractEventLoop, slot: int) -> None:
     """Ctrl-C reaches a worker from the terminal and from main; the second would cut it short."""
+    app.shared_ctx.beats[slot] = LEAVING
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.remove_signal_handler(number)
         signal.signal(number, signal.SIG_IGN)
