@@ -20,6 +20,21 @@ from blog.models.base import Refusal
 from blog.models.user import check_password
 from blog.opening import say
 
+# What argparse itself says; it looks each up under this very wording.
+ARGPARSE_SAYS = (
+    N_("usage: "),
+    N_("positional arguments"),
+    N_("options"),
+    N_("show this help message and exit"),
+    N_("show program's version number and exit"),
+    N_("%(prog)s: error: %(message)s\n"),
+    N_("argument %(argument_name)s: %(message)s"),
+    N_("the following arguments are required: %s"),
+    N_("unrecognized arguments: %s"),
+    N_("invalid choice: %(value)r (choose from %(choices)s)"),
+    N_("expected one argument"),
+)
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
@@ -35,6 +50,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
+    setattr(argparse, "_", say)  # noqa: B010 -- it knows only catalogues that lie compiled on disk
     top = argparse.ArgumentParser(prog="blog", description=say(N_("Commands of a keeper.")))
     top.add_argument("--version", action="version", version=f"blog {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")

@@ -71,3 +71,15 @@ def test_an_admin_without_a_password_is_refused_in_one_line(tmp_path, monkeypatc
         monkeypatch.setattr("sys.stdin", nothing)
         assert main(["create-admin", "ann"]) == 1
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_what_argparse_says_of_itself_is_in_the_language_of_the_console(capsys, monkeypatch):
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    for name in ("LC_ALL", "LC_MESSAGES", "LANGUAGE"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(SystemExit):
+        main(["create-admin"])
+    assert "缺少参数：name" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["import", "--help"])
+    assert "show this help" not in capsys.readouterr().out
