@@ -193,6 +193,12 @@ def ssh_server() -> str:
 LIMITS = {"port": (1, 65535), "proxies": (0, 9), "max_upload_mb": (1, 200), "max_pixels": (1, 200)}
 
 
+def local_address(host: str, port: int) -> str:
+    """Where a browser on this machine finds what listens there."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- compared, not bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def is_site_address(text: str) -> bool:
     """True for an origin, such as https://example.org or http://127.0.0.1:8000."""
     try:

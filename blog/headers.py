@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 from sanic import HTTPResponse, Request
 
+from blog.config import local_address
+
 CSP = "; ".join(
     (
         "default-src 'none'",
@@ -52,7 +54,7 @@ def site_address(request: Request) -> str:
     config = request.app.ctx.config
     site = getattr(request.ctx, "site", None)
     chosen = config.site_url or (site.address if site else "")
-    return (chosen or f"http://{config.host}:{config.port}").rstrip("/")
+    return (chosen or local_address(config.host, config.port)).rstrip("/")
 
 
 def is_https(address: str) -> bool:

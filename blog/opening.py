@@ -13,7 +13,7 @@ from sanic import Sanic
 
 from blog import auth, db
 from blog.collect import collect
-from blog.config import N_, BadSetting, Config, Told, shell_language, ssh_server
+from blog.config import N_, BadSetting, Config, Told, local_address, shell_language, ssh_server
 from blog.languages import translate
 from blog.models import search, site
 from blog.models.base import Refusal
@@ -114,10 +114,10 @@ def greet(app: Sanic[Any, Any]) -> str:
     """Where to go, the way there over ssh, and the set-up link of an empty blog."""
     config: Config = app.ctx.config
     host, port = app.ctx.listens_on
-    local = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104 -- compared, not bound
+    local = local_address(host, port)
     lines = [say(N_("The blog is at %(address)s"), address=config.site_url or local)]
     if server := ssh_server():
-        way = f"ssh -L {port}:127.0.0.1:{port} {server}"
+        way = f"ssh -L {port}:{local.removeprefix('http://')} {server}"
         lines.append(say(N_("From your own machine: %(command)s"), command=way))
     database = db.Database(config)
     try:

@@ -46,7 +46,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "models": FREE | MODELS,
     "markup": frozenset({"config"}),
     "models.base": frozenset(),
-    "headers": frozenset(),
+    "headers": frozenset({"config"}),
     "dependencies": frozenset(),
     "config": frozenset(),
 }

@@ -6,7 +6,7 @@ import pytest
 
 from blog import db, opening
 from blog.__main__ import main
-from blog.config import BadSetting, Config, Told, ssh_server
+from blog.config import BadSetting, Config, Told, local_address, ssh_server
 from blog.templating import environment, warm
 
 
@@ -63,6 +63,19 @@ def test_the_way_over_ssh_goes_by_the_port_that_was_come_by(monkeypatch, port, w
     monkeypatch.setenv("SSH_CONNECTION", f"192.0.2.1 50000 198.51.100.7 {port}")
     monkeypatch.setenv("USER", "kim")
     assert ssh_server() == f"{way}198.51.100.7"
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000"),
+        ("0.0.0.0", "http://127.0.0.1:8000"),
+        ("::", "http://[::1]:8000"),
+        ("::1", "http://[::1]:8000"),
+    ],
+)
+def test_the_printed_link_is_one_that_a_browser_can_open(host, address):
+    assert local_address(host, 8000) == address
 
 
 def test_an_admin_without_a_password_is_refused_in_one_line(tmp_path, monkeypatch, capsys):
