@@ -7,7 +7,6 @@ LOCK = $(PY) -m uv pip compile pyproject.toml --quiet --universal --python-versi
 	$(if $(UPGRADE),--upgrade)
 
 BABEL = $(PY) -m babel.messages.frontend
-SENTENCES := N_ translate_many:2,3
 NOISE := Project-Id\|Report-Msgid\|POT-Creation\|PO-Revision\|Last-T\|Language-Team\|Generated
 POT := .messages.pot
 
@@ -35,7 +34,7 @@ lock: installed-dev ## Write both locks anew from pyproject.toml; UPGRADE=1 take
 	@$(LOCK) --group dev --constraint requirements.lock --output-file requirements-dev.lock
 
 messages: installed-dev ## Collect the sentences into the catalogues; what is new stays empty
-	@$(BABEL) --quiet extract --mapping-file blog/locale/babel.cfg --keywords "$(SENTENCES)" \
+	@$(BABEL) --quiet extract --mapping-file blog/locale/babel.cfg --keywords N_ \
 		--add-location file --sort-by-file --no-wrap --output-file $(POT) .
 	@for po in blog/locale/*/LC_MESSAGES/blog.po; do \
 		$(BABEL) --quiet update --input-file $(POT) --output-file $$po --no-wrap \

@@ -36,11 +36,6 @@ def translate(language: str, message: str, /, **params: Any) -> str:
     return text % params if params else text
 
 
-def translate_many(language: str, one: str, many: str, number: int, /, **params: Any) -> str:
-    text = catalogue(language).ngettext(one, many, number)
-    return text % {"num": number, **params}
-
-
 def wanted(accept: str, default: str = SOURCE) -> str:
     """The first language of an Accept-Language header that the blog speaks."""
     for part in accept[:200].split(","):

@@ -29,6 +29,7 @@ SLOTS = 256
 LEAVING = 1 << 62  # where the beats of a worker go on from that has heard of the stop
 GOING_DOWN = (OSError, EOFError, KeyError, ValueError, AssertionError)  # what main leaves to us
 MOMENT = 2  # seconds in which a repeated signal is the same one
+SLOWEST_START = 1200  # tenths of a second; a loaded machine outlasts Sanic's own thirty seconds
 EXTRA = 5  # seconds on top of the graceful stop before it is ended by force
 
 
@@ -37,6 +38,7 @@ def attach(app: Sanic[Any, Any]) -> None:
 
     To be called before any other `main_process_start` listener is added.
     """
+    WorkerManager.THRESHOLD = SLOWEST_START  # a worker that dies meanwhile is our business
     if parent_process() is None and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _stop_early)
     app.main_process_start(_prepare)

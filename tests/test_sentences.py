@@ -165,7 +165,7 @@ def is_source(folder: str) -> bool:
     return path == ROOT or {PACKAGE, ROOT / "templates"} & {path, *path.parents} != set()
 
 
-KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None, "translate_many": (2, 3)}
+KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None}
 OTHERS = [language for language in LANGUAGES if language != "en"]
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, unquote
 
-from sqlalchemy import ForeignKey, String, delete, select
+from sqlalchemy import ForeignKey, String, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -157,11 +157,3 @@ def lead(session: Session, path: str, *, post_id: int | None = None, target: str
     )
     session.flush()
     return True
-
-
-def drop_reserved(session: Session, post_id: int, *, but: int) -> None:
-    """Give back what the post reserved and never used."""
-    stale = delete(Address).where(
-        Address.post_id == post_id, Address.live_since.is_(None), Address.id != but
-    )
-    session.execute(stale, execution_options={"tags": ("addresses",)})

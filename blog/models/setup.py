@@ -13,10 +13,6 @@ from blog.models.site import THE_ONE, Site
 from blog.models.user import ADMIN, User
 
 
-def is_set_up(session: Session) -> bool:
-    return site.facts(session).set_up
-
-
 def set_up(
     session: Session,
     *,
