@@ -202,3 +202,11 @@ def test_only_our_own_classes_stay():
     assert 'class="k"' in html
     assert "admin" not in html
     assert "site-header" not in html
+
+
+@pytest.mark.parametrize(
+    "address", ["https:far.org/x.png", "/\\far.org/x.png", "ht&#10;tps:far.org/x"]
+)
+def test_no_spelling_of_another_host_makes_a_browser_ask_it(address):
+    assert "<img" not in render(f'<img src="{address}">', "author")
+    assert "<img" in render('<img src="/media/x.png">', "author")

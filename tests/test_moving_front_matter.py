@@ -56,6 +56,14 @@ def test_broken_yaml_is_reported_and_read_line_by_line() -> None:
     assert found.body == "Text"
 
 
+def test_a_draft_stays_one_where_its_front_matter_is_broken() -> None:
+    stray = split("---\ntitle: A\n\tdraft: true\n---\nText")
+    assert stray.fault and stray.fields == {"title": "A", "draft": "true"}
+    unended = split("---\ntitle: A\ndraft: true\n\nText")
+    assert unended.fault and unended.fields == {"title": "A", "draft": "true"}
+    assert unended.body == "\nText"
+
+
 def test_broken_toml_is_reported_and_read_line_by_line() -> None:
     found = split('+++\ntitle = "A"\nweird = \n+++\nText')
     assert found.fault and found.fields == {"title": "A"}

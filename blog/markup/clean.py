@@ -49,7 +49,8 @@ NUMBER = re.compile(r"\d{1,4}%?")
 SCHEME = re.compile(r"\s*([a-z][a-z0-9+.-]*):", re.I)
 TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)((?: [a-z-]+="[^"]*")*)>')
 ATTRIBUTE = re.compile(r' ([a-z-]+)="([^"]*)"')
-FAR = re.compile(r"\s*(?:https?:)?//", re.IGNORECASE)
+# As browsers read an address: white space is dropped, "\\" is "/", and "https:host" needs no "//".
+FAR = re.compile(r"https?:|[/\\]{2}", re.IGNORECASE)
 VOID = frozenset({"br", "hr", "img", "col", "wbr"})
 NARROW = 960  # pixels; wider pictures of our own have a smaller one beside them
 SHOWN = "(max-width: 48rem) 100vw, 48rem"
@@ -186,7 +187,7 @@ class Finish:
         address = unescape(values.get("src", ""))
         if address:
             self.pictures.append(address)
-        if FAR.match(address):
+        if FAR.match(re.sub(r"[\x00-\x20]", "", address)):
             return self._far_picture(values, address)
         values.setdefault("alt", "")
         values |= {"loading": "lazy", "decoding": "async"} | self._measured(address)

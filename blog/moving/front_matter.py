@@ -4,7 +4,7 @@ import json
 import re
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -16,9 +16,14 @@ YAML_BLOCK = re.compile(r"---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)",
 TOML_BLOCK = re.compile(r"\+\+\+[ \t]*\r?\n(.*?)^\+\+\+[ \t]*(?:\r?\n|\Z)", re.S | re.M)
 OPEN_BLOCK = re.compile(r"((?:[\w-]+:.*\r?\n|[ \t]+.*\r?\n|-[ \t].*\r?\n)+)---+[ \t]*(?:\r?\n|\Z)")
 LINE_END = r"(?:\r?\n|\Z)"
+UNENDED = re.compile(
+    r"---[ \t]*\r?\n((?:[\w-]+:.*\r?\n|[ \t]+\S.*\r?\n|-[ \t].*\r?\n)+)(?=\r?\n|\Z)"
+)
 HEADERS = re.compile(rf"((?:[A-Za-z][\w-]*:.*{LINE_END}(?:[ \t]{{4,}}\S.*{LINE_END})*)+){LINE_END}")
 ONE_HEADER = re.compile(r"([A-Za-z][\w-]*):[ \t]*(.*(?:\n[ \t]{4,}\S.*)*)")
 ONE_YAML = re.compile(r"^([A-Za-z][\w-]*)[ \t]*:(?:[ \t]+(.*))?$((?:\n[ \t]*-[ \t]+.*)*)", re.M)
+# Whoever indented these wrongly meant them all the same: no draft is published by a stray tab.
+STRAY = re.compile(r"^[ \t]+(draft|published|status|hidden)[ \t]*:[ \t]+(\S.*)$", re.M | re.I)
 ONE_TOML = re.compile(r"^([A-Za-z][\w-]*)[ \t]*=.*$", re.M)
 
 
@@ -96,6 +101,8 @@ def _salvage_yaml(block: str) -> dict[str, Any]:
     for found in ONE_YAML.finditer(block):
         value = found[3].strip("\n") if found[3] and not found[2] else found[2] or ""
         fields[found[1]] = _yaml_value(value)
+    for name, value in STRAY.findall(block):
+        fields.setdefault(name.lower(), _yaml_value(value))
     return fields
 
 
@@ -137,7 +144,10 @@ def _json(text: str) -> FrontMatter | None:
 
 
 def _headers(text: str) -> FrontMatter | None:
-    """Pelican's `Title: …` lines, or Hexo's old form that opens without a rule."""
+    """Pelican's `Title: …` lines, Hexo's old form that opens without a rule, or one left open."""
+    if (found := UNENDED.match(text, 0, LONGEST)) and _says_title(found[1]):
+        taken = _take("yaml", found[1], text[found.end() :], _read_yaml, _salvage_yaml)
+        return taken and replace(taken, fault=taken.fault or "it has no end")
     if (found := OPEN_BLOCK.match(text, 0, LONGEST)) and _says_title(found[1]):
         return _take("yaml", found[1], text[found.end() :], _read_yaml, _salvage_yaml)
     found = HEADERS.match(text, 0, LONGEST)
