@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from blog.db import Database
 from blog.markup import render
-from blog.models import attempt, signin, user, writing
+from blog.models import attempt, preview, signin, user, writing
 from blog.models.base import Refusal
 from blog.models.change import Change, Unnamed
 from blog.models.post import Post, PostAuthor
@@ -106,7 +106,7 @@ def test_a_long_text_stands_in_the_facts_as_its_length_and_hash(database, world)
 def test_no_secret_stands_in_the_facts(database, world):
     token = cast.sign_in(database, world.ann)["session"]
     database.transact_now(user.set_password, world.ann.id, "argon2-hash-of-ann", by=world.kim)
-    key = database.transact_now(writing.open_preview, world.ann_draft.id, by=world.ann)
+    key = database.transact_now(preview.open_preview, world.ann_draft.id, by=world.ann)
     told = json.dumps([[row.facts, row.tags] for row in changes(database)])
     for secret in (token, signin.digest(token), cast.HASHED, "argon2-hash-of-ann", key):
         assert secret not in told

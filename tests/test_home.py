@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from blog.config import Config
 from blog.markup import render
-from blog.models import site, writing
+from blog.models import preview, site, writing
 from blog.models.address import Address
 from blog.models.post import POST, Post
 from blog.models.user import User
@@ -335,7 +335,7 @@ def test_pages_of_hits_end(door: Door, world: Cast) -> None:
 
 
 def test_a_private_link_shows_the_working_copy_to_whoever_has_it(door: Door, world: Cast) -> None:
-    key = door.database.transact_now(writing.open_preview, world.ann_edited.id, by=world.ann)
+    key = door.database.transact_now(preview.open_preview, world.ann_edited.id, by=world.ann)
     answer = door.get(f"/preview/{key}")
     assert answer.status == 200
     assert f"And then, {cast.HALF_TYPED}, half a sen" in answer.text

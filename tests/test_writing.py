@@ -258,3 +258,17 @@ def meets(database: Database, id: int, rule: object) -> bool:
     return database.read_now(
         lambda session: session.query(Post).filter(Post.id == id, rule).count() == 1
     )
+
+
+def test_the_first_words_tell_the_language_unless_the_writer_has_chosen_one(database, kim):
+    assert load(database, draft(database, kim, title="异步的茶", body="水"), kim).language == "zh"
+    assert load(database, draft(database, kim, title="Tea", body="x"), kim).language == "en"
+    id = draft(database, kim, title="茶", body="水", language="zh")
+    edit(database, id, kim, body="All in English now.", language="zh")
+    assert load(database, id, kim).language == "zh"
+
+
+def test_a_post_is_not_left_without_an_author(database, kim):
+    id = draft(database, kim, title="Tea", body="x")
+    with pytest.raises(Refusal, match="at least one author"):
+        edit(database, id, kim, authors=[])

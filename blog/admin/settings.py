@@ -8,9 +8,9 @@ from blog import auth, web
 from blog.admin.section import Section
 from blog.config import LANGUAGES, N_
 from blog.forms import Choice, Form, Number, Text
+from blog.headers import site_address
 from blog.models import site
 from blog.models.base import Refusal
-from blog.models.site import SiteFacts
 from blog.models.user import ADMIN
 
 section = Section("settings", N_("Settings"), place=4, role=ADMIN)
@@ -28,7 +28,7 @@ class SettingsForm(Form):
 
 @section.get()
 async def settings(request: Request) -> HTTPResponse:
-    return _settings(request, SettingsForm.blank(request, **_now(request.ctx.site)))
+    return _settings(request, SettingsForm.blank(request, **_now(request)))
 
 
 @section.post()
@@ -58,9 +58,11 @@ async def _saved(request: Request) -> HTTPResponse:
     return response
 
 
-def _now(facts: SiteFacts) -> dict[str, object]:
+def _now(request: Request) -> dict[str, object]:
+    facts = request.ctx.site
     given: dict[str, object] = {name: getattr(facts, name) for name in SettingsForm.fields}
-    return {**given, "navigation": site.navigation_text(facts.navigation)}
+    navigation = site.navigation_text(facts.navigation)
+    return {**given, "navigation": navigation, "address": facts.address or site_address(request)}
 
 
 def _settings(request: Request, form: SettingsForm, status: int = 200) -> HTTPResponse:

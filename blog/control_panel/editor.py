@@ -12,7 +12,7 @@ from blog.control_panel.form import PostForm
 from blog.crew import Busy
 from blog.markup import TooMuch
 from blog.models import desk as desks
-from blog.models import writing
+from blog.models import preview, writing
 from blog.models.base import Refusal
 from blog.models.desk import Sheet
 from blog.models.writing import Conflict
@@ -42,7 +42,7 @@ async def save_post(request: Request, id: int) -> HTTPResponse:
 @bp.post("/posts/<id:int>/preview")
 async def preview_post(request: Request, id: int) -> HTTPResponse:
     async def leave(form: PostForm) -> HTTPResponse:
-        key = await web.transact(request, writing.open_preview, id)
+        key = await web.transact(request, preview.open_preview, id)
         if asks_for_json(request):
             place = web.url(request, "home.preview", key=key)
             return json({**await _told(request, id), "preview": place})
@@ -93,7 +93,8 @@ def asks_for_json(request: Request) -> bool:
 async def _told(request: Request, id: int) -> dict[str, str | int | bool]:
     """What the page that stays open needs to know of what it has just saved."""
     post = await web.read(request, writing.load, id, by=request.ctx.user)
-    return {"version": post.version, "slug": post.path or post.slug}
+    slug = post.path or post.slug
+    return {"version": post.version, "slug": slug, "language": post.language}
 
 
 def _page(request: Request, sheet: Sheet, form: PostForm, status: int = 200) -> HTTPResponse:

@@ -10,6 +10,7 @@ from blog.config import N_
 from blog.markup import clean, parser, words
 from blog.markup.bounds import LONGEST, TooMuch
 from blog.markup.clean import NARROW, narrow
+from blog.markup.language import language_of
 from blog.markup.words import excerpt, slugify
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "TooMuch",
     "Trust",
     "excerpt",
+    "language_of",
     "narrow",
     "render",
     "slugify",

@@ -11,17 +11,19 @@ from blog.models.tag import named
 from blog.models.user import EDITOR, User
 
 
-def set_authors(session: Session, post: Post, ids: list[int], by: User) -> bool:
+def set_authors(session: Session, post: Post, ids: list[int] | None, by: User) -> bool:
     """Replace who writes it; True if that changed something.
 
     Authors cannot shut themselves out, and nobody can leave a post without one.
     """
     current = [link.user_id for link in post.author_links]
-    wanted = list(dict.fromkeys(ids)) or current
+    wanted = current if ids is None else list(dict.fromkeys(ids))
     if not by.has_role(EDITOR) and by.id not in wanted:
         wanted.insert(0, by.id)
     if wanted == current:
         return False
+    if not wanted:
+        raise Refusal(N_("A post needs at least one author."), "authors")
     known = set(session.scalars(select(User.id).where(User.id.in_(wanted))))
     if missing := [id for id in wanted if id not in known]:
         raise Refusal(N_("There is no such person: %(id)s."), "authors", id=missing[0])

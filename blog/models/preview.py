@@ -1,5 +1,6 @@
 """The private link that shows a working copy as it would look."""
 
+import secrets
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -7,11 +8,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from blog.markup import Rendered, excerpt
+from blog.models import writing
 from blog.models.base import now
 from blog.models.post import Post, PostAuthor
 from blog.models.reading import Card, PostPage, author_name, tag_name
 from blog.models.tag import split, tag_slug
 from blog.models.upload import sizes
+from blog.models.user import User
 
 
 @dataclass(frozen=True)
@@ -67,3 +70,10 @@ def page(draft: Draft, rendered: Rendered) -> PostPage:
         minutes=rendered.minutes,
     )
     return PostPage(card, rendered.html, tuple(rendered.outline), draft.card.summary)
+
+
+def open_preview(session: Session, id: int, *, by: User) -> str:
+    """The key of the private link that shows the working copy."""
+    post = writing.load(session, id, by=by)
+    post.preview_key = post.preview_key or secrets.token_urlsafe(24)
+    return post.preview_key

@@ -1,7 +1,6 @@
 """What writers do with a post: each verb is one transaction, and loads only what they may touch."""
 
-import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +8,7 @@ from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session, selectinload
 
 from blog.config import LANGUAGES, N_
-from blog.markup import RENDERER, Rendered, excerpt
+from blog.markup import RENDERER, Rendered, excerpt, language_of
 from blog.models import address, search
 from blog.models.address import Address
 from blog.models.base import Refusal, now
@@ -41,7 +40,7 @@ class WorkingCopy:
     version: int = 1
     # The version of somebody else's that its writer has seen and means to replace.
     over: int = 0
-    authors: list[int] = field(default_factory=list)
+    authors: list[int] | None = None  # as they are
 
 
 class Conflict(Refusal):
@@ -97,6 +96,7 @@ def keep(session: Session, id: int, copy: WorkingCopy, *, by: User) -> int:
     minutes, and always where somebody else's is replaced.
     """
     post = load(session, id, by=by)
+    copy = _in_its_language(post, copy)
     before, earlier = _typed(post), earlier_copy(post)
     _check(copy, post)
     _write(session, post, copy)
@@ -108,6 +108,13 @@ def keep(session: Session, id: int, copy: WorkingCopy, *, by: User) -> int:
     keep_earlier(session, earlier, moment, at_once=post.version != copy.version)
     post.version, post.updated_at = post.version + 1, moment
     return post.version
+
+
+def _in_its_language(post: Post, copy: WorkingCopy) -> WorkingCopy:
+    """The first words tell the language, unless the writer has chosen one."""
+    if post.title or post.body or copy.language != post.language:
+        return copy
+    return replace(copy, language=language_of(copy.title, copy.body) or copy.language)
 
 
 def _typed(post: Post) -> tuple[Any, ...]:
@@ -284,10 +291,3 @@ def delete_for_good(session: Session, id: int, *, by: User) -> None:
 
 def _delete(session: Session, table: Any, which: Any, id: int) -> None:
     session.execute(delete(table).where(which), execution_options={"tags": (f"post:{id}",)})
-
-
-def open_preview(session: Session, id: int, *, by: User) -> str:
-    """The key of the private link that shows the working copy."""
-    post = load(session, id, by=by)
-    post.preview_key = post.preview_key or secrets.token_urlsafe(24)
-    return post.preview_key

@@ -5,7 +5,7 @@ import re
 from docutils import nodes
 
 from blog.config import N_
-from blog.moving import guess
+from blog.markup import language_of
 from blog.moving.restructured_inline import Inline, escape_starts, label
 from blog.moving.restructured_tables import table_rows, written
 
@@ -36,7 +36,7 @@ class Blocks(Inline):
         super().__init__()
         self.document = document
         self.headings: list[tuple[str, ...]] = []
-        self.chinese = guess.language("", document.astext()) == "zh"
+        self.chinese = language_of("", document.astext()) == "zh"
         for section in document.findall(nodes.section):
             self.anchors |= dict.fromkeys(section["ids"], "")
 

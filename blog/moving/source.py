@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from blog.config import N_
-from blog.markup import slugify
+from blog.markup import language_of, slugify
 from blog.moving import dates, front_matter, guess, restructured
 from blog.moving.addresses import Addresses, Names
 from blog.moving.fields import Fields
@@ -202,7 +202,7 @@ class _Reader:
         known = guess.spoken(typed)
         if typed and not known:
             self.remark("language", N_("The language %(language)s is not ours."), language=typed)
-        return known or guess.language(self.title, self.body)
+        return known or language_of(self.title, self.body) or "en"
 
     def _names(self) -> Names:
         return Names(

@@ -66,7 +66,7 @@ async function send(address, quiet) {
 }
 
 function done(sent, told, quiet) {
-  saved = sent;
+  saved = spoken(sent, told.language);
   form.elements.version.value = told.version;
   form.elements.slug.placeholder = told.slug;
   for (const kind of ["refused", "conflict", "signed-out"]) dismiss(kind);
@@ -79,6 +79,15 @@ function done(sent, told, quiet) {
   form.dispatchEvent(new CustomEvent("saved"));
   if (isUnsaved()) changed();
   return told;
+}
+
+/* The first words tell the language: the choice follows, unless it was changed meanwhile. */
+function spoken(sent, language) {
+  const choice = form.elements.language;
+  if (!language || choice.value !== sent.language) return sent;
+  choice.value = language;
+  choice.dispatchEvent(new Event("input", { bubbles: true }));
+  return { ...sent, language };
 }
 
 function lost() {
