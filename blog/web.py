@@ -2,10 +2,12 @@
 
 import asyncio
 import base64
+import errno
 import hashlib
 import hmac
 import json
 import logging
+import re
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, TypeVar
@@ -40,6 +42,7 @@ SENTENCES = {
     429: N_("Too many tries. Wait a few minutes and try again."),
     500: N_("Something went wrong on our side. It has been noted."),
     503: N_("The blog is busy. Try again in a moment."),
+    507: N_("The blog's disk is full: nothing was kept. Its keeper has to make room."),
 }
 
 
@@ -229,11 +232,21 @@ async def show_error(request: Request, error: Exception) -> HTTPResponse:
 def status_of(error: Exception) -> int:
     if isinstance(error, (Refusal, TooMuch)):
         return 422
+    if _is_full(error):
+        return 507
     if isinstance(error, OperationalError):
         return 503
     if isinstance(error, SanicException):
         return int(error.status_code)
     return 404 if isinstance(error, LookupError) and type(error) is LookupError else 500
+
+
+def _is_full(error: Exception) -> bool:
+    """Trying again helps nobody here, before the keeper has made room."""
+    said = str(error.orig) if isinstance(error, OperationalError) else ""
+    return getattr(error, "errno", 0) == errno.ENOSPC or bool(
+        re.search("disk is full|No space left", said)
+    )
 
 
 def refuse_nonsense(request: Request) -> None:

@@ -230,3 +230,9 @@ def test_a_binary_file_is_reported(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="is no folder"):
         read(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("status", ["draft", "private", "pending", "Trash"])
+def test_what_the_old_site_showed_to_nobody_is_a_draft(tmp_path: Path, status: str) -> None:
+    (tmp_path / "one.md").write_text(f"---\ntitle: A\nstatus: {status}\n---\nText")
+    assert read(tmp_path).posts[0].draft

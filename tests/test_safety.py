@@ -1,17 +1,20 @@
 """What attackers try: forged requests, cookies and links, guesses, fields nobody offered."""
 
+import errno
 import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from pathlib import Path
 from urllib.parse import quote, urljoin, urlsplit
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import create_engine, func, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from blog import auth, headers, opening
+from blog import auth, headers, opening, web
 from blog.config import Config
 from blog.models import attempt, setup, site, user
 from blog.models.base import Base, now
@@ -860,3 +863,15 @@ def _age_sign_ins(session: Session, moment: datetime) -> None:
 
 def _last_seen(session: Session) -> datetime:
     return session.scalars(select(func.max(SignIn.seen_at))).one()
+
+
+def test_a_full_disk_is_told_apart_from_a_busy_database(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path}/full.sqlite3")
+    with engine.connect() as connection, pytest.raises(OperationalError) as full:
+        connection.exec_driver_sql("CREATE TABLE t (x)")
+        connection.exec_driver_sql("PRAGMA max_page_count = 3")
+        connection.exec_driver_sql("INSERT INTO t VALUES (zeroblob(100000))")
+    assert web.status_of(full.value) == 507
+    assert web.status_of(OSError(errno.ENOSPC, "No space left on device")) == 507
+    busy = OperationalError("", None, Exception("database is locked"))
+    assert (web.status_of(busy), web.status_of(OSError(errno.EACCES, ""))) == (503, 500)

@@ -19,6 +19,7 @@ ABOUT_THE_FOLDER = frozenset(
 )
 USUAL_PAGES = frozenset({"about", "about-me", "contact", "links", "friends", "now", "uses"})
 GENERATED = frozenset({"tags", "categories", "archives", "archive", "search", "home", "404"})
+UNSHOWN = frozenset({"draft", "private", "pending", "trash"})
 IN_A_LANGUAGE = re.compile(r"(.+)\.(en|zh)((?:[-_][a-z]+)?)\Z", re.I)
 
 
@@ -192,7 +193,7 @@ class _Reader:
     def _standing(self) -> tuple[bool, bool]:
         """Whether it is a draft, and whether lists show it."""
         fields, status = self.fields, self.fields.text("status").lower()
-        draft = fields.switch("draft") is True or status == "draft"
+        draft = fields.switch("draft") is True or status in UNSHOWN
         unpublished = fields.switch("published") is False
         hidden = fields.switch("hidden", "unlisted") is True or status == "hidden"
         return draft or unpublished or "_drafts" in self.file.parents, not hidden
