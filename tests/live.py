@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -106,7 +105,7 @@ class Site:
         self.command = [str(programs / "sanic"), "blog.app"]
         self.command += arguments or ("-w", str(WORKERS))
         self.cwd, self.env = cwd, dict(env or environment(config))
-        self.log = Path(tempfile.mkstemp(prefix="site-", suffix=".log")[1])
+        self.log = config.data_dir.parent / f"site-{config.port}.log"
 
     def start(self) -> Self:
         """Without waiting. A session of its own, so that its processes can be counted."""
@@ -157,7 +156,6 @@ class Site:
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(PATIENCE)
         self.wait_until_gone()
-        self.log.unlink(missing_ok=True)
         return code
 
     def kill(self) -> None:
