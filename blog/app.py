@@ -12,6 +12,7 @@ from typing import Any
 from sanic import Request, Sanic
 from sanic_ext import Config as ExtensionConfig
 from sanic_ext import Extend
+from sanic_ext.config import PRIORITY
 
 from blog import admin, auth, control_panel, files, health, home, opening, warden, web
 from blog.collect import collect
@@ -71,9 +72,20 @@ def create_app(config: Config | None = None, name: str = "blog") -> Blog:
     warden.attach(app)
     app.main_process_start(open_house)
     app.main_process_ready(say_where)
+    # sanic-ext adds some hundred routes between these two, and each rebuilds a router that is shut.
+    app.before_server_start(_open_signals, priority=PRIORITY + 1)
+    app.before_server_start(_shut_signals, priority=PRIORITY - 1)
     app.before_server_start(open_worker)
     app.after_server_stop(close_worker)
     return app
+
+
+async def _open_signals(app: Blog) -> None:
+    app.signal_router.reset()
+
+
+async def _shut_signals(app: Blog) -> None:
+    app.signalize(app.config.TOUCHUP)
 
 
 async def open_house(app: Blog) -> None:
