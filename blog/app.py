@@ -46,6 +46,11 @@ class Blog(Sanic[Any, Any]):
             opening.refuse_taken_port(str(host), int(port or 0))
         settings["backlog"] = max(settings.get("backlog", 0), 2048)
         super().prepare(host, port, **settings)
+        if settings.get("single_process"):  # then Sanic has no main process to ask
+            self.before_server_start(open_house, priority=1)
+            self.after_server_start(say_where)
+        else:
+            warden.shield()
 
 
 def create_app(config: Config | None = None, name: str = "blog") -> Blog:

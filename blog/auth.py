@@ -224,21 +224,10 @@ class NotAllowed(SanicException):
 
 def _to_sign_in(request: Request) -> HTTPResponse:
     if request.method == "POST" and request.form:
-        return web.render(request, "signed_out.html", 401, fields=_typed(request))
+        return web.render(request, "signed_out.html", 401, fields=web.typed(request))
     if request.method not in ("GET", "HEAD"):
         raise SanicException(status_code=401, quiet=True)
     return web.redirect(request, "home.sign_in", next=request.path)
-
-
-def _typed(request: Request) -> list[tuple[str, str]]:
-    """What was sent, to be sent again after signing in; but no password."""
-    secret = ("password", "old", "new", "again")
-    return [
-        (name, str(value))
-        for name, values in (request.form or {}).items()
-        if not name.startswith(secret)
-        for value in values
-    ]
 
 
 # --- the set-up link ----------------------------------------------------------

@@ -32,5 +32,9 @@ async def picture(request: Request, path: str) -> HTTPResponse:
             body = await file.read()
     except (ValueError, OSError) as error:
         raise web.NotHere from error
-    headers = {"cache-control": FOREVER, "content-security-policy": INERT}
+    headers = {
+        "cache-control": FOREVER,
+        "content-security-policy": INERT,
+        "cross-origin-resource-policy": "cross-origin",  # readers of feeds show them
+    }
     return raw(body, content_type=media.type_of(place.name), headers=headers)

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import active_children, parent_process, resource_tracker
@@ -75,22 +75,10 @@ async def _prepare(app: Sanic[Any, Any]) -> None:
 
 
 async def _watch(app: Sanic[Any, Any]) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _once(app.manager))
     warden = Warden(app.manager, app.shared_ctx.beats, app.config.GRACEFUL_SHUTDOWN_TIMEOUT)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, warden.hear)
     threading.Thread(target=warden.run, name="warden", daemon=True).start()
-
-
-def _once(manager: WorkerManager) -> Callable[[int, Any], None]:
-    """A second signal kills everything, but one stop is often told twice: to us and our group."""
-    asked: list[float] = []
-
-    def stop(number: int, frame: Any) -> None:
-        asked.append(time.monotonic())
-        if len(asked) == 1 or asked[-1] - asked[0] > MOMENT:
-            manager.shutdown_signal(number, frame)
-
-    return stop
 
 
 @dataclass(slots=True)
@@ -114,18 +102,37 @@ class Warden:
     seen: dict[str, Watched] = field(default_factory=dict)
     is_up: bool = False
     is_hopeless: bool = False
+    is_over: bool = False
+    told: deque[tuple[int, float]] = field(default_factory=deque)
+    stopped_at: float | None = None
+
+    def hear(self, number: int, _frame: object) -> None:
+        """Only notes the signal. It may come in the middle of a word between main and Sanic's
+        shared state, and whoever then talks there too reads half of somebody else's answer.
+        """
+        self.told.append((number, time.monotonic()))
 
     def run(self) -> None:
         # Sanic announces its stop nowhere else; its own loops read this flag too.
         while not self.manager._shutting_down and not self.is_hopeless:
             time.sleep(TICK)
             with suppress(*GOING_DOWN):
+                self.obey()
                 self.look_round()
         began = time.monotonic()
         while True:
             with suppress(*GOING_DOWN):
+                self.obey()
                 self.see_out(time.monotonic() - began)
             time.sleep(TICK)
+
+    def obey(self) -> None:
+        """A second signal kills everything, but one stop is often told twice: to us and our group."""
+        while self.told:
+            number, when = self.told.popleft()
+            if self.stopped_at is None or when - self.stopped_at > MOMENT:
+                self.stopped_at = self.stopped_at or when
+                self.manager.shutdown_signal(number, None)
 
     def look_round(self) -> None:
         self.is_up = self.is_up or self.manager._all_workers_ack()
@@ -203,8 +210,9 @@ class Warden:
         _signal_all(
             [process for process in alive if seconds > self.respite(process)], signal.SIGKILL
         )
-        if not alive and not self.is_up and all(process.pid for process in servers):
+        if not (alive or self.is_up or self.is_over) and all(process.pid for process in servers):
             self.end_first_start(servers)
+            self.is_over = True  # again, and main would wait for the same workers again
 
     def has_not_heard(self, process: WorkerProcess) -> bool:
         """It came after the stop; or Python lost the signal, as it may while it imports."""

@@ -216,17 +216,32 @@ async def show_error(request: Request, error: Exception) -> HTTPResponse:
     if status >= 500:
         log.error("%s %s failed", request.method, request.path, exc_info=error)
     if not hasattr(request.ctx, "site"):
-        request.ctx.site, request.ctx.user, request.ctx.language = SiteFacts(), None, "en"
+        request.ctx.site, request.ctx.language = SiteFacts(), "en"
+        request.ctx.user, request.ctx.private = None, False
     told = ""
     if isinstance(error, (Refusal, TooMuch)):
         told = say(request, error.message, **error.params)
     title = say(request, SENTENCES.get(status, SENTENCES[400]))
-    response = render(request, "error.html", status, code=status, title=title, sentence=told)
+    kept = typed(request) if status >= 500 and request.ctx.private else []
+    response = render(
+        request, "error.html", status, code=status, title=title, sentence=told, fields=kept
+    )
     if status == 503:
         response.headers["retry-after"] = "5"
     if status >= 500:
         response.headers["cache-control"] = "no-store"
     return response
+
+
+def typed(request: Request) -> list[tuple[str, str]]:
+    """What a form sent, to be sent again; but no password."""
+    secret = ("password", "old", "new", "again")
+    return [
+        (name, str(value))
+        for name, values in (request.form or {}).items()
+        if not name.startswith(secret)
+        for value in values
+    ]
 
 
 def status_of(error: Exception) -> int:

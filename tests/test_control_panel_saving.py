@@ -6,6 +6,7 @@ from html import unescape
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from blog.models import history, writing
 from tests import cast
@@ -251,10 +252,35 @@ def test_what_a_signed_out_writer_sends_waits_on_the_page_and_can_be_sent_again(
     path = f"/control-panel/posts/{id}/save"
     refused = ann.door.post(path, {**form, "password": "four words in a row"})
     assert refused.status == 401
-    assert f'action="{path}"' in refused.text
     assert "four words in a row" not in refused.text
-    hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', refused.text)
-    body = re.search(r"<textarea [^>]*>\n(.*?)</textarea>", refused.text, re.DOTALL)
-    again = {name: unescape(value) for name, value in hidden} | {"body": unescape(body[1])}
-    assert ann.post(path, again).status == 303
+    assert ann.post(path, kept_on(refused.text, path)).status == 303
+    assert ann.row(id).body == form["body"]
+
+
+def kept_on(page: str, path: str) -> dict[str, str]:
+    """The form that waits on a page to be sent again."""
+    assert f'action="{path}"' in page
+    hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page)
+    body = re.search(r"<textarea [^>]*>\n(.*?)</textarea>", page, re.DOTALL)
+    return {name: unescape(value) for name, value in hidden} | {"body": unescape(body[1])}
+
+
+def _raise(fault: Exception) -> None:
+    raise fault
+
+
+@pytest.mark.parametrize("status", [503, 507])
+def test_what_the_disk_cannot_take_waits_on_the_page_and_can_be_sent_again(
+    ann, monkeypatch, status
+):
+    id = ann.new()
+    form = {**ann.sheet(id), "title": "Tea", "body": "Line <one>\n\nline two"}
+    path = f"/control-panel/posts/{id}/save"
+    said = {503: "database is locked", 507: "database or disk is full"}[status]
+    with monkeypatch.context() as patched:
+        fault = OperationalError("", None, Exception(said))
+        patched.setattr(writing, "keep", lambda *_, **__: _raise(fault))
+        refused = ann.post(path, form)
+    assert refused.status == status
+    assert ann.post(path, kept_on(refused.text, path)).status == 303
     assert ann.row(id).body == form["body"]

@@ -38,10 +38,10 @@ def said(pid: int, what: str) -> bytes:
         return b""
 
 
-async def child_of(crew: Crew) -> int:
-    """The process that works for `crew`, once it is there."""
+async def child_of(crew: Crew, after: int | None = None) -> int:
+    """The process that works for `crew`, once it is there: the one that comes `after` another."""
     for _ in range(400):
-        if crew.pid:
+        if crew.pid and crew.pid != after:
             return crew.pid
         await asyncio.sleep(0.02)
     raise AssertionError("no child has come")
@@ -112,8 +112,9 @@ async def test_a_child_that_dies_in_a_job_is_replaced_and_the_job_done(crew):
 
 async def test_a_job_that_kills_two_children_is_refused(crew, caplog):
     work = asyncio.create_task(crew.render(ENDLESS))
+    pid = None
     for _ in range(2):
-        pid = await child_of(crew)
+        pid = await child_of(crew, after=pid)
         await asyncio.sleep(0.5)
         os.kill(pid, signal.SIGKILL)
         await is_gone(pid)
