@@ -127,7 +127,7 @@ class Warden:
             time.sleep(TICK)
 
     def obey(self) -> None:
-        """A second signal kills everything, but one stop is often told twice: to us and our group."""
+        """A second signal kills everything; but one stop is often told twice, by our group too."""
         while self.told:
             number, when = self.told.popleft()
             if self.stopped_at is None or when - self.stopped_at > MOMENT:
