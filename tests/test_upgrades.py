@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from blog import __version__, db
+from blog import __version__, db, opening
 from blog.config import Config
 from blog.db import Database
 from blog.models import reading, search
@@ -44,7 +44,7 @@ def test_no_row_is_lost_on_the_way_up(old, config):
 
 
 def test_readers_find_what_they_found_before(old, config):
-    db.migrate(config)
+    opening.prepare(config)
     database = Database(config)
     try:
         shelf = database.read_now(reading.shelf, page=1, per_page=50)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.config import LANGUAGES, N_, is_site_address
 from blog.models.base import Base, Refusal
+from blog.models.settings import Settings
 
 THE_ONE = 1
 
@@ -30,6 +31,8 @@ class Site(Base):
     posts_per_page: Mapped[int] = mapped_column(default=10)
     uid: Mapped[str] = mapped_column(String(64))
     set_up_at: Mapped[datetime | None]
+    # What `Settings` declares; a setting that is not in it has its default.
+    choices: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
     @classmethod
     def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
@@ -49,6 +52,7 @@ class SiteFacts:
     posts_per_page: int = 10
     uid: str = ""
     set_up: bool = False
+    settings: Settings = Settings()
 
 
 def facts(session: Session) -> SiteFacts:
@@ -65,6 +69,7 @@ def facts(session: Session) -> SiteFacts:
         posts_per_page=site.posts_per_page,
         uid=site.uid,
         set_up=site.set_up_at is not None,
+        settings=Settings.from_json(site.choices),
     )
 
 
