@@ -61,8 +61,9 @@ def fields_of(page: str) -> dict[str, Any]:
     values["version"] = re.findall(r'name="version" value="(\d+)"', page)[0]
     values["authors"] = re.findall(r'name="authors" value="(\d+)" checked', page)
     values["language"] = re.findall(r'<option value="(\w+)" selected', page)[0]
-    if re.search(r'name="is_listed"[^>]* checked', page):
-        values["is_listed"] = "on"
+    for name in ("is_listed", "takes_comments"):
+        if re.search(rf'name="{name}"[^>]* checked', page):
+            values[name] = "on"
     return values
 
 

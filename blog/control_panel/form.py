@@ -27,6 +27,7 @@ class PostForm(Form):
     cover = Text(most=1000)
     language = Choice(*LANGUAGES)  # type: ignore[assignment]  # the post's, not the form's own
     is_listed = Check()
+    takes_comments = Check()
     authors = Numbers()
     version = Number()
     over = Version()
@@ -41,7 +42,7 @@ class PostForm(Form):
         same = ("title", "body", "summary", "tags", "cover", "language", "is_listed", "version")
         return cls.blank(
             request,
-            **{name: getattr(post, name) for name in same},
+            **{name: getattr(post, name) for name in (*same, "takes_comments")},
             slug="" if is_made(post) else post.slug,
             authors=[str(link.user_id) for link in post.author_links],
             publish_at=local(post.publish_at, request.ctx.site.timezone),

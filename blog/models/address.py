@@ -19,6 +19,7 @@ RESERVED = {
     "archive",
     "atom.xml",
     "authors",
+    "comments",
     "control-panel",
     "favicon.ico",
     "favicon.svg",

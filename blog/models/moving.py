@@ -115,6 +115,7 @@ def bring_in(session: Session, arrival: Arrival, id: int | None = None) -> int:
 def _new(session: Session, arrival: Arrival) -> Post:
     """An entry id that another post bears already is not taken twice."""
     post = Post(kind=arrival.kind, language=arrival.language, version=0)
+    post.takes_comments = arrival.kind != PAGE
     if arrival.uid and not session.scalar(select(Post.id).where(Post.uid == arrival.uid)):
         post.uid = arrival.uid
     session.add(post)

@@ -40,6 +40,7 @@ class Post(Base):
     cover: Mapped[str] = mapped_column(String(1000), default="")
     tags: Mapped[str] = mapped_column(String(2500), default="")
     is_listed: Mapped[bool] = mapped_column(default=True)
+    takes_comments: Mapped[bool] = mapped_column(default=True)
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, index=True)

@@ -34,6 +34,7 @@ class Revision(Base):
     language: Mapped[str] = mapped_column(String(10))
     cover: Mapped[str] = mapped_column(String(1000), default="")
     is_listed: Mapped[bool] = mapped_column(default=True)
+    takes_comments: Mapped[bool] = mapped_column(default=True)
     # The day its readers are told: of an imported text the old one.
     as_of: Mapped[datetime] = mapped_column(default=now)
     created_at: Mapped[datetime] = mapped_column(default=now)

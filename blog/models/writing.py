@@ -41,6 +41,7 @@ class WorkingCopy:
     # The version of somebody else's that its writer has seen and means to replace.
     over: int = 0
     authors: list[int] | None = None  # as they are
+    takes_comments: bool | None = None  # as it is
 
 
 class Conflict(Refusal):
@@ -73,7 +74,7 @@ def start(session: Session, kind: str, language: str, *, by: User) -> int:
     kind = PAGE if kind == PAGE else POST
     if (left := session.scalar(_untouched(kind, by))) is not None:
         return left
-    post = Post(kind=kind, language=language)
+    post = Post(kind=kind, language=language, takes_comments=kind == POST)
     session.add(post)
     session.flush()
     session.add(PostAuthor(post_id=post.id, user_id=by.id))
@@ -118,7 +119,7 @@ def _in_its_language(post: Post, copy: WorkingCopy) -> WorkingCopy:
 
 
 def _typed(post: Post) -> tuple[Any, ...]:
-    return tuple(getattr(post, name) for name in TYPED)
+    return tuple(getattr(post, name) for name in (*TYPED, "takes_comments"))
 
 
 def _check(copy: WorkingCopy, post: Post) -> None:
@@ -137,6 +138,8 @@ def _write(session: Session, post: Post, copy: WorkingCopy) -> None:
     post.title, post.summary, post.body = copy.title.strip(), copy.summary.strip(), copy.body
     post.tags, post.cover = ", ".join(split(copy.tags)), copy.cover.strip()
     post.language, post.is_listed = copy.language, copy.is_listed
+    if copy.takes_comments is not None:
+        post.takes_comments = copy.takes_comments
     set_slug(session, post, copy.slug.strip())
 
 
@@ -158,6 +161,7 @@ def _snapshot(post: Post, by: User | None) -> Revision:
         language=post.language,
         cover=post.cover,
         is_listed=post.is_listed,
+        takes_comments=post.takes_comments,
         created_by=by.id if by else None,
     )
 

@@ -3,20 +3,21 @@
 export const form = document.getElementById("sheet");
 export const body = form.elements.body;
 const TYPED = ["title", "body", "slug", "summary", "tags", "cover", "language"];
+const TICKED = ["is_listed", "takes_comments"];
 
 /* As the server will keep it, so that a space too many is no change. */
 export function typed() {
   const values = Object.fromEntries(TYPED.map((name) => [name, form.elements[name].value.trim()]));
   values.body = body.value;
   values.tags = values.tags.split(/[,，、]/).map((tag) => tag.trim()).filter(Boolean).join(", ");
-  values.is_listed = form.elements.is_listed.checked;
+  for (const name of TICKED) values[name] = form.elements[name].checked;
   values.authors = authors().filter((box) => box.checked).map((box) => box.value);
   return values;
 }
 
 export function fill(values) {
   for (const name of TYPED) form.elements[name].value = values[name];
-  form.elements.is_listed.checked = values.is_listed;
+  for (const name of TICKED) form.elements[name].checked = values[name] ?? form.elements[name].checked;
   for (const box of authors()) box.checked = values.authors.includes(box.value);
   form.dispatchEvent(new Event("input", { bubbles: true }));
 }

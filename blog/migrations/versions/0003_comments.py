@@ -41,3 +41,16 @@ def upgrade() -> None:
     op.create_index('ix_comment_state_created_at', 'comment', ['state', 'created_at'])
     op.create_index('ix_comment_user_id', 'comment', ['user_id'])
     op.create_index('ix_comment_waiting_hash', 'comment', ['waiting_hash'])
+    for name in ('post', 'revision'):
+        with op.batch_alter_table(name) as batch:
+            batch.add_column(
+                sa.Column('takes_comments', sa.Boolean(), nullable=False, server_default=sa.true())
+            )
+    # A page such as "About" asks for none unless its author says so.
+    post = sa.table('post', sa.column('id'), sa.column('kind'), sa.column('takes_comments'))
+    revision = sa.table('revision', sa.column('post_id'), sa.column('takes_comments'))
+    pages = sa.select(post.c.id).where(post.c.kind == 'page')
+    op.execute(post.update().where(post.c.kind == 'page').values(takes_comments=sa.false()))
+    op.execute(
+        revision.update().where(revision.c.post_id.in_(pages)).values(takes_comments=sa.false())
+    )
