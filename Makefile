@@ -11,7 +11,7 @@ NOISE := Project-Id\|Report-Msgid\|POT-Creation\|PO-Revision\|Last-T\|Language-T
 POT := .messages.pot
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock messages bench clean installed installed-dev
+.PHONY: help run test check lock messages bench deploy clean installed installed-dev
 
 help: ## Show these lines
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile | expand -t 16
@@ -44,6 +44,9 @@ messages: installed-dev ## Collect the sentences into the catalogues; what is ne
 
 bench: installed-dev ## Measure how long a search takes, among the sample posts or BLOG_TEST_CONTENT
 	@exec $(PY) -m bench.search --content $(or $(BLOG_TEST_CONTENT),content)
+
+deploy: installed ## Set up nginx and systemd for DOMAIN=example.org; shows what, then asks
+	@exec .venv/bin/blog deploy $(DOMAIN)
 
 clean: ## Remove whatever was built; data/ stays
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -55,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"blog {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _add_import(commands)
+    _add_deploy(commands)
     admin = commands.add_parser("create-admin", help=say(N_("Add an admin, or claim a byline.")))
     admin.add_argument("name", help=say(N_("the name to sign in with")))
     admin.add_argument("--email", default="")
@@ -77,6 +78,28 @@ def _add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     moving.add_argument("--force", action="store_true", help=say(N_("take files over edits here")))
     moving.add_argument("--receipt", type=Path, help=say(N_("write the receipt as JSON, too")))
     moving.set_defaults(run=move_in)
+
+
+def _add_deploy(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    site = commands.add_parser("deploy", help=say(N_("Set up nginx and services for a site.")))
+    site.add_argument("domain", help=say(N_("the name of the site, such as example.org")))
+    site.add_argument(
+        "--home", type=Path, default=Path("/srv/blog"), help=say(N_("folder of data"))
+    )
+    site.add_argument(
+        "--root", type=Path, default=Path("/"), help=say(N_("write below this folder"))
+    )
+    site.add_argument("--yes", action="store_true", help=say(N_("do not ask")))
+    site.add_argument(
+        "--remove", action="store_true", help=say(N_("take it all back but the data"))
+    )
+    site.set_defaults(run=deploy_site)
+
+
+def deploy_site(config: Config, given: argparse.Namespace) -> int:
+    from blog import deploy  # only a keeper who sets a machine up needs it
+
+    return deploy.run(config, given)
 
 
 def move_in(config: Config, given: argparse.Namespace) -> int:

@@ -39,7 +39,7 @@ def setting(help: str, default: Any = "") -> Any:
 def _from_checkout(name: str) -> Path:
     """Where a site-wide folder is: beside the package in a checkout, inside it in a wheel."""
     packed = PACKAGE / "_site" / name
-    return packed if packed.is_dir() else PACKAGE.parent / name
+    return packed if packed.exists() else PACKAGE.parent / name
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,16 @@ class Config:
         """The owner's own templates first, then the site's, then each room's."""
         rooms = [PACKAGE / room / "templates" for room in ROOMS]
         return [self.data_dir / "templates", _from_checkout("templates"), *rooms]
+
+    @property
+    def installed(self) -> Path:
+        """The folder of the checkout, or of the wheel."""
+        return PACKAGE.parent
+
+    @property
+    def shipped(self) -> Path:
+        """Where nginx.conf and the files of the services are."""
+        return _from_checkout("nginx.conf").parent
 
     @property
     def static_dirs(self) -> dict[str, Path]:

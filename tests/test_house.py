@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "admin": ROOM,
     "files": frozenset({"config", "media", "web"}),
     "health": frozenset({"web"}) | MODELS,
+    "deploy": frozenset({"config", "opening"}),
     "opening": FREE | MODELS | {"auth", "collect", "db", "languages"},
     "moving": FREE | MODELS | {"crew", "db", "languages", "media", "opening"},
     "auth": FREE | MODELS | {"headers", "web"},
@@ -51,10 +52,21 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "config": frozenset(),
 }
 DISK = frozenset(
-    {"media", "files", "crew", "moving", "collect", "db", "opening", "languages", "config"}
+    {
+        "media",
+        "files",
+        "crew",
+        "deploy",
+        "moving",
+        "collect",
+        "db",
+        "opening",
+        "languages",
+        "config",
+    }
 )
 # Where a child process is started or a worker replaced.
-PROCESSES = frozenset({"crew", "warden"})
+PROCESSES = frozenset({"crew", "deploy", "warden"})
 
 
 def parts_imported(module: Module) -> set[str]:

@@ -1,0 +1,194 @@
+"""`blog deploy example.org`: a site of its own on this machine, shown before it is written.
+
+Whatever is written bears a line that says so; `--remove` takes back what bears it.
+"""
+
+import argparse
+import contextlib
+import difflib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from blog.config import N_, Config, Told
+from blog.deploy.written import MARK, SHARED, Deployment
+from blog.opening import say
+
+DOMAIN = re.compile(
+    r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]\Z"
+)
+UNITS = ("blog", "blog-tick")
+
+
+def run(config: Config, given: argparse.Namespace) -> int:
+    to = deployment(config, given)
+    if given.remove:
+        return remove(to, is_sure=given.yes)
+    _refuse_what_cannot_work(to)
+    changes = list(changed_files(to))
+    steps = commands(to)
+    show(to, changes, steps)
+    if not (given.yes or _agrees()):
+        return 1
+    write(to)
+    for step in steps:
+        _do(to, step)
+    _say_what_is_next(to)
+    return 0
+
+
+def deployment(config: Config, given: argparse.Namespace) -> Deployment:
+    if not DOMAIN.match(given.domain):
+        raise Told(
+            N_("“%(name)s” is not the name of a site, such as example.org."), name=given.domain
+        )
+    return Deployment(
+        domain=given.domain,
+        installed=config.installed,
+        shipped=config.shipped,
+        programs=Path(sys.executable).parent,
+        workers=min(4, 1 + (os.cpu_count() or 1)),
+        port=config.port,
+        home=given.home,
+        root=given.root,
+    )
+
+
+def _refuse_what_cannot_work(to: Deployment) -> None:
+    if to.root == Path("/") and os.geteuid() != 0:
+        raise Told(N_("This writes below /etc: run it as root, with sudo."))
+    for folder in (to.installed, *to.installed.parents, *to.programs.parents):
+        if to.root == Path("/") and not folder.stat().st_mode & 0o001:
+            raise Told(
+                N_("%(folder)s is closed to the service's user. Install the blog in /opt/blog."),
+                folder=folder,
+            )
+
+
+def changed_files(to: Deployment) -> Iterator[tuple[Path, str, str]]:
+    """Path, what stands there, what will stand there. Raises `Told` for a file of another's."""
+    for path, text in to.files().items():
+        place = to.there(path)
+        now = place.read_text() if place.exists() else ""
+        if now and MARK not in now:
+            raise Told(N_("%(path)s is not ours: move it away first."), path=place)
+        if now != text:
+            yield path, now, text
+
+
+def commands(to: Deployment) -> list[list[str]]:
+    """Safe to do again."""
+    data = to.home / "data"
+    make_user = ["useradd", "--system", "--home-dir", str(to.home), "--shell", "/usr/sbin/nologin"]
+    steps = [] if _is_known(to) else [[*make_user, to.user]]
+    owner = ["install", "-d", "-o", to.user, "-g", SHARED]
+    steps += [[*owner, "-m", "0750", str(to.home)], [*owner, "-m", "0710", str(data)]]
+    steps += [["install", "-d", "-m", "0755", str(to.home / "acme")]]
+    if to.there(Path("/etc/nginx/sites-enabled/default")).is_symlink():
+        steps += [["rm", "/etc/nginx/sites-enabled/default"]]
+    return [
+        *steps,
+        ["systemctl", "daemon-reload"],
+        ["systemctl", "enable", "--quiet", *UNITS],
+        ["systemctl", "restart", *UNITS],
+        ["nginx", "-t", "-q"],
+        ["systemctl", "reload-or-restart", "nginx"],
+    ]
+
+
+def _is_known(to: Deployment) -> bool:
+    known = to.there(Path("/etc/passwd"))
+    return known.exists() and f"\n{to.user}:" in "\n" + known.read_text()
+
+
+def show(to: Deployment, changes: list[tuple[Path, str, str]], steps: list[list[str]]) -> None:
+    for path, before, after in changes:
+        if before:
+            lines = difflib.unified_diff(
+                before.splitlines(), after.splitlines(), str(path), str(path), lineterm="", n=1
+            )
+            print("\n".join(lines))
+        else:
+            print(f"+ {path}")
+            print("".join(f"    {line}\n" for line in after.splitlines()))
+    for path, target in to.links().items():
+        if not to.there(path).is_symlink():
+            print(f"+ {path} → {target}")
+    for step in steps:
+        print("$", *step)
+
+
+def _agrees() -> bool:
+    return input(say(N_("Do this? [y/N]")) + " ").strip().lower() in ("y", "yes", "是", "好")
+
+
+def write(to: Deployment) -> None:
+    for path, text in to.files().items():
+        place = to.there(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        draft = place.with_name(f".{place.name}.new")
+        draft.write_text(text)
+        draft.chmod({"blog.env": 0o640, "blog": 0o755}.get(path.name, 0o644))
+        draft.replace(place)
+    for path, target in to.links().items():
+        place = to.there(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.unlink(missing_ok=True)
+        place.symlink_to(target)
+
+
+def _do(to: Deployment, step: list[str]) -> None:
+    """On this machine only; where a program is missing, it is said and gone on."""
+    if to.root != Path("/"):
+        return
+    if shutil.which(step[0]) is None:
+        print(say(N_("%(program)s is not installed: left out."), program=step[0]))
+        return
+    done = subprocess.run(step, check=False)  # noqa: S603 -- our own words; the name is checked
+    if done.returncode:
+        raise Told(
+            N_("“%(command)s” did not work; the lines above say why."), command=" ".join(step)
+        )
+
+
+def _say_what_is_next(to: Deployment) -> None:
+    print(say(N_("The blog is at %(address)s"), address=to.address))
+    if not to.has_certificate:
+        print(say(N_("For https ask for a certificate, then say `blog deploy` again:")))
+        print(f"    certbot certonly --webroot -w {to.home}/acme -d {to.domain}")
+
+
+def remove(to: Deployment, *, is_sure: bool) -> int:
+    """Everything but the data folder and the settings that the keeper added."""
+    ours = [path for path in to.files() if _is_ours(to, path)]
+    if to.added_settings():
+        ours.remove(to.settings)  # somebody's own words: the mail server's address and password
+    links = [path for path in to.links() if to.there(path).is_symlink()]
+    stopping = [["systemctl", "disable", "--now", *UNITS]] if ours else []
+    for path in (*links, *ours):
+        print(f"- {path}")
+    for step in stopping:
+        print("$", *step)
+    if not ours and not links:
+        print(say(N_("There is nothing of `blog deploy` here.")))
+        return 0
+    if not (is_sure or _agrees()):
+        return 1
+    for step in stopping:
+        _do(to, step)
+    for path in (*links, *ours):
+        to.there(path).unlink()
+    for step in (["systemctl", "daemon-reload"], ["systemctl", "reload-or-restart", "nginx"]):
+        _do(to, step)
+    print(say(N_("The data stays in %(folder)s."), folder=to.home / "data"))
+    return 0
+
+
+def _is_ours(to: Deployment, path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return MARK in to.there(path).read_text()
+    return False

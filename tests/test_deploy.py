@@ -1,0 +1,203 @@
+"""`blog deploy` shows what it is about to write, writes it once, and takes it back."""
+
+import os
+import re
+import ssl
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from blog.deploy.written import MARK
+from tests.conftest import need
+from tests.live import Site, environment, free_port, program, wait_for
+
+DOMAIN = "ink.example.org"
+SITE = f"etc/nginx/sites-available/{DOMAIN}"
+UNIT = "etc/systemd/system/blog.service"
+SETTINGS = "etc/blog/blog.env"
+
+
+def deploy(machine: Path, *more: str, said: str = "", domain: str = DOMAIN):
+    """The command on another machine's root folder; `said` is what is typed."""
+    return subprocess.run(
+        [sys.executable, "-m", "blog", "deploy", domain, "--root", str(machine), *more],
+        input=said,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "LANG": "C.UTF-8"},
+    )
+
+
+def everything(machine: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(machine)): path.read_text()
+        for path in machine.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """A machine on which the blog was deployed."""
+    root = tmp_path / "machine"
+    done = deploy(root, "--yes")
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+def with_certificate(machine: Path, *, real: bool = False) -> Path:
+    folder = machine / "etc/letsencrypt/live" / DOMAIN
+    folder.mkdir(parents=True)
+    key, chain = folder / "privkey.pem", folder / "fullchain.pem"
+    if not real:
+        chain.write_text("a certificate")
+        return folder
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    make += ["-subj", f"/CN={DOMAIN}", "-addext", f"subjectAltName=DNS:{DOMAIN},IP:127.0.0.1"]
+    make += ["-keyout", str(key), "-out", str(chain)]
+    subprocess.run(make, check=True, capture_output=True)
+    return folder
+
+
+def test_nothing_is_written_before_a_yes(tmp_path):
+    done = deploy(tmp_path / "machine", said="n\n")
+    assert done.returncode == 1
+    assert "+ /etc/systemd/system/blog.service" in done.stdout
+    assert f"server_name {DOMAIN};" in done.stdout
+    assert not (tmp_path / "machine").exists()
+
+
+def test_a_yes_writes_the_site_the_services_and_the_settings(tmp_path):
+    machine = tmp_path / "machine"
+    assert deploy(machine, said="y\n").returncode == 0
+    found = everything(machine)
+    assert all(MARK in text for text in found.values())
+    assert f"BLOG_SITE_URL=http://{DOMAIN}\n" in found[SETTINGS]
+    assert f"EnvironmentFile=/{SETTINGS}" in found[UNIT]
+    assert (machine / "etc/nginx/sites-enabled" / DOMAIN).is_symlink()
+
+
+def test_saying_it_again_changes_nothing(machine):
+    before = everything(machine)
+    done = deploy(machine, "--yes")
+    assert done.returncode == 0
+    assert "+++" not in done.stdout
+    assert everything(machine) == before
+
+
+def test_what_the_keeper_added_to_the_settings_stays(machine):
+    path = machine / SETTINGS
+    path.write_text(path.read_text() + "BLOG_SMTP_URL=smtp://mail.example.org\n")
+    assert deploy(machine, "--yes").returncode == 0
+    assert path.read_text().endswith("BLOG_SMTP_URL=smtp://mail.example.org\n")
+    assert deploy(machine, "--remove", "--yes").returncode == 0
+    assert list(everything(machine)) == [SETTINGS]
+
+
+def test_remove_takes_everything_back(machine):
+    assert deploy(machine, "--remove", said="n\n").returncode == 1
+    assert everything(machine)
+    assert deploy(machine, "--remove", said="y\n").returncode == 0
+    assert everything(machine) == {}
+    assert "nothing of" in deploy(machine, "--remove", "--yes").stdout
+
+
+def test_a_file_of_somebody_elses_is_left_alone(machine):
+    (machine / UNIT).write_text("[Service]\nExecStart=/bin/true\n")
+    before = everything(machine)
+    done = deploy(machine, "--yes")
+    assert done.returncode == 1
+    assert "is not ours" in done.stderr
+    assert everything(machine) == before
+
+
+@pytest.mark.parametrize("name", ["example", "../etc", "a b.org", "-x.org", "x.org;", "x..org"])
+def test_what_is_no_name_of_a_site_is_refused(tmp_path, name):
+    done = deploy(tmp_path / "machine", "--yes", "--", domain=name)
+    assert done.returncode != 0
+    assert not (tmp_path / "machine").exists()
+
+
+def test_with_a_certificate_the_site_speaks_https_only(machine):
+    with_certificate(machine)
+    assert deploy(machine, "--yes").returncode == 0
+    found = everything(machine)
+    assert f"BLOG_SITE_URL=https://{DOMAIN}\n" in found[SETTINGS]
+    assert f"return 301 https://{DOMAIN}$request_uri;" in found[SITE]
+    assert found[SITE].count("location ^~ /.well-known/acme-challenge/") == 2
+
+
+# --- in a real nginx ---
+
+
+@pytest.fixture
+def https(machine, config):
+    """The deployed site in a real nginx, before the blog with the deployed settings."""
+    need("nginx", program("nginx"))
+    folder = with_certificate(machine, real=True)
+    assert deploy(machine, "--yes").returncode == 0
+    http, tls = free_port(), free_port()
+    text = (machine / SITE).read_text()
+    text = re.sub(r"(?m)^ *listen \[::\].*\n", "", text)
+    text = re.sub(r"listen 80\b", f"listen 127.0.0.1:{http}", text)
+    text = text.replace("listen 443", f"listen 127.0.0.1:{tls}")
+    text = text.replace(f"/etc/letsencrypt/live/{DOMAIN}", str(folder))
+    text = text.replace("/srv/blog/data", str(config.data_dir)).replace("/srv/blog", str(machine))
+    text = text.replace("127.0.0.1:8000", f"127.0.0.1:{config.port}")
+    temps = "".join(
+        f"{kind}_temp_path {machine}/{kind};"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (machine / "nginx.conf").write_text(
+        f"daemon off; pid {machine}/pid; error_log {machine}/error.log; events {{}}\n"
+        f"{'user root;' if os.geteuid() == 0 else ''}\nhttp {{ access_log off; {temps}\n{text}\n}}"
+    )
+    challenge = machine / "acme/.well-known/acme-challenge/token"
+    challenge.parent.mkdir(parents=True)
+    challenge.write_text("a challenge")
+    told = environment(config, BLOG_SITE_URL=f"https://{DOMAIN}", BLOG_PROXIES="1")
+    with Site(config, env=told):
+        command = [str(program("nginx")), "-c", str(machine / "nginx.conf")]
+        nginx = subprocess.Popen([*command, "-e", str(machine / "error.log")])
+        try:
+            yield http, tls, folder / "fullchain.pem"
+        finally:
+            nginx.terminate()
+            nginx.wait(20)
+
+
+class Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
+
+
+@pytest.mark.server
+@pytest.mark.nginx
+def test_the_deployed_site_answers_over_tls_and_leads_there_from_http(https):
+    http, tls, chain = https
+    trusting = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(chain)))
+    client = urllib.request.build_opener(trusting, Stay)
+
+    def ask(url: str) -> tuple[int, str, dict[str, str]]:
+        request = urllib.request.Request(url, headers={"Host": DOMAIN})  # noqa: S310 -- our own
+        try:
+            with client.open(request, timeout=20) as answer:
+                return answer.status, answer.read().decode(), dict(answer.headers)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, "", dict(error.headers)
+        except OSError:
+            return 0, "", {}
+
+    wait_for(lambda: ask(f"https://127.0.0.1:{tls}/")[0] == 200)
+    _, page, headers = ask(f"https://127.0.0.1:{tls}/")
+    assert "<h1" in page
+    named = {name.lower(): value for name, value in headers.items()}
+    assert named["strict-transport-security"].startswith("max-age=31536000")
+    status, _, headers = ask(f"http://127.0.0.1:{http}/posts/a?b=c")
+    assert (status, headers["Location"]) == (301, f"https://{DOMAIN}/posts/a?b=c")
+    assert ask(f"http://127.0.0.1:{http}/.well-known/acme-challenge/token")[1] == "a challenge"
