@@ -5,11 +5,17 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any, Self
 
 from blog.config import N_
+from blog.models.base import Refusal
 
 
 def choice(default: Any, group: str, label: str, help: str, **more: Any) -> Any:
     """A setting of the office. `more` may name `options` (value to label) and a `check`."""
     return field(default=default, metadata={"group": group, "label": label, "help": help, **more})
+
+
+def check_waiting(number: int) -> None:
+    if not 1 <= number <= 1000:
+        raise Refusal(N_("Let between 1 and 1000 comments wait."))
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,23 @@ class Settings:
         "comments",
         N_("Trust known writers"),
         N_("Who had a comment approved before passes at once."),
+    )
+    comments_waiting: int = choice(
+        20,
+        "comments",
+        N_("Waiting at most"),
+        N_(
+            "How many comments of unknown guests may come into the queue in an hour before "
+            "further ones are asked to try later: what a flood of spam costs you at most."
+        ),
+        check=check_waiting,
+    )
+    comments_words: str = choice(
+        "",
+        "comments",
+        N_("Words of spam"),
+        N_("One word, phrase or host on each line. A comment with any of them goes to the spam."),
+        kind="lines",
     )
 
     @classmethod

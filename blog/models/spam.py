@@ -1,0 +1,139 @@
+"""Whether a comment is spam, and how many may come: the questions that are asked of each new one.
+
+The filter learns from the queue and asks nobody outside. The limits are counted in the database,
+so that all workers count as one.
+"""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import String, delete, exists, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from blog.config import N_
+from blog.models import site, spam_learning
+from blog.models.base import Base, Refusal, now
+from blog.models.comment import APPROVED, PENDING, Comment
+from blog.models.spam_words import Words, rules, squash, tokens
+
+__all__ = ["SPAM_FROM", "TooMany", "Words", "admit", "claim", "is_known", "judge", "sweep"]
+
+SPAM_FROM = 0.9  # a score from which a comment goes to the spam and not into the queue
+DOUBTFUL_FROM = 0.4  # such words fill only half of the queue
+MINUTES, HOUR, DAY = timedelta(minutes=10), timedelta(hours=1), timedelta(days=1)
+# How many comments of one address, in how long; and of all guests together, spam too.
+ONE = (
+    (MINUTES, 5, N_("That was a lot of comments at once. Wait ten minutes and send it again.")),
+    (DAY, 30, N_("You have sent as many comments today as one may. Come back tomorrow.")),
+)
+BUSY = N_(
+    "Very many comments are arriving just now, and yours could not be taken. "
+    "Your text is still here: please send it again in an hour."
+)
+ALL = (HOUR, 300, BUSY)
+DAYS_FULL = 3  # the queue takes so many times an hour's comments in a day
+SPAM_KEPT = timedelta(days=30)
+
+
+class TooMany(Refusal):
+    """Too many comments; shown with status 429, and the text is kept for another try."""
+
+
+class Tally(Base):
+    """How many comments came under one key in one stretch of time."""
+
+    __tablename__ = "tally"
+
+    key: Mapped[str] = mapped_column(String(80), primary_key=True)
+    number: Mapped[int]
+    until: Mapped[datetime] = mapped_column(index=True)
+
+    unaudited = True
+
+
+def admit(session: Session, words: Words) -> float:
+    """Judge a guest's comment and count it, in the transaction that keeps it.
+
+    The score; `SPAM_FROM` and above is kept as spam. Raises `TooMany`.
+    """
+    score = judge(session, words)
+    claim(session, words.network, words.email, score)
+    return score
+
+
+def judge(session: Session, words: Words) -> float:
+    """How much a comment looks like spam: 0 to 1."""
+    listed = site.facts(session).settings.comments_words.splitlines()
+    return squash(rules(words, listed) + spam_learning.odds(session, tokens(words)))
+
+
+# --- limits ---
+
+
+def claim(session: Session, network: str, email: str, score: float = 0.0) -> None:
+    """Count a guest's comment before it is kept. Raises `TooMany` when a limit is reached.
+
+    What is refused is rolled back with its transaction and counts for nothing.
+    """
+    _count(session, "all", *ALL)  # first: on PostgreSQL others wait here in line
+    for address in filter(None, (network and f"net {network}", _plain(email))):
+        for limit in ONE:
+            _count(session, address, *limit)
+    if score < SPAM_FROM:
+        refuse_if_full(session, email, score)
+
+
+def _plain(email: str) -> str:
+    return email.strip().casefold()
+
+
+def _count(session: Session, of: str, window: timedelta, most: int, told: str) -> None:
+    seconds = int(window.total_seconds())
+    stretch = int(now().timestamp()) // seconds
+    hidden = hashlib.blake2s(of.encode(), digest_size=16).hexdigest()
+    until = datetime.fromtimestamp((stretch + 1) * seconds, UTC)
+    row = {"key": f"{hidden} {seconds} {stretch}", "number": 1, "until": until}
+    make: Any = postgresql.insert if _is_postgresql(session) else sqlite.insert
+    put = make(Tally).values(row)
+    more = put.on_conflict_do_update(
+        index_elements=[Tally.key], set_={"number": Tally.number + 1}
+    ).returning(Tally.number)
+    if session.execute(more, execution_options={"tags": ()}).scalar_one() > most:
+        raise TooMany(told)
+
+
+def _is_postgresql(session: Session) -> bool:
+    return session.get_bind().dialect.name == "postgresql"
+
+
+def refuse_if_full(session: Session, email: str, score: float = 0.0) -> None:
+    """While many unread comments wait, only who was approved before may add to them."""
+    room = site.facts(session).settings.comments_waiting
+    if score >= DOUBTFUL_FROM:
+        room //= 2
+    full = _waiting(session, HOUR) >= room or _waiting(session, DAY) >= room * DAYS_FULL
+    if full and not is_known(session, email):
+        raise TooMany(BUSY)
+
+
+def _waiting(session: Session, window: timedelta) -> int:
+    """Guests' comments of so long that nobody has decided yet."""
+    waiting = select(func.count()).where(
+        Comment.state == PENDING, Comment.user_id.is_(None), Comment.created_at > now() - window
+    )
+    return session.scalar(waiting) or 0
+
+
+def is_known(session: Session, email: str) -> bool:
+    """Whether a comment under this mail address was approved before."""
+    theirs = exists().where(Comment.email == _plain(email), Comment.state == APPROVED)
+    return bool(_plain(email)) and bool(session.scalar(select(theirs)))
+
+
+def sweep(session: Session) -> None:
+    """Counts that are over; signs that no longer tell anything."""
+    over = delete(Tally).where(Tally.until < now())
+    session.execute(over, execution_options={"tags": ()})
+    spam_learning.prune(session)
