@@ -1,0 +1,24 @@
+"""What a keeper decides about how posts are found and read."""
+
+from dataclasses import dataclass
+
+from blog.config import N_
+from blog.models import pattern
+from blog.models.choice import choice
+
+
+@dataclass(frozen=True)
+class ReadingChoices:
+    """The settings of the group "reading"."""
+
+    post_address: str = choice(
+        pattern.FIRST,
+        "reading",
+        N_("Address of new posts"),
+        N_(
+            "Made of {year}, {month}, {day} and {slug}, such as /{year}/{month}/{slug}. Posts that "
+            "are published keep the address they have."
+        ),
+        most=200,
+        check=pattern.check,
+    )
