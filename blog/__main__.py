@@ -140,6 +140,8 @@ def settings(config: Config, given: argparse.Namespace) -> None:
         shown = ", ".join(value) if isinstance(value, tuple) else value
         if field.name == "database_url" and value:
             shown = config.database_place
+        if field.name == "smtp_url":
+            shown = config.mail_server or ""
         print(f"{PREFIX}{field.name.upper()}={shown}\n    {say(field.metadata['help'])}")
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 PREFIX = "BLOG_"
 PACKAGE = Path(__file__).parent
@@ -43,6 +45,23 @@ def _from_checkout(name: str) -> Path:
 
 
 @dataclass(frozen=True)
+class MailServer:
+    """What BLOG_SMTP_URL says. `scheme` tells when TLS begins: see `blog.outside`."""
+
+    scheme: str
+    host: str
+    port: int
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+    def __str__(self) -> str:
+        """As it may be shown: without the password."""
+        who = f"{self.user}:…@" if self.user else ""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{who}{host}:{self.port}"
+
+
+@dataclass(frozen=True)
 class Config:
     """What the environment says. Each field `x` is the variable `BLOG_X`."""
 
@@ -64,6 +83,15 @@ class Config:
     max_upload_mb: int = setting(N_("Largest picture that can be uploaded, in megabytes."), 20)
     max_pixels: int = setting(N_("Largest picture that is opened, in megapixels."), 40)
     access_log: bool = setting(N_("Write a line for each request: on or off."), False)
+    smtp_url: str = setting(
+        N_(
+            "Mail server: smtp://user:password@host:587, smtps://… for TLS from the first byte; "
+            "empty sends no mail."
+        )
+    )
+    mail_from: str = setting(
+        N_("Address that mail comes from, such as blog@example.org or Blog <blog@example.org>.")
+    )
 
     @property
     def media_dir(self) -> Path:
@@ -96,10 +124,23 @@ class Config:
         return not self.database_url
 
     @property
+    def has_mail(self) -> bool:
+        return self.mail_server is not None
+
+    @property
+    def mail_server(self) -> MailServer | None:
+        return read_mail_server(self.smtp_url) if self.smtp_url else None
+
+    @property
     def template_dirs(self) -> list[Path]:
         """The owner's own templates first, then the site's, then each room's."""
         rooms = [PACKAGE / room / "templates" for room in ROOMS]
         return [self.data_dir / "templates", _from_checkout("templates"), *rooms]
+
+    @property
+    def docs(self) -> Path:
+        """The handbook."""
+        return _from_checkout("docs")
 
     @property
     def installed(self) -> Path:
@@ -178,7 +219,40 @@ def _checked(config: Config) -> Config:
             "BLOG_TRUSTED_ORIGINS must be like https://a.example.org,https://b.example.org."
         )
         raise BadSetting(message)
+    _check_mail(config)
     return config
+
+
+MAIL_PORTS = {"smtp": 587, "smtps": 465, "smtp+starttls": 587}
+
+
+def read_mail_server(url: str) -> MailServer:
+    """Raises `ValueError` for an address that is none."""
+    parts = urlsplit(url)
+    if not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError(url)
+    if parts.scheme not in MAIL_PORTS:
+        raise ValueError(parts.scheme)
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    port = parts.port or MAIL_PORTS[parts.scheme]
+    return MailServer(parts.scheme, parts.hostname, port, user, password)
+
+
+def _check_mail(config: Config) -> None:
+    try:
+        config.mail_server  # noqa: B018 -- reading it raises
+    except ValueError:
+        message = N_(
+            "BLOG_SMTP_URL must be like smtp://user:password@host:587 or smtps://host:465; "
+            "what is no letter or digit in a password is percent-encoded (@ is %40)."
+        )
+        raise BadSetting(message) from None  # its cause would print the password
+    _, address = parseaddr(config.mail_from)
+    if config.smtp_url and not MAIL_ADDRESS.fullmatch(address):
+        raise BadSetting(N_("BLOG_MAIL_FROM must be an address, such as blog@example.org."))
+
+
+MAIL_ADDRESS = re.compile(r"[^@\s<>\"]+@[^@\s<>\"]+")
 
 
 def shell_language() -> str:

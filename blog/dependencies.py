@@ -17,6 +17,7 @@ NEEDED = {
     "psycopg": "psycopg",
     "aiofiles": "aiofiles",
     "aiohttp": "aiohttp",
+    "aiosmtplib": "aiosmtplib",
     "argon2-cffi": "argon2",
     "markdown-it-py": "markdown_it",
     "mdit-py-plugins": "mdit_py_plugins",
