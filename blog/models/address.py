@@ -21,6 +21,7 @@ RESERVED = {
     "authors",
     "comments",
     "control-panel",
+    "docs",
     "favicon.ico",
     "favicon.svg",
     "feed",

@@ -1,15 +1,24 @@
 """What readers answer to a post: it waits for approval, and one level of replies hangs under it."""
 
-from datetime import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, and_, case, literal, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from blog.models.base import Base, now
+from blog.config import N_
+from blog.models.base import Base, Refusal, now
+from blog.models.post import PAGE, Post
+from blog.models.revision import RevisionAuthor
+from blog.models.settings import Settings
+from blog.models.user import EDITOR, ROLES, User
 
 PENDING, APPROVED, REJECTED, SPAM = "pending", "approved", "rejected", "spam"
 STATES = (PENDING, APPROVED, REJECTED, SPAM)
+# What its writer sees waiting. Nobody is told that their words were taken for spam.
+WAITING = (PENDING, SPAM)
 
 
 class Comment(Base):
@@ -50,3 +59,142 @@ class Comment(Base):
         if values["state"] == APPROVED:
             tags |= {f"post:{values['post_id']}", f"comments:{values['post_id']}"}
         return tags
+
+    @classmethod
+    def shown_to(cls, reader: "Reader") -> ColumnElement[bool]:
+        """What everybody sees, and what this reader wrote and waits for."""
+        seen = cls.state == APPROVED
+        if reader.waiting_hash:
+            seen |= (cls.waiting_hash == reader.waiting_hash) & cls.state.in_(WAITING)
+        if reader.user_id:
+            seen |= (cls.user_id == reader.user_id) & cls.state.in_(WAITING)
+        return seen
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who looks at a page of comments: anybody, unless they have commented or signed in."""
+
+    waiting_hash: str = ""
+    user_id: int | None = None
+    settings: Settings = Settings()
+
+
+@dataclass(frozen=True)
+class Said:
+    """A comment on a page. `badge` is "author", "editor" or "writer" for who can sign in here.
+
+    An answer whose comment was taken away stands under one that `is_gone`, without any words.
+    """
+
+    uid: str
+    name: str = ""
+    badge: str = ""
+    body_html: str = ""
+    language: str = ""
+    said_at: datetime | None = None
+    is_waiting: bool = False
+    is_gone: bool = False
+    answers: tuple["Said", ...] = ()
+
+
+@dataclass(frozen=True)
+class Thread:
+    """The comments of a post, oldest first. `closed` says why no more are taken, if so."""
+
+    post_id: int
+    comments: tuple[Said, ...] = ()
+    count: int = 0
+    closed: Refusal | None = None
+    is_silent: bool = False  # a page that never asked for comments and has none
+
+
+def of_post(
+    session: Session, post_id: int, reader: Reader, *, closed: Refusal | None = None
+) -> Thread:
+    """All comments of a post that this reader may see, in one query."""
+    rows = session.execute(_rows(post_id, reader)).all()
+    kind = rows[0].kind if rows else session.scalar(select(Post.kind).where(Post.id == post_id))
+    return Thread(
+        post_id=post_id,
+        comments=_in_order(rows),
+        count=sum(row.state == APPROVED for row in rows),
+        closed=closed,
+        is_silent=closed is not None and kind == PAGE and not rows,
+    )
+
+
+def _rows(post_id: int, reader: Reader) -> Any:
+    writes_post = and_(
+        RevisionAuthor.revision_id == Post.live_revision_id,
+        RevisionAuthor.user_id == Comment.user_id,
+    )
+    badge = case(
+        (RevisionAuthor.user_id.is_not(None), "author"),
+        (User.role.in_(ROLES[ROLES.index(EDITOR) :]), "editor"),
+        (User.id.is_not(None), "writer"),
+        else_=literal(""),
+    ).label("badge")
+    return (
+        select(
+            Comment.id,
+            Comment.uid,
+            Comment.parent_id,
+            Comment.name,
+            Comment.body_html,
+            Comment.language,
+            Comment.state,
+            Comment.created_at,
+            User.display_name,
+            Post.kind,
+            badge,
+        )
+        .join(Post, Post.id == Comment.post_id)
+        .outerjoin(User, User.id == Comment.user_id)
+        .outerjoin(RevisionAuthor, writes_post)
+        .where(Comment.post_id == post_id, Comment.shown_to(reader))
+        .order_by(Comment.created_at, Comment.id)
+    )
+
+
+def _in_order(rows: Iterable[Any]) -> tuple[Said, ...]:
+    """Answers under what they answer, all in the order in which they came."""
+    tops: dict[int, Said] = {}
+    answers: dict[int, list[Said]] = {}
+    for row in rows:
+        said = _said(row)
+        if row.parent_id is None:
+            tops[row.id] = said
+        else:
+            answers.setdefault(row.parent_id, []).append(said)
+    for parent in answers.keys() - tops.keys():
+        first = answers[parent][0]
+        tops[parent] = Said(f"above-{first.uid}", said_at=first.said_at, is_gone=True)
+    found = [replace(said, answers=tuple(answers.get(id, ()))) for id, said in tops.items()]
+    return tuple(sorted(found, key=lambda said: said.said_at or now()))
+
+
+def _said(row: Any) -> Said:
+    return Said(
+        uid=row.uid,
+        name=row.display_name or row.name,
+        badge=row.badge,
+        body_html=row.body_html,
+        language=row.language,
+        said_at=row.created_at,
+        is_waiting=row.state != APPROVED,
+    )
+
+
+def closed(
+    settings: Settings, *, takes_comments: bool, publish_at: datetime | None
+) -> Refusal | None:
+    """Why a post takes no comments, in a sentence; None while it does."""
+    if settings.comments == "closed":
+        return Refusal(N_("This blog takes no comments at present."))
+    if not takes_comments:
+        return Refusal(N_("Comments are closed here."))
+    days = settings.comments_days
+    if days and publish_at and now() - publish_at > timedelta(days=days):
+        return Refusal(N_("Comments are closed here: they stay open for %(days)s days."), days=days)
+    return None

@@ -1,12 +1,13 @@
 """What each page of the front room shows, whole, each in one transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from blog.models import catalogue, reading, tag
+from blog.models import catalogue, comment, reading, tag
 from blog.models.catalogue import Archive
+from blog.models.comment import Reader, Thread
 from blog.models.reading import Card, Name, PostPage, Shelf
 
 
@@ -33,12 +34,22 @@ class Overview:
     authors: tuple[Name, ...]
 
 
-def at(session: Session, path: str) -> PostPage | Leads | Nothing:
-    """What a decoded path shows."""
+def at(session: Session, path: str, reader: Reader | None = None) -> PostPage | Leads | Nothing:
+    """What a decoded path shows, and what has been said about it."""
     found = reading.at_address(session, path)
     if found.post_id is not None:
-        return reading.post_page(session, found.post_id)
+        page = reading.post_page(session, found.post_id)
+        return replace(page, thread=_thread(session, page, reader or Reader()))
     return Leads(found.location) if found.location else nothing(session, path)
+
+
+def _thread(session: Session, page: PostPage, reader: Reader) -> Thread:
+    closed = comment.closed(
+        reader.settings,
+        takes_comments=page.takes_comments,
+        publish_at=page.card.published_at,
+    )
+    return comment.of_post(session, page.card.id, reader, closed=closed)
 
 
 def nothing(session: Session, path: str) -> Nothing:

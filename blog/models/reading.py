@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from blog.models import address as addresses
 from blog.models.address import Address
 from blog.models.base import now
+from blog.models.comment import Thread
 from blog.models.post import POST, Post
 from blog.models.revision import Revision, RevisionAuthor, RevisionTag
 from blog.models.tag import Tag
@@ -63,6 +64,8 @@ class PostPage:
     newer: Card | None = None
     older: Card | None = None
     related: tuple[Card, ...] = ()
+    takes_comments: bool = False
+    thread: Thread | None = None
 
 
 @dataclass(frozen=True)
@@ -237,13 +240,14 @@ def post_page(session: Session, id: int) -> PostPage:
     row = session.execute(
         shown()
         .add_columns(Revision.body_html, Revision.outline, Revision.summary)
+        .add_columns(Revision.takes_comments)
         .where(Post.id == id)
     ).first()
     if row is None:
         raise LookupError(id)
     card = with_names(session, [card_of(row)])[0]
     outline = tuple((level, anchor, text) for level, anchor, text in row.outline)
-    page = PostPage(card, row.body_html, outline, row.summary)
+    page = PostPage(card, row.body_html, outline, row.summary, takes_comments=row.takes_comments)
     return _among_others(session, page) if card.kind == POST else page
 
 

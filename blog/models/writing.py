@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from blog.config import LANGUAGES, N_
 from blog.markup import RENDERER, Rendered, excerpt, language_of
-from blog.models import address, search
+from blog.models import address, commenting, search
 from blog.models.address import Address
 from blog.models.base import Refusal, now
 from blog.models.byline import credit, set_authors
@@ -280,6 +280,7 @@ def delete_for_good(session: Session, id: int, *, by: User) -> None:
     post.live_revision_id = post.address_id = None
     session.flush()
     search.forget(session, id)
+    commenting.forget(session, id)
     revisions = select(Revision.id).where(Revision.post_id == id)
     for table, which in (
         (RevisionTag, RevisionTag.revision_id.in_(revisions)),
