@@ -44,7 +44,7 @@ def protect(request: Request, response: HTTPResponse) -> None:
         response.headers.setdefault("strict-transport-security", f"max-age={YEAR}")
     if getattr(request.ctx, "private", False):
         response.headers["cache-control"] = "no-store"
-    elif getattr(request.ctx, "user", None):
+    elif getattr(request.ctx, "user", None) or has_cookie(request, "waiting"):
         response.headers.setdefault("cache-control", "private, no-store")
     response.headers.setdefault("cache-control", "no-cache")  # kept, but asked about each time
 
@@ -78,7 +78,7 @@ def comes_from_us(request: Request) -> bool:
         return True
     if fetch_sites or origins:
         return _is_first_visit(request, origins, fetch_sites)
-    return not _has_session(request)
+    return not (has_cookie(request, "session") or has_cookie(request, "waiting"))
 
 
 def _trusted(request: Request) -> set[str]:
@@ -99,8 +99,12 @@ def _is_first_visit(request: Request, origins: list[str], fetch_sites: list[str]
     return is_new and not fetch_sites and bool(host) and host == request.headers.get("host")
 
 
-def _has_session(request: Request) -> bool:
-    return any(name.endswith("session") for name in request.cookies)
+def has_cookie(request: Request, name: str) -> bool:
+    """Whether a cookie of this name was sent, with or without a prefix such as `__Host-`.
+
+    `session` and `waiting` are the two that make a page differ from the one that all see.
+    """
+    return any(known.endswith(name) for known in request.cookies)
 
 
 # --- from where ---

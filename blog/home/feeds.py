@@ -14,7 +14,7 @@ from blog.home import bp
 from blog.models import catalogue, front
 from blog.models.reading import Name, PostPage
 
-PRIVATE = ("/admin/", "/control-panel/", "/preview/")
+PRIVATE = ("/admin/", "/comments/", "/control-panel/", "/preview/")
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 # Characters that XML 1.0 cannot hold at all, not even escaped.
 NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
