@@ -7,14 +7,15 @@ from typing import Any
 from blog.config import N_
 from blog.models.base import Refusal
 
-LONGEST = {"line": 400, "lines": 20_000, "text": 20_000}
+LONGEST = {"line": 400, "lines": 20_000, "text": 20_000, "colour": 7, "hidden": 40_000}
 
 
 def choice(default: Any, group: str, label: str, help: str, **more: Any) -> Any:
     """A setting of the office. Its type, bool, int or str, is that of its default.
 
     `more` may name `options` (value to label), a `check` (raises `Refusal` for what it is given),
-    `kind` ("lines" or "text" for a long text), `least` and `most` (of a number, or of letters).
+    `kind` ("lines" or "text" for a long text, "colour", "hidden" for what no form shows), `least`
+    and `most` (of a number, or of letters).
     """
     return field(default=default, metadata={"group": group, "label": label, "help": help, **more})
 

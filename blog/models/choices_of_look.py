@@ -1,0 +1,129 @@
+"""What a keeper decides about how the blog looks, and about what must stand on its pages."""
+
+from dataclasses import dataclass
+
+from blog.config import N_
+from blog.models import blogroll as blogrolls
+from blog.models import imprint
+from blog.models import look as looks
+from blog.models.choice import choice
+
+
+@dataclass(frozen=True)
+class LookChoices:
+    """The settings of the group "look"; the office draws them on a page of their own."""
+
+    accent: str = choice(
+        looks.ACCENT,
+        "look",
+        N_("Accent colour"),
+        N_("Of links and buttons. Where it could not be read, a neighbour of it stands in."),
+        kind="colour",
+        check=looks.check_accent,
+    )
+    typeface: str = choice(
+        "book",
+        "look",
+        N_("Typefaces"),
+        N_("Only faces that readers have on their devices: nothing is loaded for them."),
+        options=looks.TYPEFACES,
+    )
+    scheme: str = choice(
+        "auto",
+        "look",
+        N_("Light or dark"),
+        N_("The pages follow the reader's device unless you decide."),
+        options=looks.SCHEMES,
+    )
+    front: str = choice(
+        "list",
+        "look",
+        N_("Front page"),
+        N_("Cards show the cover of each post; one without a cover shows its first letter."),
+        options=looks.FRONTS,
+    )
+    logo: str = choice("", "look", N_("Logo"), "", kind="hidden")
+    footer: str = choice(
+        "",
+        "look",
+        N_("Footer"),
+        N_("In Markdown, at the end of every page: a licence, an address, thanks."),
+        kind="text",
+        most=4000,
+    )
+    footer_html: str = choice("", "look", N_("Footer"), "", kind="hidden")
+
+    @property
+    def look(self) -> looks.Look:
+        return looks.Look(self.accent, self.typeface, self.scheme)
+
+
+@dataclass(frozen=True)
+class ImprintChoices:
+    """What the law, friends and other services want to stand on the pages."""
+
+    icp: str = choice(
+        "",
+        "site",
+        N_("ICP filing number"),
+        N_("For a server in mainland China, such as 京ICP备12345678号-1; links to the register."),
+        most=60,
+        check=imprint.check_icp,
+    )
+    police: str = choice(
+        "",
+        "site",
+        N_("Public security filing number"),
+        N_("For mainland China as well, such as 京公网安备11010102001234号."),
+        most=60,
+        check=imprint.check_police,
+    )
+    blogroll: str = choice(
+        "",
+        "site",
+        N_("Blogroll"),
+        N_("One blog on each line: its name, its address, and what it is about. Shown at /links."),
+        kind="lines",
+        check=blogrolls.check_blogroll,
+    )
+    verification: str = choice(
+        "",
+        "site",
+        N_("Site verification"),
+        N_(
+            "What search engines want to find on the front page: on each line a name and a "
+            "content, such as google-site-verification abc123, or the whole tag they gave you."
+        ),
+        kind="lines",
+        most=4000,
+        check=imprint.check_verification,
+    )
+    analytics: str = choice(
+        "",
+        "site",
+        N_("Analytics script"),
+        N_(
+            "An https address, such as https://stats.example.org/script.js website-id=1234. It "
+            "costs your readers privacy: whoever runs that host learns who reads what and when, "
+            "and may change what your pages do. Public pages alone load it, and not for you while "
+            "you are signed in. Empty: no other host learns anything."
+        ),
+        most=1000,
+        check=imprint.check_analytics,
+    )
+
+    @property
+    def friends(self) -> tuple[blogrolls.Friend, ...]:
+        return blogrolls.read_blogroll(self.blogroll)
+
+    @property
+    def verifications(self) -> tuple[tuple[str, str], ...]:
+        return imprint.read_verification(self.verification)
+
+    @property
+    def script(self) -> imprint.Script | None:
+        return imprint.read_analytics(self.analytics)
+
+    @property
+    def police_link(self) -> str:
+        return imprint.police_link(self.police)
