@@ -1,5 +1,7 @@
 """What is owed to the outside, and who does the clock's work"""
 
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -27,3 +29,18 @@ def upgrade() -> None:
     sa.UniqueConstraint('key', name='uq_delivery_key')
     )
     op.create_index('ix_delivery_due_at_done_at', 'delivery', ['due_at', 'done_at'])
+
+    lease = op.create_table('lease',
+    sa.Column('name', sa.String(length=40), nullable=False),
+    sa.Column('holder', sa.String(length=64), nullable=False),
+    sa.Column('until', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('name', name='pk_lease')
+    )
+    free = datetime(1970, 1, 1, tzinfo=UTC)
+    op.bulk_insert(lease, [{'name': 'clock', 'holder': '', 'until': free}])
+
+    op.create_table('unsubscribed',
+    sa.Column('hash', sa.String(length=64), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('hash', name='pk_unsubscribed')
+    )
