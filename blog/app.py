@@ -15,11 +15,15 @@ from sanic_ext import Extend
 from sanic_ext.config import PRIORITY
 
 from blog import admin, auth, control_panel, files, health, home, opening, warden, web
+from blog.clock import Clock, House
 from blog.collect import collect
 from blog.config import BadSetting, Config, Told
 from blog.crew import Crew
 from blog.db import Database
+from blog.handbook import Handbook
+from blog.passwords import Passwords
 from blog.templating import environment, warm
+from blog.tick import CHORES
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
 
@@ -47,6 +51,7 @@ class Blog(Sanic[Any, Any]):
         settings["backlog"] = max(settings.get("backlog", 0), 2048)
         super().prepare(host, port, **settings)
         if settings.get("single_process"):  # then Sanic has no main process to ask
+            self.ctx.is_alone = True
             self.before_server_start(open_house, priority=1)
             self.after_server_start(say_where)
         else:
@@ -81,6 +86,8 @@ def create_app(config: Config | None = None, name: str = "blog") -> Blog:
     app.before_server_start(_open_signals, priority=PRIORITY + 1)
     app.before_server_start(_shut_signals, priority=PRIORITY - 1)
     app.before_server_start(open_worker)
+    app.after_server_start(start_clock)
+    app.before_server_stop(stop_clock)
     app.after_server_stop(close_worker)
     return app
 
@@ -110,8 +117,9 @@ async def open_worker(app: Blog) -> None:
     app.ctx.secret = opening.secret(config.data_dir)
     app.ctx.statics = collect(config)
     app.ctx.database = Database(config)
-    app.ctx.passwords = auth.Passwords()
+    app.ctx.passwords = Passwords()
     app.ctx.crew = Crew(config)
+    app.ctx.handbook = Handbook(config)
     app.ctx.errands = set()
     app.ctx.bring_samples = partial(bring_samples, config)
     warm(app.ctx.templates)
@@ -123,6 +131,20 @@ async def bring_samples(config: Config, author: str) -> bool:
 
     receipt = await moving.move_in(config, config.sample_posts, moving.Wishes(author=author))
     return receipt.exit_code == 0
+
+
+async def start_clock(app: Blog) -> None:
+    """Every worker tries for the clock; an app that a test serves by itself does not."""
+    app.ctx.clock = None
+    if hasattr(app, "multiplexer") or hasattr(app.ctx, "is_alone"):
+        house = House(app.ctx.config, app.ctx.database, app.ctx.secret)
+        app.ctx.clock = Clock(house, CHORES)
+        app.ctx.clock.start()
+
+
+async def stop_clock(app: Blog) -> None:
+    if app.ctx.clock:
+        await app.ctx.clock.stop()
 
 
 async def close_worker(app: Blog) -> None:

@@ -153,6 +153,11 @@ class Config:
         return _from_checkout("nginx.conf").parent
 
     @property
+    def theme_dir(self) -> Path:
+        """The owner's own stylesheet, pictures and fonts; `theme.css` is loaded after ours."""
+        return self.data_dir / "theme"
+
+    @property
     def static_dirs(self) -> dict[str, Path]:
         """Prefix under /static to folder."""
         rooms = {room: PACKAGE / room / "static" for room in ROOMS}

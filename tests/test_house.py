@@ -30,9 +30,16 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "files": frozenset({"config", "media", "web"}),
     "health": frozenset({"web"}) | MODELS,
     "deploy": frozenset({"config", "opening"}),
-    "opening": FREE | MODELS | {"auth", "collect", "db", "languages"},
+    "handbook": frozenset({"config", "crew", "markup"}),
+    "opening": FREE | MODELS | {"auth", "collect", "db", "keeping", "languages"},
+    "keeping": FREE | MODELS | {"", "db", "languages", "media"},
     "moving": FREE | MODELS | {"crew", "db", "languages", "media", "opening"},
-    "auth": FREE | MODELS | {"headers", "web"},
+    "auth": FREE | MODELS | {"headers", "passwords", "web"},
+    "passwords": frozenset(),
+    "tick": FREE | MODELS | {"clock", "mail"},
+    "mail": FREE | MODELS | {"clock", "languages", "outside", "templating"},
+    "clock": FREE | MODELS | {"db"},
+    "outside": frozenset({"config"}),
     "paging": FREE | MODELS | {"web"},
     "web": FREE | MODELS | {"headers", "languages"},
     "forms": FREE | {"languages"},
@@ -189,7 +196,7 @@ def test_the_disk_is_touched_only_where_files_are_kept():
 
 def test_other_servers_and_child_processes_have_one_place_each():
     wanted = {"subprocess": PROCESSES, "multiprocessing": PROCESSES, "socket": {"opening"}}
-    for client in ("aiohttp", "httpx", "requests", "http.client", "urllib.request", "smtplib"):
+    for client in ("aiohttp", "httpx", "requests", "http.client", "urllib.request", "smtplib", "aiosmtplib"):
         wanted[client] = {"outside"}
     faults = [
         module.at(node)

@@ -6,6 +6,7 @@ bp = Blueprint("home")
 
 from blog.home import (  # noqa: E402, F401 -- each hangs its pages on `bp`, which must stand first
     archive,
+    docs,
     entrance,
     feeds,
     preview,

@@ -1,0 +1,75 @@
+"""The handbook is whole in both languages, and the blog serves it where its keeper wants it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from blog.models import site
+from tests.door import Door
+from tests.live import ROOT
+
+DOCS = ROOT / "docs"
+CHAPTERS = sorted(path.stem for path in DOCS.glob("*.md"))
+
+
+def headings(path: Path) -> list[int]:
+    text = re.sub(r"(?ms)^```.*?^```", "", path.read_text())
+    return [len(marks) for marks in re.findall(r"(?m)^(#+) ", text)]
+
+
+def code(path: Path) -> list[str]:
+    return re.findall(r"(?ms)^```(?:sh|shell|ini|nginx|css|jinja)\n(.*?)^```", path.read_text())
+
+
+@pytest.fixture
+def open_docs(door: Door) -> Door:
+    door.database.transact_now(switch_on)
+    return door
+
+
+def switch_on(session) -> None:
+    row = session.get(site.Site, site.THE_ONE)
+    row.choices = {**row.choices, "docs": True}
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_says_the_same_in_both_languages(name):
+    english, chinese = DOCS / f"{name}.md", DOCS / "zh" / f"{name}.md"
+    assert headings(english) == headings(chinese)
+    assert headings(english)[0] == 1
+    assert len(code(english)) == len(code(chinese))
+
+
+def test_the_contents_lead_to_every_chapter():
+    for folder in (DOCS, DOCS / "zh"):
+        led_to = set(re.findall(r"\]\(([a-z-]+)\.md\)", (folder / "README.md").read_text()))
+        assert led_to == set(CHAPTERS) - {"README"}
+
+
+def test_there_is_no_handbook_before_the_keeper_wants_one(open_door):
+    for path in ("/docs", "/docs/zh", "/docs/install", "/docs/pictures/desk.png"):
+        assert open_door.get(path).status == 404
+
+
+@pytest.mark.parametrize("language", ["", "/zh"])
+def test_every_chapter_is_served_and_its_links_stay_inside(open_docs, language):
+    for name in ["", *(f"/{name}" for name in CHAPTERS if name != "README")]:
+        page = open_docs.get(f"/docs{language}{name}")
+        assert page.status == 200, name
+        assert page.text.count("<h1") == 1
+        assert not re.findall(r'href="[^":]+\.md', page.text)
+        for link in re.findall(r'(?:href|src)="(/docs[^"#]*)', page.text):
+            assert open_docs.get(link).status == 200, (name, link)
+
+
+@pytest.mark.parametrize(
+    "path", ["/docs/nothing", "/docs/../README", "/docs/%2e%2e/README", "/docs/zh/x/y", "/docs/A b"]
+)
+def test_what_is_no_chapter_is_not_found(open_docs, path):
+    assert open_docs.get(path).status == 404
+
+
+def test_a_chapter_has_one_address(open_docs):
+    answer = open_docs.get("/docs/install/")
+    assert (answer.status, answer.headers["location"]) == (301, "/docs/install")
