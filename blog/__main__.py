@@ -11,7 +11,6 @@ from dataclasses import fields
 from pathlib import Path
 
 from blog import __version__, opening
-from blog.auth import Passwords
 from blog.collect import collect
 from blog.config import N_, PREFIX, Config, Told
 from blog.db import Database
@@ -19,6 +18,7 @@ from blog.models import setup
 from blog.models.base import Refusal
 from blog.models.user import check_password
 from blog.opening import say
+from blog.passwords import Passwords
 
 # What argparse itself says; it looks each up under this very wording.
 ARGPARSE_SAYS = (
@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _add_import(commands)
     _add_deploy(commands)
+    _add_keeping(commands)
     admin = commands.add_parser("create-admin", help=say(N_("Add an admin, or claim a byline.")))
     admin.add_argument("name", help=say(N_("the name to sign in with")))
     admin.add_argument("--email", default="")
@@ -100,6 +101,40 @@ def deploy_site(config: Config, given: argparse.Namespace) -> int:
     from blog import deploy  # only a keeper who sets a machine up needs it
 
     return deploy.run(config, given)
+
+
+def _add_keeping(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    backup = commands.add_parser("backup", help=say(N_("Put the whole blog into one file.")))
+    backup.add_argument("file", type=Path, nargs="?", help=say(N_("else in the data folder")))
+    backup.add_argument("--keep", type=int, help=say(N_("delete all but so many there")))
+    backup.set_defaults(run=back_up)
+    restore = commands.add_parser("restore", help=say(N_("Get the blog back from a backup.")))
+    restore.add_argument("file", type=Path, help=say(N_("what blog backup wrote")))
+    restore.set_defaults(run=read_back)
+    export = commands.add_parser("export", help=say(N_("Write the blog out as plain files.")))
+    export.add_argument("folder", type=Path, help=say(N_("a new folder")))
+    export.set_defaults(run=write_out)
+
+
+def back_up(config: Config, given: argparse.Namespace) -> int:
+    """Everything in one file, while the blog goes on."""
+    from blog.keeping import backup  # only these three commands need it
+
+    return backup.run(config, given)
+
+
+def read_back(config: Config, given: argparse.Namespace) -> int:
+    """A backup becomes the blog of an empty folder."""
+    from blog.keeping import restore
+
+    return restore.run(config, given)
+
+
+def write_out(config: Config, given: argparse.Namespace) -> int:
+    """Markdown, pictures and lists that any program can read."""
+    from blog.keeping import export
+
+    return export.run(config, given)
 
 
 def move_in(config: Config, given: argparse.Namespace) -> int:

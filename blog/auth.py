@@ -1,15 +1,10 @@
-"""Passwords, sign-in and sign-out, who is asking, and the locks on the private rooms."""
+"""Sign-in and sign-out, which browser it is, who is asking, and the locks on the private rooms."""
 
-import asyncio
 import hashlib
 import hmac
 import logging
-import secrets
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from sanic import Blueprint, HTTPResponse, Request, Sanic
 from sanic.exceptions import SanicException
 from sanic_routing.route import Route
@@ -17,76 +12,31 @@ from sanic_routing.route import Route
 from blog import headers, web
 from blog.config import LANGUAGES, N_
 from blog.headers import is_https, site_address
-from blog.models import attempt, signin, user
+from blog.models import attempt, device, password, signin, user
 from blog.models.base import Refusal, now
-from blog.models.signin import ABSOLUTE, SEEN_EVERY, SignIn
+from blog.models.signin import ABSOLUTE, SEEN_EVERY, Entry, SignIn
 from blog.models.user import User
+from blog.passwords import Passwords
 
 log = logging.getLogger("blog.auth")
-WAITING_AT_MOST = 32
-
-
-class TooBusy(SanicException):
-    """More people are signing in than there is memory to check at once."""
-
-    status_code = 503
-    quiet = True
-
-
-class Passwords:
-    """argon2id off the loop, two at a time: each takes 64 MiB and releases the GIL."""
-
-    def __init__(self) -> None:
-        self.hasher = PasswordHasher(time_cost=3, memory_cost=65536, parallelism=1)
-        self.threads = ThreadPoolExecutor(2, thread_name_prefix="password")
-        self.waiting = 0
-        self.nobody = ""
-
-    async def hash(self, password: str) -> str:
-        return str(await self._off_loop(self.hasher.hash, password))
-
-    async def check(self, stored: str | None, password: str) -> bool:
-        """As slow for somebody who does not exist as for somebody who does."""
-        if not self.nobody:
-            self.nobody = await self.hash(secrets.token_hex())
-        right = await self._off_loop(self._verify, stored or self.nobody, password)
-        return bool(right) and stored is not None
-
-    def _verify(self, stored: str, password: str) -> bool:
-        try:
-            return self.hasher.verify(stored, password)
-        except (VerificationError, InvalidHashError):
-            return False
-
-    async def _off_loop(self, work: Any, *args: Any) -> Any:
-        if self.waiting >= WAITING_AT_MOST:
-            raise TooBusy
-        self.waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self.threads, work, *args)
-        finally:
-            self.waiting -= 1
-
-    def close(self) -> None:
-        self.threads.shutdown()
 
 
 # --- signing in and out ---
 
 
-async def sign_in(request: Request, login: str, password: str) -> str:
-    """The token of a new sign-in. Raises `Refusal`, alike for every way of being wrong."""
-    network = headers.network(headers.client_ip(request))
-    if not await web.transact(request, attempt.claim, login, network):
-        log.warning("sign-in throttled for %r from %s", login[:100], network)
+async def sign_in(request: Request, login: str, password: str) -> Entry:
+    """A new sign-in. Raises `Refusal`, alike for every way of being wrong."""
+    who = (login, headers.network(headers.client_ip(request)), browser_key(request))
+    if not await web.transact(request, attempt.claim, *who):
+        log.warning("sign-in throttled for %r from %s", login[:100], who[1])
         raise TooManyTries(web.SENTENCES[429])
     person = await web.read(request, user.with_login, login)
     passwords: Passwords = request.app.ctx.passwords
     right = await passwords.check(person.password_hash if person else None, password[:1024])
     if not (right and person and person.can_sign_in):
-        log.warning("sign-in failed for %r from %s", login[:100], network)
+        log.warning("sign-in failed for %r from %s", login[:100], who[1])
         raise Refusal(N_("The name and the password do not belong together."))
-    await web.transact(request, attempt.forgive, login, network)
+    await web.transact(request, attempt.forgive, *who)
     await _strengthen(request, person, password)
     return await open_session(request, person.id)
 
@@ -103,11 +53,13 @@ class TooManyTries(Refusal):
     """Shown with status 429."""
 
 
-async def open_session(request: Request, user_id: int) -> str:
+async def open_session(request: Request, user_id: int) -> Entry:
     """A new token for this browser; whichever it showed until now is worth nothing any more."""
     agent = str(request.headers.get("user-agent", ""))
     ip, before = headers.client_ip(request), session_token(request)
-    return await web.transact(request, signin.open_, user_id, ip, agent, before)
+    return await web.transact(
+        request, signin.enter, user_id, ip, agent, before, browser_key(request)
+    )
 
 
 async def sign_out(request: Request) -> None:
@@ -115,34 +67,63 @@ async def sign_out(request: Request) -> None:
         await web.transact(request, signin.close, token)
 
 
-def give_cookie(request: Request, response: HTTPResponse, token: str) -> None:
-    """`__Host-` where there is TLS, so that no sibling host can set it."""
-    secure = web.is_secure(request)
-    response.add_cookie(
-        cookie_name(request),
-        token,
-        path="/",
-        httponly=True,
-        samesite="Lax",
-        secure=secure,
-        max_age=int(ABSOLUTE.total_seconds()),
-    )
+def give_cookie(request: Request, response: HTTPResponse, entry: Entry) -> None:
+    """The session's, and the browser's own, which stays when somebody signs out."""
+    _set(request, response, cookie_name(request), entry.token, ABSOLUTE.total_seconds())
+    know_again(request, response, entry.browser)
+
+
+def know_again(request: Request, response: HTTPResponse, key: str) -> None:
+    """Let this browser show that it was here before."""
+    lasts = device.LASTS.total_seconds()
+    _set(request, response, browser_name(request), f"{key}.{_mac(request, key)}", lasts)
 
 
 def take_cookie(request: Request, response: HTTPResponse) -> None:
     """Sign-out: the browser forgets it at once."""
-    name, secure = cookie_name(request), web.is_secure(request)
-    response.add_cookie(name, "", path="/", httponly=True, samesite="Lax", secure=secure, max_age=0)
+    _set(request, response, cookie_name(request), "", 0)
+
+
+def _set(request: Request, response: HTTPResponse, name: str, value: str, age: float) -> None:
+    """`__Host-` where there is TLS, so that no sibling host can set it."""
+    response.add_cookie(
+        name,
+        value,
+        path="/",
+        httponly=True,
+        samesite="Lax",
+        secure=web.is_secure(request),
+        max_age=int(age),
+    )
 
 
 def cookie_name(request: Request) -> str:
     return "__Host-session" if is_https(site_address(request)) else "session"
 
 
+def browser_name(request: Request) -> str:
+    return "__Host-browser" if is_https(site_address(request)) else "browser"
+
+
 def session_token(request: Request) -> str:
+    return _cookie(request, cookie_name(request))
+
+
+def browser_key(request: Request) -> str:
+    """What tells this browser from others; empty for one in which nobody has signed in yet."""
+    key, _, mac = _cookie(request, browser_name(request)).rpartition(".")
+    return key if hmac.compare_digest(mac.encode(), _mac(request, key).encode()) else ""
+
+
+def _cookie(request: Request, name: str) -> str:
     """Read past Sanic's own lookup, which would take `__Secure-__Host-session` for ours too."""
-    values = dict.get(request.cookies, cookie_name(request)) or []
+    values = dict.get(request.cookies, name) or []
     return values[0] if len(values) == 1 else ""
+
+
+def _mac(request: Request, key: str) -> str:
+    secret: bytes = request.app.ctx.secret
+    return hmac.new(secret, b"browser:" + key.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 # --- who is asking ---
@@ -245,11 +226,12 @@ def is_setup_key(request: Request, key: str) -> bool:
 async def knows_password(request: Request, password: str) -> bool:
     """Whether this is the password of who is signed in; tries count like those to sign in."""
     person, network = request.ctx.user, headers.network(headers.client_ip(request))
-    if not await web.transact(request, attempt.claim, person.name, network):
+    who = (person.name, network, browser_key(request))
+    if not await web.transact(request, attempt.claim, *who):
         raise TooManyTries(web.SENTENCES[429])
     if not await request.app.ctx.passwords.check(person.password_hash, password[:1024]):
         return False
-    await web.transact(request, attempt.forgive, person.name, network)
+    await web.transact(request, attempt.forgive, *who)
     return True
 
 
@@ -260,7 +242,8 @@ async def change_password(request: Request, old: str, new: str) -> None:
         raise Refusal(N_("This is not your present password."), "old")
     user.check_password(new, about=person)
     hashed = await request.app.ctx.passwords.hash(new)
-    await web.transact(request, signin.change_password, hashed, session_token(request))
+    mine = (session_token(request), browser_key(request))
+    await web.transact(request, password.change_password, hashed, *mine)
 
 
 def is_known(row: SignIn, request: Request) -> bool:

@@ -1,4 +1,4 @@
-"""Failed tries to sign in, counted in the database so that all workers count as one."""
+"""Tries to sign in and asked-for mails, counted in the database: all workers count as one."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -6,14 +6,16 @@ from typing import Any
 from sqlalchemy import String, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from blog.models import device
 from blog.models.base import Base, now
 
 WINDOW = timedelta(minutes=15)
-LIMITS = {"login": 10, "ip": 50}
+DAY = timedelta(days=1)
+LIMITS = {"login": 10, "ip": 50, "device": 10, "forgotten": 3, "asking": 20, "mailed": 6}
 
 
 class Attempt(Base):
-    """One failed try, under the login that was typed and the network it came from."""
+    """One try, under the login that was typed and the network it came from."""
 
     __tablename__ = "attempt"
 
@@ -28,35 +30,73 @@ class Attempt(Base):
         return set()
 
 
-def keys(login: str, network: str) -> dict[str, str]:
-    return {"login": f"login:{login.strip().casefold()[:150]}", "ip": f"ip:{network}"}
+# --- tries to sign in ---
 
 
-def is_throttled(session: Session, login: str, network: str) -> bool:
-    since = now() - WINDOW
-    for kind, key in keys(login, network).items():
-        tries = select(func.count()).where(Attempt.key == key, Attempt.at > since)
-        if (session.scalar(tries) or 0) >= LIMITS[kind]:
-            return True
-    return False
+def keys(session: Session, login: str, network: str, browser: str = "") -> dict[str, str]:
+    """A browser in which this person signed in before counts alone.
+
+    Strangers who use up the tries of a name then shut nobody out who is known.
+    """
+    if id := device.known(session, login, browser):
+        return {"device": f"device:{id}"}
+    return {"login": f"login:{_typed(login)}", "ip": f"ip:{network}"}
 
 
-def claim(session: Session, login: str, network: str) -> bool:
+def _typed(login: str) -> str:
+    return login.strip().casefold()[:150]
+
+
+def claim(session: Session, login: str, network: str, browser: str = "") -> bool:
     """Count a try before it is made, so that parallel tries cannot overtake the limit."""
-    if is_throttled(session, login, network):
+    return _count(session, keys(session, login, network, browser))
+
+
+def _count(session: Session, counted: dict[str, str], within: timedelta = WINDOW) -> bool:
+    """One more under each key; False, and none, where one of them is used up."""
+    if any(_made(session, key, within) >= LIMITS[kind] for kind, key in counted.items()):
         return False
-    session.add_all([Attempt(key=key) for key in keys(login, network).values()])
+    session.add_all([Attempt(key=key) for key in counted.values()])
     return True
 
 
-def forgive(session: Session, login: str, network: str) -> None:
-    """A right password takes back the tries under that login, and this one of the network's."""
-    mine = keys(login, network)
-    latest = select(func.max(Attempt.id)).where(Attempt.key == mine["ip"]).scalar_subquery()
-    for which in (Attempt.key == mine["login"], Attempt.id == latest):
+def _made(session: Session, key: str, within: timedelta) -> int:
+    tries = select(func.count()).where(Attempt.key == key, Attempt.at > now() - within)
+    return session.scalar(tries) or 0
+
+
+def forgive(session: Session, login: str, network: str, browser: str = "") -> None:
+    """A right password takes back the tries under that login, and this one of the network's.
+
+    From a known browser only its own: it must not give strangers new tries.
+    """
+    mine = keys(session, login, network, browser)
+    latest = select(func.max(Attempt.id)).where(Attempt.key == mine.get("ip")).scalar_subquery()
+    for which in (
+        Attempt.key.in_([key for kind, key in mine.items() if kind != "ip"]),
+        Attempt.id == latest,
+    ):
         session.execute(delete(Attempt).where(which), execution_options={"tags": ()})
 
 
+# --- forgotten passwords ---
+
+
+def claim_asking(session: Session, login: str, network: str) -> bool:
+    """Count an asked-for mail, whether or not anybody has this login."""
+    counted = {"forgotten": f"forgotten:{_typed(login)}", "asking": f"asking:{network}"}
+    return _count(session, counted)
+
+
+def claim_mail(session: Session, login: str, user_id: int | None) -> bool:
+    """Count a mail to one person in a day, under whichever of their logins it was asked for.
+
+    For a login that is nobody's the same rows are read and written.
+    """
+    return _count(session, {"mailed": f"mailed:{user_id or _typed(login)}"}, DAY)
+
+
 def sweep(session: Session) -> None:
-    old = delete(Attempt).where(Attempt.at < now() - WINDOW)
-    session.execute(old, execution_options={"tags": ()})
+    old = (Attempt.at < now() - WINDOW) & ~Attempt.key.startswith("mailed:")
+    over = delete(Attempt).where(old | (Attempt.at < now() - DAY))
+    session.execute(over, execution_options={"tags": ()})

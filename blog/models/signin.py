@@ -1,15 +1,15 @@
 """A signed-in browser: a row whose token only the browser knows."""
 
-import hashlib
 import secrets
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ForeignKey, Select, String, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from blog.models import user
+from blog.models import device
 from blog.models.base import Base, now
+from blog.models.device import digest
 from blog.models.user import User
 
 IDLE = timedelta(days=14)
@@ -48,8 +48,19 @@ def mine(session: Session, *, by: User) -> list[SignIn]:
     return list(session.scalars(SignIn.of(by)))
 
 
-def digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+class Entry(NamedTuple):
+    """What a browser is given when it is let in: the token of the sign-in, and its own key."""
+
+    token: str
+    browser: str
+
+
+def enter(
+    session: Session, user_id: int, ip: str, agent: str, instead_of: str, browser: str
+) -> Entry:
+    """A new sign-in, in a browser that is known from now on."""
+    token = open_(session, user_id, ip, agent, instead_of)
+    return Entry(token, device.remember(session, user_id, browser))
 
 
 def open_(session: Session, user_id: int, ip: str, agent: str, instead_of: str = "") -> str:
@@ -101,12 +112,6 @@ def revoke_all(session: Session, user_id: int, *, but: str = "") -> None:
         delete(SignIn).where(SignIn.user_id == user_id, SignIn.token_hash != digest(but)),
         execution_options={"tags": (f"signins:{user_id}",)},
     )
-
-
-def change_password(session: Session, password_hash: str, token: str, *, by: User) -> None:
-    """One's own: every other browser is signed out."""
-    user.set_password(session, by.id, password_hash, by=by)
-    revoke_all(session, by.id, but=token)
 
 
 def sweep(session: Session) -> None:

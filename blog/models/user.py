@@ -181,7 +181,7 @@ def set_role(session: Session, id: int, role: str, *, by: User) -> User:
         raise Refusal(N_("Choose one of the roles."), "role")
     if role != ADMIN:
         _refuse_losing_last_admin(session, id)
-    user = _somebody(session, id)
+    user = lock(session, id)
     user.role = role
     return user
 
@@ -189,24 +189,24 @@ def set_role(session: Session, id: int, role: str, *, by: User) -> User:
 def disable(session: Session, id: int, *, by: User) -> User:
     """Shut a person out. Their sessions end because every request asks `can_sign_in`."""
     _refuse_losing_last_admin(session, id)
-    user = _somebody(session, id)
+    user = lock(session, id)
     user.disabled_at = user.disabled_at or now()
     return user
 
 
 def enable(session: Session, id: int, *, by: User) -> User:
-    user = _somebody(session, id)
+    user = lock(session, id)
     user.disabled_at = None
     return user
 
 
 def set_password(session: Session, id: int, password_hash: str, *, by: User | None = None) -> User:
-    user = _somebody(session, id)
+    user = lock(session, id)
     user.password_hash = password_hash
     return user
 
 
-def _somebody(session: Session, id: int) -> User:
+def lock(session: Session, id: int) -> User:
     """The person as they are now, locked until the transaction ends."""
     user = session.get(User, id, with_for_update=True, populate_existing=True)
     if user is None:

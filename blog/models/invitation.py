@@ -1,0 +1,228 @@
+"""A link that makes whoever holds it one of the people, once; perhaps under a byline that waits."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, ForeignKey, String, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from blog.config import N_
+from blog.models import delivery, user
+from blog.models.base import Base, Refusal, now
+from blog.models.device import digest
+from blog.models.user import ADMIN, ROLES, User
+
+LASTS = timedelta(days=7)
+STATES = ("open", "accepted", "revoked", "expired")
+
+
+class Invitation(Base):
+    """What somebody may become. Stored is only the SHA-256 of its key."""
+
+    __tablename__ = "invitation"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    role: Mapped[str] = mapped_column(String(10))
+    email: Mapped[str] = mapped_column(String(254), default="")
+    byline_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"), index=True)
+    by_id: Mapped[int] = mapped_column(ForeignKey("user.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime]
+    accepted_at: Mapped[datetime | None]
+    accepted_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"), index=True)
+    revoked_at: Mapped[datetime | None]
+
+    audit_secret = frozenset({"key_hash"})
+
+    @classmethod
+    def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
+        return {"invitations"}
+
+    @classmethod
+    def is_open(cls) -> ColumnElement[bool]:
+        """Neither used, nor taken back, nor too old."""
+        unused = cls.accepted_at.is_(None) & cls.revoked_at.is_(None)
+        return unused & (cls.expires_at > now())
+
+    @property
+    def state(self) -> str:
+        if self.accepted_at:
+            return "accepted"
+        if self.revoked_at:
+            return "revoked"
+        return "open" if self.expires_at > now() else "expired"
+
+
+@dataclass(frozen=True)
+class Invited:
+    """What an open invitation offers. `name` is that of the byline, which stays as it is."""
+
+    role: str
+    by: str
+    email: str
+    name: str
+    display_name: str
+    expires_at: datetime
+
+    @property
+    def is_claim(self) -> bool:
+        return bool(self.name)
+
+
+# --- inviting ---
+
+
+def invite(
+    session: Session,
+    *,
+    role: str,
+    by: User,
+    email: str = "",
+    byline_id: int | None = None,
+    language: str = "",
+    is_mailed: bool = False,
+) -> str:
+    """A new invitation; its path is told once. Raises `Refusal`."""
+    email = email.strip().casefold()
+    if role not in ROLES:
+        raise Refusal(N_("Choose one of the roles."), "role")
+    _check_email(session, email, byline_id, is_mailed=is_mailed)
+    byline = _byline(session, byline_id) if byline_id else None
+    key = secrets.token_urlsafe(32)
+    session.add(
+        Invitation(
+            key_hash=digest(key),
+            role=role,
+            email=email,
+            byline_id=byline_id,
+            by_id=by.id,
+            expires_at=now() + LASTS,
+        )
+    )
+    path = f"/invitation/{key}"
+    if is_mailed:
+        tongue = (byline.language if byline else "") or language
+        delivery.owe(
+            session,
+            "invitation",
+            email,
+            language=tongue,
+            by=by.display_name,
+            role=role,
+            path=path,
+        )
+    return path
+
+
+def _check_email(session: Session, email: str, byline_id: int | None, *, is_mailed: bool) -> None:
+    user.check_email(email)
+    if is_mailed and not email:
+        raise Refusal(N_("Say to which mail address."), "email")
+    taken = select(User.id).where(User.email == email, User.id != (byline_id or 0))
+    if email and session.scalar(taken):
+        raise Refusal(N_("Somebody has this mail address already."), "email")
+
+
+def _byline(session: Session, id: int) -> User:
+    """A byline that can be handed over, locked. Raises `Refusal`."""
+    found = session.get(User, id, with_for_update=True, populate_existing=True)
+    if found is None or found.password_hash is not None or found.disabled_at is not None:
+        raise Refusal(N_("This byline is not free any more."), "byline")
+    return found
+
+
+def revoke_invitation(session: Session, id: int, *, by: User) -> None:
+    """The link opens nothing any more. Raises `LookupError`."""
+    row = session.get(Invitation, id, with_for_update=True, populate_existing=True)
+    if row is None:
+        raise LookupError(id)
+    if row.accepted_at is None:
+        row.revoked_at = row.revoked_at or now()
+
+
+def revoke_all(session: Session, by_id: int) -> None:
+    """Who may not invite any more leaves no open door behind."""
+    theirs = update(Invitation).where(Invitation.by_id == by_id, Invitation.is_open())
+    session.execute(theirs.values(revoked_at=now()), execution_options={"tags": ("invitations",)})
+
+
+# --- accepting ---
+
+
+def invited(session: Session, key: str) -> Invited:
+    """What the link offers. Looking does not use it. Raises `LookupError`."""
+    row = session.scalar(_opened_by(key))
+    if row is None:
+        raise LookupError(key)
+    byline = session.get_one(User, row.byline_id) if row.byline_id else None
+    if byline and (byline.password_hash or byline.disabled_at):
+        raise LookupError(key)
+    return Invited(
+        role=row.role,
+        by=session.get_one(User, row.by_id).display_name,
+        email=row.email or (byline.email if byline and byline.email else ""),
+        name=byline.name if byline else "",
+        display_name=byline.display_name if byline else "",
+        expires_at=row.expires_at,
+    )
+
+
+def _opened_by(key: str) -> Any:
+    inviter = select(User.id).where(User.role == ADMIN, User.can_sign_in)
+    return select(Invitation).where(
+        Invitation.key_hash == digest(key), Invitation.is_open(), Invitation.by_id.in_(inviter)
+    )
+
+
+def accept_invitation(
+    session: Session,
+    key: str,
+    *,
+    name: str,
+    display_name: str,
+    email: str,
+    password_hash: str,
+    language: str = "",
+) -> int:
+    """Use the link: of many who try at once, one finds it open. Returns the new person's id.
+
+    Raises `LookupError` where it is not open, `Refusal` for a fault in what was given.
+    """
+    row = session.scalar(_opened_by(key).with_for_update())
+    if row is None:
+        raise LookupError(key)
+    if row.byline_id:
+        person = _claim(session, row, display_name, email, password_hash)
+    else:
+        person = user.add(
+            session,
+            name=name,
+            display_name=display_name,
+            email=email,
+            role=row.role,
+            password_hash=password_hash,
+            language=language,
+        )
+    row.accepted_at, row.accepted_id = now(), person.id
+    return person.id
+
+
+def _claim(
+    session: Session, row: Invitation, display_name: str, email: str, password_hash: str
+) -> User:
+    """The byline becomes somebody, and keeps its name, its address and its posts."""
+    person = _byline(session, int(row.byline_id or 0))
+    user.describe(
+        session,
+        person.id,
+        by=person,
+        display_name=display_name,
+        email=email,
+        bio=person.bio,
+        language=person.language,
+    )
+    person.role, person.password_hash = row.role, password_hash
+    return person

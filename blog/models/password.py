@@ -1,0 +1,48 @@
+"""A password is renewed: by its owner, by a link, or by a keeper. Its owner is told."""
+
+from sqlalchemy.orm import Session
+
+from blog.models import delivery, device, reset, signin, user
+from blog.models.base import now
+from blog.models.user import User
+
+
+def change_password(
+    session: Session, password_hash: str, token: str, browser: str = "", *, by: User
+) -> None:
+    """One's own: every other browser is signed out, and strange again."""
+    _renew(session, by.id, password_hash, token, browser)
+
+
+def reset_password(session: Session, key: str, password_hash: str) -> int:
+    """By the link for whoever has forgotten it; returns whose. Raises `LookupError`."""
+    whose = reset.spend(session, key)
+    _renew(session, whose.id, password_hash)
+    return whose.id
+
+
+def hand_over(session: Session, id: int, password_hash: str, *, by: User) -> User:
+    """From a keeper: a byline becomes somebody, and no old sign-in lives on."""
+    return _renew(session, id, password_hash)
+
+
+def _renew(
+    session: Session, id: int, password_hash: str, token: str = "", browser: str = ""
+) -> User:
+    person = user.lock(session, id)
+    had_one = person.password_hash is not None
+    user.set_password(session, id, password_hash)
+    signin.revoke_all(session, id, but=token)
+    device.forget(session, id, but=browser)
+    reset.void(session, id)
+    if had_one and person.email:
+        delivery.owe(
+            session,
+            "password_changed",
+            person.email,
+            language=person.language,
+            name=person.display_name,
+            at=now().isoformat(timespec="minutes"),
+            ip=session.info.get("ip", ""),
+        )
+    return person
