@@ -14,7 +14,8 @@ from blog.db import Database
 from blog.markup import render
 from blog.models import attempt, preview, signin, user, writing
 from blog.models.base import Refusal
-from blog.models.change import Change, Unnamed
+from blog.models.bulk import Unnamed
+from blog.models.change import Change
 from blog.models.post import Post, PostAuthor
 from blog.models.tag import Tag
 from blog.models.user import User
@@ -91,7 +92,7 @@ def test_deleting_for_good_touches_the_lists_it_stood_on(database, world):
 def test_the_facts_say_who_did_what_from_where(database, world):
     database.transact_now(user.set_role, world.ann.id, "editor", by=world.kim, ip="192.0.2.9")
     change = last(database)
-    assert (change.by_name, change.ip, change.act) == ("Kim Keeper", "192.0.2.9", "set_role")
+    assert (change.by_name, change.ip, change.act) == ("Kim Keeper", "192.0.2.9", "user.set_role")
     assert change.facts == {f"user:{world.ann.id}": {"role": ["author", "editor"]}}
 
 

@@ -34,6 +34,8 @@ class Post(Base):
     slug: Mapped[str] = mapped_column(String(300), default="")
     # An address of its own, such as an old blog's; empty means that the slug makes it.
     path: Mapped[str] = mapped_column(String(500), default="")
+    # The pattern that its address was made by, dates filled in; empty until it is published.
+    pattern: Mapped[str] = mapped_column(String(500), default="")
     summary: Mapped[str] = mapped_column(String(2000), default="")
     body: Mapped[str] = mapped_column(Text, default="")
     language: Mapped[str] = mapped_column(String(10))
