@@ -89,7 +89,7 @@ class Database:
         if "by" in inspect.signature(work).parameters:
             kwargs["by"] = by
         with self._writer() as session, session.begin():
-            session.info.update(by=by, ip=ip, act=getattr(work, "__name__", ""))
+            session.info.update(by=by, ip=ip, act=change.name_of(work))
             return work(session, *args, **kwargs)
 
     def close(self) -> None:
