@@ -136,16 +136,52 @@ def _set_pragmas(connection: DBAPIConnection, record: Any) -> None:
 # --- migrations ---
 
 
-def migrate(config: Config) -> None:
-    """Bring the database up to this code. Whoever comes second waits, then finds it done."""
+def migrate(config: Config, before: Callable[[], object] = lambda: None) -> None:
+    """Bring the database up to this code. Whoever comes second waits, then finds it done.
+
+    `before` is called when a database that holds something is about to be changed; if it raises,
+    nothing is.
+    """
     config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = make_engine(config, writes=True)
     try:
         _reach(config, engine)
         with _alone(config, engine):
+            with engine.connect() as connection:
+                revision = _revision(connection)
+            refuse_newer(revision)
+            if revision and revision != head():
+                before()
             _upgrade(engine)
     finally:
         engine.dispose()
+
+
+def copy_sqlite(config: Config, target: Path) -> None:
+    """The database as it is at one moment, in a file of its own, while others go on writing."""
+    refuse_old_sqlite()
+    with contextlib.closing(sqlite.connect(config.sqlite_file, isolation_level=None)) as line:
+        try:
+            line.execute("PRAGMA busy_timeout=60000")
+            line.execute("VACUUM INTO ?", (str(target),))
+        except sqlite.Error as fault:
+            raise Unusable(N_("The database could not be copied: %(why)s."), why=fault) from fault
+
+
+def refuse_damaged(file: Path) -> None:
+    """Read every page of an SQLite database, and raise `Unusable` if one does not fit."""
+    with contextlib.closing(sqlite.connect(file)) as line:
+        try:
+            said = line.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        except sqlite.DatabaseError as fault:
+            said = str(fault)
+    if said != "ok":
+        raise Unusable(N_("The database %(place)s is damaged: %(why)s"), place=file, why=said)
+
+
+def head() -> str:
+    """The revision that this code works with."""
+    return str(ScriptDirectory.from_config(alembic_config()).get_current_head())
 
 
 def _reach(config: Config, engine: Engine) -> None:
@@ -184,7 +220,7 @@ def _upgrade(engine: Engine) -> None:
         _foreign_keys(connection, on=False)
         with connection.begin():
             before = _revision(connection)
-            _refuse_newer(alembic, before)
+            refuse_newer(before)
             alembic.attributes["connection"] = connection
             command.upgrade(alembic, "head")
             if _revision(connection) != before:
@@ -215,10 +251,10 @@ def _revision(connection: Connection) -> str | None:
     return str(found) if found else None
 
 
-def _refuse_newer(alembic: AlembicConfig, revision: str | None) -> None:
+def refuse_newer(revision: str | None) -> None:
     try:
         if revision:
-            ScriptDirectory.from_config(alembic).get_revision(revision)
+            ScriptDirectory.from_config(alembic_config()).get_revision(revision)
     except CommandError as unknown:
         raise Unusable(
             N_("The database is newer than this program: its revision %(name)s is unknown here."),

@@ -6,6 +6,7 @@ import re
 import secrets
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from sanic import Sanic
 from blog import auth, db
 from blog.collect import collect
 from blog.config import N_, BadSetting, Config, Told, local_address, shell_language, ssh_server
+from blog.keeping import backup
 from blog.languages import translate
 from blog.models import search, site
 from blog.models.base import Refusal
@@ -26,9 +28,15 @@ def prepare(config: Config) -> None:
     """Data folder, secret, migrated database, static files. Safe to do twice at once."""
     _make_folders(config)
     secret(config.data_dir)
-    db.migrate(config)
+    db.migrate(config, partial(_back_up, config))
     _rebuild_search(config)
     collect(config)
+
+
+def _back_up(config: Config) -> None:
+    """The way back, should the new release not be liked."""
+    path = backup.before_upgrade(config)
+    print(say(N_("Before the upgrade, the blog was backed up: %(file)s"), file=path), flush=True)
 
 
 def _make_folders(config: Config) -> None:

@@ -64,6 +64,7 @@ DISK = frozenset(
         "files",
         "crew",
         "deploy",
+        "keeping",
         "moving",
         "collect",
         "db",
@@ -73,7 +74,7 @@ DISK = frozenset(
     }
 )
 # Where a child process is started or a worker replaced.
-PROCESSES = frozenset({"crew", "deploy", "warden"})
+PROCESSES = frozenset({"crew", "deploy", "keeping", "warden"})
 
 
 def parts_imported(module: Module) -> set[str]:
@@ -294,7 +295,7 @@ def test_every_template_escapes_whatever_its_name_ends_in(tmp_path):
 
 
 # What may stand unescaped: text that markup has sanitised.
-SANITISED = {"post.body_html"}
+SANITISED = {"post.body_html", "chosen.footer_html"}
 
 
 def test_nothing_is_exempt_from_escaping_but_rendered_text(tmp_path):

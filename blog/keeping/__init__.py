@@ -1,0 +1,1 @@
+"""Keeping: a blog is taken away whole, is got back, and leaves as plain files."""

@@ -1,0 +1,222 @@
+"""The file that a backup is: a compressed tar that says first what it is, and last what is in it.
+
+Unpacked by hand it is a data folder, and `sha256sum -c SHA256SUMS` checks it.
+"""
+
+import gzip
+import hashlib
+import io
+import json
+import re
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, Any, Self
+
+from blog.config import N_, Told
+from blog.models.base import now
+
+FORMAT = 1
+HEAD, SUMS = "backup.json", "SHA256SUMS"
+DATABASES = {"sqlite": "blog.sqlite3", "postgresql": "database.dump"}
+LEVEL = 1  # pictures are compressed already, and text shrinks well enough
+PIECE = 1 << 20
+LARGEST_HEAD = 1_000_000
+LARGEST_SUMS = 500_000_000
+MOST_FILES = 2_000_000
+SUM = re.compile(r"([0-9a-f]{64})  (.+)")
+BROKEN = (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, UnicodeError, ValueError)
+Progress = Callable[[int], object]
+
+
+class Damaged(Told):
+    """A file that is no whole backup; nothing of it is used."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a backup says of itself before anything else."""
+
+    made_at: str
+    version: str
+    revision: str
+    database: str
+    title: str = ""
+    address: str = ""
+    counts: dict[str, int] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+    format: int = FORMAT
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of a backup, to be read before the next is asked for."""
+
+    name: str
+    size: int
+    stream: IO[bytes]
+
+
+class Packer:
+    """Writes a backup into an open file; whole once `end` has returned."""
+
+    def __init__(self, file: IO[bytes], progress: Progress = lambda _: None) -> None:
+        self._sums: list[str] = []
+        self._progress = progress
+        self._packed = gzip.GzipFile("", "wb", LEVEL, file)
+        self._tar = tarfile.TarFile(
+            fileobj=self._packed, mode="w", format=tarfile.PAX_FORMAT, copybufsize=PIECE
+        )
+
+    def add(self, name: str, path: Path) -> None:
+        with path.open("rb") as file:
+            size = file.seek(0, io.SEEK_END)
+            file.seek(0)
+            self._add(name, size, file, path.stat().st_mtime)
+
+    def add_bytes(self, name: str, raw: bytes) -> None:
+        self._add(name, len(raw), io.BytesIO(raw), now().timestamp())
+
+    def _add(self, name: str, size: int, file: IO[bytes], changed: float) -> None:
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.mtime, entry.mode = size, int(changed), 0o600
+        seen = _Seen(file, self._progress)
+        self._tar.addfile(entry, seen)
+        self._sums.append(f"{seen.sha256}  {name}\n")
+
+    def end(self) -> None:
+        raw = "".join(self._sums).encode()
+        self._add(SUMS, len(raw), io.BytesIO(raw), now().timestamp())
+        self._tar.close()
+        self._packed.close()
+
+
+class _Seen:
+    """A file whose hash is taken while it is read."""
+
+    def __init__(self, file: IO[bytes], progress: Progress) -> None:
+        self._file, self._progress, self._digest = file, progress, hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        piece = self._file.read(size)
+        self._digest.update(piece)
+        self._progress(len(piece))
+        return piece
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+
+def head_bytes(head: Head) -> bytes:
+    return json.dumps(asdict(head), ensure_ascii=False, indent=1).encode()
+
+
+class Unpacker:
+    """A backup being read. `head` is known at once; `entries` end only where all of it is whole."""
+
+    def __init__(self, path: Path, tar: tarfile.TarFile, packed: gzip.GzipFile) -> None:
+        self.path, self._tar, self._packed = path, tar, packed
+        self._found: dict[str, str] = {}
+        self.head = self._read_head()
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path) -> Iterator[Self]:
+        """Raises `Damaged`, here or while its entries are read, and OSError for no such file."""
+        with path.open("rb") as file, gzip.GzipFile(fileobj=file) as packed:
+            try:
+                with tarfile.open(fileobj=packed, mode="r|", bufsize=PIECE) as tar:
+                    yield cls(path, tar, packed)
+            except BROKEN as fault:
+                raise _damaged(path, str(fault) or type(fault).__name__) from fault
+
+    def _read_head(self) -> Head:
+        try:
+            first = self._tar.next()
+        except BROKEN as fault:
+            raise Damaged(NONE_OF_OURS, file=self.path) from fault
+        if first is None or first.name != HEAD or not first.isreg() or first.size > LARGEST_HEAD:
+            raise Damaged(NONE_OF_OURS, file=self.path)
+        raw = self._content(first).read()
+        self._found[HEAD] = hashlib.sha256(raw).hexdigest()
+        return _head(self.path, json.loads(raw))
+
+    def entries(self) -> Iterator[Entry]:
+        """Every file between head and sums. After the last, everything has been checked."""
+        listed = None
+        while (info := self._tar.next()) is not None:
+            if listed is not None or not info.isreg() or info.name in self._found:
+                raise _damaged(self.path, info.name)
+            if info.name == SUMS:
+                listed = self._sums(info)
+                continue
+            stream = _Seen(self._content(info), lambda _: None)
+            self._refuse_name(info.name)
+            yield Entry(info.name, info.size, stream)  # type: ignore[arg-type]  # all that is asked of it is read
+            while stream.read(PIECE):
+                pass
+            self._found[info.name] = stream.sha256
+            self._tar.members = []  # type: ignore[attr-defined]  # typeshed has it not; it would grow
+        while self._packed.read(PIECE):  # the checksum of the whole stands at the very end
+            pass
+        self._compare(listed)
+
+    def _content(self, info: tarfile.TarInfo) -> IO[bytes]:
+        content = self._tar.extractfile(info)
+        if content is None:
+            raise _damaged(self.path, info.name)
+        return content
+
+    def _sums(self, info: tarfile.TarInfo) -> dict[str, str]:
+        if info.size > LARGEST_SUMS:
+            raise _damaged(self.path, info.name)
+        lines = self._content(info).read().decode().splitlines()
+        found = [SUM.fullmatch(line) for line in lines]
+        return {line[2]: line[1] for line in found if line}
+
+    def _refuse_name(self, name: str) -> None:
+        if len(self._found) > MOST_FILES or not is_within(name):
+            raise _damaged(self.path, name[:200])
+
+    def _compare(self, listed: dict[str, str] | None) -> None:
+        if listed is None:
+            raise _damaged(self.path, SUMS)
+        names = sorted(listed.keys() | self._found.keys())
+        for name in names:
+            if listed.get(name) != self._found.get(name):
+                raise _damaged(self.path, name)
+        if DATABASES[self.head.database] not in listed:
+            raise _damaged(self.path, DATABASES[self.head.database])
+
+
+def is_within(name: str) -> bool:
+    """True for a path that stays in the folder it is unpacked into, on any system."""
+    parts = name.split("/")
+    sane = name.isprintable() and "\\" not in name and ":" not in parts[0] and len(name) < 1000
+    return sane and all(part not in ("", ".", "..") and len(part) < 250 for part in parts)
+
+
+def _head(path: Path, said: Any) -> Head:
+    if not isinstance(said, dict) or not isinstance(said.get("format"), int):
+        raise Damaged(NONE_OF_OURS, file=path)
+    if said["format"] > FORMAT:
+        raise Damaged(N_("%(file)s was written by a newer program than this one."), file=path)
+    try:
+        head = Head(**said)
+    except TypeError as fault:
+        raise Damaged(NONE_OF_OURS, file=path) from fault
+    if head.database not in DATABASES:
+        raise Damaged(NONE_OF_OURS, file=path)
+    return head
+
+
+NONE_OF_OURS = N_("%(file)s is no backup of a blog.")
+
+
+def _damaged(path: Path, where: str) -> Damaged:
+    message = N_("%(file)s is damaged or incomplete (%(where)s). Nothing was touched.")
+    return Damaged(message, file=path, where=where)
