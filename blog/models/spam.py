@@ -34,7 +34,6 @@ BUSY = N_(
 )
 ALL = (HOUR, 300, BUSY)
 DAYS_FULL = 3  # the queue takes so many times an hour's comments in a day
-SPAM_KEPT = timedelta(days=30)
 
 
 class TooMany(Refusal):

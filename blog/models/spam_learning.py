@@ -12,7 +12,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.models.base import Base, now
-from blog.models.comment import Comment
 from blog.models.spam_words import Words, tokens, weigh
 
 UNTOLD: Any = {"tags": ()}  # nothing that a page shows
@@ -45,14 +44,14 @@ class Lesson(Base):
     unaudited = True
 
 
-def learn(session: Session, comment: Comment, taught: str, words: Words) -> None:
+def learn(session: Session, comment_id: int, taught: str, words: Words) -> None:
     """Once for each comment, however often it is said; another lesson replaces the first."""
-    known = session.get(Lesson, comment.id)
+    known = session.get(Lesson, comment_id)
     if known and known.taught == taught:
         return
-    unlearn(session, comment.id)
+    unlearn(session, comment_id)
     signs = tokens(words)
-    session.add(Lesson(comment_id=comment.id, taught=taught, signs="\n".join(signs)))
+    session.add(Lesson(comment_id=comment_id, taught=taught, signs="\n".join(signs)))
     _add(session, [ALL, *signs], taught, 1)
 
 

@@ -5,12 +5,16 @@ a time; characters that stand alone, as in 代.开.票, are put together first.
 """
 
 import hashlib
+import ipaddress
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import unescape
 from itertools import groupby
 from urllib.parse import urlsplit
 
+from blog.models.comment import Comment
 from blog.models.folding import fold, is_dense, pieces
 
 MOST = 300  # of one comment
@@ -18,6 +22,7 @@ LONGEST = 40
 # Log odds of being spam that a comment starts from, and what each sign adds.
 START, A_LINK, LINKED_NAME, LISTED = -1.5, 0.8, 2.0, 6.0
 MOST_LINKS = 8
+HREF = re.compile(r'<a [^>]*?href="([^"]*)"')
 
 
 @dataclass(frozen=True)
@@ -31,11 +36,18 @@ class Words:
     network: str = ""
 
 
+def words_of(comment: Comment) -> Words:
+    """A comment that is kept already. Its links are read off what was rendered."""
+    found = (unescape(target) for target in HREF.findall(comment.body_html))
+    links = tuple(target for target in found if not target.startswith("#"))
+    return Words(comment.name, comment.email, comment.body, links, comment.ip)
+
+
 def tokens(words: Words) -> list[str]:
     """Each sign once, the strongest kinds first, so that a long text cannot crowd them out."""
     signs = [f"links:{min(len(set(words.links)), 4)}"]
     if words.network:
-        signs.append(f"net:{_hidden(words.network)}")
+        signs.append(f"net:{_hidden(_network(words.network))}")
     if words.email:
         signs.append(f"mail:{_hidden(words.email)}")
         signs.append(f"at:{words.email.rpartition('@')[2].strip().casefold()[:LONGEST]}")
@@ -59,6 +71,15 @@ def _host(link: str) -> str:
         return (urlsplit(link).hostname or "").strip(".")
     except ValueError:  # `http://[x`
         return ""
+
+
+def _network(address: str) -> str:
+    """An IPv4 address, or the /64 of an IPv6 one: who has one of those has all of it."""
+    try:
+        found = ipaddress.ip_interface(address)
+    except ValueError:
+        return address
+    return str(found.ip) if found.version == 4 else found.ip.packed[:8].hex()
 
 
 def _hidden(address: str) -> str:

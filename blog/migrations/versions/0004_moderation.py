@@ -12,7 +12,7 @@ depends_on = None
 def upgrade() -> None:
     op.create_table('moderation',
     sa.Column('id', sa.Integer(), nullable=False),
-    sa.Column('act', sa.String(length=32), nullable=False),
+    sa.Column('act', sa.Integer(), nullable=False),
     sa.Column('comment_id', sa.Integer(), nullable=False),
     sa.Column('before', sa.String(length=10), nullable=False),
     sa.Column('after', sa.String(length=10), nullable=False),
@@ -25,7 +25,6 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name='pk_moderation')
     )
     op.create_index('ix_moderation_act', 'moderation', ['act'])
-    op.create_index('ix_moderation_by_id_at', 'moderation', ['by_id', 'at'])
     op.create_index('ix_moderation_comment_id', 'moderation', ['comment_id'])
     op.create_table('spam_sign',
     sa.Column('sign', sa.String(length=80), nullable=False),
