@@ -6,9 +6,11 @@ bp = Blueprint("home")
 
 from blog.home import (  # noqa: E402, F401 -- each hangs its pages on `bp`, which must stand first
     archive,
+    comments,
     docs,
     entrance,
     feeds,
+    look,
     preview,
     search,
     views,

@@ -6,9 +6,10 @@ from sanic import HTTPResponse, Request
 from sanic.response import redirect
 
 from blog import paging, web
-from blog.home import bp
+from blog.home import bp, waiting
 from blog.home.listing import listed_pages
-from blog.models import address, front, reading
+from blog.home.look import plates, show_blogroll
+from blog.models import address, blogroll, front, reading
 from blog.models.front import Leads, Nothing
 from blog.models.reading import PostPage
 
@@ -30,7 +31,8 @@ async def _front(request: Request, number: int) -> HTTPResponse:
     if not shelf.total and not site.set_up:
         return web.render(request, "home/welcome.html")
     page = listed_pages(shelf, lambda n: f"/page/{n}" if n > 1 else "/")
-    return web.render(request, "home/front.html", posts=shelf.cards, page=page)
+    covers = await plates(request, shelf.cards)
+    return web.render(request, "home/front.html", posts=shelf.cards, page=page, covers=covers)
 
 
 @bp.get("/favicon.ico")
@@ -47,11 +49,13 @@ async def post(request: Request, path: str) -> HTTPResponse:
         return not_found(request, Nothing())
     if address.is_reserved(wanted) and wanted.rstrip("/") not in ("", wanted):
         return redirect(request.path.rstrip("/"), status=301)
-    shown = await web.read(request, front.at, wanted)
+    shown = await web.read(request, front.at, wanted, waiting.reader(request))
     if isinstance(shown, PostPage):
         return web.render(request, "home/post.html", post=shown)
     if isinstance(shown, Leads):
         return redirect(shown.location, status=301)
+    if wanted == blogroll.PATH and request.ctx.site.settings.friends:
+        return show_blogroll(request)
     return not_found(request, shown)
 
 

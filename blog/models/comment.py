@@ -108,6 +108,12 @@ class Thread:
     closed: Refusal | None = None
     is_silent: bool = False  # a page that never asked for comments and has none
 
+    @property
+    def has_code(self) -> bool:
+        """Whether a page that shows it needs the colours of code."""
+        everything = (*self.comments, *(one for said in self.comments for one in said.answers))
+        return any('class="highlight' in said.body_html for said in everything)
+
 
 def of_post(
     session: Session, post_id: int, reader: Reader, *, closed: Refusal | None = None

@@ -109,8 +109,7 @@ def _parent(session: Session, sent: Submission) -> int | None:
     found = answered(session, sent.post_id, sent.answers)
     if found is None:
         raise Refusal(
-            N_("The comment you answer is not there any more. Sent again, yours stands alone."),
-            "answers",
+            N_("The comment you answer is not there any more. Sent again, yours stands alone.")
         )
     return found.parent_id or found.id
 

@@ -1,0 +1,190 @@
+"""To comment on a post: a guest sees a preview first, and whatever goes wrong the text is kept."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sanic import HTTPResponse, Request
+from sanic.response import redirect
+
+from blog import headers, web
+from blog.config import N_
+from blog.crew import Busy
+from blog.forms import Check, Form, Text, Verbatim
+from blog.home import bp, waiting
+from blog.home.waiting import Proof
+from blog.markup import Rendered, TooMuch
+from blog.models import commenting, guest, user
+from blog.models.base import Refusal
+from blog.models.commenting import LONGEST_BODY, About, Submission, Twice
+from blog.models.spam import TooMany
+
+TOO_EARLY = N_("That was very quick. Look at your comment once more, then send it.")
+TOO_LATE = N_("This page has been open for more than a day. Please send your comment again.")
+TRAPPED = N_(
+    "A field that is to stay empty was filled in. It is empty again: please send once more."
+)
+
+
+class CommentForm(Form):
+    body = Verbatim(required=True, most=LONGEST_BODY)
+    answers = Text(most=64)
+    wants_answers = Check()
+
+
+class GuestForm(CommentForm):
+    name = Text(required=True, most=200)
+    email = Text(most=254)
+    homepage = Text(most=100_000)  # hidden: people leave it empty, programs do not
+    proof = Text(most=200)
+
+
+@dataclass(frozen=True)
+class Try:
+    """One press: the form, the post it is about, and the proof that a preview was seen."""
+
+    about: About
+    form: CommentForm
+    proof: Proof | None = None
+
+
+@bp.get("/comments/<id:int>")
+async def comment(request: Request, id: int) -> HTTPResponse:
+    """The form on a page of its own, to answer a comment or to come back to."""
+    request.ctx.private = True
+    about = await web.get_or_404(request, commenting.about, id)
+    form = _kind(request).blank(request, answers=request.args.get("answers") or "")
+    return await _page(request, Try(about, form))
+
+
+@bp.post("/comments/<id:int>")
+async def send_comment(request: Request, id: int) -> HTTPResponse:
+    request.ctx.private = True
+    about = await web.get_or_404(request, commenting.about, id)
+    form = _kind(request).read(request)
+    proof = waiting.read_proof(request, str(form.values.get("proof", "")), id)
+    attempt = Try(about, form, proof)
+    try:
+        return await _send(request, attempt)
+    except (Refusal, TooMuch, Busy) as error:
+        form.refuse(_told(error))
+        return await _page(request, attempt, status=_status(error))
+
+
+def _kind(request: Request) -> type[CommentForm]:
+    return CommentForm if request.ctx.user else GuestForm
+
+
+async def _send(request: Request, attempt: Try) -> HTTPResponse:
+    """Three beats: what is wrong is told, a guest sees a preview, the comment is kept."""
+    form = attempt.form
+    if attempt.about.closed:
+        raise attempt.about.closed
+    if not request.ctx.user:
+        _check_guest(form)
+    if not form.ok:
+        return await _page(request, attempt, status=422)
+    rendered = await request.app.ctx.crew.render(form["body"], trust="guest")
+    if not request.ctx.user and (early := _before_sending(attempt)) is not None:
+        said, status = early
+        if said:
+            form.refuse(Refusal(said))
+        return await _page(request, attempt, rendered, status)
+    return await _keep(request, attempt, rendered)
+
+
+def _check_guest(form: CommentForm) -> None:
+    form.check("name", guest.check_name).check("email", user.check_email)
+    if form.values["homepage"]:
+        form.values["homepage"] = ""
+        form.refuse(Refusal(TRAPPED))
+
+
+def _before_sending(attempt: Try) -> tuple[str, int] | None:
+    """What a guest is told with the preview, and its status; None when they have seen it."""
+    if attempt.proof is None:
+        return "", 200
+    if attempt.proof.is_early:
+        return TOO_EARLY, 422
+    return (TOO_LATE, 422) if attempt.proof.is_late else None
+
+
+async def _keep(request: Request, attempt: Try, rendered: Rendered) -> HTTPResponse:
+    about, form = attempt.about, attempt.form
+    key = "" if request.ctx.user else waiting.key_of(request) or _key(attempt)
+    ip = headers.client_ip(request)
+    sent = Submission(
+        post_id=about.post_id,
+        body=form["body"],
+        rendered=rendered,
+        answers=form["answers"],
+        name=form.data.get("name", ""),
+        email=form.data.get("email", ""),
+        wants_answers=form["wants_answers"],
+        key=key,
+        ip=ip,
+        network=headers.network(ip),
+    )
+    uid = await _once(request, sent)
+    response = redirect(f"{about.path}#comment-{uid}", status=303)
+    if key:
+        waiting.give_cookie(request, response, key)
+    return response
+
+
+async def _once(request: Request, sent: Submission) -> str:
+    try:
+        return await web.transact(request, commenting.submit, sent)
+    except Twice as twice:
+        return str(twice)
+
+
+def _key(attempt: Try) -> str:
+    return attempt.proof.key if attempt.proof else ""
+
+
+def _told(error: Refusal | TooMuch | Busy) -> Refusal:
+    if isinstance(error, TooMuch):
+        return Refusal(error.message, "body", **error.params)
+    return Refusal(error.message) if isinstance(error, Busy) else error
+
+
+def _status(error: Refusal | TooMuch | Busy) -> int:
+    if isinstance(error, Busy):
+        return 503
+    return 429 if isinstance(error, TooMany) else 422
+
+
+async def _page(
+    request: Request, attempt: Try, rendered: Rendered | None = None, status: int = 200
+) -> HTTPResponse:
+    """The form with all that was typed; `rendered` is how it will look."""
+    about, form = attempt.about, attempt.form
+    answered = await _answered(request, about, str(form.values.get("answers") or ""))
+    if answered is None:
+        form.values["answers"] = ""
+    return web.render(
+        request,
+        "home/comment_preview.html",
+        status,
+        about=about,
+        form=form,
+        answered=answered,
+        rendered=rendered,
+        shown_name=guest.name_of(str(form.values.get("name") or "")),
+        proof=_renewed(request, attempt) if rendered or attempt.proof else "",
+        longest=LONGEST_BODY,
+    )
+
+
+def _renewed(request: Request, attempt: Try) -> str:
+    """The time of the first preview goes along, unless that is too long ago."""
+    proof = attempt.proof
+    if proof is None or proof.is_late:
+        proof = waiting.new_proof(request)
+    return waiting.sign(request, proof, attempt.about.post_id)
+
+
+async def _answered(request: Request, about: About, uid: str) -> Any:
+    if not uid or about.closed:
+        return None
+    return await web.read(request, commenting.answered, about.post_id, uid)
