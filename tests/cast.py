@@ -13,9 +13,10 @@ from argon2 import PasswordHasher
 from sqlalchemy.orm import Session
 
 from blog.db import Database
-from blog.markup import render
+from blog.markup import RENDERER, render
 from blog.models import setup, signin, site, user, writing
 from blog.models.base import now
+from blog.models.comment import APPROVED, PENDING, SPAM, Comment
 from blog.models.post import PAGE, POST, Post
 from blog.models.user import User
 from blog.models.writing import WorkingCopy
@@ -48,6 +49,7 @@ class Cast:
 
     people: dict[str, User] = field(default_factory=dict)
     posts: dict[str, Planted] = field(default_factory=dict)
+    comments: dict[str, Comment] = field(default_factory=dict)
 
     def __getattr__(self, name: str) -> Any:
         for found in (self.__dict__.get("people", {}), self.__dict__.get("posts", {})):
@@ -59,7 +61,8 @@ class Cast:
     def secrets(self) -> dict[str, str]:
         """Words that no visitor may ever be shown on a list, in a feed or in a search."""
         hidden = {name: post.word for name, post in self.posts.items() if name in HIDDEN}
-        return {**hidden, "ann_edited's working copy": HALF_TYPED}
+        unread = {name: COMMENTS[name][2] for name in ("paul", "spammer")}
+        return {**hidden, **unread, "ann_edited's working copy": HALF_TYPED}
 
     @property
     def spoken(self) -> dict[str, str]:
@@ -98,6 +101,14 @@ POSTS: dict[str, tuple[str, str, float | None, str]] = {
     "bob_draft": ("bob", "gambogian", None, ""),
     "bob_scheduled": ("bob", "tangerine", 30, ""),
 }
+# name: post, what it answers, words, state. Rita and Paul are guests with a mail address.
+COMMENTS: dict[str, tuple[str, str, str, str]] = {
+    "rita": ("ann_live", "", "A *lovely* spoonful.", APPROVED),
+    "ann": ("ann_live", "rita", "Have another one, Rita.", APPROVED),
+    "paul": ("ann_live", "", "unapprovedly", PENDING),
+    "spammer": ("ann_live", "", "pillsandwatches", SPAM),
+    "zhou": ("bob_zh", "", "写得真清楚，谢谢！", APPROVED),
+}
 ZH_TITLE, ZH_WORD = "阻塞与异步的青花瓷", "青花瓷"
 ZH_BODY = f"""同步调用会**阻塞**线程。**重点。**后文说明{ZH_WORD}。
 
@@ -115,6 +126,7 @@ def fill(database: Database, address: str = ADDRESS) -> Cast:
         database.transact_now(_plant, cast, name, by=cast.people["kim"])
     database.transact_now(_plant_chinese, cast, by=cast.people["kim"])
     database.transact_now(_plant_page, cast, by=cast.people["kim"])
+    database.transact_now(_comment, cast)
     return cast
 
 
@@ -219,3 +231,28 @@ def _plant_page(session: Session, cast: Cast, *, by: User) -> None:
     copy = WorkingCopy(title="About", slug="about", body="Who we are: the *aboutness* of it.")
     post = _write(session, cast, "about", "eve", PAGE, copy, "aboutness", by=by)
     _publish(session, post, now() - timedelta(days=50), by=by)
+
+
+def _comment(session: Session, cast: Cast) -> None:
+    """What readers have said, two days ago and an hour after one another."""
+    moment = now() - timedelta(days=2)
+    for hour, (name, (post, parent, words, state)) in enumerate(COMMENTS.items()):
+        writer = cast.people.get(name)
+        comment = Comment(
+            uid=f"{name}-said",
+            post_id=cast.posts[post].id,
+            parent_id=cast.comments[parent].id if parent else None,
+            user_id=writer.id if writer else None,
+            name=writer.display_name if writer else name.title(),
+            email="" if writer else f"{name}@elsewhere.example",
+            wants_answers=name == "rita",
+            body=words,
+            body_html=render(words, trust="guest").html,
+            renderer=RENDERER,
+            state=state,
+            created_at=moment + timedelta(hours=hour),
+            decided_at=None if state == PENDING else moment + timedelta(days=1),
+        )
+        session.add(comment)
+        session.flush()
+        cast.comments[name] = comment

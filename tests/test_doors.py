@@ -27,6 +27,7 @@ PUBLIC_POSTS = {
     "open_session": "signing in",
     "sign_out": "ends one's own session, if there is one",
     "claim": "the set-up page, opened by its one-time key",
+    "send_comment": "a comment, which waits for approval",
 }
 UNDECLARED = "a role that its section has not named"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
