@@ -1,42 +1,74 @@
 """Every post of the blog, whoever wrote it and whatever its state."""
 
-from urllib.parse import urlencode
-
-from sanic import HTTPResponse, Request
-
-from blog import paging, web
-from blog.admin.section import Section
+from blog.admin.section import Act, Column, Filter, Section, ngettext
 from blog.config import N_
-from blog.forms import Text
-from blog.models import office
-from blog.models.post import PAGE, POST
+from blog.models import office, writing
+from blog.models.listing import each
 
-section = Section("posts", N_("All posts"), place=2)
-KINDS = (POST, PAGE)
-LINE, LONGEST = Text(), 200
+COLUMNS = (
+    Column("title", N_("Title"), "post", sort=True),
+    Column("state", N_("State"), "post_state"),
+    Column("authors", N_("By"), "names"),
+    Column("date", N_("Date"), "due", sort=True),
+)
+FILTERS = (
+    Filter(
+        "state",
+        N_("State"),
+        {
+            "live": N_("Live"),
+            "scheduled": N_("Scheduled"),
+            "draft": N_("Draft"),
+            "withdrawn": N_("Unpublished"),
+            "trashed": N_("In the trash"),
+        },
+    ),
+    Filter("author", N_("Author"), office.writers),
+)
+# Publishing is done at the desk: a text is rendered and looked at before readers see it.
+ACTS = (
+    Act(
+        "unpublish",
+        N_("Unpublish"),
+        each(writing.unpublish),
+        done=ngettext("%(num)s was unpublished.", "%(num)s were unpublished."),
+        key="u",
+        offered=lambda row: row.state in ("live", "scheduled"),
+    ),
+    Act(
+        "trash",
+        N_("Move to the trash"),
+        each(writing.trash),
+        done=ngettext("%(num)s lies in the trash.", "%(num)s lie in the trash."),
+        key="t",
+        offered=lambda row: row.state != "trashed",
+    ),
+    Act(
+        "restore",
+        N_("Restore"),
+        each(writing.restore),
+        done=ngettext("%(num)s was restored.", "%(num)s were restored."),
+        key="r",
+        offered=lambda row: row.state == "trashed",
+    ),
+    Act(
+        "delete",
+        N_("Delete for good"),
+        each(writing.delete_for_good),
+        confirm=N_("The texts, their revisions and addresses will be gone. This cannot be undone."),
+        done=ngettext("%(num)s was deleted for good.", "%(num)s were deleted for good."),
+        offered=lambda row: row.state == "trashed",
+    ),
+)
 
-
-@section.get()
-async def posts(request: Request) -> HTTPResponse:
-    chosen = _chosen(request)
-    page = paging.page_number(request.args.get("page"))
-    listing = await web.get_or_404(request, office.posts, page=page, **chosen)
-    people = await web.read(request, office.people)
-    here = request.app.url_for("admin.posts")
-    pages = paging.paginate(listing, lambda number: f"{here}?{_query(chosen, number)}")
-    return section.show(
-        request, "posts", listing=listing, pages=pages, chosen=chosen, people=people
-    )
-
-
-def _chosen(request: Request) -> dict[str, str]:
-    """The filters; a state or a kind that there is not is a page that does not exist."""
-    typed = {name: request.args.get(name) or "" for name in ("state", "kind", "author", "title")}
-    chosen = {name: LINE.clean([text]).strip()[:LONGEST] for name, text in typed.items()}
-    if chosen["state"] not in ("", *office.STATES) or chosen["kind"] not in ("", *KINDS):
-        raise web.NotHere
-    return chosen
-
-
-def _query(chosen: dict[str, str], page: int) -> str:
-    return urlencode({**{name: value for name, value in chosen.items() if value}, "page": page})
+section = Section(
+    "posts",
+    N_("Posts"),
+    place=20,
+    listing=office.posts,
+    counted=ngettext("%(num)s post", "%(num)s posts"),
+    columns=COLUMNS,
+    filters=FILTERS,
+    search=N_("Title"),
+    acts=ACTS,
+)

@@ -7,7 +7,7 @@ from blog.admin.section import Section
 from blog.config import N_
 from blog.models import office
 
-section = Section("", N_("Overview"), place=1)
+section = Section("", N_("Overview"), place=10)
 
 
 @section.get()

@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 from blog.models import signin, user
 from blog.models.address import Address, href
 from blog.models.base import now
-from blog.models.post import Post, PostAuthor
+from blog.models.listing import Filter, Listing, Order, containing
+from blog.models.post import PAGE, POST, Post, PostAuthor
 from blog.models.revision import Revision
 from blog.models.user import User
 
 STATES = ("live", "scheduled", "draft", "withdrawn", "trashed")
-PER_PAGE = 30
 FEW = 5
 
 
@@ -35,19 +35,10 @@ class ListedPost:
     path: str
     authors: tuple[str, ...] = ()
 
-
-@dataclass(frozen=True)
-class Listing:
-    """One page of the list of all posts."""
-
-    posts: tuple[ListedPost, ...]
-    total: int
-    page: int
-    per_page: int = PER_PAGE
-
     @property
-    def pages(self) -> int:
-        return max(1, -(-self.total // self.per_page))
+    def date(self) -> datetime:
+        """When readers first see it; of a draft, when it was last saved."""
+        return self.publish_at or self.updated_at
 
 
 @dataclass(frozen=True)
@@ -90,41 +81,35 @@ def _counts(session: Session, moment: datetime) -> dict[str, int]:
     return {state: found.get(state, 0) for state in STATES}
 
 
-def posts(
-    session: Session,
-    *,
-    state: str = "",
-    kind: str = "",
-    author: str = "",
-    title: str = "",
-    page: int = 1,
-) -> Listing:
-    """All posts that meet every filter given, newest first. Raises `LookupError` past the end."""
-    moment = now()
-    which = _which(moment, state, kind, author, title)
-    total = session.scalar(select(func.count()).select_from(Post).where(*which)) or 0
-    newest = func.coalesce(Post.publish_at, Post.updated_at).desc()
-    query = _rows(moment).where(*which).order_by(newest, Post.id.desc())
-    found = session.execute(query.offset((page - 1) * PER_PAGE).limit(PER_PAGE)).all()
-    if page > 1 and not found:
-        raise LookupError(page)
-    return Listing(_listed(session, found), total, page)
+def _of(kind: str) -> Listing[ListedPost]:
+    """The list of every post, or of every page, whoever wrote it and whatever its state."""
+    return Listing(
+        query=lambda: _rows(now()).where(Post.kind == kind),
+        key=Post.id,
+        make=_listed,
+        orders={
+            "date": Order(func.coalesce(Post.publish_at, Post.updated_at), descending=True),
+            "updated_at": Order(Post.updated_at, descending=True),
+            "title": Order(func.lower(Post.title)),
+        },
+        sort="date",
+        filters={
+            "state": Filter(lambda state: state_at(now()) == state, STATES),
+            "author": Filter(_written_by),
+        },
+        search=containing(Post.title),
+    )
 
 
-def _which(
-    moment: datetime, state: str, kind: str, author: str, title: str
-) -> list[ColumnElement[bool]]:
-    which: list[ColumnElement[bool]] = []
-    if state:
-        which.append(state_at(moment) == state)
-    if kind:
-        which.append(Post.kind == kind)
-    if author:
-        theirs = select(PostAuthor.post_id).join(User).where(User.name == author)
-        which.append(Post.id.in_(theirs))
-    if title:
-        which.append(Post.title.icontains(title, autoescape=True))
-    return which
+def _written_by(name: str) -> ColumnElement[bool]:
+    return Post.id.in_(select(PostAuthor.post_id).join(User).where(User.name == name))
+
+
+def writers(session: Session) -> list[tuple[str, str]]:
+    """Name and shown name of everybody who writes something."""
+    ids = select(PostAuthor.user_id)
+    found = session.scalars(User.everyone().where(User.id.in_(ids)))
+    return [(person.name, person.display_name) for person in found]
 
 
 def _rows(moment: datetime) -> Select[*tuple[Any, ...]]:
@@ -176,6 +161,9 @@ def _bylines(session: Session, ids: list[int]) -> dict[int, list[str]]:
     for id, name in session.execute(query):
         names.setdefault(id, []).append(name)
     return names
+
+
+posts, pages = _of(POST), _of(PAGE)
 
 
 # --- people ------------------------------------------------------------------------------------
