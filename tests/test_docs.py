@@ -8,6 +8,7 @@ import pytest
 from blog.models import site
 from tests.door import Door
 from tests.live import ROOT
+from tests.write_tables import pages, written
 
 DOCS = ROOT / "docs"
 CHAPTERS = sorted(path.stem for path in DOCS.glob("*.md"))
@@ -45,6 +46,12 @@ def test_the_contents_lead_to_every_chapter():
     for folder in (DOCS, DOCS / "zh"):
         led_to = set(re.findall(r"\]\(([a-z-]+)\.md\)", (folder / "README.md").read_text()))
         assert led_to == set(CHAPTERS) - {"README"}
+
+
+@pytest.mark.parametrize(("language", "path"), pages(), ids=str)
+def test_every_setting_and_command_stands_in_the_handbook(language, path, monkeypatch):
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")  # and back to what it was
+    assert path.read_text() == written(language, path.read_text()), "type `make docs`"
 
 
 def test_there_is_no_handbook_before_the_keeper_wants_one(open_door):
