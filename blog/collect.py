@@ -82,8 +82,11 @@ class Statics:
 
 
 def collect(config: Config) -> Statics:
-    """Lay the files out unless they are, and load them. Safe for many processes at once."""
-    sources = dict(_sources(config.static_dirs))
+    """Lay the files out unless they are, and load them. Safe for many processes at once.
+
+    A file of the owner's stands instead of ours of the same name.
+    """
+    sources = dict(_sources(config.static_dirs)) | dict(_sources({"": config.theme_dir}))
     wanted = _hash(sources)
     root = config.data_dir / "static"
     target = root / wanted

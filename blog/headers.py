@@ -7,25 +7,31 @@ from sanic import HTTPResponse, Request
 
 from blog.config import local_address
 
-CSP = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data: blob:",
-        "media-src 'self'",
-        "font-src 'self'",
-        "connect-src 'self'",
-        "manifest-src 'self'",
-        "form-action 'self'",
-        "frame-src 'self'",
-        "frame-ancestors 'self'",
-        "object-src 'none'",
-        "base-uri 'none'",
+
+def policy(counting: str = "") -> str:
+    """What a page may load: our own, and what counts its readers where the keeper chose that."""
+    other = f" {counting}" if counting else ""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src 'self'{other}",
+            "style-src 'self'",
+            f"img-src 'self' data: blob:{other}",
+            "media-src 'self'",
+            "font-src 'self'",
+            f"connect-src 'self'{other}",
+            "manifest-src 'self'",
+            "form-action 'self'",
+            "frame-src 'self'",
+            "frame-ancestors 'self'",
+            "object-src 'none'",
+            "base-uri 'none'",
+        )
     )
-)
+
+
+CSP = policy()
 ALWAYS = {
-    "content-security-policy": CSP,
     "x-content-type-options": "nosniff",
     "referrer-policy": "strict-origin-when-cross-origin",
     "cross-origin-opener-policy": "same-origin",
@@ -38,6 +44,7 @@ SAFE = {"GET", "HEAD", "OPTIONS"}
 
 def protect(request: Request, response: HTTPResponse) -> None:
     """Response middleware: it runs for errors of every status too."""
+    response.headers.setdefault("content-security-policy", _policy_for(request))
     for name, value in ALWAYS.items():
         response.headers.setdefault(name, value)
     if is_https(site_address(request)):
@@ -47,6 +54,14 @@ def protect(request: Request, response: HTTPResponse) -> None:
     elif getattr(request.ctx, "user", None) or has_cookie(request, "waiting"):
         response.headers.setdefault("cache-control", "private, no-store")
     response.headers.setdefault("cache-control", "no-cache")  # kept, but asked about each time
+
+
+def _policy_for(request: Request) -> str:
+    """Rooms behind a lock, private previews and whoever is signed in meet no script but ours."""
+    site = getattr(request.ctx, "site", None)
+    hidden = getattr(request.ctx, "private", False) or getattr(request.ctx, "user", None)
+    script = None if hidden or site is None else site.settings.script
+    return policy(script.origin) if script else CSP
 
 
 def site_address(request: Request) -> str:

@@ -110,6 +110,7 @@ def page_text(request: Request, template: str, **context: Any) -> str:
         "request": request,
         "flashes": [],
         "static": statics.url,
+        "has_static": statics.names.__contains__,
         "url": partial(url, request),
         "absolute": partial(absolute, request),
         **context,

@@ -197,7 +197,15 @@ def test_the_disk_is_touched_only_where_files_are_kept():
 
 def test_other_servers_and_child_processes_have_one_place_each():
     wanted = {"subprocess": PROCESSES, "multiprocessing": PROCESSES, "socket": {"opening"}}
-    for client in ("aiohttp", "httpx", "requests", "http.client", "urllib.request", "smtplib", "aiosmtplib"):
+    for client in (
+        "aiohttp",
+        "httpx",
+        "requests",
+        "http.client",
+        "urllib.request",
+        "smtplib",
+        "aiosmtplib",
+    ):
         wanted[client] = {"outside"}
     faults = [
         module.at(node)

@@ -31,6 +31,7 @@ RESERVED = {
     "health",
     "index.xml",
     "invitation",
+    "look",
     "media",
     "page",
     "preview",

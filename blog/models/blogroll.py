@@ -23,11 +23,16 @@ class Friend:
 
     @property
     def initial(self) -> str:
-        return next((mark for mark in self.name if mark.isalnum()), self.name[0]).upper()
+        return initial(self.name)
 
     @property
     def host(self) -> str:
         return (urlsplit(self.address).hostname or "").removeprefix("www.")
+
+
+def initial(words: str) -> str:
+    """The first letter or character, not the quotation mark before it."""
+    return next((mark for mark in words if mark.isalnum()), words[:1]).upper()
 
 
 def check_blogroll(text: str) -> None:

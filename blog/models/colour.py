@@ -44,7 +44,7 @@ class Colour:
         """From `#1b4a8a` or `#14a`. Raises `ValueError`."""
         red, green, blue = (_linear(channel) for channel in _channels(text))
         cones = _times(TO_CONES, (red, green, blue))
-        return cls(*_times(TO_LAB, tuple(value ** (1 / 3) for value in cones)))  # type: ignore[arg-type]  # three, as its matrix has
+        return cls(*_times(TO_LAB, tuple(value ** (1 / 3) for value in cones)))
 
     @property
     def chroma(self) -> float:

@@ -97,7 +97,7 @@ class Look:
 
     @property
     def hash(self) -> str:
-        return hashlib.sha256(self.sheet.encode()).hexdigest()[:12]
+        return _hash(self.sheet)
 
     @property
     def path(self) -> str:
@@ -145,6 +145,11 @@ def _sheet(look: Look) -> str:
         )
     parts.append(FACES[look.typeface].lstrip())
     return "".join(parts)
+
+
+@lru_cache(maxsize=64)
+def _hash(sheet: str) -> str:
+    return hashlib.sha256(sheet.encode()).hexdigest()[:12]
 
 
 def check_accent(text: str) -> None:

@@ -1,0 +1,65 @@
+"""The stylesheet of the keeper's choice, the covers on the front page, and the blogroll."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sanic import HTTPResponse, Request
+from sanic.response import text
+
+from blog import web
+from blog.home import bp
+from blog.markup import NARROW, narrow
+from blog.models import blogroll, upload
+from blog.models.look import Look
+from blog.models.reading import Card
+
+FOREVER = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True)
+class Plate:
+    """What stands on a post's card: its cover, or the first letter of its title where it has none.
+
+    No sizes are known of a picture that is not ours.
+    """
+
+    letter: str
+    address: str = ""
+    srcset: str = ""
+    width: int = 0
+    height: int = 0
+
+
+@bp.get("/look/<name:str>")
+async def look(request: Request, name: str) -> HTTPResponse:
+    """The name says the whole look, so that a page of yesterday finds the colours of yesterday.
+
+    One that an older version of ours gave out is answered too, but not for ever.
+    """
+    words, _, hash = name.removesuffix(".css").partition(".")
+    try:
+        wanted = Look.named(words)
+    except LookupError as error:
+        raise web.NotHere from error
+    lasting = FOREVER if hash == wanted.hash else "no-cache"
+    return text(wanted.sheet, content_type="text/css", headers={"cache-control": lasting})
+
+
+async def plates(request: Request, cards: Sequence[Card]) -> dict[int, Plate]:
+    """By the id of their post; none where the front page is a list."""
+    if request.ctx.site.settings.front != "cards":
+        return {}
+    covers = " ".join(card.cover for card in cards)
+    known = await web.read(request, upload.sizes, covers, {}) if covers.strip() else {}
+    return {card.id: _plate(card, *known.get(card.cover, (0, 0))) for card in cards}
+
+
+def _plate(card: Card, width: int, height: int) -> Plate:
+    cover = card.cover
+    both = f"{narrow(cover)} {NARROW}w, {cover} {width}w" if width > NARROW else ""
+    return Plate(blogroll.initial(card.title), cover, both, width, height)
+
+
+def show_blogroll(request: Request) -> HTTPResponse:
+    friends = request.ctx.site.settings.friends
+    return web.render(request, "home/blogroll.html", friends=friends)
