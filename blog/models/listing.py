@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from blog.models.base import Refusal
+from blog.models.base import Refusal, UTCTime
 
 T = TypeVar("T")
 PER_PAGE = 30
@@ -202,7 +202,7 @@ def each(verb: Callable[..., Any]) -> Callable[..., int]:
 
 def _beyond(by: ColumnElement[Any], key: Any, place: str, down: bool) -> ColumnElement[bool]:
     """What stands after a place where rows go down, or before it."""
-    value, id = _read(place, by.type.python_type)
+    value, id = _read(place, datetime if isinstance(by.type, UTCTime) else by.type.python_type)
     if down:
         return or_(by < value, and_(by == value, key < id))
     return or_(by > value, and_(by == value, key > id))
