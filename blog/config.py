@@ -167,17 +167,6 @@ class Config:
     def sample_posts(self) -> Path:
         return _from_checkout("content")
 
-    def environment(self) -> dict[str, str]:
-        """What a child process of ours is told, so that it reads these settings."""
-        ours = {name: text for name, text in os.environ.items() if not name.startswith(PREFIX)}
-        for one in fields(self):
-            value = getattr(self, one.name)
-            text = ",".join(value) if isinstance(value, tuple) else str(value)
-            ours[PREFIX + one.name.upper()] = (
-                ("off", "on")[value] if isinstance(value, bool) else text
-            )
-        return ours
-
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Config:
         """Read and check every setting. Raises `BadSetting`."""

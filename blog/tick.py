@@ -1,5 +1,11 @@
 """The clock's work: whatever nobody presses a button for."""
 
-from blog.clock import Chore
+from blog.clock import Chore, House
+from blog.keeping import schedule
 
-CHORES: tuple[Chore, ...] = ()
+
+async def back_up(house: House) -> None:
+    await schedule.look_after(house.config, house.database)
+
+
+CHORES: tuple[Chore, ...] = (Chore("back up", schedule.LOOK, back_up),)

@@ -1,9 +1,12 @@
 """How much of everything a database holds, whichever release wrote it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import String, column, func, inspect, select, table
 from sqlalchemy.orm import Session
+
+from blog.models.site import Site
 
 MADE_ANEW = ("search", "alembic_", "sqlite_")
 
@@ -35,3 +38,8 @@ def take(session: Session) -> Inventory:
     return Inventory(
         str(revision), title, address, {n: c or 0 for n, c in counts.items()}, list(pictures)
     )
+
+
+def set_up_at(session: Session) -> datetime | None:
+    """When the blog began; None while it is empty."""
+    return session.scalar(select(Site.set_up_at))

@@ -12,6 +12,7 @@ from typing import Any, Self
 from blog.config import N_
 from blog.models.choice import Choice, choice, declared
 from blog.models.choices_of_comments import CommentChoices
+from blog.models.choices_of_keeping import KeepingChoices
 from blog.models.choices_of_look import ImprintChoices, LookChoices
 from blog.models.choices_of_reading import ReadingChoices
 
@@ -31,7 +32,7 @@ OWN_PAGE = {"look"}
 
 
 @dataclass(frozen=True)
-class Settings(CommentChoices, ReadingChoices, LookChoices, ImprintChoices):
+class Settings(CommentChoices, ReadingChoices, LookChoices, ImprintChoices, KeepingChoices):
     """Every setting that is kept with the site's row, as pages see it."""
 
     docs: bool = choice(

@@ -9,9 +9,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.exc import DBAPIError
 from tqdm import tqdm
 
-from blog.config import Config, shell_language
+from blog.config import N_, Config, shell_language
 from blog.crew import Crew
 from blog.db import Database
 from blog.models import setup, site
@@ -56,8 +57,19 @@ async def move_in(
     database = Database(config)
     try:
         return await _move_in(config, database, folder, wishes, progress or (lambda *_: None))
+    except (OSError, DBAPIError) as fault:
+        raise Refusal(STOPPED, why=_why(fault)) from fault
     finally:
         database.close()
+
+
+STOPPED = N_("Moving in stopped: %(why)s. What has come in is kept; run it again to go on.")
+
+
+def _why(fault: OSError | DBAPIError) -> str:
+    """A full disk above all, whether a picture or the database found it so."""
+    said = fault.orig if isinstance(fault, DBAPIError) else fault.strerror
+    return str(said or fault).partition("\n")[0]
 
 
 async def _move_in(
@@ -94,9 +106,12 @@ async def _share_out(config: Config, mover: Mover, progress: Progress) -> None:
     async with AsyncExitStack() as stack:
         helpers = 1 + total // WORTH_ANOTHER if total < WORTH_ANOTHER * HELPERS else HELPERS
         crews = [await stack.enter_async_context(Crew(config)) for _ in range(helpers)]
-        async with asyncio.TaskGroup() as group:
-            for crew in crews:
-                group.create_task(mover.work(posts, crew, done))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for crew in crews:
+                    group.create_task(mover.work(posts, crew, done))
+        except BaseExceptionGroup as faults:
+            raise faults.exceptions[0] from None  # whoever calls knows nothing of helpers
 
 
 def _pattern(typed: str) -> str:

@@ -1,0 +1,30 @@
+"""What a keeper decides about backups."""
+
+from dataclasses import dataclass
+
+from blog.config import N_
+from blog.models.choice import choice
+
+
+@dataclass(frozen=True)
+class KeepingChoices:
+    """Settings of the group Keeping."""
+
+    backup_every: int = choice(
+        24,
+        "keeping",
+        N_("Back up every"),
+        N_(
+            "Hours between two backups; 0 makes none. They lie in the folder backups of the data"
+            " folder: copy them to another machine now and then."
+        ),
+        most=24 * 31,
+    )
+    backup_keep: int = choice(
+        3,
+        "keeping",
+        N_("Backups to keep"),
+        N_("Older ones are deleted. Each is about as large as all pictures together."),
+        least=1,
+        most=1000,
+    )
