@@ -28,7 +28,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name='pk_delivery'),
     sa.UniqueConstraint('key', name='uq_delivery_key')
     )
-    op.create_index('ix_delivery_due_at_done_at', 'delivery', ['due_at', 'done_at'])
+    op.create_index('ix_delivery_due', 'delivery', ['done_at', 'failed_at', 'due_at'])
 
     lease = op.create_table('lease',
     sa.Column('name', sa.String(length=40), nullable=False),
