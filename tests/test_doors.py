@@ -27,6 +27,9 @@ PUBLIC_POSTS = {
     "open_session": "signing in",
     "sign_out": "ends one's own session, if there is one",
     "claim": "the set-up page, opened by its one-time key",
+    "accept_invitation": "opened by its one-time key",
+    "ask_for_reset": "who has forgotten a password cannot sign in; throttled, and the same for all",
+    "reset_password": "opened by its one-time key",
     "send_comment": "a comment, which waits for approval",
 }
 UNDECLARED = "a role that its section has not named"

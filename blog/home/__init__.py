@@ -10,6 +10,8 @@ from blog.home import (  # noqa: E402, F401 -- each hangs its pages on `bp`, whi
     docs,
     entrance,
     feeds,
+    forgotten,
+    invitation,
     look,
     preview,
     search,

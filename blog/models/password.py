@@ -14,11 +14,15 @@ def change_password(
     _renew(session, by.id, password_hash, token, browser)
 
 
-def reset_password(session: Session, key: str, password_hash: str) -> int:
-    """By the link for whoever has forgotten it; returns whose. Raises `LookupError`."""
+def reset_password(session: Session, key: str, password_hash: str, browser: str = "") -> str:
+    """By the link for whoever has forgotten it. Returns the key by which the browser is known.
+
+    Whoever hammers at the account meanwhile does not keep this browser from signing in. Raises
+    `LookupError`.
+    """
     whose = reset.spend(session, key)
     _renew(session, whose.id, password_hash)
-    return whose.id
+    return device.remember(session, whose.id, browser)
 
 
 def hand_over(session: Session, id: int, password_hash: str, *, by: User) -> User:

@@ -1,7 +1,6 @@
 """The link that lets somebody who has forgotten their password choose another one, once."""
 
 import secrets
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,15 +36,6 @@ class PasswordReset(Base):
     @classmethod
     def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
         return {"resets"}
-
-
-@dataclass(frozen=True)
-class Account:
-    """Whose password the link renews."""
-
-    id: int
-    name: str
-    display_name: str
 
 
 def ask_for_reset(session: Session, login: str, language: str) -> None:
@@ -95,7 +85,7 @@ def void(session: Session, user_id: int) -> None:
     session.execute(theirs, execution_options={"tags": ("resets",)})
 
 
-def account(session: Session, key: str) -> Account:
+def owner(session: Session, key: str) -> User:
     """Whose password the link renews. Looking does not use it. Raises `LookupError`."""
     query = (
         select(User)
@@ -106,13 +96,13 @@ def account(session: Session, key: str) -> Account:
     found = session.scalar(query)
     if found is None:
         raise LookupError(key)
-    return Account(found.id, found.name, found.display_name)
+    return found
 
 
-def spend(session: Session, key: str) -> Account:
+def spend(session: Session, key: str) -> User:
     """Use the link: of many who try at once, one finds it. Raises `LookupError`."""
-    user.lock(session, account(session, key).id)
-    whose = account(session, key)  # as it is now that nobody else can use it
+    user.lock(session, owner(session, key).id)
+    whose = owner(session, key)  # as it is now that nobody else can use it
     void(session, whose.id)
     return whose
 
