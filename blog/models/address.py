@@ -138,19 +138,6 @@ def _reserve(session: Session, path: str, post_id: int) -> Address:
         return taken
 
 
-def claim_free(session: Session, stem: str, post_id: int) -> Address:
-    """`stem`, or the first of `stem-2`, `stem-3` … that is free or this post's own."""
-    number = 1
-    while True:
-        path = stem if number == 1 else f"{stem}-{number}"
-        try:
-            return claim(session, path, post_id)
-        except Refusal:
-            if number >= 1000 or "//" in path or not path.isprintable():
-                raise
-            number += 1
-
-
 def lead(session: Session, path: str, *, post_id: int | None = None, target: str = "") -> bool:
     """A redirect from `path`, live at once. False if the address is taken."""
     if is_reserved(path) or len(path) > LONGEST:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from blog.markup import Rendered
-from blog.models import address, tag, upload, user, writing
+from blog.models import address, pattern, site, tag, upload, user, writing
 from blog.models.address import Address
 from blog.models.base import now
 from blog.models.post import PAGE, Post, PostAuthor
@@ -99,7 +99,7 @@ def keys(session: Session) -> dict[str, int | None]:
 def bring_in(session: Session, arrival: Arrival, id: int | None = None) -> int:
     """Write one post: a new one, or the one with this id anew. Raises `Refusal`, `LookupError`."""
     post = _loaded(session, id) if id else _new(session, arrival)
-    _write(post, arrival)
+    _write(post, arrival, site.facts(session).settings.post_address == pattern.FIRST)
     _credit(session, post, arrival.authors)
     for picture in arrival.uploads:
         upload.note(session, **vars(picture))
@@ -128,9 +128,12 @@ def _loaded(session: Session, id: int) -> Post:
     return session.scalars(query.with_for_update(of=Post)).one()
 
 
-def _write(post: Post, arrival: Arrival) -> None:
+def _write(post: Post, arrival: Arrival, is_patterned: bool) -> None:
+    """An address that the blog's own pattern makes is not the post's own."""
     stem, _, last = arrival.address.rpartition("/")
-    is_ours = bool(last) and stem == ("" if post.kind == PAGE else "/posts")
+    is_ours = bool(last) and (
+        stem == "" if post.kind == PAGE else is_patterned and stem == "/posts"
+    )
     post.path, post.slug = ("", last) if is_ours else (arrival.address, arrival.slug[:300])
     post.title, post.summary, post.body = arrival.title[:300], arrival.summary[:2000], arrival.body
     post.tags = ", ".join(tag.split(", ".join(name.replace(",", " ") for name in arrival.tags)))

@@ -9,14 +9,14 @@ from sqlalchemy.orm import Session, selectinload
 
 from blog.config import LANGUAGES, N_
 from blog.markup import RENDERER, Rendered, excerpt, language_of
-from blog.models import address, commenting, search
+from blog.models import commenting, search
 from blog.models.address import Address
 from blog.models.base import Refusal, now
 from blog.models.byline import credit, set_authors
 from blog.models.post import PAGE, POST, Post, PostAuthor
 from blog.models.revision import Revision, RevisionAuthor, RevisionTag, keep_earlier
 from blog.models.site import is_target
-from blog.models.slug import path_for, set_slug
+from blog.models.slug import move_in, set_slug
 from blog.models.tag import split
 from blog.models.user import User
 
@@ -229,18 +229,9 @@ def show(
     names = split(post.tags)
     credit(session, post, revision, names)
     post.live_revision_id = revision.id
-    _move_in(session, post)
+    move_in(session, post)
     search.index(session, post.id, title=post.title, tags=names, text=rendered.text)
     return revision
-
-
-def _move_in(session: Session, post: Post) -> None:
-    """The reserved address comes alive; the one before it leads to it from now on."""
-    if not (post.path or post.slug):
-        set_slug(session, post, "")
-    place = address.claim(session, post.path or path_for(post, post.slug), post.id)
-    place.live_since = place.live_since or now()
-    post.address_id = place.id
 
 
 def unpublish(session: Session, id: int, *, by: User) -> Post:
