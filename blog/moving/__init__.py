@@ -9,15 +9,14 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from sqlalchemy.exc import DBAPIError
 from tqdm import tqdm
 
-from blog.config import N_, Config, shell_language
+from blog.config import Config, shell_language
 from blog.crew import Crew
 from blog.db import Database
 from blog.models import setup, site
 from blog.models.base import Refusal, now
-from blog.moving import collection, permalinks
+from blog.moving import collection, permalinks, stopped
 from blog.moving.mover import Mover, Wishes
 from blog.moving.receipt import Receipt
 
@@ -57,19 +56,10 @@ async def move_in(
     database = Database(config)
     try:
         return await _move_in(config, database, folder, wishes, progress or (lambda *_: None))
-    except (OSError, DBAPIError) as fault:
-        raise Refusal(STOPPED, why=_why(fault)) from fault
+    except stopped.FAULTS as fault:
+        raise stopped.refusal(fault) from fault
     finally:
         database.close()
-
-
-STOPPED = N_("Moving in stopped: %(why)s. What has come in is kept; run it again to go on.")
-
-
-def _why(fault: OSError | DBAPIError) -> str:
-    """A full disk above all, whether a picture or the database found it so."""
-    said = fault.orig if isinstance(fault, DBAPIError) else fault.strerror
-    return str(said or fault).partition("\n")[0]
 
 
 async def _move_in(
