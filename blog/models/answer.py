@@ -31,7 +31,6 @@ def tell(session: Session, comment: Comment) -> None:
             author=comment.name,
             text=comment.body,
             path=f"{href(post.path)}#comment-{comment.uid}",
-            unsubscribe="",
         )
 
 

@@ -1,0 +1,120 @@
+"""The queue: what readers say waits here for a keeper, who decides by buttons or by keys."""
+
+from typing import Any
+
+from sanic import HTTPResponse, Request
+
+from blog import headers, web
+from blog.admin.section import Act, Column, Filter, Section, ngettext
+from blog.config import N_
+from blog.crew import Busy
+from blog.forms import Form, Verbatim
+from blog.markup import TooMuch
+from blog.models import moderation, queue
+from blog.models.base import Refusal
+from blog.models.comment import APPROVED, PENDING, REJECTED, SPAM
+from blog.models.commenting import LONGEST_BODY
+from blog.models.queue import Queued
+
+COLUMNS = (
+    Column("name", N_("Comment"), "remark"),
+    Column("post", N_("On"), "about"),
+    Column("said_at", N_("Written"), "moment", sort=True),
+)
+FILTERS = (
+    Filter(
+        "state",
+        N_("State"),
+        {
+            PENDING: N_("Waiting"),
+            APPROVED: N_("Approved"),
+            REJECTED: N_("Rejected"),
+            SPAM: N_("Spam"),
+        },
+        tabs=True,
+        default=PENDING,
+    ),
+    Filter("post", N_("On"), queue.posts),
+)
+ACTS = (
+    Act(
+        "approve",
+        N_("Approve"),
+        moderation.approve,
+        done=ngettext("%(num)s comment was approved.", "%(num)s comments were approved."),
+        key="a",
+        offered=lambda row: row.state != APPROVED,
+    ),
+    Act(
+        "reject",
+        N_("Reject"),
+        moderation.reject,
+        done=ngettext("%(num)s comment was rejected.", "%(num)s comments were rejected."),
+        key="r",
+        offered=lambda row: row.state != REJECTED,
+    ),
+    Act(
+        "spam",
+        N_("Spam"),
+        moderation.spam,
+        done=ngettext("%(num)s comment is spam.", "%(num)s comments are spam."),
+        key="s",
+        offered=lambda row: row.state != SPAM,
+    ),
+)
+
+section = Section(
+    "comments",
+    N_("Comments"),
+    place=40,
+    listing=queue.comments,
+    counted=ngettext("%(num)s comment", "%(num)s comments"),
+    columns=COLUMNS,
+    filters=FILTERS,
+    search=N_("Text, name or mail address"),
+    acts=ACTS,
+    undo=moderation.undo,
+    cells="admin/comments_cells.html",
+    page="comments",
+)
+
+
+class ReplyForm(Form):
+    body = Verbatim(required=True, most=LONGEST_BODY)
+
+
+@section.get("/<id:int>")
+async def comment(request: Request, id: int) -> HTTPResponse:
+    found = await web.get_or_404(request, queue.one, id)
+    return _comment(request, found, ReplyForm.blank(request))
+
+
+@section.post("/<id:int>/reply")
+async def reply_comment(request: Request, id: int) -> HTTPResponse:
+    found = await web.get_or_404(request, queue.one, id)
+    form = ReplyForm.read(request)
+    try:
+        if form.ok:
+            return await _reply(request, id, form["body"])
+    except (Refusal, TooMuch, Busy) as fault:
+        form.refuse(_told(fault))
+    except LookupError as gone:
+        raise web.NotHere from gone
+    return _comment(request, found, form, 422)
+
+
+async def _reply(request: Request, id: int, body: str) -> HTTPResponse:
+    rendered = await request.app.ctx.crew.render(body, trust="guest")
+    await web.transact(request, queue.reply, id, body, rendered, headers.client_ip(request))
+    web.flash(request, N_("Your answer stands below the comment."))
+    return web.redirect(request, "admin.comments")
+
+
+def _told(fault: Any) -> Refusal:
+    if isinstance(fault, Refusal):
+        return fault
+    return Refusal(fault.message, "body", **getattr(fault, "params", {}))
+
+
+def _comment(request: Request, found: Queued, form: Form, status: int = 200) -> HTTPResponse:
+    return section.show(request, "comment", status, comment=found, form=form, longest=LONGEST_BODY)

@@ -1,0 +1,11 @@
+// The queue by keys, beside those of every list: u takes the last act back.
+
+const undo = document.querySelector('form[action$="/undo"]');
+
+if (undo) {
+  document.querySelector("#list")?.addEventListener("keydown", (event) => {
+    if (event.key !== "u" || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    event.preventDefault();
+    undo.requestSubmit();
+  });
+}
