@@ -115,6 +115,11 @@ def test_math_opens_a_paragraph_however_that_ends(end):
     assert html(f"$x$ 等于{end}").startswith("<p><math")
 
 
+@pytest.mark.parametrize("text", ["把$PATH和$HOME", "$A and ${B}", "from $a to $b_c"])
+def test_the_variables_of_a_shell_are_no_formula(text):
+    assert html(text) == f"<p>{text}</p>"
+
+
 def test_money_is_no_math():
     assert html("from $5 to $6, and US$20 (HK$156)") == "<p>from $5 to $6, and US$20 (HK$156)</p>"
 

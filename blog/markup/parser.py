@@ -32,6 +32,7 @@ DOLLARS = {
     "allow_blank_lines": False,
     "double_inline": True,
 }
+WORD_GOES_ON = re.compile(r"[A-Za-z_{]")
 plain_dollars = math_inline_dollar(allow_space=False, allow_digits=False, allow_double=True)
 PREFIX = "u-"  # of every id in a text, so that none can be an id of the page round it
 NO_ID = re.compile(r"[^\w\- ]+")
@@ -111,7 +112,18 @@ def _for_authors(md: MarkdownIt) -> MarkdownIt:
 
 
 def _dollars(state: StateInline, silent: bool) -> bool:
-    """The plugin's rule; at the start it would take the last character for the one before."""
+    """The plugin's rule, but `$PATH和$HOME` are two variables of a shell and no formula."""
+    start = state.pos
+    if not _plain_dollars(state, True):
+        return False
+    end, state.pos = state.pos, start
+    if WORD_GOES_ON.match(state.src, end):
+        return False
+    return _plain_dollars(state, silent)
+
+
+def _plain_dollars(state: StateInline, silent: bool) -> bool:
+    """At the start the plugin would take the last character for the one before."""
     if state.pos:
         return plain_dollars(state, silent)
     source, state.src = state.src, f"{state.src} "
