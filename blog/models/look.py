@@ -50,7 +50,7 @@ FACES = {
 :lang(zh) { --face-title: "Han serif marks", var(--serif-latin), var(--fangsong), serif;
   --face-plain: "Han marks", var(--sans); --size-small: 0.875rem; }
 :is(h1, h2, h3):lang(en) { letter-spacing: -0.035em; }
-:is(h1, h2, h3):lang(zh) { letter-spacing: 0.05em; }
+:is(h1, h2, h3):lang(zh) { letter-spacing: 0.05em; font-synthesis-weight: none; }
 """,
 }
 
