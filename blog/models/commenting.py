@@ -140,6 +140,7 @@ def _written(session: Session, sent: Submission, by: User | None) -> Comment:
         body=sent.body,
         body_html=sent.rendered.html,
         renderer=RENDERER,
+        score=0.0,
         language=language_of("", sent.rendered.text) or "",
         waiting_hash="" if by else waiting_hash(sent.key),
         ip=sent.ip,
