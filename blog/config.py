@@ -253,11 +253,17 @@ def _check_mail(config: Config) -> None:
         )
         raise BadSetting(message) from None  # its cause would print the password
     _, address = parseaddr(config.mail_from)
-    if config.smtp_url and not MAIL_ADDRESS.fullmatch(address):
+    if config.smtp_url and not is_mail_address(address):
         raise BadSetting(N_("BLOG_MAIL_FROM must be an address, such as blog@example.org."))
 
 
-MAIL_ADDRESS = re.compile(r"[^@\s<>\"]+@[^@\s<>\"]+")
+def is_mail_address(text: str) -> bool:
+    """True for name@host, of a host that DNS can be asked for."""
+    try:
+        text.rpartition("@")[2].encode("idna")
+    except UnicodeError:
+        return False
+    return bool(re.fullmatch(r"[^@\s<>\"]+@[^@\s<>\"]+", text)) and text.isprintable()
 
 
 def shell_language() -> str:

@@ -179,24 +179,28 @@ def delivered(session: Session, owed: Owed) -> None:
 
 def failed(session: Session, owed: Owed, said: str, *, for_good: bool) -> bool:
     """Note why a try failed; True if it was the last one, and the mail is given up."""
-    said = " ".join("".join(c if c.isprintable() else " " for c in said).split())[:500]
     is_over = for_good or owed.tries > len(BACK_OFF)
     over = {"failed_at": now(), "facts": {}} if is_over else {}
     session.execute(
         update(Delivery)
         .where(Delivery.id == owed.id, Delivery.tries == owed.tries, Delivery.is_owed())
-        .values(said=said, **over),
+        .values(said=in_short(said), **over),
         execution_options={**UNCOUNTED, "tags": ("deliveries",) if is_over else ()},
     )
     return is_over
 
 
-def put_off(session: Session) -> None:
-    """The server itself is at fault: whatever is due waits a little, uncounted."""
+def put_off(session: Session, said: str) -> None:
+    """The server itself is at fault: whatever is due waits a little, and loses no try."""
     session.execute(
-        update(Delivery).where(Delivery.is_due()).values(due_at=now() + PAUSE),
+        update(Delivery).where(Delivery.is_due()).values(due_at=now() + PAUSE, said=in_short(said)),
         execution_options=UNCOUNTED,
     )
+
+
+def in_short(said: str) -> str:
+    """What a server says, on one line and without anything that a terminal would obey."""
+    return " ".join("".join(c if c.isprintable() else " " for c in said).split())[:500]
 
 
 def _end(session: Session, row: Delivery, **values: Any) -> None:
@@ -206,6 +210,16 @@ def _end(session: Session, row: Delivery, **values: Any) -> None:
 def _change(session: Session, id: int, **values: Any) -> None:
     session.execute(
         update(Delivery).where(Delivery.id == id).values(**values), execution_options=UNCOUNTED
+    )
+
+
+def give_up_stale(session: Session) -> None:
+    """However it is that they were not sent: nobody waits for them any more."""
+    session.execute(
+        update(Delivery)
+        .where(Delivery.is_owed(), Delivery.created_at < now() - STALE)
+        .values(failed_at=now(), facts={}),
+        execution_options=UNCOUNTED,
     )
 
 

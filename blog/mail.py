@@ -1,0 +1,208 @@
+"""Mail that is owed: written in the person's language, sent off the request, tried again."""
+
+import functools
+import hashlib
+import hmac
+import html
+import logging
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from email import policy
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime, parseaddr
+from typing import Any
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, TemplateError
+
+from blog.clock import House
+from blog.config import LANGUAGES, Config, is_mail_address, local_address
+from blog.models import delivery, site, subscription
+from blog.models.base import now
+from blog.models.delivery import STOPPABLE, Owed
+from blog.models.site import SiteFacts
+from blog.outside import Letter, MailLine, Undelivered, mail_line
+from blog.templating import environment
+
+log = logging.getLogger("blog")
+ROUND = 50  # letters on one connection
+FORMS = {"txt": "plain", "html": "html"}
+LONGEST_QUOTE = 2000
+
+
+# --- sending ---
+
+
+async def deliver(house: House) -> None:
+    """The chore: everything that is due, one by one. Killed between the server's yes and our mark,
+    that one letter goes out twice, under the same Message-ID; no other does."""
+    server = house.config.mail_server
+    if server is None or not await house.database.read(delivery.has_due):
+        return
+    about = await house.database.read(site.facts)
+    if owed := await _claim(house):
+        try:
+            async with mail_line(server, host_of(house.config, about)) as line:
+                await _deliver_round(house, about, line, owed)
+        except Undelivered as fault:
+            await _note(house, owed, fault)
+
+
+async def _claim(house: House) -> Owed | None:
+    return await house.database.transact(delivery.claim, house.secret)
+
+
+async def _deliver_round(house: House, about: SiteFacts, line: MailLine, first: Owed) -> None:
+    owed: Owed | None = first
+    for left in reversed(range(ROUND)):
+        if owed is None or not await _deliver(house, about, line, owed):
+            return
+        owed = await _claim(house) if left else None
+
+
+async def _deliver(house: House, about: SiteFacts, line: MailLine, owed: Owed) -> bool:
+    """Whether the next letter may fare better."""
+    try:
+        await line.send(write(house, about, owed))
+    except Undelivered as fault:
+        await _note(house, owed, fault)
+        return not fault.is_servers
+    await house.database.transact(delivery.delivered, owed)
+    return True
+
+
+async def _note(house: House, owed: Owed, fault: Undelivered) -> None:
+    """One try less for this one. Where the server is at fault the others wait, too."""
+    is_over = await house.database.transact(
+        delivery.failed, owed, fault.said, for_good=fault.is_final
+    )
+    what = "is given up" if is_over else "is tried again later"
+    log.warning("Mail %s (%s) %s: %s", owed.id, owed.kind, what, delivery.in_short(fault.said))
+    if fault.is_servers:
+        await house.database.transact(delivery.put_off, fault.said)
+
+
+# --- writing ---
+
+
+def write(house: House, about: SiteFacts, owed: Owed) -> Letter:
+    """The letter for the wire. Raises `Undelivered` for one that cannot be written."""
+    try:
+        message, to = _message(house, about, owed)
+        sender = _ascii_domain(parseaddr(house.config.mail_from)[1])
+        return Letter(sender, to, message.as_bytes())
+    except (TemplateError, ValueError, LookupError, TypeError) as fault:
+        log.exception("Mail %s (%s) cannot be written.", owed.id, owed.kind)
+        is_final = not isinstance(fault, TemplateError)  # an owner can mend a template
+        raise Undelivered("letter", f"not written: {fault}", is_final=is_final) from fault
+
+
+def _message(house: House, about: SiteFacts, owed: Owed) -> tuple[EmailMessage, str]:
+    to = _ascii_domain(owed.to)
+    rules = policy.SMTP.clone(cte_type="7bit", utf8=not to.isascii())
+    message = EmailMessage(rules)
+    context = _context(house, about, owed)
+    parts = {form: _part(house.config, owed.kind, form, context) for form in FORMS}
+    name, sender = parseaddr(house.config.mail_from)
+    message["From"] = _address(_ascii_domain(sender), name or about.title)
+    message["To"] = _address(to)
+    message["Subject"] = parts["txt"][0]
+    message["Date"] = format_datetime(now())
+    message["Message-ID"] = _message_id(house, about, owed)
+    message["Auto-Submitted"] = "auto-generated"
+    if link := context["unsubscribe"]:
+        message["List-Unsubscribe"] = f"<{link}>"
+        if link.startswith("https://"):  # RFC 8058 knows no other
+            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    message.set_content(parts["txt"][1])
+    message.add_alternative(parts["html"][1], subtype="html")
+    return message, to
+
+
+def _context(house: House, about: SiteFacts, owed: Owed) -> dict[str, Any]:
+    address = address_of(house.config, about)
+    stop = f"{address}/unsubscribe/{subscription.key(house.secret, owed.to)}"
+    facts = _read(owed.facts)
+    return {
+        **facts,
+        "site": about,
+        "address": address,
+        "language": owed.language if owed.language in LANGUAGES else about.language,
+        "link": address + _path(facts.get("path", "/")),
+        "unsubscribe": stop if owed.kind in STOPPABLE else "",
+    }
+
+
+def _read(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts as templates want them; they were kept as JSON."""
+    read = dict(facts)
+    if "at" in read:
+        read["at"] = datetime.fromisoformat(read["at"])
+    if len(read.get("text", "")) > LONGEST_QUOTE:
+        read["text"] = read["text"][:LONGEST_QUOTE] + "…"
+    return read
+
+
+def _path(path: str) -> str:
+    if not path.startswith("/") or path.startswith("//"):
+        raise ValueError(f"{path} is no path of ours")
+    return path
+
+
+def _part(config: Config, kind: str, form: str, context: Mapping[str, Any]) -> tuple[str, str]:
+    """Subject and text, both in one form. The plain one is escaped like all, and turned back."""
+    templates = _templates(config)
+    parts = templates.get_template(f"mail/_parts.{form}").module
+    macros = {name: getattr(parts, name) for name in ("say", "quote", "press")}
+    template = templates.get_template(f"mail/{kind}.html")
+    made = template.make_module({**context, **macros, "layout": f"mail/_letter.{form}"})
+    subject = " ".join(html.unescape(str(made.subject)).split())  # type: ignore[attr-defined]  # each template sets it
+    text = html.unescape(str(made)) if form == "txt" else str(made)
+    return subject, re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+@functools.lru_cache(maxsize=4)
+def _templates(config: Config) -> Environment:
+    return environment(config)
+
+
+# --- addresses ---
+
+
+def address_of(config: Config, about: SiteFacts) -> str:
+    """Where links lead: as configured, never as some request said."""
+    chosen = config.site_url or about.address or local_address(config.host, config.port)
+    return chosen.rstrip("/")
+
+
+def host_of(config: Config, about: SiteFacts) -> str:
+    """The name that we go by: the site's, or that of the sender's address if it has only a number.
+
+    The mail server is greeted with it, and message ids end in it.
+    """
+    host = urlsplit(address_of(config, about)).hostname or ""
+    if re.fullmatch(r"[\d.]+|.*:.*|localhost", host):
+        host = parseaddr(config.mail_from)[1].rpartition("@")[2]
+    return host.encode("idna").decode()
+
+
+def _ascii_domain(address: str) -> str:
+    """The domain as DNS knows it. Raises `ValueError` for what is no address."""
+    if not is_mail_address(address):
+        raise ValueError(f"{address!r} is no mail address")
+    name, _, domain = address.rpartition("@")
+    return f"{name}@{domain.encode('idna').decode()}"
+
+
+def _address(address: str, name: str = "") -> Address:
+    local, _, domain = address.rpartition("@")
+    return Address(" ".join(name.split()), local, domain)
+
+
+def _message_id(house: House, about: SiteFacts, owed: Owed) -> str:
+    """The same at each try, so that a server that is sent a letter twice can tell."""
+    text = f"message:{owed.id}:{owed.created_at.isoformat()}".encode()
+    mac = hmac.new(house.secret, text, hashlib.sha256).hexdigest()[:32]
+    return f"<{mac}@{host_of(house.config, about)}>"
