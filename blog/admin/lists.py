@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
@@ -112,11 +112,21 @@ async def _read(section: Section, request: Request, view: View) -> tuple[Any, An
     page, options, counts = await web.get_or_404(
         request,
         together,
-        lambda session: listing.page(session, view.asked),
+        lambda session: listing.page(session, _in_zone(view, request.ctx.site.timezone)),
         lambda session: {one.name: _options(one, session) for one in section.filters},
         lambda session: {tab: listing.count(session, **dict([tab])) for tab in tabs},
     )
     return page, {name: _named(request, found) for name, found in options.items()}, counts
+
+
+def _in_zone(view: View, zone: str) -> Asked:
+    """A day begins when it does where the site is."""
+    days = {one.name for one in view.section.filters if one.type == "date"}
+    given = view.asked.filters.items()
+    return replace(
+        view.asked,
+        filters={name: f"{text} {zone}" if name in days else text for name, text in given},
+    )
 
 
 def _fixed(one: Filter) -> Sequence[str]:

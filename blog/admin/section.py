@@ -8,7 +8,8 @@
         filters=(Filter("use", N_("Used"), {"used": N_("In use"), "unused": N_("Not used")}),),
         search=N_("Name"),
         acts=(Act("delete", N_("Delete"), listing.each(tagging.delete), confirm=N_("…"), done=…),),
-        new=Sheet(…), row=Sheet(…),                 # a form to add one, a form to change one
+        new=Sheet("add", …),                        # a form at /admin/tags/new
+        load=tagging.one, row=(Sheet("rename", …),)  # the page /admin/tags/<id> and its forms
     )
 
 What it gives, at `/admin/<name>`: the list with its filters, search, sorting by headings and pages
@@ -64,13 +65,15 @@ class Column:
 class Filter:
     """One of the listing's filters. `options` are value to label, or a reading of
     `(value, words of somebody's own)`. As `tabs` they stand above the list with their numbers.
-    `default` is shown where none is asked for; then the value `all` shows everything."""
+    `default` is shown where none is asked for; then the value `all` shows everything. One of type
+    `date` has no options; the listing is given the day and the site's zone: `2026-11-20 UTC`."""
 
     name: str
     label: str
     options: Options
     tabs: bool = False
     default: str = ""
+    type: str = "select"
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,8 @@ class Act:
 
 @dataclass(frozen=True)
 class Input:
-    """One control of a sheet; `type` and `options` as the macro `field` takes them."""
+    """One control of a sheet; `type` and `options` as the macro `field` takes them. The options of
+    a text are offered while it is typed."""
 
     name: str
     label: str
@@ -104,16 +108,16 @@ class Input:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A form of the section. To add: `verb(session, *, by, **data)`. To change a row:
-    `verb(session, id, *, by, **data)`, filled from `load(session, id)`."""
+    """A form of the section. To add: `verb(session, *, by, **data)`. On a row's page:
+    `verb(session, id, *, by, **data)`, its fields filled from the row of the same names."""
 
+    name: str
     label: str
     form: type[Form]
     inputs: tuple[Input, ...]
     verb: Callable[..., Any]
     done: str
     button: str
-    load: Callable[..., Any] | None = None
     note: str = ""
 
 
@@ -134,7 +138,8 @@ class Section:
         search: str = "",
         acts: tuple[Act, ...] = (),
         new: Sheet | None = None,
-        row: Sheet | None = None,
+        load: Callable[..., Any] | None = None,
+        row: tuple[Sheet, ...] = (),
         undo: Callable[..., Any] | None = None,
         cells: str = "admin/_cells.html",
         page: str = "list",
@@ -145,7 +150,7 @@ class Section:
         self.name, self.label, self.place, self.role = name, label, place, role
         self.listing, self.counted, self.columns = listing, counted, columns
         self.filters, self.search, self.acts = filters, search, acts
-        self.new, self.row, self.undo = new, row, undo
+        self.new, self.load, self.row, self.undo = new, load, row, undo
         self.cells, self.page = cells, page
         bp.ctx.sections[name] = role
         SECTIONS.append(self)
@@ -159,10 +164,14 @@ class Section:
             self._way("POST", f"/{act.name}", f"{act.name}_{self.name}", lists.act, act)
         if self.undo:
             self._way("POST", "/undo", f"undo_{self.name}", lists.undo)
-        for sheet, path, name in ((self.new, "/new", "new"), (self.row, "/<id:int>", "one")):
-            if sheet:
-                self._way("GET", path, f"{name}_{self.name}", sheets.show, sheet)
-                self._way("POST", path, f"save_{name}_{self.name}", sheets.save, sheet)
+        if self.new:
+            self._way("GET", "/new", f"new_{self.name}", sheets.new)
+            self._way("POST", "/new", f"{self.new.name}_{self.name}", sheets.add)
+        if self.load:
+            self._way("GET", "/<id:int>", f"one_{self.name}", sheets.one)
+        for sheet in self.row:
+            path, name = f"/<id:int>/{sheet.name}", f"{sheet.name}_{self.name}"
+            self._way("POST", path, name, sheets.change, sheet)
 
     def _way(self, method: str, path: str, name: str, view: Any, *declared: Any) -> None:
         async def handler(request: Request, **parts: Any) -> HTTPResponse:
