@@ -10,8 +10,10 @@ auth.lock(bp, "editor")
 from blog.admin import (  # noqa: E402, F401 -- each hangs its section on `bp`, which stands first
     comments,
     pages,
+    look,
     people,
     posts,
     settings,
+    tags,
     views,
 )

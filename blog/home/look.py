@@ -1,15 +1,20 @@
 """The stylesheet of the keeper's choice, the covers on the front page, and the blogroll."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from sanic import HTTPResponse, Request
 from sanic.response import text
 
 from blog import web
 from blog.home import bp
+from blog.home.listing import listed_pages
 from blog.markup import NARROW, narrow
-from blog.models import blogroll, upload
+from blog.models import blogroll, reading, upload
+from blog.models.base import Refusal
+from blog.models.choice import declared
+from blog.models.choices_of_look import LookChoices
 from blog.models.look import Look
 from blog.models.reading import Card
 
@@ -43,6 +48,35 @@ async def look(request: Request, name: str) -> HTTPResponse:
         raise web.NotHere from error
     lasting = FOREVER if hash == wanted.hash else "no-cache"
     return text(wanted.sheet, content_type="text/css", headers={"cache-control": lasting})
+
+
+@bp.get("/look/preview")
+async def preview_look(request: Request) -> HTTPResponse:
+    """The front page in a look that is not chosen yet, for whoever is about to choose it."""
+    request.ctx.private = True
+    if not request.ctx.user:
+        raise web.NotHere
+    facts = request.ctx.site
+    settings = replace(facts.settings, **dict(_asked(request)))
+    request.ctx.site = replace(facts, settings=settings)
+    shelf = await web.read(request, reading.shelf, page=1, per_page=facts.posts_per_page)
+    covers = await plates(request, shelf.cards)
+    page = listed_pages(shelf, lambda number: "/")
+    response = web.render(
+        request, "home/front.html", posts=shelf.cards, page=page, covers=covers, path="/"
+    )
+    response.headers["x-robots-tag"] = "noindex"
+    return response
+
+
+def _asked(request: Request) -> Iterator[tuple[str, str]]:
+    """Of the choices in the address those that could be kept."""
+    for one in declared(LookChoices):
+        value = request.args.get(one.name)
+        if value and one.kind != "hidden":
+            with suppress(Refusal):
+                one.refuse(value)
+                yield one.name, value
 
 
 async def plates(request: Request, cards: Sequence[Card]) -> dict[int, Plate]:

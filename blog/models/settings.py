@@ -27,7 +27,7 @@ GROUPS = {
     "mail": N_("Mail"),
     "keeping": N_("Keeping"),
 }
-# A group with many settings stands on a page of its own, /admin/settings/<group>.
+# The look has a page of its own with a picture of the blog, /admin/look (blog/admin/look.py).
 OWN_PAGE = {"look"}
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.config import LANGUAGES, N_, is_site_address
 from blog.models.base import Base, Refusal
+from blog.models.choice import declared
 from blog.models.settings import Settings
 
 THE_ONE = 1
@@ -95,6 +96,16 @@ def change(
     site.navigation = read_navigation(navigation)
     site.posts_per_page = posts_per_page
     return site
+
+
+def choose(session: Session, **chosen: Any) -> None:
+    """Keep some of `Settings`; the others stay. Raises `Refusal` at the field of the first fault."""
+    choices = {one.name: one for one in declared(Settings)}
+    tidy = {name: choices[name].tidy(value) for name, value in chosen.items()}
+    for name, value in tidy.items():
+        choices[name].refuse(value)
+    site = session.get_one(Site, THE_ONE)
+    site.choices = {**site.choices, **tidy}
 
 
 def check(*, title: str, address: str, language: str, timezone: str) -> None:

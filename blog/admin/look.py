@@ -1,0 +1,121 @@
+"""How the blog looks: colour, typefaces, light or dark, logo and footer, with a picture of it."""
+
+from typing import Any
+
+from sanic import HTTPResponse, Request
+
+from blog import media, web
+from blog.admin.section import Section
+from blog.config import N_
+from blog.crew import Busy
+from blog.forms import Choice, Form, Text
+from blog.markup import TooMuch, narrow
+from blog.models import look as looks
+from blog.models import site, upload
+from blog.models.base import Refusal
+from blog.models.choice import declared
+from blog.models.settings import Settings
+from blog.models.user import ADMIN
+
+section = Section("look", N_("Look"), place=105, role=ADMIN)
+CHOICES = {one.name: one for one in declared(Settings) if one.group == "look"}
+# Pigments of painters; a browser offers them beside every other colour.
+PIGMENTS = ("#1b4a8a", "#b0301b", "#2a6546", "#00687a", "#7a3b8f", "#8a5a00", "#1b1e23")
+LARGEST_LOGO = 60_000  # bytes: every page shows it
+
+
+class LookForm(Form):
+    accent = Text(required=True, most=7)
+    typeface = Choice(*looks.TYPEFACES)
+    scheme = Choice(*looks.SCHEMES)
+    front = Choice(*looks.FRONTS)
+
+
+class FooterForm(Form):
+    footer = Text(most=CHOICES["footer"].longest)
+
+
+class LogoForm(Form):
+    picture = Text()
+    act = Text()
+
+
+@section.get()
+async def look(request: Request) -> HTTPResponse:
+    return _page(request)
+
+
+@section.post()
+async def save_look(request: Request) -> HTTPResponse:
+    form = LookForm.read(request).check("accent", looks.check_accent)
+    if not form.ok:
+        return _page(request, 422, form=form)
+    return await _chosen(request, **form.data)
+
+
+@section.post("/footer")
+async def save_footer(request: Request) -> HTTPResponse:
+    """Rendered now, so that no page has to."""
+    form = FooterForm.read(request)
+    try:
+        if form.ok:
+            rendered = await request.app.ctx.crew.render(form["footer"])
+            return await _chosen(request, footer=form["footer"], footer_html=rendered.html)
+    except (Refusal, TooMuch, Busy) as error:
+        form.faults["footer"] = _told(error)
+    return _page(request, 422, footer_form=form)
+
+
+@section.post("/logo")
+async def save_logo(request: Request) -> HTTPResponse:
+    form = LogoForm.read(request)
+    try:
+        logo = "" if form["act"] == "remove" else await _take(request)
+        return await _chosen(request, logo=logo)
+    except (Refusal, Busy) as error:
+        form.faults["picture"] = _told(error)
+    return _page(request, 422, logo_form=form)
+
+
+async def _chosen(request: Request, **chosen: Any) -> HTTPResponse:
+    await web.transact(request, site.choose, **chosen)
+    web.flash(request, N_("Saved."))
+    return web.redirect(request, "admin.look")
+
+
+async def _take(request: Request) -> str:
+    """The address of the sent picture, made anew by the crew: of its narrow one where it is wide."""
+    file = request.files.get("picture") if request.files else None
+    if not (file and file.body):
+        raise Refusal(N_("Choose a picture first."), "picture")
+    picture = await request.app.ctx.crew.picture(file.body, file.name)
+    if len(picture.narrow or picture.data) > LARGEST_LOGO:
+        message = N_(
+            "Every page shows the logo: choose a smaller picture, of %(limit)s kB at most."
+        )
+        raise Refusal(message, "picture", limit=LARGEST_LOGO // 1000)
+    address = await media.keep(request.app.ctx.config, picture)
+    noted = {name: getattr(picture, name) for name in ("name", "width", "height", "size", "type")}
+    await web.transact(request, upload.note, original=file.name, **noted)
+    return narrow(address) if picture.narrow else address
+
+
+def _told(error: Refusal | TooMuch | Busy) -> Refusal:
+    return Refusal(error.message, **getattr(error, "params", {}))
+
+
+def _page(request: Request, status: int = 200, **forms: Form) -> HTTPResponse:
+    chosen = request.ctx.site.settings
+    kept = {name: getattr(chosen, name) for name in LookForm.fields}
+    return section.show(
+        request,
+        "look",
+        status,
+        form=forms.get("form") or LookForm.blank(request, **kept),
+        footer_form=forms.get("footer_form") or FooterForm.blank(request, footer=chosen.footer),
+        logo_form=forms.get("logo_form") or LogoForm.blank(request),
+        choices=CHOICES,
+        pigments=PIGMENTS,
+        shades=looks.shades(chosen.accent),
+        is_moved=looks.is_moved(chosen.accent),
+    )
