@@ -52,7 +52,7 @@ async def comment(request: Request, id: int) -> HTTPResponse:
     """The form on a page of its own, to answer a comment or to come back to."""
     request.ctx.private = True
     about = await web.get_or_404(request, commenting.about, id)
-    form = _kind(request).blank(request, answers=request.args.get("answers") or "")
+    form = blank(request, answers=request.args.get("answers") or "")
     return await _page(request, Try(about, form))
 
 
@@ -68,6 +68,11 @@ async def send_comment(request: Request, id: int) -> HTTPResponse:
     except (Refusal, TooMuch, Busy) as error:
         form.refuse(_told(error))
         return await _page(request, attempt, status=_status(error))
+
+
+def blank(request: Request, answers: str = "") -> CommentForm:
+    """The form as it stands under a post."""
+    return _kind(request).blank(request, answers=answers, body="")
 
 
 def _kind(request: Request) -> type[CommentForm]:
@@ -172,7 +177,6 @@ async def _page(
         rendered=rendered,
         shown_name=guest.name_of(str(form.values.get("name") or "")),
         proof=_renewed(request, attempt) if rendered or attempt.proof else "",
-        longest=LONGEST_BODY,
     )
 
 

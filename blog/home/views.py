@@ -6,7 +6,7 @@ from sanic import HTTPResponse, Request
 from sanic.response import redirect
 
 from blog import paging, web
-from blog.home import bp, waiting
+from blog.home import bp, comments, waiting
 from blog.home.listing import listed_pages
 from blog.home.look import plates, show_blogroll
 from blog.models import address, blogroll, front, reading
@@ -51,7 +51,7 @@ async def post(request: Request, path: str) -> HTTPResponse:
         return redirect(request.path.rstrip("/"), status=301)
     shown = await web.read(request, front.at, wanted, waiting.reader(request))
     if isinstance(shown, PostPage):
-        return web.render(request, "home/post.html", post=shown)
+        return web.render(request, "home/post.html", post=shown, form=comments.blank(request))
     if isinstance(shown, Leads):
         return redirect(shown.location, status=301)
     if wanted == blogroll.PATH and request.ctx.site.settings.friends:
