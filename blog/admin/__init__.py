@@ -9,8 +9,9 @@ auth.lock(bp, "editor")
 
 from blog.admin import (  # noqa: E402, F401 -- each hangs its section on `bp`, which stands first
     comments,
-    pages,
+    invitations,
     look,
+    pages,
     people,
     posts,
     settings,

@@ -84,15 +84,13 @@ async def _chosen(request: Request, **chosen: Any) -> HTTPResponse:
 
 
 async def _take(request: Request) -> str:
-    """The address of the sent picture, made anew by the crew: of its narrow one where it is wide."""
+    """The address of the sent picture, made anew; of its narrow one where it is wide."""
     file = request.files.get("picture") if request.files else None
     if not (file and file.body):
         raise Refusal(N_("Choose a picture first."), "picture")
     picture = await request.app.ctx.crew.picture(file.body, file.name)
     if len(picture.narrow or picture.data) > LARGEST_LOGO:
-        message = N_(
-            "Every page shows the logo: choose a smaller picture, of %(limit)s kB at most."
-        )
+        message = N_("Every page shows the logo: choose one of at most %(limit)s kB.")
         raise Refusal(message, "picture", limit=LARGEST_LOGO // 1000)
     address = await media.keep(request.app.ctx.config, picture)
     noted = {name: getattr(picture, name) for name in ("name", "width", "height", "size", "type")}

@@ -99,7 +99,7 @@ def change(
 
 
 def choose(session: Session, **chosen: Any) -> None:
-    """Keep some of `Settings`; the others stay. Raises `Refusal` at the field of the first fault."""
+    """Keep some of `Settings`; the others stay. Raises `Refusal` for the first fault."""
     choices = {one.name: one for one in declared(Settings)}
     tidy = {name: choices[name].tidy(value) for name, value in chosen.items()}
     for name, value in tidy.items():
