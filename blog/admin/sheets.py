@@ -1,7 +1,8 @@
-"""The forms that a section declares: one to add a row, one to change it."""
+"""The forms that a section declares: one to add a row, and those on the page of a row."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sanic import HTTPResponse, Request
@@ -15,33 +16,76 @@ if TYPE_CHECKING:  # the declarations stand above their views
     from blog.admin.section import Section, Sheet
 
 
-async def show(section: Section, sheet: Sheet, request: Request, id: int = 0) -> HTTPResponse:
-    row = await web.get_or_404(request, sheet.load, id) if sheet.load else None
-    given = {name: getattr(row, name) for name in sheet.form.fields if row is not None}
-    return await _page(section, sheet, request, sheet.form.blank(request, **given), row)
+async def new(section: Section, request: Request) -> HTTPResponse:
+    return await _page(section, request, _new(section))
 
 
-async def save(section: Section, sheet: Sheet, request: Request, id: int = 0) -> HTTPResponse:
-    row = await web.get_or_404(request, sheet.load, id) if sheet.load else None
+async def add(section: Section, request: Request) -> HTTPResponse:
+    sheet = _new(section)
     form = sheet.form.read(request)
+    if await _save(request, sheet, form):
+        return web.redirect(request, section.route)
+    return await _page(section, request, sheet, typed=form)
+
+
+def _new(section: Section) -> Sheet:
+    if section.new is None:
+        raise web.NotHere
+    return section.new
+
+
+def _load(section: Section) -> Callable[..., Any]:
+    if section.load is None:
+        raise web.NotHere
+    return section.load
+
+
+async def one(section: Section, request: Request, id: int) -> HTTPResponse:
+    """The page of a row, with every form that there is for it."""
+    row = await web.get_or_404(request, _load(section), id)
+    return await _page(section, request, *section.row, row=row)
+
+
+async def change(section: Section, sheet: Sheet, request: Request, id: int) -> HTTPResponse:
+    row = await web.get_or_404(request, _load(section), id)
+    form = sheet.form.read(request)
+    if await _save(request, sheet, form, id):
+        return web.redirect(request, section.route)
+    return await _page(section, request, *section.row, row=row, sheet=sheet, typed=form)
+
+
+async def _save(request: Request, sheet: Sheet, form: Form, *of: int) -> bool:
+    """Do it, unless there is a fault; the form says which."""
     try:
         if form.ok:
-            await web.transact(request, sheet.verb, *([id] if sheet.load else []), **form.data)
+            await web.transact(request, sheet.verb, *of, **form.data)
             web.flash(request, sheet.done)
-            return web.redirect(request, section.route)
     except Refusal as refusal:
         form.refuse(refusal)
-    return await _page(section, sheet, request, form, row, 422)
+    return form.ok
 
 
 async def _page(
-    section: Section, sheet: Sheet, request: Request, form: Form, row: Any, status: int = 200
+    section: Section,
+    request: Request,
+    *shown: Sheet,
+    row: Any = None,
+    sheet: Sheet | None = None,
+    typed: Form | None = None,
 ) -> HTTPResponse:
-    options = await web.read(request, together, *(_reading(one.options) for one in sheet.inputs))
-    inputs = [
-        (one, _named(request, found)) for one, found in zip(sheet.inputs, options, strict=True)
-    ]
-    return section.show(request, "sheet", status, sheet=sheet, form=form, inputs=inputs, row=row)
+    forms = []
+    for each in shown:
+        form = typed if typed and each is (sheet or each) else _filled(request, each, row)
+        readings = [_reading(one.options) for one in each.inputs]
+        options = await web.read(request, together, *readings)
+        named = [_named(request, found) for found in options]
+        forms.append((each, form, list(zip(each.inputs, named, strict=True))))
+    return section.show(request, "sheet", 422 if typed else 200, forms=forms, row=row)
+
+
+def _filled(request: Request, sheet: Sheet, row: Any) -> Form:
+    given = {name: getattr(row, name) for name in sheet.form.fields if hasattr(row, name)}
+    return sheet.form.blank(request, **given)
 
 
 def _reading(options: Any) -> Any:
@@ -49,6 +93,7 @@ def _reading(options: Any) -> Any:
 
 
 def _named(request: Request, options: Any) -> list[tuple[str, str]]:
+    """Pairs of value and label: of a declaration translated, of the database as they are."""
     if isinstance(options, dict):
         return [(value, web.say(request, label)) for value, label in options.items()]
     return list(options)

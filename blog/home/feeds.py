@@ -5,6 +5,7 @@ import re
 import uuid
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 from sanic import HTTPResponse, Request
 from sanic.response import empty, raw, redirect, text
@@ -31,7 +32,13 @@ async def feed(request: Request) -> HTTPResponse:
 
 @bp.get("/tags/<slug:str>/feed.atom")
 async def tag_feed(request: Request, slug: str) -> HTTPResponse:
-    name, posts = await web.get_or_404(request, front.tag_feed, slug)
+    try:
+        name, posts = await web.read(request, front.tag_feed, slug)
+    except LookupError as error:
+        meant = await web.read(request, front.tag_called, unquote(slug))
+        if meant is None:
+            raise web.NotHere from error
+        return redirect(web.url(request, "home.tag_feed", slug=meant), status=301)
     return _atom(request, posts, name, name.href)
 
 

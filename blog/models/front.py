@@ -94,8 +94,9 @@ def overview(session: Session, zone: Any) -> Overview:
 
 
 def tag_called(session: Session, text: str) -> str | None:
-    """The slug of the tag that an old address means, such as /tags/异步 or /tags/Python."""
-    slug = tag.tag_slug(text)
+    """The slug of the tag that an old address means, such as /tags/异步 or /tags/Python, or that of
+    a tag which has another name by now."""
+    slug = tag.followed(session, tag.tag_slug(text))
     try:
         return catalogue.tag(session, slug).slug if slug != text else None
     except LookupError:

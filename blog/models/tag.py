@@ -6,6 +6,7 @@ from sqlalchemy import String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.markup import slugify
+from blog.models import address
 from blog.models.base import Base
 
 MOST_TAGS = 20
@@ -43,9 +44,23 @@ def tag_slug(name: str) -> str:
     return slugify(plain)[:100]
 
 
+def place_of(slug: str) -> str:
+    """Where readers find a tag."""
+    return f"/tags/{slug}"
+
+
+def followed(session: Session, slug: str) -> str:
+    """The slug that a tag has now, where it once had this one."""
+    if session.scalar(select(Tag.id).where(Tag.slug == slug)):
+        return slug
+    place = address.find(session, place_of(slug))
+    moved = place is not None and place.target.startswith(place_of(""))
+    return place.target.removeprefix(place_of("")) if place and moved else slug
+
+
 def named(session: Session, names: list[str]) -> list[Tag]:
-    """The tags with these names, made where they are new."""
-    slugs = {tag_slug(name): name for name in names}
+    """The tags with these names, made where they are new. A name that a tag once had means it."""
+    slugs = {followed(session, tag_slug(name)): name for name in names}
     rows = session.scalars(select(Tag).where(Tag.slug.in_(slugs)))
     known = {tag.slug: tag for tag in rows}
     for slug, name in slugs.items():

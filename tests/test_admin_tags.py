@@ -1,0 +1,138 @@
+"""Tags in the office: renamed, merged and deleted, and every old way to them still leads there."""
+
+import pytest
+from sqlalchemy import func, select
+
+from blog.markup import render
+from blog.models import catalogue, office, search, tagging, writing
+from blog.models.address import Address
+from blog.models.base import Refusal
+from blog.models.change import Change
+from blog.models.listing import Asked
+from blog.models.post import Post
+from blog.models.revision import RevisionTag
+from blog.models.tag import Tag, named
+from blog.models.writing import WorkingCopy
+from tests import cast
+
+
+@pytest.fixture
+def world(database):
+    return cast.fill(database)
+
+
+def tag_id(database, slug: str) -> int:
+    return database.read_now(lambda s: s.scalars(select(Tag.id).where(Tag.slug == slug)).one())
+
+
+def found(database, words: str) -> set[int]:
+    return {hit.post_id for hit in database.read_now(search.find, words).hits}
+
+
+def page_of(database, **asked) -> list[tuple[str, int]]:
+    page = database.read_now(tagging.tags.page, Asked(**asked))
+    return [(tag.name, tag.posts) for tag in page.rows]
+
+
+def test_tags_are_listed_with_how_many_posts_bear_them(database, world):
+    assert page_of(database, sort="posts")[0] == ("Python", 7)
+    assert ("gambogian", 0) not in page_of(database)  # a draft's tag is none yet
+    assert page_of(database, words="异步") == [("异步", 1)]
+    used, unused = ({"use": "used"}, {"use": "unused"})
+    everything = page_of(database)
+    assert sorted(page_of(database, filters=used) + page_of(database, filters=unused)) == sorted(
+        everything
+    )
+
+
+def test_a_renamed_tag_is_found_by_its_new_name_and_its_old_address_leads_there(database, world):
+    id = tag_id(database, "marmalade")
+    database.transact_now(tagging.rename, id, name="Orange jam", by=world.eve)
+    assert database.read_now(catalogue.tag, "orange-jam").name == "Orange jam"
+    assert found(database, "orange jam") == {world.ann_live.id}
+    post = database.read_now(lambda s: s.get_one(Post, world.ann_live.id))
+    assert (post.tags, post.version) == ("Python, Orange jam", 2)
+
+
+def test_an_old_name_goes_on_meaning_the_tag(database, world):
+    id = tag_id(database, "marmalade")
+    database.transact_now(tagging.rename, id, name="Jam", by=world.eve)
+    assert database.transact_now(lambda s: [t.id for t in named(s, ["Marmalade", "Jam"])]) == [id]
+
+
+def test_renamed_there_and_back_nothing_leads_round_in_a_circle(database, world):
+    id = tag_id(database, "marmalade")
+    for name in ("Jam", "Jelly", "marmalade"):
+        database.transact_now(tagging.rename, id, name=name, by=world.eve)
+    query = select(Address.path, Address.target).where(Address.path.startswith("/tags/"))
+    leads = dict(database.read_now(lambda s: s.execute(query).all()))
+    assert leads == {"/tags/jam": "/tags/marmalade", "/tags/jelly": "/tags/marmalade"}
+
+
+def test_merged_tags_are_one_and_no_post_bears_it_twice(database, world):
+    old, new = tag_id(database, "marmalade"), tag_id(database, "python")
+    database.transact_now(tagging.merge, old, into="PYTHON", by=world.eve)
+    count = select(func.count()).where(RevisionTag.tag_id == new)
+    assert database.read_now(lambda s: s.get(Tag, old)) is None
+    assert database.read_now(lambda s: s.scalar(count)) == 8
+    assert page_of(database, words="python") == [("Python", 7)]
+    post = database.read_now(lambda s: s.get_one(Post, world.ann_live.id))
+    assert post.tags == "Python"
+    assert world.ann_live.id in found(database, "python")
+
+
+def test_a_merge_tells_every_page_that_showed_the_tag(database, world):
+    old = tag_id(database, "marmalade")
+    database.transact_now(tagging.merge, old, into="python", by=world.eve)
+    latest = select(Change).order_by(Change.id.desc()).limit(1)
+    row = database.read_now(lambda s: s.scalars(latest).one())
+    wanted = {"tag:marmalade", "tag:python", "tags", f"post:{world.ann_live.id}"}
+    assert wanted <= set(row.tags) and row.act == "tagging.merge"
+
+
+@pytest.mark.parametrize(
+    ("verb", "given", "said"),
+    [
+        (tagging.rename, {"name": "PYTHON"}, "merge the two"),
+        (tagging.rename, {"name": "one, two"}, "one name"),
+        (tagging.merge, {"into": "nothing"}, "no tag"),
+        (tagging.merge, {"into": "marmalade"}, "one and the same"),
+        (tagging.delete_tag, {}, "Posts bear this tag"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence(database, world, verb, given, said):
+    with pytest.raises(Refusal, match=said):
+        database.transact_now(verb, tag_id(database, "marmalade"), **given, by=world.eve)
+    assert ("marmalade", 1) in page_of(database)
+
+
+def test_a_tag_that_only_old_revisions_bear_can_be_deleted(database, world):
+    copy = WorkingCopy(title="x", body="y", tags="Python", version=2)
+    database.transact_now(writing.keep, world.ann_live.id, copy, by=world.eve)
+    database.transact_now(writing.publish, world.ann_live.id, render("y"), 3, by=world.eve)
+    database.transact_now(tagging.delete_tag, tag_id(database, "marmalade"), by=world.eve)
+    assert page_of(database, words="marmalade") == []
+
+
+def test_a_reader_at_an_old_address_is_led_to_the_new_one(door):
+    eve, id = door.let_in("eve"), tag_id(door.database, "marmalade")
+    answer = door.post(f"/admin/tags/{id}/rename", {"name": "Jam"}, cookies=eve)
+    assert (answer.status, answer.header("location")) == (303, "/admin/tags")
+    for old, new in (("/tags/marmalade", "/tags/jam"), ("/tags/Marmalade", "/tags/jam")):
+        answer = door.get(old)
+        assert (answer.status, answer.header("location")) == (301, new)
+    answer = door.get("/tags/marmalade/feed.atom")
+    assert (answer.status, answer.header("location")) == (301, "/tags/jam/feed.atom")
+    assert door.get("/tags/jam").status == 200
+
+
+def test_a_fault_is_told_beside_its_field_on_the_page_of_the_tag(door):
+    eve, id = door.let_in("eve"), tag_id(door.database, "marmalade")
+    answer = door.post(f"/admin/tags/{id}/merge", {"into": "nowhere"}, cookies=eve)
+    assert answer.status == 422 and 'id="f-into-fault"' in answer.text
+    assert 'value="nowhere"' in answer.text and 'value="marmalade"' in answer.text
+
+
+def test_the_states_of_a_list_are_those_of_the_office(database, world):
+    states = {post.state for post in database.read_now(office.posts.page, Asked()).rows}
+    assert states == set(office.STATES)
