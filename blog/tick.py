@@ -1,11 +1,70 @@
 """The clock's work: whatever nobody presses a button for."""
 
-from blog.clock import Chore, House
+import asyncio
+import logging
+import signal
+
+from blog import mail, opening
+from blog.clock import Chore, Clock, House
+from blog.config import N_, Config
+from blog.db import Database
 from blog.keeping import schedule
+from blog.models import announcement, spam, sweeping
+
+log = logging.getLogger("blog")
+
+
+async def announce(house: House) -> None:
+    """Posts that went live by themselves. Noting it is all there is to it, so far."""
+    if await house.database.read(announcement.has_news):
+        for post in await house.database.transact(announcement.announce):
+            log.info("“%s” is live since %s.", post.title, post.live_since)
 
 
 async def back_up(house: House) -> None:
     await schedule.look_after(house.config, house.database)
 
 
-CHORES: tuple[Chore, ...] = (Chore("back up", schedule.LOOK, back_up),)
+async def sweep(house: House) -> None:
+    """What is old, in every table that would grow for ever."""
+    await house.database.transact(sweeping.give_up_stale)
+    await house.database.transact(spam.sweep)
+    for table in sweeping.OLD:
+        is_more = True
+        while is_more:
+            is_more = await house.database.transact(sweeping.sweep, table)
+            await asyncio.sleep(0.05)  # others want to write, too
+
+
+CHORES: tuple[Chore, ...] = (
+    Chore("deliver", 2, mail.deliver),
+    Chore("announce", 15, announce),
+    Chore("sweep", 3600, sweep),
+    Chore("back up", schedule.LOOK, back_up),
+)
+
+
+# --- blog tick ---
+
+
+def run(config: Config) -> None:
+    """One more contender for the clock, until it is stopped; safe beside running workers."""
+    logging.basicConfig(format="%(asctime)s %(message)s")
+    log.setLevel(logging.INFO)
+    opening.prepare(config)
+    database = Database(config)
+    try:
+        asyncio.run(_run(House(config, database, opening.secret(config.data_dir))))
+    finally:
+        database.close()
+
+
+async def _run(house: House) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    clock = Clock(house, CHORES)
+    clock.start()
+    log.info(opening.say(N_("The clock is wound up; Ctrl-C stops it.")))
+    await stop.wait()
+    await clock.stop()

@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "moving": FREE | MODELS | {"crew", "db", "languages", "media", "opening"},
     "auth": FREE | MODELS | {"headers", "passwords", "web"},
     "passwords": frozenset(),
-    "tick": FREE | MODELS | {"clock", "keeping", "mail"},
+    "tick": FREE | MODELS | {"clock", "db", "keeping", "mail", "opening"},
     "mail": FREE | MODELS | {"clock", "languages", "outside", "templating"},
     "clock": FREE | MODELS | {"db"},
     "outside": frozenset({"config"}),

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import String, delete, func, select
+from sqlalchemy import ColumnElement, String, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.models import device
@@ -96,7 +96,7 @@ def claim_mail(session: Session, login: str, user_id: int | None) -> bool:
     return _count(session, {"mailed": f"mailed:{user_id or _typed(login)}"}, DAY)
 
 
-def sweep(session: Session) -> None:
+def over() -> ColumnElement[bool]:
+    """What no longer counts."""
     old = (Attempt.at < now() - WINDOW) & ~Attempt.key.startswith("mailed:")
-    over = delete(Attempt).where(old | (Attempt.at < now() - DAY))
-    session.execute(over, execution_options={"tags": ()})
+    return old | (Attempt.at < now() - DAY)

@@ -5,7 +5,7 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint, delete, select
+from sqlalchemy import ColumnElement, ForeignKey, String, UniqueConstraint, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.models.base import Base, now
@@ -67,6 +67,6 @@ def forget(session: Session, user_id: int, *, but: str = "") -> None:
     session.execute(theirs, execution_options={"tags": ()})
 
 
-def sweep(session: Session) -> None:
-    old = delete(Device).where(Device.seen_at < now() - LASTS)
-    session.execute(old, execution_options={"tags": ()})
+def over() -> ColumnElement[bool]:
+    """Browsers that have not been seen for long."""
+    return Device.seen_at < now() - LASTS

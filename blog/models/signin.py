@@ -4,7 +4,7 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ForeignKey, Select, String, delete, select
+from sqlalchemy import ColumnElement, ForeignKey, Select, String, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from blog.models import device
@@ -114,8 +114,7 @@ def revoke_all(session: Session, user_id: int, *, but: str = "") -> None:
     )
 
 
-def sweep(session: Session) -> None:
-    """Forget sign-ins that have run out."""
+def over() -> ColumnElement[bool]:
+    """Sign-ins that have run out."""
     moment = now()
-    over = (SignIn.seen_at < moment - IDLE) | (SignIn.created_at < moment - ABSOLUTE)
-    session.execute(delete(SignIn).where(over), execution_options={"tags": ("signins",)})
+    return (SignIn.seen_at < moment - IDLE) | (SignIn.created_at < moment - ABSOLUTE)

@@ -1,0 +1,47 @@
+"""What is old goes, in pieces that hold up nobody."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, delete, inspect, select
+from sqlalchemy.orm import Session
+
+from blog.models import attempt, delivery, device, reset, signin
+from blog.models.attempt import Attempt
+from blog.models.base import Base, now
+from blog.models.delivery import Delivery
+from blog.models.device import Device
+from blog.models.reset import PasswordReset
+from blog.models.signin import SignIn
+
+PIECE = 200  # rows in one transaction
+KEPT = timedelta(days=30)  # how long a delivery can be looked at after it is over
+
+
+def _old_deliveries() -> ColumnElement[bool]:
+    return ~Delivery.is_owed() & (Delivery.created_at < now() - KEPT)
+
+
+# Table -> what of it is old.
+OLD: dict[type[Base], Callable[[], ColumnElement[bool]]] = {
+    Attempt: attempt.over,
+    Delivery: _old_deliveries,
+    Device: device.over,
+    PasswordReset: reset.over,
+    SignIn: signin.over,
+}
+
+
+def sweep(session: Session, table: type[Base]) -> bool:
+    """Delete a piece of what is old in a table; True while there is more."""
+    key = inspect(table).primary_key[0]
+    piece = select(key).where(OLD[table]()).limit(PIECE)
+    gone = session.execute(
+        delete(table).where(key.in_(piece)).returning(key),
+        execution_options={"tags": (), "synchronize_session": False},
+    )
+    return len(gone.all()) == PIECE
+
+
+def give_up_stale(session: Session) -> None:
+    delivery.give_up_stale(session)
