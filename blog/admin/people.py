@@ -3,14 +3,63 @@
 from sanic import HTTPResponse, Request
 
 from blog import web
-from blog.admin.section import Section
+from blog.admin.section import Act, Column, Filter, Section, ngettext
 from blog.config import N_
 from blog.forms import Choice, Form, Text, Verbatim
-from blog.models import office, user
+from blog.models import password, people, user
 from blog.models.base import Refusal
+from blog.models.listing import each
+from blog.models.people import Person
 from blog.models.user import ADMIN, LONGEST_PASSWORD, ROLES
 
-section = Section("people", N_("People"), place=3, role=ADMIN)
+ROLE_NAMES = {"author": N_("Author"), "editor": N_("Editor"), "admin": N_("Admin")}
+section = Section(
+    "people",
+    N_("People"),
+    place=80,
+    role=ADMIN,
+    listing=people.people,
+    counted=ngettext("%(num)s person", "%(num)s people"),
+    columns=(
+        Column("display_name", N_("Name"), "person", sort=True),
+        Column("name", N_("Signs in as"), "signs_in", sort=True),
+        Column("role", N_("Role"), "role"),
+        Column("email", N_("Mail address")),
+        Column("posts", N_("Posts"), "posts"),
+    ),
+    filters=(
+        Filter(
+            "who",
+            N_("Who"),
+            {
+                "active": N_("Sign in"),
+                "byline": N_("Only bylines"),
+                "disabled": N_("Disabled"),
+            },
+            tabs=True,
+        ),
+        Filter("role", N_("Role"), ROLE_NAMES),
+    ),
+    search=N_("Name or mail address"),
+    acts=(
+        Act(
+            "disable",
+            N_("Disable"),
+            each(people.disable_person),
+            done=ngettext("%(num)s cannot sign in any more.", "%(num)s cannot sign in any more."),
+            offered=lambda row: not (row.is_byline or row.disabled_at),
+        ),
+        Act(
+            "enable",
+            N_("Enable"),
+            each(user.enable),
+            done=ngettext("%(num)s can sign in again.", "%(num)s can sign in again."),
+            offered=lambda row: bool(row.disabled_at),
+        ),
+    ),
+    cells="admin/_people_cells.html",
+    page="people",
+)
 
 
 class PersonForm(Form):
@@ -26,11 +75,6 @@ class NewPersonForm(PersonForm):
 
 class PasswordForm(Form):
     password = Verbatim(required=True, most=LONGEST_PASSWORD)
-
-
-@section.get()
-async def people(request: Request) -> HTTPResponse:
-    return section.show(request, "people", people=await web.read(request, office.people))
 
 
 @section.get("/new")
@@ -61,17 +105,17 @@ async def _add(request: Request, form: NewPersonForm) -> None:
 
 @section.get("/<id:int>")
 async def person(request: Request, id: int) -> HTTPResponse:
-    found = await web.get_or_404(request, office.person, id)
+    found = await web.get_or_404(request, people.person, id)
     return _person(request, found, form=_form(request, found))
 
 
 @section.post("/<id:int>")
 async def save_person(request: Request, id: int) -> HTTPResponse:
-    found = await web.get_or_404(request, office.person, id)
+    found = await web.get_or_404(request, people.person, id)
     form = PersonForm.read(request)
     try:
         if form.ok:
-            await web.transact(request, office.save_person, id, **form.data)
+            await web.transact(request, people.save_person, id, **form.data)
             web.flash(request, N_("Saved."))
             return web.redirect(request, "admin.person", id=id)
     except Refusal as refusal:
@@ -82,12 +126,12 @@ async def save_person(request: Request, id: int) -> HTTPResponse:
 @section.post("/<id:int>/set-password")
 async def set_password(request: Request, id: int) -> HTTPResponse:
     """Hand a byline over, or help somebody who has forgotten theirs."""
-    found = await web.get_or_404(request, office.person, id)
+    found = await web.get_or_404(request, people.person, id)
     form = PasswordForm.read(request).check("password", user.check_password)
     try:
         if form.ok:
             hashed = await request.app.ctx.passwords.hash(form["password"])
-            await web.transact(request, office.hand_over, id, hashed)
+            await web.transact(request, password.hand_over, id, hashed)
             web.flash(request, N_("%(name)s can sign in now."), name=found.display_name)
             return web.redirect(request, "admin.person", id=id)
     except Refusal as refusal:
@@ -97,9 +141,9 @@ async def set_password(request: Request, id: int) -> HTTPResponse:
 
 @section.post("/<id:int>/disable")
 async def disable_person(request: Request, id: int) -> HTTPResponse:
-    found = await web.get_or_404(request, office.person, id)
+    found = await web.get_or_404(request, people.person, id)
     try:
-        await web.transact(request, office.disable, id)
+        await web.transact(request, people.disable_person, id)
     except Refusal as refusal:
         return _person(request, found, 422, form=_form(request, found).refuse(refusal))
     web.flash(request, N_("%(name)s cannot sign in any more."), name=found.display_name)
@@ -108,20 +152,20 @@ async def disable_person(request: Request, id: int) -> HTTPResponse:
 
 @section.post("/<id:int>/enable")
 async def enable_person(request: Request, id: int) -> HTTPResponse:
-    found = await web.get_or_404(request, office.person, id)
+    found = await web.get_or_404(request, people.person, id)
     await web.transact(request, user.enable, id)
     web.flash(request, N_("%(name)s can sign in again."), name=found.display_name)
     return web.redirect(request, "admin.person", id=id)
 
 
-def _form(request: Request, found: office.Person) -> PersonForm:
+def _form(request: Request, found: Person) -> PersonForm:
     given = {name: getattr(found, name) for name in PersonForm.fields}
     return PersonForm.blank(request, **given)
 
 
 def _person(
     request: Request,
-    found: office.Person,
+    found: Person,
     status: int = 200,
     *,
     form: PersonForm,

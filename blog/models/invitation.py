@@ -27,6 +27,7 @@ class Invitation(Base):
     key_hash: Mapped[str] = mapped_column(String(64), unique=True)
     role: Mapped[str] = mapped_column(String(10))
     email: Mapped[str] = mapped_column(String(254), default="")
+    display_name: Mapped[str] = mapped_column(String(200), default="")
     byline_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"), index=True)
     by_id: Mapped[int] = mapped_column(ForeignKey("user.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -46,14 +47,6 @@ class Invitation(Base):
         """Neither used, nor taken back, nor too old."""
         unused = cls.accepted_at.is_(None) & cls.revoked_at.is_(None)
         return unused & (cls.expires_at > now())
-
-    @property
-    def state(self) -> str:
-        if self.accepted_at:
-            return "accepted"
-        if self.revoked_at:
-            return "revoked"
-        return "open" if self.expires_at > now() else "expired"
 
 
 @dataclass(frozen=True)
@@ -80,6 +73,7 @@ def invite(
     *,
     role: str,
     by: User,
+    display_name: str = "",
     email: str = "",
     byline_id: int | None = None,
     language: str = "",
@@ -97,6 +91,7 @@ def invite(
             key_hash=digest(key),
             role=role,
             email=email,
+            display_name=" ".join(display_name.split())[:200],
             byline_id=byline_id,
             by_id=by.id,
             expires_at=now() + LASTS,
@@ -165,7 +160,7 @@ def invited(session: Session, key: str) -> Invited:
         by=session.get_one(User, row.by_id).display_name,
         email=row.email or (byline.email if byline and byline.email else ""),
         name=byline.name if byline else "",
-        display_name=byline.display_name if byline else "",
+        display_name=row.display_name or (byline.display_name if byline else ""),
         expires_at=row.expires_at,
     )
 

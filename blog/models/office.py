@@ -1,4 +1,4 @@
-"""What the office lists: every post with its state, and what keepers do with people."""
+"""What the office lists: every post with its state, and what stands on the first page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, case, func, select
 from sqlalchemy.orm import Session
 
-from blog.models import signin, user
 from blog.models.address import Address, href
 from blog.models.base import now
 from blog.models.listing import Filter, Listing, Order, containing
@@ -164,96 +163,3 @@ def _bylines(session: Session, ids: list[int]) -> dict[int, list[str]]:
 
 
 posts, pages = _of(POST), _of(PAGE)
-
-
-# --- people ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody in the list of people. `posts` counts what bears their name, trash left out."""
-
-    id: int
-    name: str
-    display_name: str
-    email: str
-    role: str
-    is_byline: bool
-    disabled_at: datetime | None
-    posts: int
-
-
-def people(session: Session) -> tuple[Person, ...]:
-    """Everybody: those who may sign in first, then bylines, then the disabled; by name."""
-    found = [_person(row, posts or 0) for row, posts in session.execute(_people())]
-    return tuple(sorted(found, key=lambda one: (one.disabled_at is not None, one.is_byline)))
-
-
-def person(session: Session, id: int) -> Person:
-    """Raises `LookupError`."""
-    found = session.execute(_people().where(User.id == id)).first()
-    if found is None:
-        raise LookupError(id)
-    return _person(found[0], found[1] or 0)
-
-
-def _people() -> Select[*tuple[Any, ...]]:
-    counted = (
-        select(PostAuthor.user_id, func.count().label("posts"))
-        .join(Post)
-        .where(~Post.is_trashed())
-        .group_by(PostAuthor.user_id)
-        .subquery()
-    )
-    query = User.everyone().add_columns(counted.c.posts)
-    return query.outerjoin(counted, counted.c.user_id == User.id)
-
-
-def _person(row: User, posts: int) -> Person:
-    return Person(
-        id=row.id,
-        name=row.name,
-        display_name=row.display_name,
-        email=row.email or "",
-        role=row.role,
-        is_byline=row.password_hash is None,
-        disabled_at=row.disabled_at,
-        posts=posts,
-    )
-
-
-def save_person(
-    session: Session, id: int, *, display_name: str, email: str, role: str, by: User
-) -> User:
-    """What a keeper may change of anybody; a new role begins with a new sign-in."""
-    before = session.get(User, id)
-    if before is None:
-        raise LookupError(id)
-    changed = before.role != role
-    found = user.set_role(session, id, role, by=by)
-    user.describe(
-        session,
-        id,
-        by=by,
-        display_name=display_name,
-        email=email,
-        bio=found.bio,
-        language=found.language,
-    )
-    if changed and id != by.id:
-        signin.revoke_all(session, id)
-    return found
-
-
-def hand_over(session: Session, id: int, password_hash: str, *, by: User) -> User:
-    """A new password from a keeper: a byline becomes somebody, and no old sign-in lives on."""
-    found = user.set_password(session, id, password_hash, by=by)
-    signin.revoke_all(session, id)
-    return found
-
-
-def disable(session: Session, id: int, *, by: User) -> User:
-    """Shut a person out, on every browser at once."""
-    found = user.disable(session, id, by=by)
-    signin.revoke_all(session, id)
-    return found

@@ -1,15 +1,19 @@
 """Everybody who writes and keeps, as the office lists them, and what keepers do with them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Row, Select, func, select
 from sqlalchemy.orm import Session
 
+from blog.config import N_
 from blog.models import device, invitation, reset, signin, user
+from blog.models.base import Refusal
+from blog.models.listing import Filter, Listing, Order, containing
 from blog.models.post import Post, PostAuthor
-from blog.models.user import ADMIN, User
+from blog.models.user import ADMIN, ROLES, User
 
 
 @dataclass(frozen=True)
@@ -26,36 +30,24 @@ class Person:
     posts: int
 
 
-def people(session: Session) -> tuple[Person, ...]:
-    """Everybody: those who may sign in first, then bylines, then the disabled; by name."""
-    found = [_person(row, posts or 0) for row, posts in session.execute(_people())]
-    return tuple(sorted(found, key=lambda one: (one.disabled_at is not None, one.is_byline)))
+def _rows() -> Select[Any]:
+    counted = _counted()
+    posts = func.coalesce(counted.c.posts, 0).label("posts")
+    return select(User, posts).outerjoin(counted, counted.c.user_id == User.id)
 
 
-def person(session: Session, id: int) -> Person:
-    """Raises `LookupError`."""
-    found = session.execute(_people().where(User.id == id)).first()
-    if found is None:
-        raise LookupError(id)
-    return _person(found[0], found[1] or 0)
-
-
-def bylines(session: Session) -> tuple[Person, ...]:
-    """Names that posts bear and nobody signs in with, by name."""
-    free = _people().where(User.password_hash.is_(None), User.disabled_at.is_(None))
-    return tuple(_person(row, posts or 0) for row, posts in session.execute(free))
-
-
-def _people() -> Select[*tuple[Any, ...]]:
-    counted = (
+def _counted() -> Any:
+    return (
         select(PostAuthor.user_id, func.count().label("posts"))
         .join(Post)
         .where(~Post.is_trashed())
         .group_by(PostAuthor.user_id)
-        .subquery()
+        .subquery("counted")
     )
-    query = User.everyone().add_columns(counted.c.posts)
-    return query.outerjoin(counted, counted.c.user_id == User.id)
+
+
+def _made(session: Session, rows: Sequence[Row[Any]]) -> list[Person]:
+    return [_person(row.User, row.posts) for row in rows]
 
 
 def _person(row: User, posts: int) -> Person:
@@ -69,6 +61,45 @@ def _person(row: User, posts: int) -> Person:
         disabled_at=row.disabled_at,
         posts=posts,
     )
+
+
+def _who(which: str) -> ColumnElement[bool]:
+    """Who may come in, names without anybody behind them, who was shut out."""
+    if which == "disabled":
+        return User.disabled_at.is_not(None)
+    is_byline = User.password_hash.is_(None) & User.disabled_at.is_(None)
+    return is_byline if which == "byline" else User.can_sign_in
+
+
+people = Listing(
+    query=_rows,
+    key=User.id,
+    make=_made,
+    orders={
+        "display_name": Order(func.lower(User.display_name)),
+        "name": Order(User.name),
+    },
+    sort="display_name",
+    filters={
+        "who": Filter(_who, ("active", "byline", "disabled")),
+        "role": Filter(lambda role: User.role == role, ROLES),
+    },
+    search=containing(User.display_name, User.name, func.coalesce(User.email, "")),
+)
+
+
+def person(session: Session, id: int) -> Person:
+    """Raises `LookupError`."""
+    found = people.only(session, [id])
+    if not found:
+        raise LookupError(id)
+    return found[0]
+
+
+def bylines(session: Session) -> tuple[tuple[str, str], ...]:
+    """Names that posts bear and nobody signs in with: id and name, as a form offers them."""
+    free = User.everyone().where(_who("byline"))
+    return tuple((str(row.id), row.display_name) for row in session.scalars(free))
 
 
 # --- what keepers do ---
@@ -102,6 +133,8 @@ def save_person(
 def disable_person(session: Session, id: int, *, by: User) -> User:
     """Shut somebody out, on every browser at once, with every link that is under way."""
     found = user.disable(session, id, by=by)
+    if id == by.id:
+        raise Refusal(N_("You cannot shut yourself out."))
     signin.revoke_all(session, id)
     device.forget(session, id)
     reset.void(session, id)

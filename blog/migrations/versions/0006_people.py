@@ -26,6 +26,7 @@ def upgrade() -> None:
     sa.Column('key_hash', sa.String(length=64), nullable=False),
     sa.Column('role', sa.String(length=10), nullable=False),
     sa.Column('email', sa.String(length=254), nullable=False),
+    sa.Column('display_name', sa.String(length=200), nullable=False),
     sa.Column('byline_id', sa.Integer(), nullable=True),
     sa.Column('by_id', sa.Integer(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),

@@ -1,0 +1,113 @@
+"""Who was asked to join: a link that works once, given by hand or sent by mail."""
+
+from sanic import HTTPResponse, Request
+
+from blog import web
+from blog.admin.people import ROLE_NAMES
+from blog.admin.section import Act, Column, Filter, Section, ngettext
+from blog.config import N_
+from blog.forms import Choice, Form, Text
+from blog.models import invitation, invited, people, user
+from blog.models.base import Refusal
+from blog.models.listing import each
+from blog.models.user import ADMIN, ROLES
+
+section = Section(
+    "invitations",
+    N_("Invitations"),
+    place=90,
+    role=ADMIN,
+    listing=invited.invitations,
+    counted=ngettext("%(num)s invitation", "%(num)s invitations"),
+    columns=(
+        Column("whom", N_("For whom"), "whom"),
+        Column("role", N_("Role"), "role"),
+        Column("state", N_("State"), "invitation_state"),
+        Column("by", N_("Invited by")),
+        Column("created_at", N_("Invited on"), "when", sort=True),
+        Column("expires_at", N_("Open until"), "when", sort=True),
+    ),
+    filters=(
+        Filter(
+            "state",
+            N_("State"),
+            {
+                "open": N_("Open"),
+                "accepted": N_("Accepted"),
+                "revoked": N_("Taken back"),
+                "expired": N_("Too old"),
+            },
+            tabs=True,
+        ),
+        Filter("role", N_("Role"), ROLE_NAMES),
+    ),
+    search=N_("Name or mail address"),
+    acts=(
+        Act(
+            "revoke",
+            N_("Take back"),
+            each(invitation.revoke_invitation),
+            done=ngettext(
+                "%(num)s invitation was taken back.", "%(num)s invitations were taken back."
+            ),
+            offered=lambda row: row.state == "open",
+        ),
+    ),
+    cells="admin/_people_cells.html",
+    page="invitations",
+)
+
+
+class InvitationForm(Form):
+    display_name = Text(most=200)
+    role = Choice(*ROLES)
+    byline = Text(most=9)
+    email = Text(most=254)
+
+
+@section.get("/new")
+async def new_invitation(request: Request) -> HTTPResponse:
+    bylines = await web.read(request, people.bylines)
+    given = {"byline": request.args.get("byline") or "", "role": "author"}
+    return _new(request, InvitationForm.blank(request, **given), bylines)
+
+
+@section.post("/new")
+async def invite(request: Request) -> HTTPResponse:
+    """The link is shown on the page that answers, and nowhere else ever again."""
+    form = InvitationForm.read(request).check("email", user.check_email)
+    try:
+        if form.ok:
+            return await _invite(request, form)
+    except Refusal as refusal:
+        form.refuse(refusal)
+    return _new(request, form, await web.read(request, people.bylines), 422)
+
+
+async def _invite(request: Request, form: InvitationForm) -> HTTPResponse:
+    """With an address and a mail server it is sent; else whoever invites passes it on."""
+    byline, email = form["byline"], form["email"]
+    is_mailed = bool(email and request.app.ctx.config.has_mail)
+    path = await web.transact(
+        request,
+        invitation.invite,
+        role=form["role"],
+        display_name=form["display_name"],
+        email=email,
+        byline_id=int(byline) if byline.isascii() and byline.isdigit() else None,
+        language=request.ctx.site.language,
+        is_mailed=is_mailed,
+    )
+    return section.show(request, "invitation_made", path=path, to=email if is_mailed else "")
+
+
+def _new(
+    request: Request,
+    form: InvitationForm,
+    bylines: tuple[tuple[str, str], ...],
+    status: int = 200,
+) -> HTTPResponse:
+    has_mail = request.app.ctx.config.has_mail
+    return section.show(
+        request, "new_invitation", status, form=form, bylines=bylines, has_mail=has_mail
+    )
