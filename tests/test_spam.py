@@ -312,7 +312,8 @@ def test_a_decision_makes_room_in_the_queue(database, post):
     come(database, 25, post=post)
 
     def approve_one(session: Session) -> None:
-        found = session.scalars(select(Comment).where(Comment.state == PENDING)).first()
+        waiting = select(Comment).where(Comment.state == PENDING).order_by(Comment.id.desc())
+        found = session.scalars(waiting).first()
         assert found
         found.state = APPROVED
 
