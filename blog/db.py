@@ -172,7 +172,7 @@ def refuse_damaged(file: Path) -> None:
     """Read every page of an SQLite database, and raise `Unusable` if one does not fit."""
     with contextlib.closing(sqlite.connect(file)) as line:
         try:
-            said = line.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            said = line.execute("PRAGMA integrity_check(1)").fetchone()[0].splitlines()[-1]
         except sqlite.DatabaseError as fault:
             said = str(fault)
     if said != "ok":

@@ -132,7 +132,7 @@ class Unpacker:
                 with tarfile.open(fileobj=packed, mode="r|", bufsize=PIECE) as tar:
                     yield cls(path, tar, packed)
             except BROKEN as fault:
-                raise _damaged(path, str(fault) or type(fault).__name__) from fault
+                raise damaged(path, str(fault) or type(fault).__name__) from fault
 
     def _read_head(self) -> Head:
         try:
@@ -150,7 +150,7 @@ class Unpacker:
         listed = None
         while (info := self._tar.next()) is not None:
             if listed is not None or not info.isreg() or info.name in self._found:
-                raise _damaged(self.path, info.name)
+                raise damaged(self.path, info.name)
             if info.name == SUMS:
                 listed = self._sums(info)
                 continue
@@ -168,29 +168,29 @@ class Unpacker:
     def _content(self, info: tarfile.TarInfo) -> IO[bytes]:
         content = self._tar.extractfile(info)
         if content is None:
-            raise _damaged(self.path, info.name)
+            raise damaged(self.path, info.name)
         return content
 
     def _sums(self, info: tarfile.TarInfo) -> dict[str, str]:
         if info.size > LARGEST_SUMS:
-            raise _damaged(self.path, info.name)
+            raise damaged(self.path, info.name)
         lines = self._content(info).read().decode().splitlines()
         found = [SUM.fullmatch(line) for line in lines]
         return {line[2]: line[1] for line in found if line}
 
     def _refuse_name(self, name: str) -> None:
         if len(self._found) > MOST_FILES or not is_within(name):
-            raise _damaged(self.path, name[:200])
+            raise damaged(self.path, name)
 
     def _compare(self, listed: dict[str, str] | None) -> None:
         if listed is None:
-            raise _damaged(self.path, SUMS)
+            raise damaged(self.path, SUMS)
         names = sorted(listed.keys() | self._found.keys())
         for name in names:
             if listed.get(name) != self._found.get(name):
-                raise _damaged(self.path, name)
+                raise damaged(self.path, name)
         if DATABASES[self.head.database] not in listed:
-            raise _damaged(self.path, DATABASES[self.head.database])
+            raise damaged(self.path, DATABASES[self.head.database])
 
 
 def is_within(name: str) -> bool:
@@ -217,6 +217,7 @@ def _head(path: Path, said: Any) -> Head:
 NONE_OF_OURS = N_("%(file)s is no backup of a blog.")
 
 
-def _damaged(path: Path, where: str) -> Damaged:
+def damaged(path: Path, where: str) -> Damaged:
     message = N_("%(file)s is damaged or incomplete (%(where)s). Nothing was touched.")
-    return Damaged(message, file=path, where=where)
+    shown = "".join(sign if sign.isprintable() else "?" for sign in where[:200])
+    return Damaged(message, file=path, where=shown)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from blog import db, media
 from blog.config import N_, Config, Told, shell_language
 from blog.keeping import backup, contents, postgresql
-from blog.keeping.archive import DATABASES, PIECE, Damaged, Entry, Head, Progress, Unpacker
+from blog.keeping.archive import DATABASES, PIECE, Damaged, Entry, Head, Progress, Unpacker, damaged
 from blog.languages import translate
 
 STAGE = ".restoring"
@@ -47,7 +47,7 @@ def read_back(config: Config, path: Path, bar: "tqdm[Any] | None" = None) -> Hea
             _unpack(path, stage, bar)
             database = stage / DATABASES[head.database]
             if head.database == "sqlite":
-                db.refuse_damaged(database)
+                _refuse_damaged(path, database)
             else:
                 postgresql.load(config, database)
                 database.unlink()
@@ -56,6 +56,13 @@ def read_back(config: Config, path: Path, bar: "tqdm[Any] | None" = None) -> Hea
     except OSError as fault:
         message = N_("%(file)s could not be restored: %(why)s.")
         raise Told(message, file=path, why=fault.strerror or str(fault)) from fault
+
+
+def _refuse_damaged(path: Path, database: Path) -> None:
+    try:
+        db.refuse_damaged(database)
+    except db.Unusable as fault:
+        raise damaged(path, fault.params["why"]) from fault
 
 
 def check(path: Path, bar: "tqdm[Any] | None" = None) -> tuple[Head, int]:
