@@ -33,7 +33,7 @@ def world(database: Database) -> Cast:
 def words(world: Cast, body: str = "A fine morning to you.", **more: object) -> Submission:
     about = world.posts[str(more.pop("post", "ann_live"))]
     more = {"name": "Greta Guest", "key": KEY, "network": "192.0.2.9", **more}
-    return Submission(about.id, body, render(body, trust="guest"), **more)  # type: ignore[arg-type]
+    return Submission(about.id, body, render(body, trust="guest"), **more)  # type: ignore[arg-type] -- by name
 
 
 def send(database: Database, sent: Submission, by: object = None) -> Comment:
@@ -54,7 +54,7 @@ def choose(database: Database, **settings: object) -> None:
 
 
 def thread(database: Database, world: Cast, post: str = "ann_live", **reader: object):
-    about = Reader(**reader)  # type: ignore[arg-type]
+    about = Reader(**reader)  # type: ignore[arg-type] -- by name
     return database.read_now(comment.of_post, world.posts[post].id, about)
 
 
