@@ -57,12 +57,18 @@ def parser() -> argparse.ArgumentParser:
     _add_import(commands)
     _add_deploy(commands)
     _add_keeping(commands)
+    trial = commands.add_parser(
+        "mail-test", help=say(N_("Send a mail at once, and say how it went."))
+    )
+    trial.add_argument("address", help=say(N_("who gets it")))
+    trial.set_defaults(run=test_mail)
     admin = commands.add_parser("create-admin", help=say(N_("Add an admin, or claim a byline.")))
     admin.add_argument("name", help=say(N_("the name to sign in with")))
     admin.add_argument("--email", default="")
     admin.set_defaults(run=create_admin)
     for name, run, help in (
         ("settings", settings, N_("Print every setting, its value and what it is for.")),
+        ("tick", keep_clock, N_("Do the clock's work beside the workers, until stopped.")),
         ("collect", lay_static, N_("Lay out the static files under one content hash.")),
     ):
         commands.add_parser(name, help=say(help)).set_defaults(run=run)
@@ -167,6 +173,18 @@ def _password() -> str:
     if sys.stdin.isatty():
         return getpass.getpass(say(N_("Password:")) + " ")
     return sys.stdin.readline().rstrip("\n")
+
+
+def test_mail(config: Config, given: argparse.Namespace) -> int:
+    from blog.mail import trial
+
+    return trial.run(config, given.address)
+
+
+def keep_clock(config: Config, given: argparse.Namespace) -> None:
+    from blog import tick
+
+    tick.run(config)
 
 
 def settings(config: Config, given: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Mail that is owed: written in the person's language, sent off the request, tried again."""
+"""A letter as it goes over the wire: in the person's language, as plain text and as HTML."""
 
 import functools
 import hashlib
@@ -19,72 +19,16 @@ from jinja2 import Environment, TemplateError
 
 from blog.clock import House
 from blog.config import LANGUAGES, Config, is_mail_address, local_address
-from blog.models import delivery, site, subscription
+from blog.models import subscription
 from blog.models.base import now
 from blog.models.delivery import STOPPABLE, Owed
 from blog.models.site import SiteFacts
-from blog.outside import Letter, MailLine, Undelivered, mail_line
+from blog.outside import Letter, Undelivered
 from blog.templating import environment
 
 log = logging.getLogger("blog")
-ROUND = 50  # letters on one connection
-FORMS = {"txt": "plain", "html": "html"}
+FORMS = ("txt", "html")
 LONGEST_QUOTE = 2000
-
-
-# --- sending ---
-
-
-async def deliver(house: House) -> None:
-    """The chore: everything that is due, one by one. Killed between the server's yes and our mark,
-    that one letter goes out twice, under the same Message-ID; no other does."""
-    server = house.config.mail_server
-    if server is None or not await house.database.read(delivery.has_due):
-        return
-    about = await house.database.read(site.facts)
-    if owed := await _claim(house):
-        try:
-            async with mail_line(server, host_of(house.config, about)) as line:
-                await _deliver_round(house, about, line, owed)
-        except Undelivered as fault:
-            await _note(house, owed, fault)
-
-
-async def _claim(house: House) -> Owed | None:
-    return await house.database.transact(delivery.claim, house.secret)
-
-
-async def _deliver_round(house: House, about: SiteFacts, line: MailLine, first: Owed) -> None:
-    owed: Owed | None = first
-    for left in reversed(range(ROUND)):
-        if owed is None or not await _deliver(house, about, line, owed):
-            return
-        owed = await _claim(house) if left else None
-
-
-async def _deliver(house: House, about: SiteFacts, line: MailLine, owed: Owed) -> bool:
-    """Whether the next letter may fare better."""
-    try:
-        await line.send(write(house, about, owed))
-    except Undelivered as fault:
-        await _note(house, owed, fault)
-        return not fault.is_servers
-    await house.database.transact(delivery.delivered, owed)
-    return True
-
-
-async def _note(house: House, owed: Owed, fault: Undelivered) -> None:
-    """One try less for this one. Where the server is at fault the others wait, too."""
-    is_over = await house.database.transact(
-        delivery.failed, owed, fault.said, for_good=fault.is_final
-    )
-    what = "is given up" if is_over else "is tried again later"
-    log.warning("Mail %s (%s) %s: %s", owed.id, owed.kind, what, delivery.in_short(fault.said))
-    if fault.is_servers:
-        await house.database.transact(delivery.put_off, fault.said)
-
-
-# --- writing ---
 
 
 def write(house: House, about: SiteFacts, owed: Owed) -> Letter:
@@ -183,9 +127,14 @@ def host_of(config: Config, about: SiteFacts) -> str:
     The mail server is greeted with it, and message ids end in it.
     """
     host = urlsplit(address_of(config, about)).hostname or ""
-    if re.fullmatch(r"[\d.]+|.*:.*|localhost", host):
+    if is_local(host) or re.fullmatch(r"[\d.]+|.*:.*", host):
         host = parseaddr(config.mail_from)[1].rpartition("@")[2]
     return host.encode("idna").decode()
+
+
+def is_local(host: str) -> bool:
+    """Only this machine finds itself under such a name."""
+    return bool(re.fullmatch(r"127[\d.]+|::1|localhost|.*\.localhost", host))
 
 
 def _ascii_domain(address: str) -> str:

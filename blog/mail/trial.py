@@ -1,0 +1,86 @@
+"""`blog mail-test`: one mail at once, and in words what came of it."""
+
+import asyncio
+from urllib.parse import urlsplit
+
+from blog import opening
+from blog.clock import House
+from blog.config import N_, Config, MailServer, shell_language
+from blog.db import Database
+from blog.mail import letter
+from blog.models import site
+from blog.models.base import now
+from blog.models.delivery import Owed
+from blog.models.site import SiteFacts
+from blog.opening import say
+from blog.outside import Letter, Undelivered, mail_line
+
+# What to do, by the stage at which it went wrong.
+ADVICE = {
+    "connect": N_(
+        "Nobody answers there. Are host and port right? Most providers take mail on port 587, or "
+        "with smtps:// on 465. Many servers may not reach port 25."
+    ),
+    "tls": N_(
+        "No safe connection came about. Port 465 wants smtps://, port 587 wants smtp://; and the "
+        "host must be the name that is in the server's certificate."
+    ),
+    "login": N_(
+        "User or password were not accepted. Many providers want a password made for programs, and "
+        "the whole address as the user; @ in it is written %40."
+    ),
+    "sender": N_(
+        "The server does not let this account send as BLOG_MAIL_FROM. Use the account's own one."
+    ),
+    "recipient": N_(
+        "The server does not take mail for this address. Is it spelt right? If so, the server may "
+        "want a user and a password in BLOG_SMTP_URL."
+    ),
+    "letter": N_(
+        "The server took sender and recipient, but not the letter; what it said is above."
+    ),
+    "lost": N_("The connection broke in the middle. Try again; if it stays so, ask the provider."),
+}
+
+
+def run(config: Config, address: str) -> int:
+    """Exit code 0 if the server took the mail."""
+    server = config.mail_server
+    if server is None:
+        print(say(N_("No mail server is set: give BLOG_SMTP_URL and BLOG_MAIL_FROM.")))
+        return 1
+    opening.prepare(config)
+    database = Database(config)
+    try:
+        about = database.read_now(site.facts)
+        house = House(config, database, opening.secret(config.data_dir))
+        owed = Owed(0, "test", address, shell_language(), {}, now(), 1)
+        return asyncio.run(_try(server, letter.host_of(config, about), house, about, owed))
+    finally:
+        database.close()
+
+
+async def _try(server: MailServer, name: str, house: House, about: SiteFacts, owed: Owed) -> int:
+    print(say(N_("Sending to %(address)s by %(server)s …"), address=owed.to, server=server))
+    try:
+        said = await _send(server, name, letter.write(house, about, owed))
+    except Undelivered as fault:
+        print(say(N_("It was not sent: %(said)s"), said=" ".join(fault.said.split())))
+        print(say(ADVICE[fault.stage]))
+        return 1
+    print(say(N_("The server took it: %(said)s"), said=" ".join(said.split())))
+    print(say(N_("If it does not arrive, look among the spam, too.")))
+    _warn(letter.address_of(house.config, about))
+    return 0
+
+
+async def _send(server: MailServer, name: str, ready: Letter) -> str:
+    async with mail_line(server, name) as line:
+        return await line.send(ready)
+
+
+def _warn(address: str) -> None:
+    if letter.is_local(urlsplit(address).hostname or ""):
+        message = N_("Links in mail lead to %(address)s, which only this machine can open.")
+        print(say(message, address=address))
+        print(say(N_("Set BLOG_SITE_URL, or the address in the office, to the public one.")))
