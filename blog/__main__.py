@@ -12,9 +12,9 @@ from pathlib import Path
 
 from blog import __version__, opening
 from blog.collect import collect
-from blog.config import N_, PREFIX, Config, Told
+from blog.config import N_, PREFIX, Config, Told, local_address
 from blog.db import Database
-from blog.models import setup
+from blog.models import reset, setup, site
 from blog.models.base import Refusal
 from blog.models.user import check_password
 from blog.opening import say
@@ -66,6 +66,11 @@ def parser() -> argparse.ArgumentParser:
     admin.add_argument("name", help=say(N_("the name to sign in with")))
     admin.add_argument("--email", default="")
     admin.set_defaults(run=create_admin)
+    forgotten = commands.add_parser(
+        "reset-password", help=say(N_("Print a link to choose a new password."))
+    )
+    forgotten.add_argument("name", help=say(N_("whose: what they sign in with")))
+    forgotten.set_defaults(run=print_reset_link)
     for name, run, help in (
         ("settings", settings, N_("Print every setting, its value and what it is for.")),
         ("tick", keep_clock, N_("Do the clock's work beside the workers, until stopped.")),
@@ -166,6 +171,19 @@ def create_admin(config: Config, given: argparse.Namespace) -> None:
     finally:
         passwords.close()
         database.close()
+
+
+def print_reset_link(config: Config, given: argparse.Namespace) -> None:
+    """For somebody who has forgotten theirs, where no mail is sent; the blog may run meanwhile."""
+    opening.prepare(config)
+    database = Database(config)
+    try:
+        path = database.transact_now(reset.reset_link, given.name)
+        address = config.site_url or database.read_now(site.facts).address
+    finally:
+        database.close()
+    print(say(N_("Works once, for an hour:")), file=sys.stderr)
+    print((address or local_address(config.host, config.port)).rstrip("/") + path)
 
 
 def _password() -> str:

@@ -85,31 +85,21 @@ def invite(
         raise Refusal(N_("Choose one of the roles."), "role")
     _check_email(session, email, byline_id, is_mailed=is_mailed)
     byline = _byline(session, byline_id) if byline_id else None
-    key = secrets.token_urlsafe(32)
-    session.add(
-        Invitation(
-            key_hash=digest(key),
-            role=role,
-            email=email,
-            display_name=" ".join(display_name.split())[:200],
-            byline_id=byline_id,
-            by_id=by.id,
-            expires_at=now() + LASTS,
-        )
-    )
-    path = f"/invitation/{key}"
+    row = Invitation(role=role, email=email, byline_id=byline_id, by_id=by.id)
+    row.display_name = " ".join(display_name.split())[:200]
+    path = _open(session, row)
     if is_mailed:
         tongue = (byline.language if byline else "") or language
-        delivery.owe(
-            session,
-            "invitation",
-            email,
-            language=tongue,
-            by=by.display_name,
-            role=role,
-            path=path,
-        )
+        facts = {"by": by.display_name, "role": role, "path": path}
+        delivery.owe(session, "invitation", email, language=tongue, **facts)
     return path
+
+
+def _open(session: Session, row: Invitation) -> str:
+    key = secrets.token_urlsafe(32)
+    row.key_hash, row.expires_at = digest(key), now() + LASTS
+    session.add(row)
+    return f"/invitation/{key}"
 
 
 def _check_email(session: Session, email: str, byline_id: int | None, *, is_mailed: bool) -> None:
