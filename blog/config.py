@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, fields
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+
+from blog.smtp import MailServer, is_mail_address, read_mail_server
 
 PREFIX = "BLOG_"
 PACKAGE = Path(__file__).parent
@@ -42,23 +44,6 @@ def _from_checkout(name: str) -> Path:
     """Where a site-wide folder is: beside the package in a checkout, inside it in a wheel."""
     packed = PACKAGE / "_site" / name
     return packed if packed.exists() else PACKAGE.parent / name
-
-
-@dataclass(frozen=True)
-class MailServer:
-    """What BLOG_SMTP_URL says. `scheme` tells when TLS begins: see `blog.outside`."""
-
-    scheme: str
-    host: str
-    port: int
-    user: str = ""
-    password: str = field(default="", repr=False)
-
-    def __str__(self) -> str:
-        """As it may be shown: without the password."""
-        who = f"{self.user}:…@" if self.user else ""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{who}{host}:{self.port}"
 
 
 @dataclass(frozen=True)
@@ -228,21 +213,6 @@ def _checked(config: Config) -> Config:
     return config
 
 
-MAIL_PORTS = {"smtp": 587, "smtps": 465, "smtp+starttls": 587}
-
-
-def read_mail_server(url: str) -> MailServer:
-    """Raises `ValueError` for an address that is none."""
-    parts = urlsplit(url)
-    if not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
-        raise ValueError(url)
-    if parts.scheme not in MAIL_PORTS:
-        raise ValueError(parts.scheme)
-    user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    port = parts.port or MAIL_PORTS[parts.scheme]
-    return MailServer(parts.scheme, parts.hostname, port, user, password)
-
-
 def _check_mail(config: Config) -> None:
     try:
         config.mail_server  # noqa: B018 -- reading it raises
@@ -255,15 +225,6 @@ def _check_mail(config: Config) -> None:
     _, address = parseaddr(config.mail_from)
     if config.smtp_url and not is_mail_address(address):
         raise BadSetting(N_("BLOG_MAIL_FROM must be an address, such as blog@example.org."))
-
-
-def is_mail_address(text: str) -> bool:
-    """True for name@host, of a host that DNS can be asked for."""
-    try:
-        text.rpartition("@")[2].encode("idna")
-    except UnicodeError:
-        return False
-    return bool(re.fullmatch(r"[^@\s<>\"]+@[^@\s<>\"]+", text)) and text.isprintable()
 
 
 def shell_language() -> str:

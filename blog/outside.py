@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import aiosmtplib
 
-from blog.config import MailServer
+from blog.smtp import MailServer
 
 PATIENCE = 20.0  # seconds for each answer of a server
 LONGEST = 50.0  # seconds for one letter; shorter than the first back-off of a delivery

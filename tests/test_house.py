@@ -37,9 +37,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "auth": FREE | MODELS | {"headers", "passwords", "web"},
     "passwords": frozenset(),
     "tick": FREE | MODELS | {"clock", "db", "keeping", "mail", "opening"},
-    "mail": FREE | MODELS | {"clock", "db", "opening", "outside", "templating"},
+    "mail": FREE | MODELS | {"clock", "db", "opening", "outside", "smtp", "templating"},
     "clock": FREE | MODELS | {"db"},
-    "outside": frozenset({"config"}),
+    "outside": frozenset({"smtp"}),
+    "smtp": frozenset(),
     "paging": FREE | MODELS | {"web"},
     "web": FREE | MODELS | {"headers", "languages"},
     "forms": FREE | {"languages"},
@@ -56,7 +57,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "models.base": frozenset(),
     "headers": frozenset({"config"}),
     "dependencies": frozenset(),
-    "config": frozenset(),
+    "config": frozenset({"smtp"}),
 }
 DISK = frozenset(
     {

@@ -18,12 +18,13 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, TemplateError
 
 from blog.clock import House
-from blog.config import LANGUAGES, Config, is_mail_address, local_address
+from blog.config import LANGUAGES, Config, local_address
 from blog.models import subscription
 from blog.models.base import now
 from blog.models.delivery import STOPPABLE, Owed
 from blog.models.site import SiteFacts
 from blog.outside import Letter, Undelivered
+from blog.smtp import is_mail_address
 from blog.templating import environment
 
 log = logging.getLogger("blog")

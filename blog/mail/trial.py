@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from blog import opening
 from blog.clock import House
-from blog.config import N_, Config, MailServer, shell_language
+from blog.config import N_, Config, shell_language
 from blog.db import Database
 from blog.mail import letter
 from blog.models import site
@@ -14,6 +14,7 @@ from blog.models.delivery import Owed
 from blog.models.site import SiteFacts
 from blog.opening import say
 from blog.outside import Letter, Undelivered, mail_line
+from blog.smtp import MailServer
 
 # What to do, by the stage at which it went wrong.
 ADVICE = {
