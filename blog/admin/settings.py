@@ -1,56 +1,117 @@
-"""What the site is called, where it stands, and how it counts time."""
+"""What a keeper decides about the blog: a page that grows by itself from what is declared."""
 
 import zoneinfo
+from collections.abc import Iterable
+from typing import Any
 
 from sanic import HTTPResponse, Request
 
-from blog import auth, web
+from blog import auth, forms, web
+from blog.admin.differences import diff
 from blog.admin.section import Section
-from blog.config import LANGUAGES, N_
-from blog.forms import Choice, Form, Number, Text
+from blog.config import N_
+from blog.forms import Form
 from blog.headers import site_address
-from blog.models import site
+from blog.models import decided, deciding, site
 from blog.models.base import Refusal
+from blog.models.choice import Choice
+from blog.models.deciding import CHOICES, Overtaken, Wish
+from blog.models.settings import GROUPS, OWN_PAGE
 from blog.models.user import ADMIN
 
-section = Section("settings", N_("Settings"), place=4, role=ADMIN)
+section = Section("settings", N_("Settings"), place=110, role=ADMIN)
+SHOWN = "shown_"  # of a field `x`, the mark of the value that the form was shown
 
 
-class SettingsForm(Form):
-    title = Text(required=True, most=200)
-    tagline = Text(most=400)
-    address = Text(required=True, most=300)
-    language = Choice(*LANGUAGES)  # type: ignore[assignment]  # the site's, not the form's own
-    timezone = Text(required=True, most=64)
-    navigation = Text(most=4000)
-    posts_per_page = Number(required=True)
+class PutBackForm(Form):
+    id = forms.Number()
+    name = forms.Text(required=True)
+    before = forms.Text()
 
 
 @section.get()
 async def settings(request: Request) -> HTTPResponse:
-    return _settings(request, SettingsForm.blank(request, **_now(request)))
+    shown = [one for one in CHOICES.values() if is_here(one)]
+    return _page(request, form_of(shown).blank(request, **_present(request)))
 
 
 @section.post()
 async def save_settings(request: Request) -> HTTPResponse:
-    form = SettingsForm.read(request)
-    form.check("address", site.check_address).check("timezone", site.check_timezone)
-    form.check("navigation", site.read_navigation)
-    form.check("posts_per_page", site.check_posts_per_page)
+    sent = [one for one in CHOICES.values() if is_here(one) and _is_sent(request, one.name)]
+    form = form_of(sent).read(request)
+    for one in sent:
+        form.check(one.name, one.refuse)
     try:
         if form.ok:
-            await web.transact(request, site.change, **form.data)
-            return await _saved(request)
+            wishes = {name: Wish(form[name], _shown(request, name)) for name in form.fields}
+            changed = await web.transact(request, deciding.save, wishes)
+            return await _saved(request, changed)
+    except Overtaken as overtaken:
+        return await _overtaken(request, form, overtaken)
     except Refusal as refusal:
         form.refuse(refusal)
-    return _settings(request, form, 422)
+    form.values = {**_present(request), **form.values}
+    return _page(request, form, 422)
 
 
-async def _saved(request: Request) -> HTTPResponse:
+async def _overtaken(request: Request, form: Form, overtaken: Overtaken) -> HTTPResponse:
+    """Each field tells what stands there now; sent once more, it is replaced knowingly."""
+    request.ctx.site = await web.read(request, site.facts)
+    present = _present(request)
+    for name in overtaken.names:
+        form.faults[name] = _told(request, CHOICES[name], present[name])
+    form.values = {**present, **form.values}
+    return _page(request, form, 409)
+
+
+def _told(request: Request, one: Choice, value: Any) -> Refusal:
+    message = N_("Somebody else has made this “%(value)s” meanwhile. Save again to replace it.")
+    return Refusal(message, one.name, value=in_words(request, one, value))
+
+
+def in_words(request: Request, one: Choice, value: Any) -> str:
+    """A value as people call it."""
+    if isinstance(value, bool):
+        return web.say(request, N_("on") if value else N_("off"))
+    label = one.options.get(value)
+    return web.say(request, label) if label else str(value)
+
+
+def is_here(one: Choice) -> bool:
+    return one.kind != "hidden" and one.group not in OWN_PAGE
+
+
+def _is_sent(request: Request, name: str) -> bool:
+    """A box that is not ticked sends nothing but what it was shown as."""
+    sent: Any = request.get_form(keep_blank_values=True) or {}
+    return name in sent or SHOWN + name in sent
+
+
+def _shown(request: Request, name: str) -> str:
+    sent: Any = request.form or {}
+    return str(sent.get(SHOWN + name) or "")
+
+
+def form_of(shown: Iterable[Choice]) -> type[Form]:
+    """A form with a field for each setting."""
+    return type("SettingsForm", (Form,), {one.name: _field(one) for one in shown})
+
+
+def _field(one: Choice) -> forms.Field[Any]:
+    if one.type is bool:
+        return forms.Check()
+    if one.type is int:
+        return forms.Number()
+    if one.options:
+        return forms.Choice(*one.options)
+    return forms.Text(most=one.longest)
+
+
+async def _saved(request: Request, changed: list[str]) -> HTTPResponse:
     """Where the address moves between http and https, the cookie has another name: give it anew."""
     before = auth.cookie_name(request)
     request.ctx.site = await web.read(request, site.facts)
-    web.flash(request, N_("Saved."))
+    web.flash(request, N_("Saved.") if changed else N_("Nothing has changed."))
     response = web.redirect(request, "admin.settings")
     if auth.cookie_name(request) != before:
         token = await auth.open_session(request, request.ctx.user.id)
@@ -58,19 +119,70 @@ async def _saved(request: Request) -> HTTPResponse:
     return response
 
 
-def _now(request: Request) -> dict[str, object]:
-    facts = request.ctx.site
-    given: dict[str, object] = {name: getattr(facts, name) for name in SettingsForm.fields}
-    navigation = site.navigation_text(facts.navigation)
-    return {**given, "navigation": navigation, "address": facts.address or site_address(request)}
+def _present(request: Request) -> dict[str, Any]:
+    given = deciding.values(request.ctx.site)
+    return {**given, "address": given["address"] or site_address(request)}
 
 
-def _settings(request: Request, form: SettingsForm, status: int = 200) -> HTTPResponse:
+def _page(request: Request, form: Form, status: int = 200) -> HTTPResponse:
+    kept = deciding.values(request.ctx.site)
+    groups = {
+        name: [one for one in CHOICES.values() if one.group == name and is_here(one)]
+        for name in GROUPS
+    }
     return section.show(
         request,
         "settings",
         status,
         form=form,
+        groups={name: shown for name, shown in groups.items() if shown},
+        labels=GROUPS,
+        marks={name: deciding.mark(name, value) for name, value in kept.items()},
         timezones=sorted(zoneinfo.available_timezones()),
         from_environment=request.app.ctx.config.site_url,
     )
+
+
+# --- history ---
+
+
+@section.get("/history")
+async def settings_history(request: Request) -> HTTPResponse:
+    typed = request.args.get("before") or "0"
+    if not (typed.isascii() and typed.isdigit() and len(typed) < 10):
+        raise web.NotHere
+    return await _history(request, int(typed))
+
+
+async def _history(
+    request: Request, before: int, status: int = 200, fault: str = ""
+) -> HTTPResponse:
+    decisions, further = await web.read(request, decided.history, before)
+    return section.show(
+        request,
+        "settings_history",
+        status,
+        decisions=decisions,
+        present=deciding.values(request.ctx.site),
+        further=further,
+        before=before,
+        fault=fault,
+        diff=diff,
+    )
+
+
+@section.post("/history")
+async def put_back_setting(request: Request) -> HTTPResponse:
+    """Make one setting what it was before one change."""
+    form = PutBackForm.read(request)
+    if not form.ok:
+        raise web.NotHere
+    try:
+        changed = await web.transact(request, decided.put_back, form["id"], form["name"])
+    except LookupError as error:
+        raise web.NotHere from error
+    except Refusal as refusal:
+        told = web.say(request, refusal.message, **refusal.params)
+        return await _history(request, 0, 422, told)
+    web.flash(request, N_("It is as it was before.") if changed else N_("Nothing has changed."))
+    return web.redirect(request, "admin.settings_history")

@@ -35,6 +35,8 @@ class Site(Base):
     # What `Settings` declares; a setting that is not in it has its default.
     choices: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
+    audit_whole = frozenset({"tagline", "navigation", "choices"})  # each can be put back
+
     @classmethod
     def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
         return {"site"}
@@ -74,30 +76,6 @@ def facts(session: Session) -> SiteFacts:
     )
 
 
-def change(
-    session: Session,
-    *,
-    title: str,
-    tagline: str,
-    address: str,
-    language: str,
-    timezone: str,
-    navigation: str,
-    posts_per_page: int,
-) -> Site:
-    """Change the settings; raises `Refusal` for the first fault."""
-    site = session.get(Site, THE_ONE)
-    if site is None:
-        raise LookupError(THE_ONE)
-    check(title=title, address=address, language=language, timezone=timezone)
-    check_posts_per_page(posts_per_page)
-    site.title, site.tagline = " ".join(title.split())[:200], " ".join(tagline.split())[:400]
-    site.address, site.language, site.timezone = address.rstrip("/"), language, timezone
-    site.navigation = read_navigation(navigation)
-    site.posts_per_page = posts_per_page
-    return site
-
-
 def choose(session: Session, **chosen: Any) -> None:
     """Keep some of `Settings`; the others stay. Raises `Refusal` for the first fault."""
     choices = {one.name: one for one in declared(Settings)}
@@ -109,12 +87,16 @@ def choose(session: Session, **chosen: Any) -> None:
 
 
 def check(*, title: str, address: str, language: str, timezone: str) -> None:
-    if not title.strip():
-        raise Refusal(N_("The site needs a title."), "title")
+    check_title(title)
     if language not in LANGUAGES:
         raise Refusal(N_("Choose one of the languages."), "language")
     check_address(address)
     check_timezone(timezone)
+
+
+def check_title(title: str) -> None:
+    if not title.strip():
+        raise Refusal(N_("The site needs a title."), "title")
 
 
 def check_address(address: str) -> None:
@@ -125,11 +107,6 @@ def check_address(address: str) -> None:
 def check_timezone(timezone: str) -> None:
     if timezone not in zoneinfo.available_timezones():
         raise Refusal(N_("Choose one of the time zones, such as Asia/Shanghai."), "timezone")
-
-
-def check_posts_per_page(number: int) -> None:
-    if not 1 <= number <= 100:
-        raise Refusal(N_("Show between 1 and 100 posts on a page."), "posts_per_page")
 
 
 def read_navigation(text: str) -> list[list[str]]:
