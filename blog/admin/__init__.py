@@ -8,6 +8,7 @@ bp = Blueprint("admin", url_prefix="/admin")
 auth.lock(bp, "editor")
 
 from blog.admin import (  # noqa: E402, F401 -- each hangs its section on `bp`, which stands first
+    addresses,
     comments,
     invitations,
     look,
