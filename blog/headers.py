@@ -79,9 +79,10 @@ def is_https(address: str) -> bool:
 def comes_from_us(request: Request) -> bool:
     """May this request change something? Tokens in pages would make them uncacheable.
 
-    The rules of Go's `CrossOriginProtection`, but failing closed and never trusting Host.
+    The rules of Go's `CrossOriginProtection`, but failing closed and never trusting Host. A route
+    whose key is all the permission it asks for declares `ctx_from_anywhere=True`.
     """
-    if request.method in SAFE:
+    if request.method in SAFE or _is_open(request):
         return True
     origins = request.headers.getall("origin", [])
     fetch_sites = request.headers.getall("sec-fetch-site", [])
@@ -94,6 +95,10 @@ def comes_from_us(request: Request) -> bool:
     if fetch_sites or origins:
         return _is_first_visit(request, origins, fetch_sites)
     return not (has_cookie(request, "session") or has_cookie(request, "waiting"))
+
+
+def _is_open(request: Request) -> bool:
+    return bool(request.route and getattr(request.route.ctx, "from_anywhere", False))
 
 
 def _trusted(request: Request) -> set[str]:

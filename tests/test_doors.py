@@ -31,6 +31,7 @@ PUBLIC_POSTS = {
     "ask_for_reset": "who has forgotten a password cannot sign in; throttled, and the same for all",
     "reset_password": "opened by its one-time key",
     "send_comment": "a comment, which waits for approval",
+    "stop_mail": "sends less; opened by the signed key in a mail",
 }
 UNDECLARED = "a role that its section has not named"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")

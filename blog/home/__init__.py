@@ -15,5 +15,6 @@ from blog.home import (  # noqa: E402, F401 -- each hangs its pages on `bp`, whi
     look,
     preview,
     search,
+    unsubscribe,
     views,
 )

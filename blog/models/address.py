@@ -45,6 +45,7 @@ RESERVED = {
     "sitemap.xml",
     "static",
     "tags",
+    "unsubscribe",
 }
 
 
