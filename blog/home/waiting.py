@@ -13,6 +13,7 @@ from blog import web
 from blog.models import commenting
 from blog.models.base import now
 from blog.models.comment import Reader
+from blog.models.user import EDITOR
 
 SOONEST, LATEST = timedelta(seconds=3), timedelta(days=1)
 KEPT = timedelta(days=30)
@@ -100,5 +101,6 @@ def reader(request: Request) -> Reader:
     return Reader(
         waiting_hash=commenting.waiting_hash(key_of(request)),
         user_id=person.id if person else None,
+        is_editor=bool(person and person.has_role(EDITOR)),
         settings=request.ctx.site.settings,
     )

@@ -5,12 +5,26 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, and_, case, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    and_,
+    case,
+    exists,
+    false,
+    literal,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.config import N_
 from blog.models.base import Base, Refusal, now
-from blog.models.post import PAGE, Post
+from blog.models.post import PAGE, Post, PostAuthor
 from blog.models.revision import RevisionAuthor
 from blog.models.settings import Settings
 from blog.models.user import EDITOR, ROLES, User
@@ -62,13 +76,28 @@ class Comment(Base):
 
     @classmethod
     def shown_to(cls, reader: "Reader") -> ColumnElement[bool]:
-        """What everybody sees, and what this reader wrote and waits for."""
-        seen = cls.state == APPROVED
+        """What everybody sees, what this reader wrote, and what waits for their word."""
+        return or_(
+            cls.state == APPROVED,
+            cls.written_by(reader) & cls.state.in_(WAITING),
+            cls.decided_by(reader) & (cls.state == PENDING),
+        )
+
+    @classmethod
+    def written_by(cls, reader: "Reader") -> ColumnElement[bool]:
+        """A guest is known by their cookie, a person by their sign-in."""
+        mine = (cls.user_id == reader.user_id) if reader.user_id else false()
         if reader.waiting_hash:
-            seen |= (cls.waiting_hash == reader.waiting_hash) & cls.state.in_(WAITING)
-        if reader.user_id:
-            seen |= (cls.user_id == reader.user_id) & cls.state.in_(WAITING)
-        return seen
+            mine |= cls.waiting_hash == reader.waiting_hash
+        return mine
+
+    @classmethod
+    def decided_by(cls, reader: "Reader") -> ColumnElement[bool]:
+        """Editors, and the authors of the post, may read what waits where it will stand."""
+        if reader.is_editor or not reader.user_id:
+            return true() if reader.is_editor else false()
+        theirs = PostAuthor.post_id == cls.post_id, PostAuthor.user_id == reader.user_id
+        return exists().where(*theirs)
 
 
 @dataclass(frozen=True)
@@ -77,6 +106,7 @@ class Reader:
 
     waiting_hash: str = ""
     user_id: int | None = None
+    is_editor: bool = False
     settings: Settings = Settings()
 
 
@@ -94,6 +124,7 @@ class Said:
     language: str = ""
     said_at: datetime | None = None
     is_waiting: bool = False
+    is_mine: bool = False
     is_gone: bool = False
     answers: tuple["Said", ...] = ()
 
@@ -154,6 +185,7 @@ def _rows(post_id: int, reader: Reader) -> Any:
             User.display_name,
             Post.kind,
             badge,
+            Comment.written_by(reader).label("is_mine"),
         )
         .join(Post, Post.id == Comment.post_id)
         .outerjoin(User, User.id == Comment.user_id)
@@ -189,6 +221,7 @@ def _said(row: Any) -> Said:
         language=row.language,
         said_at=row.created_at,
         is_waiting=row.state != APPROVED,
+        is_mine=bool(row.is_mine),
     )
 
 

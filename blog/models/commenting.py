@@ -220,7 +220,9 @@ def _tell_authors(session: Session, comment: Comment, post: About) -> None:
                 title=post.title,
                 author=comment.name,
                 text=comment.body,
-                path="/admin/comments" if author.has_role(EDITOR) else post.path,
+                path="/admin/comments"
+                if author.has_role(EDITOR)
+                else f"{post.path}#comment-{comment.uid}",
             )
 
 
