@@ -11,6 +11,7 @@ from blog.models.base import now
 from blog.models.comment import PENDING, Comment
 
 numbers = itertools.count(1)
+DEFAULTS = {"name": "Gus Guest", "state": PENDING}
 
 
 def remark(
@@ -19,12 +20,11 @@ def remark(
     """A comment that is kept; it waits unless `state` says otherwise."""
     body = "\n\n".join([body, *(f"<{link}>" for link in links)])
     comment = Comment(
-        uid=f"remark{next(numbers)}",
         post_id=post_id,
         body=body,
         body_html=render(body, trust="guest").html,
         renderer=RENDERER,
-        **{"name": "Gus Guest", "state": PENDING, "created_at": now()} | given,
+        **DEFAULTS | {"uid": f"remark{next(numbers)}", "created_at": now()} | given,
     )
     session.add(comment)
     session.flush()
