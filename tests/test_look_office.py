@@ -161,7 +161,7 @@ def themed(furnished: Furnished, tmp_path: Path) -> Iterator[Door]:
         "theme/fonts/own.woff2": "a font",
         "theme/css/code.css": "/* other colours */",
         "theme/beian.png": "a badge",
-        "templates/home/_plates.html": "{% macro plates() %}MINE{{ varargs }}{{ kwargs }}{% endmacro %}",
+        "templates/home/_plates.html": "{% macro plates(posts, covers, lead) %}MINE{% endmacro %}",
     }
     for name, text in own.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
