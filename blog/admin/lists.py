@@ -167,6 +167,8 @@ async def act(section: Section, act: Act, request: Request) -> HTTPResponse:
         if act.confirm and not form["sure"]:
             return await _ask(section, act, request, view, ids)
         done = await web.transact(request, act.verb, ids)
+        if act.then:
+            await act.then(request, done)
     except Refusal as refusal:
         return await _refused(section, request, view, ids, refusal)
     return await _done(section, act, request, view, done)
@@ -187,7 +189,8 @@ async def _done(
         return await _refused(section, request, view, (), gone)
     said = catalogue(request.ctx.language).ngettext(*act.done, number) % {"num": number}
     web.flash(request, "%(said)s", said=said)
-    query = urlencode({**view.given, **({} if isinstance(done, int) else {"undo": done.id})})
+    undo = {"undo": done.id} if section.undo and not isinstance(done, int) else {}
+    query = urlencode({**view.given, **undo})
     return _back(request, section, query)
 
 

@@ -22,13 +22,13 @@ dataclass with an `id`), the filters and orders that there are, and what is sear
 which of them are shown, how, and in which words.
 
 A verb is one transaction: `verb(session, ids, *, by)`; it returns how many rows it did, or
-something with an `id` and a `number` where the section can `undo` it. `listing.each` makes one out
-of `verb(session, id, *, by)`. It raises `Refusal`: nothing is done, and the list is shown again
+something that has their `number`, and an `id` where the section can `undo` it. `listing.each` makes
+one out of `verb(session, id, *, by)`. It raises `Refusal`: nothing is done, and the list is shown again
 with 422, the sentence, and what was ticked. One verb from the button to the table: Act "approve"
 posts to `/admin/comments/approve`, the route `admin.approve_comments`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,7 +81,8 @@ class Act:
     """A button: `verb(session, ids, *, by)` on the rows it is `offered` for, one or many.
 
     `done` is what is said afterwards. `confirm` is asked first, where it cannot be undone. `key`
-    presses it while the list has the focus.
+    presses it while the list has the focus. `then(request, done)` follows what the verb returned
+    off the database, such as onto the disk.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Act:
     bulk: bool = True
     key: str = ""
     offered: Callable[[Any], bool] = lambda row: True
+    then: Callable[[Request, Any], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,44 @@
+"""Uploaded pictures: where each is shown, and away with what nothing shows."""
+
+from sanic import Request
+
+from blog import media
+from blog.admin.section import Act, Column, Filter, Section, ngettext
+from blog.config import N_
+from blog.models import pictures
+
+
+async def _remove(request: Request, gone: pictures.Gone) -> None:
+    """The files, once no row names them any more."""
+    for name in gone.names:
+        await media.remove(request.app.ctx.config, name)
+
+
+section = Section(
+    "pictures",
+    N_("Pictures"),
+    place=60,
+    listing=pictures.pictures,
+    counted=ngettext("%(num)s picture", "%(num)s pictures"),
+    columns=(
+        Column("shown_as", N_("Picture"), "picture", sort=True),
+        Column("places", N_("Shown in"), "places"),
+        Column("by", N_("By")),
+        Column("size", N_("Size"), "size", sort=True),
+        Column("created_at", N_("Date"), "when", sort=True),
+    ),
+    filters=(Filter("by", N_("By"), pictures.uploaders),),
+    search=N_("Name"),
+    acts=(
+        Act(
+            "delete",
+            N_("Delete"),
+            pictures.delete,
+            confirm=N_("The files will be gone. This cannot be undone."),
+            done=ngettext("%(num)s picture was deleted.", "%(num)s pictures were deleted."),
+            offered=lambda row: not row.is_used,
+            then=_remove,
+        ),
+    ),
+    cells="admin/_picture_cells.html",
+)

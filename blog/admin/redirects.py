@@ -1,0 +1,51 @@
+"""Redirects: old addresses of posts, and those that a keeper adds."""
+
+from blog.admin.section import Act, Column, Filter, Input, Section, Sheet, ngettext
+from blog.config import N_
+from blog.forms import Form, Text
+from blog.models import redirects
+from blog.models.listing import each
+
+
+class RedirectForm(Form):
+    path = Text(required=True, most=500)
+    to = Text(required=True, most=1000)
+
+
+section = Section(
+    "redirects",
+    N_("Redirects"),
+    place=70,
+    listing=redirects.redirects,
+    counted=ngettext("%(num)s redirect", "%(num)s redirects"),
+    columns=(
+        Column("path", N_("Address"), "path", sort=True),
+        Column("to", N_("Leads to"), "path"),
+        Column("title", N_("Post"), "titled"),
+        Column("created_at", N_("Since"), "when", sort=True),
+    ),
+    filters=(Filter("kind", N_("Kind"), {"own": N_("Added here"), "post": N_("Left by a post")}),),
+    search=N_("Address"),
+    acts=(
+        Act(
+            "remove",
+            N_("Remove"),
+            each(redirects.remove),
+            confirm=N_("Whoever comes by these addresses will find nothing."),
+            done=ngettext("%(num)s redirect was removed.", "%(num)s redirects were removed."),
+            offered=lambda row: row.is_own,
+        ),
+    ),
+    new=Sheet(
+        "add",
+        N_("Add a redirect"),
+        RedirectForm,
+        (
+            Input("path", N_("Old address"), hint=N_("A path of this blog, such as /old/page.")),
+            Input("to", N_("Leads to"), hint=N_("A path of this blog, or an address elsewhere.")),
+        ),
+        redirects.add,
+        button=N_("Add"),
+        done=N_("The redirect works from now on."),
+    ),
+)

@@ -1,0 +1,94 @@
+"""Pictures in the office: where each is shown, and only what nothing shows can be deleted."""
+
+import pytest
+
+from blog import media
+from blog.markup import render
+from blog.models import pictures, site, upload, writing
+from blog.models.base import Refusal
+from blog.models.listing import Asked
+from blog.models.writing import WorkingCopy
+from tests import cast
+
+NAMES = [f"{n:02x}/{n:02x}{'0' * 30}.png" for n in range(1, 5)]
+
+
+@pytest.fixture
+def world(database):
+    return cast.fill(database)
+
+
+def note(database, name: str, by, original: str = "") -> int:
+    given = {"name": name, "original": original, "width": 3, "height": 2, "size": 1200}
+    return database.transact_now(upload.note, **given, type="image/png", by=by).id
+
+
+def write(database, world, id: int, version: int, **typed) -> None:
+    copy = WorkingCopy(title="With a picture", version=version, **typed)
+    database.transact_now(writing.keep, id, copy, by=world.eve)
+
+
+def shown(database) -> dict[str, list[tuple[str, bool]]]:
+    page = database.read_now(pictures.pictures.page, Asked())
+    return {row.name: [(place.title, place.is_past) for place in row.places] for row in page.rows}
+
+
+def test_a_picture_is_listed_with_every_post_that_shows_it(database, world):
+    for name in NAMES:
+        note(database, name, world.ann)
+    id = world.ann_draft.id
+    write(database, world, id, 2, body=f"![x](/media/{NAMES[0]})", cover=f"/media/{NAMES[1]}")
+    title = [("With a picture", False)]
+    assert shown(database) == {NAMES[3]: [], NAMES[2]: [], NAMES[1]: title, NAMES[0]: title}
+
+
+def test_what_only_a_kept_revision_shows_is_used_as_well(database, world):
+    one, id = note(database, NAMES[0], world.ann), world.ann_draft.id
+    write(database, world, id, 2, body=f"![x](/media/{NAMES[0]})")
+    database.transact_now(writing.publish, id, render("x"), 3, by=world.eve)
+    write(database, world, id, 3, body="No more.")
+    assert shown(database) == {NAMES[0]: [("With a picture", True)]}
+    with pytest.raises(Refusal, match="revision"):
+        database.transact_now(pictures.delete, [one])
+
+
+def test_what_the_settings_name_is_used(database, world):
+    one = note(database, NAMES[0], world.ann)
+
+    def choose(session) -> None:
+        session.get_one(site.Site, site.THE_ONE).choices = {"logo": f"/media/{NAMES[0]}"}
+
+    database.transact_now(choose)
+    assert database.read_now(pictures.pictures.only, [one])[0].is_used
+    with pytest.raises(Refusal, match="site itself"):
+        database.transact_now(pictures.delete, [one])
+
+
+def test_pictures_are_found_by_name_and_by_who_brought_them(database, world):
+    note(database, NAMES[0], world.ann, "Morning.png")
+    note(database, NAMES[1], world.bob, "晨.png")
+
+    def names(**asked) -> list[str]:
+        page = database.read_now(pictures.pictures.page, Asked(**asked))
+        return [row.shown_as for row in page.rows]
+
+    assert names(words="morning") == ["Morning.png"] and names(words="晨") == ["晨.png"]
+    assert names(filters={"by": "bob"}) == ["晨.png"]
+    assert database.read_now(pictures.uploaders) == [("ann", "Ann Archer"), ("bob", "白波")]
+
+
+def test_an_unused_picture_goes_from_the_disk_and_a_used_one_stays(door):
+    eve, config = door.let_in("eve"), door.app.ctx.config
+    ids = [note(door.database, name, door.cast.ann) for name in NAMES[:2]]
+    for name in NAMES[:2]:
+        path = media.path_of(config, name)
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"x")
+    write(door.database, door.cast, door.cast.ann_draft.id, 2, body=f"![](/media/{NAMES[0]})")
+    both = {"ids": ids, "sure": "on"}
+    refused = door.post("/admin/pictures/delete", both, cookies=eve)
+    assert refused.status == 422 and "With a picture" in refused.text
+    assert all(media.path_of(config, name).exists() for name in NAMES[:2])
+    done = door.post("/admin/pictures/delete", {"ids": ids[1], "sure": "on"}, cookies=eve)
+    assert done.status == 303
+    assert [media.path_of(config, name).exists() for name in NAMES[:2]] == [True, False]
