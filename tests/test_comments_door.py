@@ -459,3 +459,28 @@ def test_nothing_is_kept_of_who_only_looks_at_a_preview(door):
 def rows(door: Door) -> int:
     count = select(func.count()).select_from(Comment)
     return int(door.database.read_now(lambda session: session.scalar(count)) or 0)
+
+
+# --- who decides ---
+
+
+def test_editors_and_the_authors_of_a_post_read_what_waits_where_it_will_stand(door):
+    path = door.cast.ann_live.path
+    seen = {name: door.get(path, cookies=door.let_in(name)).text for name in ("eve", "ann", "bob")}
+    assert {name: "unapprovedly" in text for name, text in seen.items()} == {
+        "eve": True,
+        "ann": True,
+        "bob": False,
+    }
+    assert "Readers do not see it yet." in seen["ann"]
+    assert {name for name, text in seen.items() if 'href="/admin/comments"' in text} == {"eve"}
+    assert all("pillsandwatches" not in text for text in seen.values())
+
+
+def test_guests_leave_room_before_the_crew_for_authors(door, monkeypatch):
+    monkeypatch.setattr("blog.home.comments.AT_ONCE", 0)
+    answer = send(door)
+    assert answer.status == 503
+    assert shows_typed(answer)
+    assert proof_of(answer)
+    assert kept(door) == []

@@ -28,7 +28,10 @@ class CommentChoices:
         False,
         "comments",
         N_("Trust known writers"),
-        N_("Who had a comment approved before passes at once."),
+        N_(
+            "Who had a comment approved before passes at once: people by their sign-in, guests by "
+            "the cookie in their browser, under the same name and mail address."
+        ),
     )
     comments_waiting: int = choice(
         20,
