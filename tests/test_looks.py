@@ -40,7 +40,7 @@ WRITERS = (
     "/control-panel/password",
     "/control-panel/sign-ins",
 )
-KEEPERS = ("/admin", "/admin/posts", "/admin/people", "/admin/settings")
+KEEPERS = ("/admin", "/admin/posts", "/admin/people", "/admin/settings", "/admin/look")
 EN_TEXT = (
     "Memory safety bugs and concurrency bugs often come down to code accessing data when it "
     "shouldn't, and a discipline for access control that systems programmers try to follow is "
