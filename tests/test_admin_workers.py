@@ -1,11 +1,12 @@
 """What holds at once on each of the four workers of a real server."""
 
+import asyncio
 from collections.abc import Mapping
 
 import aiohttp
 import pytest
 
-from blog.models import attempt, user
+from blog.models import attempt, invitation, user
 from blog.models.user import User
 from tests import cast
 from tests.live import Site
@@ -59,3 +60,39 @@ async def test_tries_are_counted_by_all_workers_as_one(site):
             await send(one, "/sign-in", login="sought", password=cast.PASSWORD) for one in workers
         ]
         assert tries == [422] * 10 and last == [429] * 4
+
+
+async def test_whoever_gets_another_role_signs_in_anew_on_all_workers(site):
+    person = somebody(site, "promoted")
+    theirs = cast.sign_in(site.database, person)["session"]
+    kims = cast.sign_in(site.database, site.cast.kim)["session"]
+    async with site.held() as clients:
+        assert await desk(clients, theirs) == [200] * 4
+        one = next(iter(clients.values()))
+        given = {"display_name": "Promoted", "email": "", "role": "editor"}
+        assert await send(one, f"/admin/people/{person.id}", kims, **given) == 303
+        assert await desk(clients, theirs) == [303] * 4
+        theirs = cast.sign_in(site.database, person)["session"]
+        assert await office(clients, theirs) == [200] * 4
+
+
+async def office(clients: Clients, token: str) -> list[int]:
+    statuses = []
+    for client in clients.values():
+        headers = {"Cookie": f"session={token}"}
+        async with client.get("/admin", headers=headers, allow_redirects=False) as answer:
+            statuses.append(answer.status)
+    return statuses
+
+
+async def test_one_of_many_who_accept_an_invitation_at_once_is_let_in(site):
+    kim = site.cast.kim
+    path = site.database.transact_now(invitation.invite, role="author", by=kim)
+    async with site.held() as clients:
+        workers = list(clients.values())
+        given = {"display_name": "Zoë", "email": "", "password": "four green windows"}
+        tries = [
+            send(workers[number % 4], path, name=f"zoe-{number}", **given) for number in range(8)
+        ]
+        statuses = await asyncio.gather(*tries)
+    assert sorted(statuses) == [303, *[404] * 7]

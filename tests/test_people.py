@@ -216,3 +216,67 @@ def test_a_shell_makes_a_byline_an_admin(database):
     database.transact_now(setup.add_admin, name="lee", email="lee@x.example", password_hash="x")
     lee = database.read_now(lambda session: session.get_one(User, world.lee.id))
     assert (lee.role, lee.password_hash, lee.display_name) == ("admin", "x", "Lee Byline")
+
+
+# --- people: the list ---
+
+
+def test_people_are_found_by_what_they_are(open_door):
+    kim = open_door.let_in("kim")
+    for query, names in {
+        "": {"ann", "bob", "eve", "dan", "kim", "lee"},
+        "who=active": {"ann", "bob", "eve", "kim"},
+        "who=byline": {"lee"},
+        "who=disabled": {"dan"},
+        "role=editor": {"eve"},
+        "q=ann%40ink": {"ann"},
+        "q=%E7%99%BD": {"bob"},
+    }.items():
+        page = open_door.get(f"/admin/people?{query}", cookies=kim)
+        shown = {
+            name
+            for name, one in open_door.cast.people.items()
+            if f'href="/admin/people/{one.id}">' in page.text
+        }
+        assert page.status == 200 and shown == names, query
+
+
+def test_several_are_shut_out_at_once_or_none(door):
+    kim, world = door.let_in("kim"), door.cast
+    ids = [world.ann.id, world.bob.id]
+    assert door.post("/admin/people/disable", {"ids": ids}, cookies=kim).status == 303
+    assert all(person(door, id).disabled_at for id in ids)
+    assert door.post("/admin/people/enable", {"ids": ids}, cookies=kim).status == 303
+    assert not any(person(door, id).disabled_at for id in ids)
+    refused = door.post("/admin/people/disable", {"ids": [*ids, world.kim.id]}, cookies=kim)
+    assert refused.status == 422 and "last admin" in refused.text
+    assert not any(person(door, id).disabled_at for id in ids)
+
+
+def test_nobody_shuts_themselves_out(database, two_admins):
+    kim = two_admins.kim
+    with pytest.raises(Refusal, match="yourself"):
+        database.transact_now(people.disable_person, kim.id, by=kim)
+    assert database.read_now(lambda session: session.get_one(User, kim.id)).disabled_at is None
+
+
+def test_an_editor_sees_no_people(open_door):
+    eve = open_door.let_in("eve")
+    for path in ("people", "people/new", "people/1", "invitations", "invitations/new"):
+        assert open_door.get(f"/admin/{path}", cookies=eve).status == 403
+
+
+def test_an_author_sees_their_own_posts_an_editor_every_one_an_admin_everything(open_door):
+    drafts = {name: open_door.cast.posts[name].title for name in ("ann_draft", "bob_draft")}
+    seen = {}
+    for name in ("ann", "eve", "kim"):
+        mine = open_door.let_in(name)
+        page = open_door.get("/control-panel", cookies=mine).text
+        page += open_door.get("/admin/posts", cookies=mine).text
+        keeps = open_door.get("/admin/settings", cookies=mine).status == 200
+        seen[name] = ({draft for draft, title in drafts.items() if title in page}, keeps)
+    assert seen == {
+        "ann": ({"ann_draft"}, False),
+        "eve": ({"ann_draft", "bob_draft"}, False),
+        "kim": ({"ann_draft", "bob_draft"}, True),
+    }
