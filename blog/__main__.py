@@ -143,8 +143,10 @@ def read_back(config: Config, given: argparse.Namespace) -> int:
 
 def write_out(config: Config, given: argparse.Namespace) -> int:
     """Markdown, pictures and lists that any program can read."""
-    from blog.keeping import export
+    from blog.keeping import backup, export
 
+    backup.refuse_nothing(config)
+    opening.prepare(config)
     return export.run(config, given)
 
 

@@ -387,7 +387,7 @@ async def test_an_interrupted_move_goes_on_where_it_stopped(
         if done == 2:
             raise Stopped
 
-    with pytest.RaisesGroup(Stopped):
+    with pytest.raises(Stopped):
         await moving.move_in(config, old / "jekyll", Wishes(), stop)
     brought = sqlite_database.read_now(count, Post)
     assert 2 <= brought < 6

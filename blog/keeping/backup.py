@@ -76,8 +76,7 @@ def _is_fresh(path: Path) -> bool:
 def write(config: Config, path: Path, bar: "tqdm[Any] | None" = None) -> Made:
     """Back the blog up into `path`, which appears once it is whole. Raises `Told`."""
     path = path.absolute()
-    if config.is_sqlite and not config.sqlite_file.is_file():
-        raise Told(N_("There is no blog in %(folder)s yet."), folder=config.data_dir)
+    refuse_nothing(config)
     try:
         with shelf.alone(config), _workshop(config, path) as folder:
             made = _write(config, path, folder, bar)
@@ -94,6 +93,11 @@ def write(config: Config, path: Path, bar: "tqdm[Any] | None" = None) -> Made:
     except Told as fault:
         shelf.note_fault(config, str(fault))
         raise
+
+
+def refuse_nothing(config: Config) -> None:
+    if not config.data_dir.is_dir() or (config.is_sqlite and not config.sqlite_file.is_file()):
+        raise Told(N_("There is no blog in %(folder)s yet."), folder=config.data_dir)
 
 
 @contextmanager

@@ -1,1 +1,194 @@
 """The blog as plain files, which any program can read and `blog import` takes back."""
+
+import argparse
+import json
+import os
+import re
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+from tqdm import tqdm
+
+from blog import media
+from blog.config import N_, Config, Told, shell_language
+from blog.db import Database
+from blog.keeping import heading
+from blog.languages import translate
+from blog.markup import narrow
+from blog.models import leaving
+from blog.models.leaving import Leaving
+
+FOLDERS = {"post": "posts", "page": "pages"}
+SINCE = "_working"
+UNFIT = re.compile(r"[^\w.-]+")
+LISTS: dict[str, Callable[[Session], Any]] = {
+    "people.json": leaving.people,
+    "comments.json": lambda session: list(leaving.comments(session)),
+    "addresses.json": leaving.addresses,
+    "site.json": leaving.about,
+}
+
+
+@dataclass
+class Receipt:
+    """What was written: the receipt of an import, backwards."""
+
+    folder: Path
+    states: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    since: int = 0
+    trashed: int = 0
+    pictures: int = 0
+    missing: list[str] = field(default_factory=list)
+    lists: dict[str, int] = field(default_factory=dict)
+    kept: Counter[str] = field(default_factory=Counter)
+
+    def sentences(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        names = ", ".join(f"{name} ({number})" for name, number in self.kept.most_common())
+        yield WRITTEN, {"folder": self.folder, "posts": self.kinds["post"], **self._counts()}
+        yield (
+            STATES,
+            {name: self.states[name] for name in ("live", "scheduled", "draft")}
+            | {"withdrawn": self.states["withdrawn"]},
+        )
+        if self.since:
+            yield (
+                N_("Typed on since they went out: %(number)s, beside in _working."),
+                {"number": self.since},
+            )
+        if self.missing:
+            lack = N_("Not in the folder of pictures, though the blog knows of them: %(names)s.")
+            yield lack, {"names": ", ".join(self.missing)}
+        if self.trashed:
+            yield N_("What lies in the trash stayed there: %(number)s."), {"number": self.trashed}
+        if names:
+            yield N_("Front matter kept, but not shown: %(fields)s."), {"fields": names}
+
+    def _counts(self) -> dict[str, int]:
+        lists = {name.partition(".")[0]: number for name, number in self.lists.items()}
+        return {"pages": self.kinds["page"], "pictures": self.pictures, **lists}
+
+
+WRITTEN = N_(
+    "%(folder)s: %(posts)s posts, %(pages)s pages, %(pictures)s pictures, %(comments)s comments,"
+    " %(addresses)s addresses, %(people)s people."
+)
+STATES = N_(
+    "Public %(live)s, scheduled %(scheduled)s, drafts %(draft)s, withdrawn %(withdrawn)s"
+    " (as drafts)."
+)
+
+
+def run(config: Config, given: argparse.Namespace) -> int:
+    """The `export` command. The database is migrated. Raises `Told`."""
+    os.nice(5)  # who reads comes first
+    with tqdm(unit=" files", disable=None) as bar:
+        receipt = write(config, given.folder, lambda: bar.update(1))
+    for sentence, params in receipt.sentences():
+        print(translate(shell_language(), sentence, **params))
+    return 0
+
+
+def write(config: Config, folder: Path, done: Callable[[], object] = lambda: None) -> Receipt:
+    """Write everything into `folder`, which is there once it is whole. Raises `Told`."""
+    folder = folder.absolute()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Told(N_("%(folder)s is there already, and not empty: name a new one."), folder=folder)
+    database = Database(config)
+    try:
+        with _draft(folder) as draft:
+            receipt = Receipt(folder)
+            database.read_now(_write, config, draft, receipt, done)  # at one moment, all of it
+            os.sync()
+            draft.replace(folder)
+            return receipt
+    except OSError as fault:
+        message = N_("%(folder)s could not be written: %(why)s. Nothing is left of it.")
+        raise Told(message, folder=folder, why=fault.strerror or fault) from fault
+    finally:
+        database.close()
+
+
+@contextmanager
+def _draft(folder: Path) -> Iterator[Path]:
+    draft = folder.with_name(f".{folder.name}.unfinished")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    try:
+        yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _write(
+    session: Session,
+    config: Config,
+    draft: Path,
+    receipt: Receipt,
+    done: Callable[[], object],
+) -> None:
+    names = _Names()
+    for post in leaving.posts(session):
+        _post(draft, names.of(post), post, receipt)
+        done()
+    for name in leaving.pictures(session):
+        _picture(config, draft, name, receipt)
+        done()
+    for name, read in LISTS.items():
+        found = read(session)
+        receipt.lists[name] = len(found)
+        (draft / name).write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    receipt.trashed = leaving.trashed(session)
+
+
+class _Names:
+    """A file for each post, named after its address."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def of(self, post: Leaving) -> str:
+        last = post.path.rstrip("/").rpartition("/")[2] or post.words.slug or post.words.title
+        stem = UNFIT.sub("-", last).strip("-._")[:80] or "untitled"
+        if stem.casefold() == "index":  # to `blog import` it would be its folder's name
+            stem = "index-page"
+        name, number = f"{FOLDERS[post.kind]}/{stem}", 1
+        while name.casefold() in self._taken:
+            number += 1
+            name = f"{FOLDERS[post.kind]}/{stem}-{number}"
+        self._taken.add(name.casefold())
+        return f"{name}.md"
+
+
+def _post(draft: Path, name: str, post: Leaving, receipt: Receipt) -> None:
+    _file(draft / name, heading.file_of(post))
+    receipt.states[post.state] += 1
+    receipt.kinds[post.kind] += 1
+    receipt.kept.update(post.extra.keys())
+    if post.since is not None:
+        _file(draft / SINCE / name, heading.file_of(post, post.since))
+        receipt.since += 1
+
+
+def _file(path: Path, raw: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(raw)
+
+
+def _picture(config: Config, draft: Path, name: str, receipt: Receipt) -> None:
+    """With its smaller one, where it has one."""
+    for each in (name, narrow(name)):
+        source, target = media.path_of(config, each), draft / "media" / each
+        if source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+        elif each == name:
+            receipt.missing.append(name)
+            return
+    receipt.pictures += 1

@@ -66,6 +66,7 @@ class Arrival:
     links: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
     uploads: Sequence[NewUpload] = ()
+    takes_comments: bool = True
 
 
 def settled(session: Session) -> dict[str, Settled]:
@@ -139,6 +140,7 @@ def _write(post: Post, arrival: Arrival, is_patterned: bool) -> None:
     post.tags = ", ".join(tag.split(", ".join(name.replace(",", " ") for name in arrival.tags)))
     post.cover, post.language, post.is_listed = arrival.cover, arrival.language, arrival.is_listed
     post.links, post.extra = arrival.links, arrival.extra
+    post.takes_comments = arrival.takes_comments
     post.source_path, post.source_hash = arrival.source_path, arrival.source_hash
     post.version, post.updated_at = post.version + 1, now()
     post.source_version = post.version

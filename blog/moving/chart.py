@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -88,12 +89,17 @@ def tell(chart: Chart, post: OldPost, receipt: Receipt, mapped: Mapping[str, str
 def fingerprint(post: OldPost, chart: Chart) -> str:
     """Changes when the post would now come out differently."""
     facts: dict[str, Any] = {name: getattr(post, name) for name in FACTS}
-    facts["dates"] = [str(post.date), str(post.updated)]
+    facts["dates"] = [_to_the_second(post.date), _to_the_second(post.updated)]
     facts["ways"] = {
         target: sha256(way.file) if way.file else way.to for target, way in chart.ways.items()
     }
     text = json.dumps(facts, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def _to_the_second(moment: datetime | None) -> str:
+    """As releases before 0.2 read it: none of their posts is to look changed."""
+    return str(moment and moment.replace(microsecond=0))
 
 
 @cache

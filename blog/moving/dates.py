@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 WRITTEN = re.compile(
     r"\s*(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
-    r"(?:[T\s]\s*(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?)?"
+    r"(?:[T\s]\s*(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,6})\d*)?)?)?"
     r"\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2}|[A-Z][A-Za-z_]+/[A-Za-z_/]+)?\s*\Z"
 )
 IN_A_PATH = re.compile(r"(?:^|/)(\d{4})/(\d{1,2})/(\d{1,2})(?:/|$)")
@@ -20,17 +20,18 @@ def parse(value: Any, zone: tzinfo) -> datetime | None:
     text = str(value or "").strip()
     if found := WRITTEN.match(text):
         numbers = [int(part or 0) for part in found.groups()[:6]]
-        return _time(numbers, _zone(found[7], zone))
+        numbers.append(int((found[7] or "").ljust(6, "0")))
+        return _time(numbers, _zone(found[8], zone))
     return _mail_date(text, zone)
 
 
 def _time(numbers: list[int], zone: tzinfo) -> datetime | None:
     """None for a day that the calendar does not have, and for a program's zero date."""
-    year, month, day, hour, minute, second = [*numbers, 0, 0, 0][:6]
+    year, month, day, hour, minute, second, rest = [*numbers, 0, 0, 0, 0][:7]
     if not 1900 <= year <= 9000:
         return None
     try:
-        return datetime(year, month, day, hour, minute, second, tzinfo=zone)
+        return datetime(year, month, day, hour, minute, second, rest, zone)
     except ValueError:
         return None
 

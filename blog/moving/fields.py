@@ -46,6 +46,11 @@ class Fields:
                     return _line(value)
         return ""
 
+    def one_of(self, name: str, *words: str) -> str:
+        """The field if it says one of these words; a field that says anything else stays."""
+        said = self.peek(name).lower()
+        return self.text(name).lower() if said in words else ""
+
     @property
     def rest(self) -> dict[str, Any]:
         """What nobody took and says something."""

@@ -14,7 +14,7 @@ from blog.moving.places import Place
 # What an old post and its arrival say alike.
 ALIKE = (
     *("kind", "title", "slug", "summary", "body", "tags", "authors", "language"),
-    *("date", "updated", "extra"),
+    *("date", "updated", "extra", "takes_comments"),
 )
 
 

@@ -12,6 +12,7 @@ from blog.models.address import href, key_of
 from blog.moving import pictures
 from blog.moving.old import OldPost
 from blog.moving.places import Place
+from blog.moving.walk import within
 
 Kind = Literal["ours", "picture", "abroad", "dangling"]
 # Our own routes under the names that other generators give them.
@@ -58,6 +59,20 @@ class Guide:
 
     def way(self, post: OldPost, target: str) -> Way:
         """Where `target`, as the rendered text has it, leads; without its anchor."""
+        return self._as_said(post, target) or self._found(post, target)
+
+    def _as_said(self, post: OldPost, target: str) -> Way | None:
+        """An export of ours says it; where a post has moved since, its new address is taken."""
+        said = post.links.get(target, "")
+        if not said.startswith("/"):
+            return None
+        file = self.folder / said.lstrip("/")
+        if pictures.is_picture(said) and within(file, self.folder) and file.is_file():
+            return Way("picture", file=file)
+        found = self.addresses.get(key_of(unquote(said)))
+        return Way("ours", href(self.places[found.file].address) if found else said)
+
+    def _found(self, post: OldPost, target: str) -> Way:
         bare, templated = self._untemplated(unquote(target))
         inner = self._inner(bare)
         if inner is None:

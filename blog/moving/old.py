@@ -49,6 +49,8 @@ class OldPost:
     typed: str = ""  # reStructuredText as it was typed; empty where `body` is what was typed
     touched: datetime | None = None  # the file itself
     remarks: list[Remark] = field(default_factory=list)
+    takes_comments: bool = True
+    links: dict[str, str] = field(default_factory=dict)  # said by an export of ours
 
     def remark(self, kind: str, message: str, **params: str) -> None:
         self.remarks.append(Remark(self.file, message, params, kind))

@@ -10,7 +10,7 @@ from blog.config import N_
 from blog.markup import language_of, slugify
 from blog.moving import dates, front_matter, guess, restructured
 from blog.moving.addresses import Addresses, Names
-from blog.moving.fields import Fields
+from blog.moving.fields import FALSE, TRUE, Fields
 from blog.moving.old import OldPost, Remark
 from blog.moving.walk import TextFile, Unreadable
 
@@ -92,6 +92,8 @@ class _Reader:
             **self._words(),
             **self._places(),
             guid=self._guid(),
+            takes_comments=self._takes_comments(),
+            links=self._links(),
             extra=self.fields.rest,
             remarks=self.remarks,
         )
@@ -146,6 +148,9 @@ class _Reader:
 
     @cached_property
     def kind(self) -> Literal["post", "page"]:
+        said = self.fields.one_of("kind", "post", "page")
+        if said:
+            return "page" if said == "page" else "post"
         beside_posts = any(
             tuple(self.file.parents[: len(root)]) == root for root in self.habits.roots
         )
@@ -197,6 +202,17 @@ class _Reader:
         unpublished = fields.switch("published") is False
         hidden = fields.switch("hidden", "unlisted") is True or status == "hidden"
         return draft or unpublished or "_drafts" in self.file.parents, not hidden
+
+    def _takes_comments(self) -> bool:
+        said = self.fields.one_of("comments", *TRUE, *FALSE)
+        return said in TRUE if said else self.kind == "post"
+
+    def _links(self) -> dict[str, str]:
+        """Where an export of ours says that targets lead."""
+        if not isinstance(self.fields.left.get("links"), dict):
+            return {}
+        table = self.fields.take("links") or {}
+        return {old: new for old, new in table.items() if isinstance(new, str)}
 
     def _language(self) -> str:
         typed = self.fields.text("lang", "language", "locale") or self.tongue

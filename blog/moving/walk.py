@@ -15,6 +15,7 @@ MACHINERY = frozenset(
     {"_includes", "_layouts", "_sass", "_site", "_plugins", "archetypes", "layouts", "public"}
     | {"scaffolds", "themes", "vendor", "bower_components"}
 )
+SINCE = "_working"  # where an export of ours puts it
 LARGEST = 2_000_000  # bytes; the longest novel chapter is far below
 
 
@@ -62,6 +63,8 @@ def _is_text(path: Path) -> bool:
 
 def refuse(file: TextFile) -> None:
     """Raise `Unreadable` for what is no post by its place or name."""
+    if SINCE in file.parents:
+        raise Unreadable(N_("It was typed on a public post since; the public text is taken."))
     if machinery := MACHINERY.intersection(file.parents):
         folder = min(machinery)
         raise Unreadable(N_("It belongs to the old site's machinery (%(folder)s)."), folder=folder)
