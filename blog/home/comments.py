@@ -13,7 +13,7 @@ from blog.forms import Check, Form, Text, Verbatim
 from blog.home import bp, waiting
 from blog.home.waiting import Proof
 from blog.markup import Rendered, TooMuch
-from blog.models import commenting, guest, user
+from blog.models import commenting, guest, spam, user
 from blog.models.base import Refusal
 from blog.models.commenting import LONGEST_BODY, About, Submission, Twice
 from blog.models.spam import TooMany
@@ -91,6 +91,8 @@ async def _send(request: Request, attempt: Try) -> HTTPResponse:
         _check_guest(form)
     if not form.ok:
         return await _page(request, attempt, status=422)
+    if not request.ctx.user:  # before anything is rendered: a flood is to cost little
+        await web.read(request, spam.refuse_if_full, form["email"])
     rendered = await _rendered(request, form["body"])
     if not request.ctx.user and (early := _before_sending(attempt)) is not None:
         said, status = early
