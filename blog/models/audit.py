@@ -88,7 +88,7 @@ def _by(value: str) -> ColumnElement[bool]:
         return and_(Change.by_id.is_(None), Change.by_name == "", from_afar)
     if not (value.isascii() and value.isdigit() and len(value) < 10):
         return and_(Change.by_id.is_(None), Change.by_name == value)
-    return Change.by_id == int(value)
+    return and_(Change.by_id == int(value))
 
 
 def _of_kind(value: str) -> ColumnElement[bool]:
@@ -97,7 +97,7 @@ def _of_kind(value: str) -> ColumnElement[bool]:
 
 def _since(value: str) -> ColumnElement[bool]:
     """By the number of the first line of that day: rows are numbered as they are written."""
-    return Change.id >= _first_from(_midnight(value))
+    return and_(Change.id >= _first_from(_midnight(value)))
 
 
 def _until(value: str) -> ColumnElement[bool]:
