@@ -41,7 +41,7 @@ from blog.models.listing import Listing
 from blog.models.user import EDITOR
 
 SECTIONS: list["Section"] = []
-Options = Mapping[str, str] | Callable[[Any], Sequence[tuple[str, str]]]
+Options = Mapping[str, str] | Callable[[Any], Mapping[str, str] | Sequence[tuple[str, str]]]
 
 
 def ngettext(one: str, many: str) -> tuple[str, str]:
