@@ -9,6 +9,7 @@ auth.lock(bp, "editor")
 
 from blog.admin import (  # noqa: E402, F401 -- each hangs its section on `bp`, which stands first
     addresses,
+    audit,
     comments,
     invitations,
     look,
