@@ -73,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     forgotten.set_defaults(run=print_reset_link)
     for name, run, help in (
         ("settings", settings, N_("Print every setting, its value and what it is for.")),
+        ("doctor", examine, N_("Say what is wrong with the installation, and what to do.")),
         ("tick", keep_clock, N_("Do the clock's work beside the workers, until stopped.")),
         ("collect", lay_static, N_("Lay out the static files under one content hash.")),
     ):
@@ -216,6 +217,12 @@ def settings(config: Config, given: argparse.Namespace) -> None:
         if field.name == "smtp_url":
             shown = config.mail_server or ""
         print(f"{PREFIX}{field.name.upper()}={shown}\n    {say(field.metadata['help'])}")
+
+
+def examine(config: Config, given: argparse.Namespace) -> int:
+    from blog import doctor  # only this command needs it
+
+    return doctor.run(config)
 
 
 def lay_static(config: Config, given: argparse.Namespace) -> None:

@@ -1,0 +1,248 @@
+"""What is wrong with the installation, in words, and what to do: for the office and the shell."""
+
+import asyncio
+import ipaddress
+import os
+import platform
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import sanic
+from alembic.script import ScriptDirectory
+from pysqlite3 import dbapi2 as sqlite
+from sqlalchemy.exc import DBAPIError
+
+from blog import __version__
+from blog.config import N_, Config, Told, shell_language
+from blog.db import Database, alembic_config
+from blog.keeping import shelf
+from blog.keeping.shelf import Last
+from blog.languages import translate
+from blog.models import standing
+from blog.models.base import now
+from blog.models.standing import Standing
+
+BAD, WARN, GOOD = "bad", "warn", "good"
+LEVELS = (BAD, WARN, GOOD)
+MARKS = {BAD: "✗", WARN: "!", GOOD: "✓"}
+ROOM, LITTLE_ROOM = 200_000_000, 1_000_000_000  # bytes free: too few, and soon too few
+OLD = timedelta(days=8)  # of a last backup, where none is made by itself
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A sentence about the installation, and what to do where it is not well."""
+
+    level: str
+    said: str
+    todo: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the disk and the program say, `wanted` the schema that the program needs."""
+
+    free: int
+    can_write: bool
+    last: Last
+    wanted: str
+
+
+@dataclass(frozen=True)
+class Came:
+    """How a request came in: the addresses in X-Forwarded-For, and whether any header there is
+    one that proxies set."""
+
+    hops: int
+    has_proxy: bool
+
+
+async def examine(config: Config, database: Database, came: Came | None = None) -> list[Finding]:
+    """Everything there is to say, the worst first. What touches the disk is done in a thread."""
+    machine = await asyncio.to_thread(look_at, config)
+    found: Standing = await database.read(standing.look, str(config.sample_posts))
+    return judge(config, found, machine, came)
+
+
+def run(config: Config) -> int:
+    """Print it all for who sits at the console; 1 if something is wrong."""
+    if config.is_sqlite and not config.sqlite_file.exists():
+        raise Told(N_("There is no blog in %(folder)s yet: start it once."), folder=config.data_dir)
+    database = Database(config)
+    try:
+        findings = asyncio.run(examine(config, database))
+    except DBAPIError as fault:
+        why = {"why": str(fault.orig).partition("\n")[0]}
+        said = N_("The database cannot be read as it is: %(why)s")
+        findings = [Finding(BAD, said, N_("Start the blog anew: that brings it up."), why)]
+    finally:
+        database.close()
+    language = shell_language()
+    for one in findings:
+        print(MARKS[one.level], translate(language, one.said, **one.params))
+        if one.todo:
+            print("  →", translate(language, one.todo, **one.params))
+    return int(any(one.level == BAD for one in findings))
+
+
+def look_at(config: Config) -> Machine:
+    scripts = ScriptDirectory.from_config(alembic_config())
+    return Machine(
+        free=shutil.disk_usage(config.data_dir).free,
+        can_write=all(os.access(place, os.W_OK) for place in (config.data_dir, config.media_dir)),
+        last=shelf.last(config),
+        wanted=scripts.get_current_head() or "",
+    )
+
+
+def judge(
+    config: Config, found: Standing, machine: Machine, came: Came | None = None
+) -> list[Finding]:
+    address = config.site_url or found.site.address
+    findings = [
+        *_address(address),
+        *_proxies(config, address, came),
+        *_mail(config, found),
+        *_people(found),
+        *_disk(config, machine),
+        *_backup(found, machine.last),
+        *_clock(found),
+        *_samples(found),
+        *_versions(config, found, machine),
+    ]
+    return sorted(findings, key=lambda one: LEVELS.index(one.level))
+
+
+def _address(address: str) -> Iterator[Finding]:
+    told = {"address": address}
+    give = N_("Give the public one in the settings of the office, or as BLOG_SITE_URL.")
+    if not address:
+        yield Finding(
+            BAD, N_("The site has no address: links in mails and feeds lead astray."), give
+        )
+    elif _is_local(address):
+        said = N_("The site's address is %(address)s, which only this machine can open.")
+        yield Finding(WARN, said, give, told)
+    elif not address.startswith("https://"):
+        said = N_("The site's address is %(address)s: passwords travel readable by others.")
+        todo = N_("Get a certificate (blog deploy helps), and give the address with https.")
+        yield Finding(WARN, said, todo, told)
+    else:
+        yield Finding(GOOD, N_("The site's address is %(address)s."), params=told)
+
+
+def _is_local(address: str) -> bool:
+    host = urlsplit(address).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _proxies(config: Config, address: str, came: Came | None) -> Iterator[Finding]:
+    told = {"number": config.proxies, "hops": came.hops if came else 0}
+    todo = N_("Set BLOG_PROXIES to the number of proxies in front, 1 for nginx, and start anew.")
+    if came and came.has_proxy and not config.proxies:
+        said = N_("A proxy stands in front, but BLOG_PROXIES is 0: all visitors count as one.")
+        yield Finding(BAD, said, todo, told)
+    elif came and config.proxies > came.hops:
+        said = N_(
+            "BLOG_PROXIES is %(number)s, but this request came by %(hops)s: visitors can forge "
+            "their address."
+        )
+        yield Finding(BAD, said, todo, told)
+    elif address.startswith("https://") and not config.proxies:
+        said = N_("The address is https, so a proxy stands in front, but BLOG_PROXIES is 0.")
+        yield Finding(BAD, said, todo, told)
+    else:
+        yield Finding(GOOD, N_("Proxies in front, as BLOG_PROXIES says: %(number)s."), params=told)
+
+
+def _mail(config: Config, found: Standing) -> Iterator[Finding]:
+    mail = found.mail
+    told = {"number": mail.late + mail.failed, "why": mail.said}
+    if not config.has_mail:
+        said = N_("No mail server is set: nobody is told of comments, or can get a new password.")
+        todo = N_("Set BLOG_SMTP_URL and BLOG_MAIL_FROM, then try: blog mail-test ADDRESS")
+        yield Finding(WARN, said, todo)
+    elif mail.late or mail.failed:
+        said = N_("Mails that could not be sent: %(number)s. The last answer was: %(why)s")
+        todo = N_("Look at BLOG_SMTP_URL, then try: blog mail-test ADDRESS")
+        yield Finding(BAD, said, todo, told)
+    else:
+        yield Finding(GOOD, N_("Mail is set up, and none is held up."))
+
+
+def _people(found: Standing) -> Iterator[Finding]:
+    if not found.admins:
+        todo = N_("Make one in a shell: blog create-admin NAME")
+        yield Finding(BAD, N_("No admin can sign in."), todo)
+    elif not found.admins_with_mail:
+        said = N_("No admin has a mail address: a forgotten password needs a shell.")
+        yield Finding(WARN, said, N_("Give yours at the desk, under Profile."))
+
+
+def _disk(config: Config, machine: Machine) -> Iterator[Finding]:
+    told = {"folder": config.data_dir, "number": machine.free // 1_000_000}
+    make_room = N_("Make room, or move the folder and set BLOG_DATA_DIR.")
+    if not machine.can_write:
+        said = N_("The blog may not write in %(folder)s.")
+        todo = N_("Give the folder to the account that the blog runs under.")
+        yield Finding(BAD, said, todo, told)
+    if machine.free < LITTLE_ROOM:
+        level = BAD if machine.free < ROOM else WARN
+        said = N_("The disk of %(folder)s is nearly full: %(number)s MB are free.")
+        yield Finding(level, said, make_room, told)
+    else:
+        yield Finding(GOOD, N_("%(number)s MB are free on the disk of %(folder)s."), params=told)
+
+
+def _backup(found: Standing, last: Last) -> Iterator[Finding]:
+    every = timedelta(hours=found.site.settings.backup_every)
+    made, moment = last.moment, now()
+    told = {"why": last.fault, "days": (moment - made).days if made else 0, "place": last.place}
+    todo = N_("Let them be made by themselves (Settings), or type: blog backup")
+    if last.fault:
+        yield Finding(BAD, N_("The last backup failed: %(why)s"), todo, told)
+    if made is None:
+        is_new = found.born is None or moment - found.born < timedelta(days=2)
+        yield Finding(WARN if is_new else BAD, N_("There is no backup yet."), todo)
+    elif moment - made > max(2 * every, OLD):
+        yield Finding(BAD, N_("The last backup is %(days)s days old."), todo, told)
+    else:
+        yield Finding(GOOD, N_("The last backup lies in %(place)s."), params=told)
+
+
+def _clock(found: Standing) -> Iterator[Finding]:
+    if not found.has_clock:
+        said = N_("Nobody does the clock's work: no mail goes out, no backup is made.")
+        yield Finding(WARN, said, N_("Start the blog, or beside it: blog tick"))
+
+
+def _samples(found: Standing) -> Iterator[Finding]:
+    if found.samples:
+        said = N_("Sample posts that readers still see: %(number)s.")
+        todo = N_("Edit them, or move them to the trash in the office, under Posts.")
+        yield Finding(WARN, said, todo, {"number": found.samples})
+
+
+def _versions(config: Config, found: Standing, machine: Machine) -> Iterator[Finding]:
+    database = f"SQLite {sqlite.sqlite_version}" if config.is_sqlite else "PostgreSQL"
+    told = {
+        "program": f"inkhouse {__version__}",
+        "python": platform.python_version(),
+        "sanic": sanic.__version__,
+        "database": database,
+        "schema": found.schema,
+        "wanted": machine.wanted,
+    }
+    if found.schema != machine.wanted:
+        said = N_("The database is at %(schema)s, and the program on the disk wants %(wanted)s.")
+        yield Finding(BAD, said, N_("Start the blog anew: that brings it up."), told)
+    said = N_("%(program)s, Python %(python)s, Sanic %(sanic)s, %(database)s, schema %(schema)s.")
+    yield Finding(GOOD, said, params=told)
