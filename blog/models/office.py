@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, case, func, select
 from sqlalchemy.orm import Session
 
+from blog.models import moderation
 from blog.models.address import Address, href
 from blog.models.base import now
 from blog.models.listing import Filter, Listing, Order, containing
@@ -42,12 +43,13 @@ class ListedPost:
 
 @dataclass(frozen=True)
 class Overview:
-    """What a keeper sees first. `counts` has every state."""
+    """What a keeper sees first. `counts`: posts by state, every one; `waiting`: comments."""
 
     published: tuple[ListedPost, ...]
     scheduled: tuple[ListedPost, ...]
     drafts: tuple[ListedPost, ...]
     counts: dict[str, int]
+    waiting: int = 0
 
 
 def state_at(moment: datetime) -> ColumnElement[str]:
@@ -70,11 +72,12 @@ def overview(session: Session) -> Overview:
     scheduled = rows.where(state == "scheduled").order_by(Post.publish_at, Post.id)
     drafts = rows.where(state == "draft").order_by(Post.updated_at.desc(), Post.id.desc())
     lists = [_listed(session, session.execute(q).all()) for q in (published, scheduled, drafts)]
-    return Overview(lists[0], lists[1], lists[2], _counts(session, moment))
+    counts, waiting = _counts(session, moment), moderation.waiting(session)
+    return Overview(lists[0], lists[1], lists[2], counts, waiting)
 
 
 def _counts(session: Session, moment: datetime) -> dict[str, int]:
-    states = select(state_at(moment).label("state")).subquery()
+    states = select(state_at(moment).label("state")).where(Post.kind == POST).subquery()
     query = select(states.c.state, func.count()).group_by(states.c.state)
     found: dict[str, int] = {row.state: row[1] for row in session.execute(query)}
     return {state: found.get(state, 0) for state in STATES}
