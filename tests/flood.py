@@ -14,12 +14,11 @@ from tests.cast import OURS
 from tests.live import Site
 
 AT_ONCE = 8
+READERS = 2
 TRIES = 20
 READING = 3.2  # seconds between the presses of a guest
 PROOF = re.compile(r'name="proof" value="([^"]+)"')
-ENGLISH = (
-    "river stone window paper garden letter morning winter summer market silver copper"
-)
+ENGLISH = "river stone window paper garden letter morning winter summer market silver copper"
 CHINESE = "春天 河流 石头 窗户 花园 信件 早晨 市场 老师 医生 镜子 梯子 篮子 地毯"
 WORDS = [*ENGLISH.split(" "), *CHINESE.split(" ")]
 
@@ -56,11 +55,22 @@ async def flood(site: Site, post_id: int, page: str, number: int) -> Flood:
     done, over = Flood(), asyncio.Event()
     start = time.monotonic()
     async with aiohttp.ClientSession(site.url, connector=aiohttp.TCPConnector(limit=0)) as client:
-        readers = [asyncio.create_task(_read(client, page, done, over)) for _ in range(2)]
+        readers = [asyncio.create_task(_read(client, page, done, over)) for _ in range(READERS)]
         await _send_all(client, f"/comments/{post_id}", number, done)
         over.set()
         await asyncio.gather(*readers)
     done.seconds = time.monotonic() - start
+    return done
+
+
+async def quiet(site: Site, page: str, seconds: float) -> Flood:
+    """The same readers while nobody comments."""
+    done, over = Flood(seconds=seconds), asyncio.Event()
+    async with aiohttp.ClientSession(site.url) as client:
+        readers = [asyncio.create_task(_read(client, page, done, over)) for _ in range(READERS)]
+        await asyncio.sleep(seconds)
+        over.set()
+        await asyncio.gather(*readers)
     return done
 
 

@@ -1,0 +1,62 @@
+"""How long readers wait while a flood of comments arrives, and how long they wait without one.
+
+    python -m bench.flood --posts 2000 --workers 4
+
+Each comment comes from an address of its own, in words of its own, and presses twice. Readers ask
+for the very page that is commented on.
+"""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from blog import db
+from blog.config import Config
+from blog.db import Database
+from tests import cast
+from tests.flood import Flood, flood, quiet
+from tests.live import Site, environment, free_port
+
+
+def main() -> int:
+    given = arguments()
+    with TemporaryDirectory() as folder:
+        config = Config(data_dir=Path(folder) / "data", port=free_port(), proxies=1)
+        db.migrate(config)
+        database = Database(config)
+        post = cast.fill(database, f"http://127.0.0.1:{config.port}").posts["ann_live"]
+        database.close()
+        told = environment(config, BLOG_PROXIES="1")
+        with Site(config, "-w", str(given.workers), env=told) as site:
+            asyncio.run(quiet(site, post.path, 5))
+            calm = asyncio.run(quiet(site, post.path, 10))
+            report("nobody comments", calm)
+            report(
+                f"{given.posts} comments", asyncio.run(flood(site, post.id, post.path, given.posts))
+            )
+    return 0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--posts", type=int, default=2000)
+    parser.add_argument("--workers", type=int, default=4)
+    return parser.parse_args()
+
+
+def report(what: str, seen: Flood) -> None:
+    half, most, all_ = (seen.share(of) for of in (0.5, 0.99, 1.0))
+    print(f"{what}: {len(seen.waits)} readers in {seen.seconds:.0f} s, {len(seen.failed)} without")
+    print(
+        f"  their page; they waited {half:.1f} ms, 99 % at most {most:.1f}, the longest {all_:.1f}"
+    )
+    if seen.sends:
+        print(f"  previews {dict(seen.previews)}, second presses {dict(seen.sends)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
