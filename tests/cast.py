@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from blog.db import Database
 from blog.markup import RENDERER, render
-from blog.models import setup, signin, site, user, writing
+from blog.models import deciding, setup, signin, site, user, writing
 from blog.models.base import now
 from blog.models.comment import APPROVED, PENDING, SPAM, Comment
 from blog.models.post import PAGE, POST, Post
@@ -134,6 +134,12 @@ def sign_in(database: Database, user: User, *, secure: bool = False) -> dict[str
     """The cookies of a new signed-in browser of this person."""
     token = database.transact_now(signin.open_, user.id, "192.0.2.7", "a browser of the cast")
     return {"__Host-session" if secure else "session": token}
+
+
+def choose(database: Database, **chosen: Any) -> None:
+    """Settings of the office, as if a keeper had saved them."""
+    wishes = {name: deciding.Wish(value) for name, value in chosen.items()}
+    database.transact_now(deciding.save, wishes)
 
 
 def _people(session: Session, cast: Cast, address: str) -> None:

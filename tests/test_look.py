@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from blog.models import site
 from blog.models.base import Refusal
 from blog.models.blogroll import Friend, initial, read_blogroll
 from blog.models.colour import Colour, contrast, least, readable
@@ -29,6 +28,7 @@ from blog.models.look import (
     is_moved,
     shades,
 )
+from tests import cast
 from tests.door import Door
 from tests.house import ROOT
 from tests.live import Site, wait_for
@@ -42,7 +42,7 @@ ACCENTS = [
 
 
 def choose(door: Door, **chosen: Any) -> None:
-    door.database.transact_now(site.choose, **chosen)
+    cast.choose(door.database, **chosen)
 
 
 def sheets(page: str) -> list[str]:
@@ -159,16 +159,13 @@ def test_a_forced_scheme_is_said_to_the_browser_before_any_sheet(door: Door) -> 
 
 @pytest.mark.server
 def test_every_worker_shows_a_changed_look(site: Site) -> None:
-    site.database.transact_now(choose_now, accent="#5b2a3c")
+    cast.choose(site.database, accent="#5b2a3c")
     try:
         for _ in range(24):
             assert Look("#5b2a3c").path in site.get("/").text
     finally:
-        site.database.transact_now(choose_now, accent=ACCENT)
+        cast.choose(site.database, accent=ACCENT)
     wait_for(lambda: "/look/" not in site.get("/").text)
-
-
-choose_now = site.choose
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The look as its keeper sets it: the page in the office, the logo, and a folder of one's own."""
 
+import re
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -93,6 +94,17 @@ def test_a_look_is_tried_by_nobody_who_is_not_signed_in(open_door: Door) -> None
     assert open_door.get("/look/preview?front=cards").status == 404
 
 
+def test_a_keeper_does_not_overwrite_what_another_has_just_saved(kim: Writer) -> None:
+    page = kim.get("/admin/look").text
+    marks = dict(re.findall(r'name="(shown_\w+)" value="(\w+)"', page))
+    kim.post("/admin/look", {**CHOSEN, "accent": "#2a6546"})
+    answer = kim.post("/admin/look", {**marks, **CHOSEN})
+    assert answer.status == 422
+    assert "Somebody else has changed this" in answer.text
+    assert settings(kim).accent == "#2a6546"
+    assert kim.post("/admin/look", CHOSEN).status == 303
+
+
 # --- the footer --------------------------------------------------------------------------------
 
 
@@ -129,10 +141,11 @@ def test_a_logo_stands_before_the_title_and_in_the_tab(kim: Writer) -> None:
     assert 'class="logo"' not in kim.door.get("/").text
 
 
-def test_of_a_wide_logo_the_narrow_one_is_shown(kim: Writer) -> None:
+def test_a_wide_logo_is_made_narrow(kim: Writer) -> None:
     upload(kim, picture(1400, 700))
-    assert settings(kim).logo.endswith("-960.webp")
-    assert kim.door.get(settings(kim).logo).status == 200
+    served = kim.door.get(settings(kim).logo)
+    assert served.status == 200
+    assert Image.open(BytesIO(served.body)).size == (960, 480)
 
 
 @pytest.mark.parametrize(
@@ -173,9 +186,8 @@ def themed(furnished: Furnished, tmp_path: Path) -> Iterator[Door]:
 
 
 def test_an_owners_files_and_templates_stand_over_ours(themed: Door) -> None:
-    themed.database.transact_now(
-        site.choose, front="cards", accent="#c2185b", police="京公网安备11010102001234号"
-    )
+    police = "京公网安备11010102001234号"
+    cast.choose(themed.database, front="cards", accent="#c2185b", police=police)
     page = themed.get("/").text
     layout = page.partition('href="/static/')[2].partition("/")[0]
     assert "MINE" in page

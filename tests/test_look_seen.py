@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from blog.models import site
 from blog.models.look import TYPEFACES
+from tests import cast
 from tests.door import Door
 from tests.test_looks import (
     CHARACTERS_A_LINE,
@@ -40,7 +40,7 @@ def visit(browser: Any, door: Door) -> Iterator[Open]:
     contexts: list[Any] = []
 
     def visit(path: str, chosen: dict[str, Any], width: int = 1280, **options: Any) -> Any:
-        door.database.transact_now(site.choose, **chosen)
+        cast.choose(door.database, **chosen)
         contexts.append(browser.new_context(viewport={"width": width, "height": 900}, **options))
         page = contexts[-1].new_page()
         answer = page.goto(f"http://127.0.0.1:{door.port}{path}")
@@ -150,7 +150,7 @@ def test_the_name_of_a_friend_leads_there(visit: Open) -> None:
 
 @pytest.mark.parametrize("path", ["/posts/a-marmalade-morning", "{zh}"])
 def test_a_post_with_everything_chosen_weighs_little(door: Door, path: str) -> None:
-    door.database.transact_now(site.choose, **{**EVERYTHING, "typeface": "typewriter"})
+    cast.choose(door.database, **{**EVERYTHING, "typeface": "typewriter"})
     page = door.get(path.format(zh=door.cast.bob_zh.path))
     sheets = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page.text)
     assert any(sheet.startswith("/look/") for sheet in sheets)

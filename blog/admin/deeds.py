@@ -71,7 +71,6 @@ DEEDS: Mapping[str, Deed] = {
     "setup.set_up": Deed(N_("set the blog up"), "site"),
     "setup.add_admin": Deed(N_("made an admin"), "user"),
     "setup.blank": Deed(N_("began the blog"), ""),
-    "site.choose": Deed(N_("changed the look"), ""),
     "deciding.save": Deed(N_("changed the settings"), ""),
     "decided.put_back": Deed(N_("put a setting back"), ""),
     "delivery.claim": Deed(N_("began to send a mail"), "delivery"),

@@ -9,16 +9,14 @@ from blog.admin.section import Section
 from blog.config import N_
 from blog.crew import Busy
 from blog.forms import Choice, Form, Text
-from blog.markup import TooMuch, narrow
+from blog.markup import TooMuch
+from blog.models import deciding, upload
 from blog.models import look as looks
-from blog.models import site, upload
 from blog.models.base import Refusal
-from blog.models.choice import declared
-from blog.models.settings import Settings
+from blog.models.deciding import CHOICES, Wish
 from blog.models.user import ADMIN
 
 section = Section("look", N_("Look"), place=105, role=ADMIN)
-CHOICES = {one.name: one for one in declared(Settings) if one.group == "look"}
 # Pigments of painters; a browser offers them beside every other colour.
 PIGMENTS = ("#1b4a8a", "#b0301b", "#2a6546", "#00687a", "#7a3b8f", "#8a5a00", "#1b1e23")
 LARGEST_LOGO = 60_000  # bytes: every page shows it
@@ -48,9 +46,12 @@ async def look(request: Request) -> HTTPResponse:
 @section.post()
 async def save_look(request: Request) -> HTTPResponse:
     form = LookForm.read(request).check("accent", looks.check_accent)
-    if not form.ok:
-        return _page(request, 422, form=form)
-    return await _chosen(request, **form.data)
+    try:
+        if form.ok:
+            return await _chosen(request, **form.data)
+    except Refusal as refusal:
+        form.refuse(refusal)
+    return _page(request, 422, form=form)
 
 
 @section.post("/footer")
@@ -78,24 +79,30 @@ async def save_logo(request: Request) -> HTTPResponse:
 
 
 async def _chosen(request: Request, **chosen: Any) -> HTTPResponse:
-    await web.transact(request, site.choose, **chosen)
-    web.flash(request, N_("Saved."))
+    """Raises `Overtaken` where somebody else has changed what the form was shown."""
+    sent: Any = request.form or {}
+    wishes = {name: Wish(value, sent.get(f"shown_{name}") or "") for name, value in chosen.items()}
+    changed = await web.transact(request, deciding.save, wishes)
+    web.flash(request, N_("Saved.") if changed else N_("Nothing has changed."))
     return web.redirect(request, "admin.look")
 
 
 async def _take(request: Request) -> str:
-    """The address of the sent picture, made anew; of its narrow one where it is wide."""
+    """The address of the sent picture, made anew, and narrow where it was wide."""
     file = request.files.get("picture") if request.files else None
     if not (file and file.body):
         raise Refusal(N_("Choose a picture first."), "picture")
-    picture = await request.app.ctx.crew.picture(file.body, file.name)
-    if len(picture.narrow or picture.data) > LARGEST_LOGO:
+    crew = request.app.ctx.crew
+    picture = await crew.picture(file.body, file.name)
+    if picture.narrow:
+        picture = await crew.picture(picture.narrow, file.name)
+    if picture.size > LARGEST_LOGO:
         message = N_("Every page shows the logo: choose one of at most %(limit)s kB.")
         raise Refusal(message, "picture", limit=LARGEST_LOGO // 1000)
     address = await media.keep(request.app.ctx.config, picture)
     noted = {name: getattr(picture, name) for name in ("name", "width", "height", "size", "type")}
     await web.transact(request, upload.note, original=file.name, **noted)
-    return narrow(address) if picture.narrow else address
+    return address
 
 
 def _told(error: Refusal | TooMuch | Busy) -> Refusal:
@@ -113,6 +120,7 @@ def _page(request: Request, status: int = 200, **forms: Form) -> HTTPResponse:
         footer_form=forms.get("footer_form") or FooterForm.blank(request, footer=chosen.footer),
         logo_form=forms.get("logo_form") or LogoForm.blank(request),
         choices=CHOICES,
+        marks={name: deciding.mark(name, getattr(chosen, name)) for name in (*kept, "footer")},
         pigments=PIGMENTS,
         shades=looks.shades(chosen.accent),
         is_moved=looks.is_moved(chosen.accent),

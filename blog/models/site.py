@@ -10,7 +10,6 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.config import LANGUAGES, N_, is_site_address
 from blog.models.base import Base, Refusal
-from blog.models.choice import declared
 from blog.models.settings import Settings
 
 THE_ONE = 1
@@ -74,16 +73,6 @@ def facts(session: Session) -> SiteFacts:
         set_up=site.set_up_at is not None,
         settings=Settings.from_json(site.choices),
     )
-
-
-def choose(session: Session, **chosen: Any) -> None:
-    """Keep some of `Settings`; the others stay. Raises `Refusal` for the first fault."""
-    choices = {one.name: one for one in declared(Settings)}
-    tidy = {name: choices[name].tidy(value) for name, value in chosen.items()}
-    for name, value in tidy.items():
-        choices[name].refuse(value)
-    site = session.get_one(Site, THE_ONE)
-    site.choices = {**site.choices, **tidy}
 
 
 def check(*, title: str, address: str, language: str, timezone: str) -> None:
