@@ -14,7 +14,7 @@ from blog import __version__, opening
 from blog.collect import collect
 from blog.config import N_, PREFIX, Config, Told, local_address
 from blog.db import Database
-from blog.models import reset, setup, site
+from blog.models import change, reset, setup, site
 from blog.models.base import Refusal
 from blog.models.user import check_password
 from blog.opening import say
@@ -40,7 +40,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     given = parser().parse_args(argv)
     try:
-        return int(given.run(Config.from_env(), given) or 0)
+        with change.on_behalf_of(f"blog {given.command}"):
+            return int(given.run(Config.from_env(), given) or 0)
     except (Told, Refusal, OSError) as fault:
         print(opening.told(fault), file=sys.stderr)
         return 1
@@ -53,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     setattr(argparse, "_", say)  # noqa: B010 -- it knows only catalogues that lie compiled on disk
     top = argparse.ArgumentParser(prog="blog", description=say(N_("Commands of a keeper.")))
     top.add_argument("--version", action="version", version=f"blog {__version__}")
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command")
     _add_import(commands)
     _add_deploy(commands)
     _add_keeping(commands)

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from sanic import Blueprint, HTTPResponse, Request, Sanic
@@ -12,7 +13,7 @@ from sanic_routing.route import Route
 from blog import headers, web
 from blog.config import LANGUAGES, N_
 from blog.headers import is_https, site_address
-from blog.models import attempt, device, password, signin, user
+from blog.models import attempt, change, device, password, refused, signin, user
 from blog.models.base import Refusal, now
 from blog.models.signin import ABSOLUTE, SEEN_EVERY, Entry, SignIn
 from blog.models.user import User
@@ -29,12 +30,14 @@ async def sign_in(request: Request, login: str, password: str) -> Entry:
     who = (login, headers.network(headers.client_ip(request)), browser_key(request))
     if not await web.transact(request, attempt.claim, *who):
         log.warning("sign-in throttled for %r from %s", login[:100], who[1])
+        web.beside(request, _note(request, refused.note_sign_in, login, "throttled"))
         raise TooManyTries(web.SENTENCES[429])
     person = await web.read(request, user.with_login, login)
     passwords: Passwords = request.app.ctx.passwords
     right = await passwords.check(person.password_hash if person else None, password[:1024])
     if not (right and person and person.can_sign_in):
         log.warning("sign-in failed for %r from %s", login[:100], who[1])
+        web.beside(request, _note(request, refused.note_sign_in, login, "wrong"))
         raise Refusal(N_("The name and the password do not belong together."))
     await web.transact(request, attempt.forgive, *who)
     await _strengthen(request, person, password)
@@ -137,15 +140,15 @@ async def identify(request: Request) -> None:
         return
     request.ctx.user, request.ctx.signin = found
     if now() - request.ctx.signin.seen_at > SEEN_EVERY:
-        web.beside(request, _note_seen(request, request.ctx.signin.id))
+        web.beside(request, _note(request, signin.seen, request.ctx.signin.id))
 
 
-async def _note_seen(request: Request, id: int) -> None:
-    """Beside the request: whoever reads waits for no writer."""
+async def _note(request: Request, work: Callable[..., None], *args: Any) -> None:
+    """Beside the request: whoever reads, or is refused, waits for no writer."""
     try:
-        await web.transact(request, signin.seen, id)
-    except Exception as error:  # nobody waits for it; the next request tries again
-        log.warning("A sign-in was not marked as used: %s", error)
+        await web.transact(request, work, *args)
+    except Exception as error:  # nobody waits for it
+        log.warning("%s was not noted: %s", change.name_of(work), error)
 
 
 def lock(bp: Blueprint, role: str) -> None:
@@ -168,6 +171,7 @@ async def guard(request: Request) -> HTTPResponse | None:
         return _to_sign_in(request)
     if not request.ctx.user.has_role(role):
         log.warning("%s refused at %s", request.ctx.user.name, request.path)
+        web.beside(request, _note(request, refused.note_door, f"{request.method} {request.path}"))
         raise NotAllowed
     if request.ctx.user.language in LANGUAGES:
         request.ctx.language = request.ctx.user.language

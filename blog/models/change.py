@@ -25,6 +25,7 @@ from sqlalchemy.orm import Mapped, Session, SessionTransaction, mapped_column, s
 
 from blog.models import bulk, facts
 from blog.models.base import Base, now
+from blog.models.facts import Noted
 
 ONE_AT_A_TIME = 0x6368_616E  # number of the PostgreSQL advisory lock, "chan"
 
@@ -86,6 +87,11 @@ def name_of(work: Callable[..., Any]) -> str:
         work = work.func if isinstance(work, partial) else work.__wrapped__
     name = getattr(work, "__name__", "").strip("_")
     return f"{getattr(work, '__module__', '').rpartition('.')[2]}.{name}"[:100]
+
+
+def tell(session: Session, key: str, name: str, **columns: list[Any]) -> None:
+    """What leaves no row behind, such as a door that stayed shut."""
+    session.info["noted"].append(Noted(frozenset({key}), key, name, columns))
 
 
 # --- the hooks ---

@@ -65,6 +65,7 @@ def enter(
 
 def open_(session: Session, user_id: int, ip: str, agent: str, instead_of: str = "") -> str:
     """A new sign-in; the token is told once, to the browser, and ends the one it had before."""
+    session.info["by"] = session.info.get("by") or session.get(User, user_id)  # who comes in
     if instead_of:
         close(session, instead_of)
     token = secrets.token_urlsafe(32)
