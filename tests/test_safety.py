@@ -484,7 +484,8 @@ def test_signing_in_never_leads_elsewhere(open_door, target):
     for answer in (posted, looked):
         assert answer.status == 303 and lands_here(answer.header("location"))
         assert answer.header("location").startswith("/")
-        assert set(answer.cookies) <= {"session"} and answer.cookies.get("session") != "x"
+        assert set(answer.cookies) <= {"browser", "session"}
+        assert answer.cookies.get("session") != "x"
 
 
 def test_signing_in_leads_on_to_where_one_was_going(door):

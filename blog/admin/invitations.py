@@ -32,7 +32,7 @@ section = Section(
             "state",
             N_("State"),
             {
-                "open": N_("Open"),
+                "open": N_("Not used yet"),
                 "accepted": N_("Accepted"),
                 "revoked": N_("Taken back"),
                 "expired": N_("Too old"),

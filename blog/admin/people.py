@@ -30,7 +30,7 @@ section = Section(
     filters=(
         Filter(
             "who",
-            N_("Who"),
+            N_("Which people"),
             {
                 "active": N_("Sign in"),
                 "byline": N_("Only bylines"),
