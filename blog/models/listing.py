@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
+from sqlalchemy.types import NullType
 
 from blog.models.base import Refusal, UTCTime
 
@@ -202,10 +203,17 @@ def each(verb: Callable[..., Any]) -> Callable[..., int]:
 
 def _beyond(by: ColumnElement[Any], key: Any, place: str, down: bool) -> ColumnElement[bool]:
     """What stands after a place where rows go down, or before it."""
-    value, id = _read(place, datetime if isinstance(by.type, UTCTime) else by.type.python_type)
+    value, id = _read(place, _kind(by.type))
     if down:
         return or_(by < value, and_(by == value, key < id))
     return or_(by > value, and_(by == value, key > id))
+
+
+def _kind(of: Any) -> type:
+    """The Python type of an order; what SQL makes of a text, such as `lower(…)`, is a text."""
+    if isinstance(of, UTCTime):
+        return datetime
+    return str if isinstance(of, NullType) else of.python_type
 
 
 def _place(row: Row[Any]) -> str:
