@@ -15,7 +15,7 @@ from email.utils import format_datetime, parseaddr
 from typing import Any
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, TemplateError
+from jinja2 import Environment
 
 from blog.clock import House
 from blog.config import LANGUAGES, Config, local_address
@@ -32,22 +32,34 @@ FORMS = ("txt", "html")
 LONGEST_QUOTE = 2000
 
 
+class Wire(policy.EmailPolicy):
+    """How headers go over the wire. Python would break a long link up into encoded words."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        if name in UNBROKEN:
+            return f"{name}: {value}\r\n".encode("ascii")
+        return bytes(super().fold_binary(name, value))
+
+
+WIRE = Wire(linesep="\r\n", cte_type="7bit")
+UNBROKEN = {"Message-ID", "List-Unsubscribe"}
+
+
 def write(house: House, about: SiteFacts, owed: Owed) -> Letter:
     """The letter for the wire. Raises `Undelivered` for one that cannot be written."""
     try:
         message, to = _message(house, about, owed)
         sender = _ascii_domain(parseaddr(house.config.mail_from)[1])
         return Letter(sender, to, message.as_bytes())
-    except (TemplateError, ValueError, LookupError, TypeError) as fault:
+    except Exception as fault:  # whatever an owner's template may do; it can be mended
         log.exception("Mail %s (%s) cannot be written.", owed.id, owed.kind)
-        is_final = not isinstance(fault, TemplateError)  # an owner can mend a template
+        is_final = isinstance(fault, ValueError)  # what is written to, or about, is no good
         raise Undelivered("letter", f"not written: {fault}", is_final=is_final) from fault
 
 
 def _message(house: House, about: SiteFacts, owed: Owed) -> tuple[EmailMessage, str]:
     to = _ascii_domain(owed.to)
-    rules = policy.SMTP.clone(cte_type="7bit", utf8=not to.isascii())
-    message = EmailMessage(rules)
+    message = EmailMessage(WIRE.clone(utf8=not to.isascii()))
     context = _context(house, about, owed)
     parts = {form: _part(house.config, owed.kind, form, context) for form in FORMS}
     name, sender = parseaddr(house.config.mail_from)
@@ -67,7 +79,7 @@ def _message(house: House, about: SiteFacts, owed: Owed) -> tuple[EmailMessage, 
 
 
 def _context(house: House, about: SiteFacts, owed: Owed) -> dict[str, Any]:
-    address = address_of(house.config, about)
+    address = _ascii_host(address_of(house.config, about))
     stop = f"{address}/unsubscribe/{subscription.key(house.secret, owed.to)}"
     facts = _read(owed.facts)
     return {
@@ -136,6 +148,12 @@ def host_of(config: Config, about: SiteFacts) -> str:
 def is_local(host: str) -> bool:
     """Only this machine finds itself under such a name."""
     return bool(re.fullmatch(r"127[\d.]+|::1|localhost|.*\.localhost", host))
+
+
+def _ascii_host(address: str) -> str:
+    """The same origin, its host as DNS knows it."""
+    host = urlsplit(address).hostname or ""
+    return address if address.isascii() else address.replace(host, host.encode("idna").decode())
 
 
 def _ascii_domain(address: str) -> str:
