@@ -9,7 +9,7 @@ from blog.clock import Chore, Clock, House
 from blog.config import N_, Config
 from blog.db import Database
 from blog.keeping import schedule
-from blog.models import announcement, spam, sweeping
+from blog.models import announcement, moderation, spam, sweeping
 
 log = logging.getLogger("blog")
 
@@ -34,6 +34,8 @@ async def sweep(house: House) -> None:
         while is_more:
             is_more = await house.database.transact(sweeping.sweep, table)
             await asyncio.sleep(0.05)  # others want to write, too
+    while await house.database.transact(moderation.sweep_spam):
+        await asyncio.sleep(0.05)
 
 
 CHORES: tuple[Chore, ...] = (
