@@ -1,0 +1,186 @@
+"""What is wrong with an installation is said in words, with what to do."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from blog import db, doctor
+from blog.__main__ import main
+from blog.config import Config
+from blog.doctor import BAD, GOOD, WARN, Came, Machine
+from blog.keeping.shelf import Last
+from blog.models import standing
+from blog.models.base import now
+from blog.models.delivery import Delivery, MailState
+from blog.models.lease import CLOCK, Lease
+from blog.models.post import Post
+from blog.models.site import SiteFacts
+from blog.models.standing import Standing
+from tests import cast
+
+MADE = now().isoformat(timespec="seconds")
+WELL = Standing(
+    site=SiteFacts(address="https://ink.example"),
+    born=now() - timedelta(days=30),
+    schema="0006",
+    mail=MailState(),
+    admins=1,
+    admins_with_mail=1,
+    samples=0,
+    has_clock=True,
+)
+MACHINE = Machine(free=9_000_000_000, can_write=True, last=Last(made_at=MADE), wanted="0006")
+CONFIG = Config(proxies=1, smtp_url="smtp://mail.example", mail_from="blog@ink.example")
+
+
+def said(config=CONFIG, found=WELL, machine=MACHINE, came=None) -> dict[str, str]:
+    """What is not well, by sentence."""
+    findings = doctor.judge(config, found, machine, came)
+    assert all(one.todo for one in findings if one.level != GOOD)
+    return {one.said % one.params: one.level for one in findings if one.level != GOOD}
+
+
+def test_where_all_is_well_nothing_is_to_mend():
+    assert said() == {} and said(came=Came(1, True)) == {}
+    assert {one.level for one in doctor.judge(CONFIG, WELL, MACHINE)} == {GOOD}
+
+
+@pytest.mark.parametrize(
+    ("address", "words", "level"),
+    [
+        ("", "has no address", BAD),
+        ("http://127.0.0.1:8000", "only this machine", WARN),
+        ("http://localhost:8000", "only this machine", WARN),
+        ("http://ink.example", "readable by others", WARN),
+    ],
+)
+def test_an_address_that_is_none_or_not_safe_is_told(address, words, level):
+    found = said(found=replace(WELL, site=SiteFacts(address=address)))
+    assert [kind for sentence, kind in found.items() if words in sentence] == [level]
+
+
+def test_the_address_of_the_environment_wins():
+    there = replace(CONFIG, site_url="https://else.example")
+    assert said(there, replace(WELL, site=SiteFacts())) == {}
+
+
+@pytest.mark.parametrize(
+    ("proxies", "came", "words"),
+    [
+        (0, Came(1, True), "but BLOG_PROXIES is 0: all visitors"),
+        (0, None, "The address is https"),
+        (2, Came(1, True), "BLOG_PROXIES is 2, but this request came by 1"),
+        (1, Came(0, False), "BLOG_PROXIES is 1, but this request came by 0"),
+    ],
+)
+def test_proxies_that_the_setting_does_not_know_are_told(proxies, came, words):
+    found = said(replace(CONFIG, proxies=proxies), came=came)
+    assert [level for sentence, level in found.items() if words in sentence] == [BAD]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"admins": 0, "admins_with_mail": 0}, "No admin can sign in"),
+        ({"admins_with_mail": 0}, "No admin has a mail address"),
+        ({"samples": 3}, "still see: 3"),
+        ({"has_clock": False}, "Nobody does the clock's work"),
+        ({"schema": "0005"}, "at 0005, and the program on the disk wants 0006"),
+        ({"mail": MailState(1, 1, 0, "550 no")}, "sent: 1. The last answer was: 550 no"),
+        ({"mail": MailState(0, 0, 2, "timed out")}, "sent: 2. The last answer was: timed out"),
+    ],
+)
+def test_what_the_database_knows_is_told(change, words):
+    assert [one for one in said(found=replace(WELL, **change)) if words in one]
+
+
+def test_no_mail_server_is_told():
+    assert "No mail server" in next(iter(said(replace(CONFIG, smtp_url=""))))
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "level"),
+    [
+        ({"free": 50_000_000}, "nearly full: 50 MB", BAD),
+        ({"free": 500_000_000}, "nearly full: 500 MB", WARN),
+        ({"can_write": False}, "may not write", BAD),
+        ({"last": Last()}, "no backup yet", BAD),
+        ({"last": Last(made_at=MADE, fault="disk full")}, "failed: disk full", BAD),
+        ({"last": Last(made_at="2020-01-01T00:00:00+00:00")}, "days old", BAD),
+    ],
+)
+def test_what_the_machine_knows_is_told(change, words, level):
+    found = said(machine=replace(MACHINE, **change))
+    assert [kind for sentence, kind in found.items() if words in sentence] == [level]
+
+
+def test_a_new_blog_is_only_reminded_of_backups():
+    found = said(found=replace(WELL, born=now()), machine=replace(MACHINE, last=Last()))
+    assert found == {"There is no backup yet.": WARN}
+
+
+def test_the_worst_stands_first():
+    levels = [
+        one.level for one in doctor.judge(CONFIG, replace(WELL, samples=1, admins=0), MACHINE)
+    ]
+    assert levels == sorted(levels, key=doctor.LEVELS.index) and levels[0] == BAD
+
+
+# --- what the database knows ---
+
+
+def test_how_things_stand_is_read_off_the_database(database, config_of):
+    world, samples = cast.fill(database), "/srv/blog/content"
+
+    def happen(session) -> None:
+        post = session.get_one(Post, world.ann_live.id)
+        post.source_path, post.source_version = f"{samples}/en/x.md", post.version
+        session.get_one(Post, world.ann_draft.id).source_path = f"{samples}/en/y.md"
+        session.add(Delivery(kind="test", to="x@x.example", said="550 no"))
+        session.get_one(Lease, CLOCK).until = now()
+
+    database.transact_now(happen)
+    found = database.read_now(standing.look, samples)
+    assert (found.samples, found.has_clock, found.mail.late) == (1, True, 1)
+    assert (found.admins, found.admins_with_mail) == (1, 1)
+    assert found.schema == doctor.look_at(config_of(database)).wanted
+
+
+# --- where it is said ---
+
+
+def test_an_admin_reads_it_on_the_overview_and_an_editor_is_not_bothered(open_door):
+    page = open_door.get("/admin", cookies=open_door.let_in("kim")).text
+    assert "No mail server is set" in page and "blog mail-test ADDRESS" in page
+    assert "No mail server" not in open_door.get("/admin", cookies=open_door.let_in("eve")).text
+
+
+def test_a_proxy_that_nobody_has_told_of_is_seen_by_its_headers(open_door):
+    kim = open_door.let_in("kim")
+    page = open_door.get("/admin", cookies=kim, headers=[("X-Forwarded-For", "192.0.2.1")]).text
+    assert "all visitors count as one" in page
+    assert "all visitors count as one" not in open_door.get("/admin", cookies=kim).text
+
+
+def test_the_shell_says_the_same(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("BLOG_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("LC_ALL", "en_US.UTF-8")
+    assert main(["doctor"]) == 1 and "There is no blog" in capsys.readouterr().err
+    config = Config(data_dir=tmp_path)
+    db.migrate(config)
+    config.media_dir.mkdir()
+    database = db.Database(config)
+    cast.fill(database)
+    database.close()
+    assert main(["doctor"]) == 0
+    told = capsys.readouterr().out
+    assert "! No mail server is set" in told and "→ Set BLOG_SMTP_URL" in told
+    assert "✓ inkhouse" in told
+
+
+def test_a_database_of_another_release_is_told_and_no_traceback(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("BLOG_DATA_DIR", str(tmp_path))
+    (tmp_path / "blog.sqlite3").touch()
+    assert main(["doctor"]) == 1
+    assert "cannot be read as it is" in capsys.readouterr().out
