@@ -24,7 +24,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.config import N_
 from blog.models.base import Base, Refusal, now
-from blog.models.post import PAGE, Post, PostAuthor
+from blog.models.post import PAGE, POST, Post, PostAuthor
 from blog.models.revision import RevisionAuthor
 from blog.models.settings import Settings
 from blog.models.user import EDITOR, ROLES, User
@@ -137,7 +137,12 @@ class Thread:
     comments: tuple[Said, ...] = ()
     count: int = 0
     closed: Refusal | None = None
-    is_silent: bool = False  # a page that never asked for comments and has none
+    kind: str = POST
+
+    @property
+    def is_silent(self) -> bool:
+        """A page that never asked for comments and has none says nothing of them."""
+        return self.closed is not None and self.kind == PAGE and not self.comments
 
     @property
     def has_code(self) -> bool:
@@ -147,17 +152,21 @@ class Thread:
 
 
 def of_post(
-    session: Session, post_id: int, reader: Reader, *, closed: Refusal | None = None
+    session: Session,
+    post_id: int,
+    reader: Reader,
+    *,
+    closed: Refusal | None = None,
+    kind: str = POST,
 ) -> Thread:
     """All comments of a post that this reader may see, in one query."""
     rows = session.execute(_rows(post_id, reader)).all()
-    kind = rows[0].kind if rows else session.scalar(select(Post.kind).where(Post.id == post_id))
     return Thread(
         post_id=post_id,
         comments=_in_order(rows),
         count=sum(row.state == APPROVED for row in rows),
         closed=closed,
-        is_silent=closed is not None and kind == PAGE and not rows,
+        kind=kind,
     )
 
 
@@ -183,7 +192,6 @@ def _rows(post_id: int, reader: Reader) -> Any:
             Comment.state,
             Comment.created_at,
             User.display_name,
-            Post.kind,
             badge,
             Comment.written_by(reader).label("is_mine"),
         )

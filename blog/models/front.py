@@ -49,7 +49,8 @@ def _thread(session: Session, page: PostPage, reader: Reader) -> Thread:
         takes_comments=page.takes_comments,
         publish_at=page.card.published_at,
     )
-    return comment.of_post(session, page.card.id, reader, closed=closed)
+    card = page.card
+    return comment.of_post(session, card.id, reader, closed=closed, kind=card.kind)
 
 
 def nothing(session: Session, path: str) -> Nothing:
