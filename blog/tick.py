@@ -34,7 +34,9 @@ async def sweep(house: House) -> None:
         while is_more:
             is_more = await house.database.transact(sweeping.sweep, table)
             await asyncio.sleep(0.05)  # others want to write, too
-    while await house.database.transact(moderation.sweep_spam):
+    is_more = True
+    while is_more:
+        is_more = bool(await house.database.transact(moderation.sweep_spam))
         await asyncio.sleep(0.05)
 
 
