@@ -340,6 +340,7 @@ def test_a_name_that_cannot_be_read_is_refused(typed):
         "Ánn-Archer",
         "白 波",
         "Lee Byline",
+        "the ink  house",
     ],
 )
 def test_nobody_signs_as_one_of_the_house(database, world, typed):

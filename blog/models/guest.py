@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from blog.config import N_
+from blog.models import site
 from blog.models.base import Refusal
 from blog.models.folding import fold
 from blog.models.user import User
@@ -44,11 +45,15 @@ def check_name(typed: str) -> None:
 
 
 def refuse_borrowed(session: Session, name: str) -> None:
-    """Nobody signs as one of those who write here, however it is spelled."""
-    people = session.scalars(select(User.display_name)).all()
-    if skeleton(name) in {skeleton(one) for one in people}:
+    """Nobody signs as the blog itself or as one who writes here, however it is spelled."""
+    known = [site.facts(session).title, *session.scalars(select(User.display_name))]
+    if skeleton(name) in {skeleton(one) for one in known}:
         raise Refusal(
-            N_("Somebody who writes here bears this name. Add something to yours."), "name"
+            N_(
+                "Somebody who writes here bears this name. Sign in if it is you, or add something "
+                "to yours."
+            ),
+            "name",
         )
 
 
