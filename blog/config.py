@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from email.utils import parseaddr
+from email.utils import getaddresses
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -221,8 +221,8 @@ def _check_mail(config: Config) -> None:
             "what is no letter or digit in a password is percent-encoded (@ is %40)."
         )
         raise BadSetting(message) from None  # its cause would print the password
-    _, address = parseaddr(config.mail_from)
-    if config.smtp_url and not is_mail_address(address):
+    found = [address for _, address in getaddresses([config.mail_from])]
+    if config.smtp_url and not (len(found) == 1 and is_mail_address(found[0])):
         raise BadSetting(N_("BLOG_MAIL_FROM must be an address, such as blog@example.org."))
 
 

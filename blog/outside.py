@@ -7,6 +7,7 @@ could as well hide the offer. With a password `smtp` insists, unless the server 
 
 import asyncio
 import ipaddress
+import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -139,14 +140,29 @@ class _told:  # noqa: N801 -- reads as a phrase: `with _told("connect"):`
 
 def _undelivered(stage: str, fault: BaseException) -> Undelivered:
     causes = (fault, fault.__cause__, fault.__context__)
-    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+    if any(map(_is_tls, causes)):
         stage = "tls"
     if isinstance(fault, aiosmtplib.SMTPResponseException):
         return _answered(stage, fault)
     if stage == "letter":
         stage = "lost" if isinstance(fault, OSError) else "letter"
-    said = str(fault) or f"no answer within {PATIENCE:.0f} seconds"
-    return Undelivered(stage, said, is_final=isinstance(fault, ValueError))
+    return Undelivered(stage, _in_words(fault), is_final=isinstance(fault, ValueError))
+
+
+def _is_tls(fault: BaseException | None) -> bool:
+    return isinstance(fault, ssl.SSLError)
+
+
+def _in_words(fault: BaseException) -> str:
+    """asyncio says “Connect call failed” of whatever the system has a word for."""
+    cause = fault.__cause__
+    if (
+        isinstance(cause, OSError)
+        and (cause.errno or 0) > 0
+        and not isinstance(cause, ssl.SSLError)
+    ):
+        return os.strerror(cause.errno)
+    return str(fault) or f"no answer within {PATIENCE:.0f} seconds"
 
 
 def _answered(stage: str, fault: aiosmtplib.SMTPResponseException) -> Undelivered:
