@@ -27,6 +27,7 @@ class Noted(NamedTuple):
     key: str = ""
     name: str = ""
     columns: Mapping[str, list[Any]] = {}
+    is_new: bool = False
 
 
 def values(session: Session, row: Base) -> tuple[Values, Values]:
@@ -77,7 +78,7 @@ def of(row: Base, before: Values, after: Values, tags: Iterable[str]) -> Noted:
             columns |= _told(name, pair, whole=name in whole)
     if not (before and after):  # of a row that came or went, what was empty says nothing
         columns = {name: pair for name, pair in columns.items() if pair[0] or pair[1]}
-    return Noted(tags, _key(row), _name({**before, **after}), columns)
+    return Noted(tags, _key(row), _name({**before, **after}), columns, not before)
 
 
 def differing(before: Values, after: Values) -> set[str]:
@@ -131,11 +132,14 @@ def folded(noted: Iterable[Noted]) -> tuple[set[str], Facts, dict[str, str]]:
     tags: set[str] = set()
     facts: Facts = {}
     names: dict[str, str] = {}
+    new: set[str] = set()
     for one in noted:
         tags |= one.tags
+        new |= {one.key} if one.is_new else set()
         row = facts.setdefault(one.key, {})
         for name, (before, after) in one.columns.items():
-            row[name] = [row[name][0] if name in row else before, after]
+            first = None if one.key in new else before
+            row[name] = [row[name][0] if name in row else first, after]
         if one.columns:
             names[one.key] = one.name or names.get(one.key, "")
     kept = {key: _moved(columns) for key, columns in facts.items()}

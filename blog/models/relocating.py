@@ -12,7 +12,7 @@ from blog.models.post import POST, Post
 from blog.models.slug import claim_free
 
 PIECE = 200
-FEW = 10
+LOOKED_AT, FEW = 200, 10  # for samples
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Moved:
 def samples(session: Session, *, brought: bool) -> tuple[Move, ...]:
     """The newest posts that a move would touch."""
     facts = site.facts(session)
-    rows = session.scalars(_public(brought).order_by(Post.publish_at.desc()).limit(PIECE))
+    rows = session.scalars(_public(brought).order_by(Post.publish_at.desc()).limit(LOOKED_AT))
     found = (_move(post, facts) for post in rows)
     return tuple(move for move in found if move)[:FEW]
 
