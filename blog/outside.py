@@ -161,7 +161,7 @@ def _in_words(fault: BaseException) -> str:
         and (cause.errno or 0) > 0
         and not isinstance(cause, ssl.SSLError)
     ):
-        return os.strerror(cause.errno)
+        return os.strerror(cause.errno or 0)
     return str(fault) or f"no answer within {PATIENCE:.0f} seconds"
 
 
