@@ -311,6 +311,21 @@ def test_a_key_takes_the_last_act_back(queue_page, site):
 
 @pytest.mark.browser
 @pytest.mark.server
+def test_a_key_and_a_button_tell_all_keys(queue_page, site):
+    plant_live(site, "helpword")
+    page = queue_page("helpword")
+    page.get_by_role("button", name="Keys").click()
+    page.keyboard.press("Escape")
+    page.locator("#list").focus()
+    page.keyboard.press("?")
+    assert page.get_by_role("dialog").is_visible()
+    assert "approve it" in page.get_by_role("dialog").inner_text()
+    page.get_by_role("button", name="Close").click()
+    assert page.get_by_role("dialog").count() == 0
+
+
+@pytest.mark.browser
+@pytest.mark.server
 def test_keys_mean_nothing_where_one_types(queue_page, site):
     ids = plant_live(site, "typedword")
     page = queue_page("typedword")

@@ -22,7 +22,7 @@ LONGEST = 40
 # Log odds of being spam that a comment starts from, and what each sign adds.
 START, A_LINK, LINKED_NAME, LISTED = -1.5, 0.8, 2.0, 6.0
 MOST_LINKS = 8
-HREF = re.compile(r'<a [^>]*?href="([^"]*)"')
+HREF = re.compile(r' href="([^"]*)"')
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,20 @@
-// The queue by keys, beside those of every list: u takes the last act back.
+// The queue by keys, beside those of every list: u takes the last act back, ? tells all keys.
 
 const undo = document.querySelector('form[action$="/undo"]');
+const told = document.querySelector("[data-keys-told]");
+const open = document.querySelector("[data-keys-open]");
 
-if (undo) {
-  document.querySelectorAll("[data-undo-key]").forEach((note) => { note.hidden = false; });
-  document.querySelector("#list")?.addEventListener("keydown", (event) => {
-    if (event.key !== "u" || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    event.preventDefault();
-    undo.requestSubmit();
-  });
+function key(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (event.key === "?") told.showModal();
+  else if (event.key === "u" && undo) undo.requestSubmit();
+  else return;
+  event.preventDefault();
+}
+
+const list = document.querySelector("#list");
+if (list) {
+  list.addEventListener("keydown", key);
+  open.hidden = false;
+  open.addEventListener("click", () => told.showModal());
 }
