@@ -93,6 +93,7 @@ async def mail_line(server: MailServer, name: str) -> AsyncIterator[MailLine]:
             await client.quit(timeout=1)
     finally:
         client.close()
+        await asyncio.sleep(0)  # the loop lets go of what was closed
 
 
 async def _connect(client: aiosmtplib.SMTP, server: MailServer) -> None:
