@@ -194,7 +194,7 @@ def test_paper_has_the_text_without_the_furniture(visit: Open) -> None:
     page.emulate_media(media="print")
     for hidden in (".masthead nav", ".colophon", ".neighbours"):
         assert not page.locator(hidden).first.is_visible()
-    assert page.locator(".prose").is_visible()
+    assert page.locator(".post-text .prose").is_visible()
     assert page.evaluate(STYLE, ["html", "backgroundColor"]) == "rgb(255, 255, 255)"
 
 
