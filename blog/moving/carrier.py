@@ -8,6 +8,8 @@ from pathlib import Path
 from blog import media
 from blog.config import Config
 from blog.crew import Crew
+from blog.markup import NARROW, narrow
+from blog.media import Picture
 from blog.models.moving import NewUpload
 
 
@@ -29,8 +31,7 @@ class Carrier:
         raw = await asyncio.to_thread(_read, path, self.config.max_upload)
         picture = await crew.picture(raw, path.name)
         if _is_ours(path, raw):  # drawn anew, it would lose a little each time
-            size, type = len(raw), media.type_of(path.name)
-            picture = replace(picture, name=_stored(path), data=raw, size=size, type=type)
+            picture = await self._as_it_was(picture, path, raw, crew)
         if not self.is_dry:
             await media.keep(self.config, picture)
         return NewUpload(
@@ -41,6 +42,16 @@ class Carrier:
             picture.size,
             picture.type,
         )
+
+    async def _as_it_was(self, picture: Picture, path: Path, raw: bytes, crew: Crew) -> Picture:
+        """It has been drawn anew, so it is a picture; the bytes that it had are taken."""
+        smaller = path.with_name(narrow(path.name))
+        if picture.narrow and smaller.is_file():
+            small = await asyncio.to_thread(_read, smaller, self.config.max_upload)
+            if (await crew.picture(small, smaller.name)).width == NARROW:
+                picture = replace(picture, narrow=small)
+        size, type = len(raw), media.type_of(path.name)
+        return replace(picture, name=_stored(path), data=raw, size=size, type=type)
 
 
 def _stored(path: Path) -> str:
