@@ -14,8 +14,10 @@ from blog.models.listing import Filter, Listing, Order, containing
 from blog.models.post import Post
 from blog.models.revision import Revision
 from blog.models.site import Site
-from blog.models.upload import Upload
+from blog.models.upload import STORED, Upload
 from blog.models.user import User
+
+AT_ONCE = 200  # texts in memory
 
 
 @dataclass(frozen=True)
@@ -114,33 +116,34 @@ def uploaders(session: Session) -> list[tuple[str, str]]:
 
 def places_of(session: Session, ids: Sequence[int]) -> dict[int, dict[int, Place]]:
     """By picture and post: working copies first, then what only a kept revision shows."""
-    names = Post.body, Post.cover, cast(Post.links, String)
-    now_shown = _within(session, *names)
-    posts = select(Upload.id, Post.id.label("post_id"), Post.title, Post.language)
-    posts = posts.select_from(Upload).join(Post, now_shown).where(Upload.id.in_(ids))
-    once_shown = _within(session, Revision.body, Revision.cover)
-    past = select(Upload.id, Post.id.label("post_id"), Post.title, Post.language)
-    past = past.select_from(Upload).join(Revision, once_shown)
-    past = past.join(Post, Post.id == Revision.post_id).distinct()
+    wanted = select(Upload.name, Upload.id).where(Upload.id.in_(ids))
+    known = dict(session.execute(wanted).all())
+    post = (Post.id, Post.title, Post.language)
+    now_shown = (Post.body, Post.cover, cast(Post.links, String))
+    once_shown = (Revision.body, Revision.cover)
+    past = select(*post).join(Revision, Revision.post_id == Post.id)
     found: dict[int, dict[int, Place]] = {}
-    for query, is_past in ((posts, False), (past.where(Upload.id.in_(ids)), True)):
-        for row in session.execute(query):
-            place = Place(row.post_id, row.title, row.language, is_past)
-            found.setdefault(row.id, {}).setdefault(row.post_id, place)
+    for query, texts, is_past in ((select(*post), now_shown, False), (past, once_shown, True)):
+        showing = query.add_columns(*texts).where(_names_any(session, texts))
+        for id, title, language, *said in session.execute(showing).yield_per(AT_ONCE):
+            for name in set(STORED.findall(" ".join(said))) & known.keys():
+                place = Place(id, title, language, is_past)
+                found.setdefault(known[name], {}).setdefault(id, place)
     return found
+
+
+def _names_any(session: Session, texts: Sequence[Any]) -> ColumnElement[bool]:
+    """Whether a text names any picture; looked for as bytes, which is much faster than LIKE."""
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    find = func.instr if is_sqlite else func.strpos
+    return or_(*(find(text, "/media/") > 0 for text in texts))
 
 
 def _in_site(session: Session, ids: Sequence[int]) -> set[int]:
     """Those that the settings name, such as a logo."""
-    named = _within(session, cast(Site.choices, String))
-    return set(session.scalars(select(Upload.id).join(Site, named).where(Upload.id.in_(ids))))
-
-
-def _within(session: Session, *texts: Any) -> ColumnElement[bool]:
-    """Whether a text names the picture; looked for as bytes, which is much faster than LIKE."""
-    is_sqlite = session.get_bind().dialect.name == "sqlite"
-    find = func.instr if is_sqlite else func.strpos
-    return or_(*(find(text, Upload.name) > 0 for text in texts))
+    chosen = session.scalar(select(cast(Site.choices, String))) or ""
+    names = STORED.findall(chosen)
+    return set(session.scalars(select(Upload.id).where(Upload.id.in_(ids), Upload.name.in_(names))))
 
 
 def delete(session: Session, ids: Sequence[int]) -> Gone:
