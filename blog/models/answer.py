@@ -35,7 +35,7 @@ def tell(session: Session, comment: Comment) -> None:
 
 
 def take_back(session: Session, comment: Comment) -> None:
-    """The approval is undone: a mail that has not left yet never will."""
+    """It is approved no more: a mail that has not left yet never will."""
     unsent = Delivery.key == _key(comment), Delivery.done_at.is_(None), Delivery.tries == 0
     session.execute(delete(Delivery).where(*unsent), execution_options={"tags": ("deliveries",)})
 

@@ -89,6 +89,8 @@ def _decide(session: Session, comment: Comment, state: str, by: User) -> Moderat
         by_id=by.id,
     )
     session.add(decision)
+    if comment.state == APPROVED:
+        answer.take_back(session, comment)
     comment.state, comment.decided_at = state, now()
     _teach(session, comment, state)
     if state == APPROVED:
