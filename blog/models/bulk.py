@@ -93,7 +93,9 @@ def _count(statement: Any, multiparams: Sequence[Any], result: Any) -> int | Non
 def _of_many(statement: Any, rows: int | None) -> Noted:
     """The table, the number of rows, and the values that they were given."""
     table = statement.table
-    model = next((m for m in Base.registry.mappers if m.local_table is table), None)
+    model = next(
+        (m for m in Base.registry.mappers if getattr(m.local_table, "name", "") == table.name), None
+    )
     if model is None or getattr(model.class_, "unaudited", False):
         return Noted()
     secret: frozenset[str] = getattr(model.class_, "audit_secret", frozenset())

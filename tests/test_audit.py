@@ -1,0 +1,575 @@
+"""The log: every act leaves a line that says who, when, from where, what; nobody can change it."""
+
+import ast
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy.orm import Session
+
+from blog.__main__ import main
+from blog.admin import deeds
+from blog.db import Database
+from blog.markup import render
+from blog.models import audit, change, deciding, refused, signin, user, writing
+from blog.models.base import Base, now
+from blog.models.bulk import Untouchable
+from blog.models.change import Change, Touched
+from blog.models.deciding import Wish
+from blog.models.listing import Asked
+from blog.models.post import Post
+from blog.models.tag import Tag
+from blog.models.user import User
+from blog.models.writing import WorkingCopy
+from tests import cast
+from tests.cast import Cast
+from tests.door import Door
+from tests.house import MODULES
+from tests.test_doors import WAYS
+
+
+@pytest.fixture
+def world(database: Database) -> Cast:
+    return cast.fill(database)
+
+
+def last(database: Database) -> Change:
+    query = select(Change).order_by(Change.id.desc()).limit(1)
+    return database.read_now(lambda session: session.scalars(query).one())
+
+
+def lines(database: Database, **asked: str) -> list[audit.Line]:
+    words, sort = asked.pop("words", ""), ""
+    page = database.read_now(audit.LINES.page, Asked(asked, words=words, sort=sort))
+    return list(page.rows)
+
+
+# --- what is recorded ---
+
+
+def columns() -> list[tuple[type[Base], str]]:
+    return [
+        (mapper.class_, attribute.key)
+        for mapper in Base.registry.mappers
+        if not getattr(mapper.class_, "unaudited", False) and mapper.class_ is not Change
+        for attribute in mapper.column_attrs
+    ]
+
+
+@pytest.mark.parametrize(
+    ("model", "name"), columns(), ids=lambda one: getattr(one, "__name__", one)
+)
+def test_every_column_of_every_table_is_told_before_and_after(model, name):
+    """Without a database: what is noted of a row whose one column goes from a value to another."""
+    from blog.models import facts
+
+    row = model()
+    noted = facts.of(row, {name: "before"}, {name: "after"}, ())
+    if name in getattr(model, "audit_ignored", ()):
+        assert noted.columns == {}
+    elif name in getattr(model, "audit_secret", ()):
+        assert noted.columns == {name: [facts.SECRET, facts.SECRET]}
+    else:
+        assert noted.columns == {name: ["before", "after"]}
+
+
+SECRET = re.compile(r"hash|token|secret|password")
+
+
+def test_every_column_that_holds_a_secret_is_declared_one():
+    """By its name: what is added later is asked about."""
+    open_ = [
+        f"{model.__name__}.{name}"
+        for model, name in columns()
+        if SECRET.search(name) and name not in getattr(model, "audit_secret", ())
+    ]
+    assert [one for one in open_ if one not in PUBLIC_HASHES] == []
+
+
+# Of what lies open anyway.
+PUBLIC_HASHES = {"Post.source_hash"}
+
+
+def test_tables_that_tell_nothing_are_few_and_named():
+    quiet = {
+        mapper.class_.__tablename__
+        for mapper in Base.registry.mappers
+        if getattr(mapper.class_, "unaudited", False)
+    }
+    assert quiet <= set(QUIET), "say why a table tells nothing"
+
+
+QUIET = {
+    "attempt": "tries to sign in, counted; the refused ones are told",
+    "touched": "a part of the log",
+    "revision_author": "copied from the post with each revision",
+    "revision_tag": "copied from the post with each revision",
+    "lease": "who winds the clock, anew every few seconds",
+    "tally": "how many comments came, counted",
+    "spam_sign": "what the filter has learnt",
+    "spam_lesson": "what the filter has learnt",
+    "moderation": "each decision is told by the comment that it is about",
+    "unsubscribed": "hashes of addresses, which say nothing to anybody",
+    "device": "browsers known again",
+}
+
+
+def test_what_is_false_or_nothing_is_told_where_it_changes(database, world):
+    id = world.ann_live.id
+    database.transact_now(lambda s: setattr(s.get_one(Post, id), "is_listed", False))
+    assert last(database).facts == {f"post:{id}": {"is_listed": [True, False]}}
+    database.transact_now(lambda s: setattr(s.get_one(Post, id), "source_version", 0) or None)
+    database.transact_now(lambda s: setattr(s.get_one(Post, id), "announced_at", now()))
+    assert last(database).facts[f"post:{id}"]["announced_at"][0] is None
+
+
+def test_a_column_that_was_never_read_is_told_with_what_stood_there(database, world):
+    def overwrite(session: Session) -> None:
+        tag = session.scalars(select(Tag).where(Tag.slug == "python")).one()
+        session.expire(tag, ["name"])
+        tag.name = "Python 3"
+
+    database.transact_now(overwrite)
+    [told] = last(database).facts.values()
+    assert told == {"name": ["Python", "Python 3"]}
+
+
+def test_several_flushes_are_one_step_from_first_to_last(database, world):
+    def twice(session: Session) -> None:
+        row = session.get_one(User, world.ann.id)
+        for bio in ("one", "two"):
+            row.bio = bio
+            session.flush()
+
+    database.transact_now(twice)
+    assert last(database).facts == {f"user:{world.ann.id}": {"bio": ["", "two"]}}
+
+
+def test_what_came_back_to_where_it_was_is_not_told(database, world):
+    before = last(database).id
+
+    def there_and_back(session: Session) -> None:
+        row = session.get_one(User, world.ann.id)
+        for name in ("Other", "Ann Archer"):
+            row.display_name = name
+            session.flush()
+
+    database.transact_now(there_and_back)
+    assert last(database).facts == {} and last(database).is_quiet and last(database).id > before
+
+
+def test_what_a_savepoint_took_back_is_not_told(database, world):
+    def try_and_fail(session: Session) -> None:
+        session.get_one(User, world.bob.id).bio = "kept"
+        try:
+            with session.begin_nested():
+                session.add(Tag(name="Gone", slug="gone"))
+                session.get_one(User, world.ann.id).bio = "gone"
+                session.flush()
+                raise LookupError
+        except LookupError:
+            pass
+
+    database.transact_now(try_and_fail)
+    assert list(last(database).facts) == [f"user:{world.bob.id}"]
+    assert "tag:gone" not in last(database).tags
+
+
+def test_a_secret_is_told_as_replaced_without_either_value(database, world):
+    database.transact_now(user.set_password, world.ann.id, "new-hash", by=world.kim)
+    told = last(database).facts[f"user:{world.ann.id}"]["password_hash"]
+    assert told == [{"secret": True}, {"secret": True}]
+    assert "hash" not in json.dumps(told)
+
+
+def test_what_is_deleted_is_told_with_its_name(database, world):
+    database.transact_now(writing.delete_for_good, world.ann_trashed.id, by=world.ann)
+    row = last(database)
+    told = row.facts[f"post:{world.ann_trashed.id}"]
+    assert told["title"] == [world.ann_trashed.title, None]
+    assert row.facts["revision:*"]["deleted"][1] >= 1
+    assert f"post:{world.ann_trashed.id} {world.ann_trashed.title}" in row.about.splitlines()
+
+
+# --- bulk statements ---
+
+
+def run(database: Database, statement: Any, **options: Any) -> Change:
+    given = {"tags": ("users",), **options}
+    database.transact_now(lambda s: s.execute(statement, execution_options=given))
+    return last(database)
+
+
+def test_a_bulk_statement_tells_how_many_rows_and_what_they_were_given(database, world):
+    row = run(database, update(User).where(User.role == "author").values(bio="x", language="zh"))
+    assert row.facts == {
+        "user:*": {"bio": [None, "x"], "changed": [None, 4], "language": [None, "zh"]}
+    }
+
+
+def test_a_bulk_statement_keeps_secrets(database, world):
+    row = run(database, update(User).values(password_hash="very-secret"))  # noqa: S106 -- a test's own
+    assert "very-secret" not in json.dumps(row.facts)
+
+
+def test_a_bulk_statement_may_tell_its_own_facts(database, world):
+    own = {f"user:{world.ann.id}": {"bio": ["", "x"]}}
+    row = run(database, update(User).where(User.id == world.ann.id).values(bio="x"), facts=own)
+    assert row.facts == own
+
+
+def test_a_bulk_statement_that_finds_no_row_leaves_no_line(database, world):
+    before = last(database).id
+    assert run(database, delete(Tag).where(Tag.slug == "nowhere")).id == before
+
+
+def test_many_rows_added_at_once_are_counted(database, world):
+    row = run(database, insert(Tag).values([{"name": n, "slug": n} for n in "xyz"]))
+    assert row.facts["tag:*"]["added"][1]
+
+
+# --- who ---
+
+
+def test_a_command_signs_with_its_name(config, capsys, monkeypatch):
+    monkeypatch.setenv("BLOG_DATA_DIR", str(config.data_dir))
+    monkeypatch.setattr("sys.stdin", open_text("seven quiet herons\n"))
+    assert main(["create-admin", "zoe"]) == 0
+    database = Database(config)
+    try:
+        row = last(database)
+        assert (row.by_name, row.by_id, row.act) == ("blog create-admin", None, "setup.add_admin")
+    finally:
+        database.close()
+    capsys.readouterr()
+
+
+def open_text(words: str) -> Any:
+    from io import StringIO
+
+    return StringIO(words)
+
+
+def test_outside_a_command_nobody_signs(database, world):
+    with change.on_behalf_of("blog tick"):
+        database.transact_now(lambda s: s.add(Tag(name="x", slug="x")))
+        assert last(database).by_name == "blog tick"
+    database.transact_now(lambda s: s.add(Tag(name="y", slug="y")))
+    assert last(database).by_name == ""
+
+
+def test_signing_in_and_out_is_told_with_who_and_from_where(door):
+    answer = door.post("/sign-in", {"login": "ann", "password": cast.PASSWORD})
+    came = last(door.database)
+    assert (came.by_name, came.ip, deeds.words_of(came.act)) == (
+        "Ann Archer",
+        "127.0.0.1",
+        "signed in",
+    )
+    door.post("/sign-out", cookies=answer.cookies)
+    went = last(door.database)
+    assert (went.by_name, deeds.words_of(went.act)) == ("Ann Archer", "signed out")
+    assert went.facts == {"signin:*": {"deleted": [None, 1]}}
+
+
+def settle(door: Door) -> None:
+    """What is noted beside a request is written before the next of the same worker ends."""
+    import asyncio
+
+    errands = [*door.app.ctx.errands]
+    for errand in errands:
+        asyncio.run_coroutine_threadsafe(asyncio.wait([errand]), door.loop).result(20)
+
+
+def test_a_sign_in_that_failed_is_told_with_whom_it_was_tried_for(door):
+    door.post("/sign-in", {"login": "ann", "password": "wrong"})
+    settle(door)
+    row = last(door.database)
+    assert row.about == "signin:* ann" and row.facts == {
+        "signin:* ".strip(): {"refused": [None, "wrong"]}
+    }
+    assert (row.by_id, row.ip) == (None, "127.0.0.1")
+
+
+def test_a_login_that_nobody_bears_is_not_kept(door):
+    door.post("/sign-in", {"login": "my secret password", "password": "x"})
+    settle(door)
+    row = last(door.database)
+    assert row.facts["signin:*"]["refused"] == [None, "wrong"]
+    assert "secret password" not in json.dumps([row.facts, row.tags, row.about])
+
+
+def test_a_door_that_stayed_shut_is_told_once(door):
+    eve = door.let_in("eve")
+    before = last(door.database).id
+    for _ in range(3):
+        assert door.get("/admin/people", cookies=eve).status == 403
+        settle(door)
+    row = last(door.database)
+    assert (row.by_name, row.act) == ("Eve Edgar", "refused.note_door")
+    assert row.about == "door:* GET /admin/people" and row.id == before + 1
+
+
+def test_knocking_without_end_does_not_fill_the_log(database, world):
+    before = last(database).id
+    for _ in range(5):
+        database.transact_now(refused.note_sign_in, "ann", "throttled", ip="192.0.2.1")
+    assert last(database).id == before + 1
+
+
+# --- nobody can change it ---
+
+
+def test_no_route_of_the_log_takes_anything():
+    ways = [way for way in WAYS if way.path.strip("/").startswith("admin/audit")]
+    assert {way.path for way in ways} == {"admin/audit", "admin/audit/<id:int>"}
+    assert {method for way in ways for method in way.methods} == {"GET"}
+    assert {way.role for way in ways} == {"admin"}
+
+
+REWRITING = {
+    "update": update(Change).values(by_name="x"),
+    "delete": delete(Change),
+    "insert": insert(Change).values(act="x", tags=[], facts={}),
+    "touched": delete(Touched),
+    "text": text("DELETE FROM change"),
+    "upper case": text('UPDATE "CHANGE" SET act = 1'),
+}
+
+
+@pytest.mark.parametrize("statement", REWRITING.values(), ids=REWRITING)
+def test_no_statement_rewrites_the_log(database, world, statement):
+    before = lines(database)
+    with pytest.raises(Untouchable):
+        run(database, statement)
+    assert lines(database) == before
+
+
+def test_no_object_of_the_log_can_be_changed_or_deleted(database, world):
+    def spoil(session: Session) -> None:
+        session.scalars(select(Change).limit(1)).one().by_name = "nobody"
+
+    def remove(session: Session) -> None:
+        session.delete(session.scalars(select(Change).limit(1)).one())
+
+    def forge(session: Session) -> None:
+        session.add(Change(act="x", by_name="Kim Keeper"))
+
+    for work in (spoil, remove, forge):
+        with pytest.raises(Untouchable):
+            database.transact_now(work)
+
+
+def test_only_the_hook_writes_lines():
+    """No act names the log: what reads it stands in these modules alone."""
+    readers = {"audit", "decided", "refused", "change"}
+    named = {
+        module.path.stem
+        for module in MODULES
+        for name in module.imports
+        if name.startswith("blog.models.change.")
+        and name.rpartition(".")[2] in ("Change", "Touched")
+    }
+    assert named <= readers
+    told = {
+        module.path.stem
+        for module in MODULES
+        for call in module.calls
+        if isinstance(call.func, ast.Attribute)
+        and call.func.attr == "tell"
+        and getattr(call.func.value, "id", "") == "change"
+    }
+    assert told <= {"refused"}
+
+
+# --- found ---
+
+
+@pytest.fixture
+def busy(database: Database, world: Cast) -> Database:
+    database.transact_now(user.set_role, world.ann.id, "editor", by=world.kim, ip="192.0.2.9")
+    wish = {"tagline": Wish("墨水")}
+    database.transact_now(deciding.save, wish, by=world.kim, ip="192.0.2.9")
+    database.transact_now(writing.trash, world.bob_zh.id, by=world.eve, ip="198.51.100.2")
+    database.transact_now(signin.open_, world.ann.id, "192.0.2.1", "Firefox", ip="192.0.2.1")
+    return database
+
+
+@pytest.mark.parametrize(
+    ("asked", "acts"),
+    [
+        ({"kind": "site"}, ["deciding.save", "cast.people"]),
+        ({"act": "writing.trash"}, ["writing.trash"]),
+        ({"kind": "signin"}, ["signin.open"]),
+        ({"words": "青花瓷"}, ["writing.trash", "cast.plant_chinese"]),
+        ({"words": "198.51.100"}, ["writing.trash"]),
+        ({"words": "EVE edgar trash"}, ["writing.trash"]),
+        ({"words": "100%"}, []),
+        ({"words": "trash", "kind": "user"}, []),
+        ({"until": "2001-01-01 UTC"}, []),
+        ({"since": "2999-01-01 UTC"}, []),
+    ],
+    ids=str,
+)
+def test_lines_are_found_by_person_act_kind_day_and_word(busy, asked, acts):
+    assert [line.act for line in lines(busy, **asked)] == acts
+
+
+def test_lines_are_found_by_who(busy, world):
+    assert {line.act for line in lines(busy, by=str(world.eve.id))} == {"writing.trash"}
+    assert {line.act for line in lines(busy, by=str(world.ann.id))} == {"signin.open"}
+    nobody = {line.by for kind in ("visitor", "blog") for line in lines(busy, by=kind)}
+    assert nobody == {""}
+
+
+def test_a_day_begins_where_the_site_is(busy):
+    at = now()
+    today, tomorrow = f"{at:%Y-%m-%d}", f"{at + timedelta(days=1):%Y-%m-%d}"
+    yesterday = f"{at - timedelta(days=1):%Y-%m-%d}"
+    everything = len(lines(busy))
+    assert len(lines(busy, since=f"{yesterday} UTC", until=f"{tomorrow} UTC")) == everything
+    assert len(lines(busy, since=f"{today} UTC")) in (everything, 0) or everything
+    assert lines(busy, since=f"{tomorrow} Etc/GMT+12") == []
+
+
+@pytest.mark.parametrize("asked", [{"since": "x UTC"}, {"until": "2026-02-30 UTC"}, {"since": "9"}])
+def test_a_day_that_there_is_not_is_not_found(database, asked):
+    with pytest.raises(LookupError):
+        lines(database, **asked)
+
+
+def test_the_filters_offer_who_has_done_something_and_what(busy, world):
+    doers = busy.read_now(audit.doers)
+    assert {str(world.kim.id), str(world.eve.id), str(world.ann.id)} <= set(doers)
+    assert str(world.lee.id) not in doers
+    assert {"writing.trash", "deciding.save", "user.set_role"} <= set(busy.read_now(audit.acts))
+
+
+# --- read ---
+
+
+def test_a_line_is_told_in_words_of_both_languages(door):
+    kim = door.let_in("kim")
+    copy = WorkingCopy(title="Ink & water", body="x")
+
+    def publish(session: Session, *, by: User) -> None:
+        id = writing.start(session, "post", "en", by=by)
+        writing.publish(session, id, render("x"), writing.keep(session, id, copy, by=by), by=by)
+
+    publish.__module__, publish.__name__ = "blog.models.writing", "publish"
+    door.database.transact_now(publish, by=door.cast.ann, ip="192.0.2.5")
+    page = door.get("/admin/audit", cookies=kim).text
+    assert "published “Ink &amp; water”" in page and "Ann Archer" in page and "192.0.2.5" in page
+    door.database.transact_now(user.describe, door.cast.kim.id, **CHINESE, by=door.cast.kim)
+    assert "发布：“Ink &amp; water”" in door.get("/admin/audit", cookies=kim).text
+
+
+CHINESE = {"display_name": "Kim Keeper", "email": "kim@ink.example", "language": "zh"}
+
+
+def test_an_act_that_nobody_has_named_is_called_by_its_name():
+    line = audit.Line(1, now(), None, "", "", "later.paint_fence", audit.things("fence:1 Green"))
+    assert (deeds.words_of(line.act), deeds.about(line)) == ("paint fence", ("Green",))
+
+
+def test_a_line_opens_to_before_and_after(door):
+    kim = door.let_in("kim")
+    door.post("/admin/settings", {"tagline": "Of ink and water"}, cookies=kim)
+    door.post("/admin/settings", {"tagline": "Of ink and paper"}, cookies=kim)
+    page = door.get(f"/admin/audit/{last(door.database).id}", cookies=kim).text
+    assert "Of ink and <del>water</del><ins>paper</ins>" in page
+    assert "Tagline" in page and "Kim Keeper" in page and "127.0.0.1" in page
+
+
+def test_every_line_of_the_cast_opens(open_door):
+    kim = open_door.let_in("kim")
+    for line in lines(open_door.database):
+        assert open_door.get(f"/admin/audit/{line.id}", cookies=kim).status == 200
+    assert open_door.get("/admin/audit/99999", cookies=kim).status == 404
+
+
+def test_nothing_of_the_log_is_markup(door):
+    evil = "<script>alert(1)</script>"
+    door.database.transact_now(
+        user.describe, door.cast.ann.id, display_name=evil, email="", bio=evil, by=door.cast.ann
+    )
+    for path in ("/admin/audit", f"/admin/audit/{last(door.database).id}"):
+        page = door.get(path, cookies=door.let_in("kim")).text
+        assert "<script>alert" not in page and "&lt;script&gt;" in page
+
+
+@pytest.mark.parametrize("name", ["ann", "eve"])
+def test_only_admins_read_the_log(open_door, name):
+    for path in ("/admin/audit", "/admin/audit/1"):
+        assert open_door.get(path, cookies=open_door.let_in(name)).status == 403
+
+
+# --- a hundred thousand lines ---
+
+
+def fill_log(database: Database, number: int) -> None:
+    """Lines as the hook writes them, many at a time, past it."""
+    rows = [
+        {
+            "at": now() - timedelta(minutes=number - n),
+            "by_id": 1 + n % 5,
+            "by_name": f"Person {n % 5}",
+            "ip": "192.0.2.1",
+            "act": "writing.keep" if n % 97 else "user.set_role",
+            "tags": [f"draft:{n}"],
+            "facts": {f"post:{n}": {"title": ["before", f"after {n}"]}},
+            "about": f"post:{n} after {n}",
+            "is_quiet": False,
+        }
+        for n in range(number)
+    ]
+    with database.writing.begin() as connection:
+        connection.info.pop("session", None)
+        for start in range(0, number, 5000):
+            connection.execute(insert(Change), rows[start : start + 5000])
+        connection.execute(text("INSERT INTO touched SELECT 'post', id FROM change WHERE id > 40"))
+
+
+ASKED = {
+    "newest": {},
+    "one person": {"by": "3"},
+    "a rare act": {"act": "user.set_role"},
+    "a kind": {"kind": "post"},
+    "a rare kind": {"kind": "site"},
+    "since": {"since": "2020-01-01 UTC"},
+}
+
+
+@pytest.mark.slow
+def test_a_page_of_a_long_log_looks_at_few_rows(sqlite_database):
+    """By the steps that SQLite's machine takes, not by the clock."""
+    cast.fill(sqlite_database)
+    fill_log(sqlite_database, 2_000)
+    few = {name: steps(sqlite_database, asked) for name, asked in ASKED.items()}
+    fill_log(sqlite_database, 40_000)
+    many = {name: steps(sqlite_database, asked) for name, asked in ASKED.items()}
+    assert {name: many[name] / few[name] for name in ASKED if many[name] > 3 * few[name]} == {}
+
+
+def steps(database: Database, asked: dict[str, str]) -> int:
+    """How many thousand instructions the first page and one in the middle take."""
+    counted = 0
+
+    def count() -> int:
+        nonlocal counted
+        counted += 1
+        return 0
+
+    def work(session: Session) -> None:
+        raw: Any = session.connection().connection.dbapi_connection
+        first = audit.LINES.page(session, Asked(asked))
+        raw.set_progress_handler(count, 100)
+        audit.LINES.slice(session, Asked(asked, after=first.after))
+        raw.set_progress_handler(None, 0)
+
+    database.read_now(work)
+    return max(counted, 1)
