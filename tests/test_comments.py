@@ -118,7 +118,9 @@ def test_an_answer_to_an_answer_joins_it(database, world):
     assert [one.name for one in found.comments[0].answers] == ["Ann Archer", "Greta Guest"]
 
 
-@pytest.mark.parametrize("uid", ["paul-said", "spammer-said", "zhou-said", "nobody-said"])
+@pytest.mark.parametrize(
+    "uid", ["paul-said", "spammer-said", "zhou-said", "nobody-said", "a\0b", "\ud800"]
+)
 def test_only_what_can_be_read_on_the_same_post_can_be_answered(database, world, uid):
     with pytest.raises(Refusal, match="not there any more"):
         send(database, words(world, answers=uid))

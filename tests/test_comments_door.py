@@ -5,6 +5,7 @@ import threading
 import time
 from html import unescape
 from urllib.parse import quote
+from xml.etree import ElementTree
 
 import pytest
 from sqlalchemy import func, select
@@ -21,6 +22,7 @@ TYPED = {
     "email": "greta@guest.example",
     "body": "A *fine* morning.\n\nTruly.",
 }
+ATOM = "{http://www.w3.org/2005/Atom}"
 ELSEWHERE = (("Origin", "https://elsewhere.example"), ("Sec-Fetch-Site", "cross-site"))
 
 
@@ -93,6 +95,19 @@ def test_nothing_that_waits_is_shown_anywhere_public(open_door):
         text = open_door.get(path).text
         assert "unapprovedly</" not in text
         assert "pillsandwatches</" not in text
+
+
+def test_the_comments_of_a_post_have_a_feed(open_door):
+    path = f"{address(open_door)}/feed.atom"
+    assert path in open_door.get(open_door.cast.ann_live.path).text
+    answer = open_door.get(path)
+    assert answer.header("content-type").startswith("application/atom+xml")
+    feed = ElementTree.fromstring(answer.body)
+    names = [entry.findtext(f"{ATOM}title") for entry in feed.iter(f"{ATOM}entry")]
+    assert names == ["Ann Archer", "Rita"]
+    assert "unapprovedly" not in answer.text
+    assert open_door.get(path, headers=[("If-None-Match", answer.header("etag"))]).status == 304
+    assert open_door.get(f"{address(open_door, 'ann_draft')}/feed.atom").status == 404
 
 
 # --- two presses ---

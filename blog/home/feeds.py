@@ -12,7 +12,7 @@ from sanic.response import empty, raw, redirect, text
 
 from blog import web
 from blog.home import bp
-from blog.models import catalogue, front
+from blog.models import catalogue, commenting, front
 from blog.models.reading import Name, PostPage
 
 PRIVATE = ("/admin/", "/comments/", "/control-panel/", "/preview/")
@@ -46,6 +46,22 @@ async def tag_feed(request: Request, slug: str) -> HTTPResponse:
 async def author_feed(request: Request, slug: str) -> HTTPResponse:
     who, posts = await web.get_or_404(request, front.author_feed, slug)
     return _atom(request, posts, who, who.href)
+
+
+@bp.get("/comments/<id:int>/feed.atom")
+async def comment_feed(request: Request, id: int) -> HTTPResponse:
+    """What readers say of one post, newest first."""
+    about, comments = await web.get_or_404(request, commenting.feed, id)
+    body = _xml(
+        request,
+        "home/comments_feed.xml",
+        about=about,
+        comments=comments,
+        id=lambda of: _feed_id(request.ctx.site.uid, f"/comments/{of}"),
+        updated=max((said.said_at for said in comments), default=NEVER),
+        outward=lambda html, path: outward(html, web.absolute(request, ""), path),
+    )
+    return _fresh(request, body, "application/atom+xml")
 
 
 async def to_feed(request: Request) -> HTTPResponse:

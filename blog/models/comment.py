@@ -118,11 +118,11 @@ class Said:
     """
 
     uid: str
+    said_at: datetime
     name: str = ""
     badge: str = ""
     body_html: str = ""
     language: str = ""
-    said_at: datetime | None = None
     is_waiting: bool = False
     is_mine: bool = False
     is_gone: bool = False
@@ -145,10 +145,15 @@ class Thread:
         return self.closed is not None and self.kind == PAGE and not self.comments
 
     @property
+    def everything(self) -> tuple[Said, ...]:
+        """Every comment that can be read, answers too."""
+        said = (*self.comments, *(one for said in self.comments for one in said.answers))
+        return tuple(one for one in said if not one.is_gone)
+
+    @property
     def has_code(self) -> bool:
         """Whether a page that shows it needs the colours of code."""
-        everything = (*self.comments, *(one for said in self.comments for one in said.answers))
-        return any('class="highlight' in said.body_html for said in everything)
+        return any('class="highlight' in said.body_html for said in self.everything)
 
 
 def of_post(
@@ -217,7 +222,7 @@ def _in_order(rows: Iterable[Any]) -> tuple[Said, ...]:
         first = answers[parent][0]
         tops[parent] = Said(f"above-{first.uid}", said_at=first.said_at, is_gone=True)
     found = [replace(said, answers=tuple(answers.get(id, ()))) for id, said in tops.items()]
-    return tuple(sorted(found, key=lambda said: said.said_at or now()))
+    return tuple(sorted(found, key=lambda said: said.said_at))
 
 
 def _said(row: Any) -> Said:

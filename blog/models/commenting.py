@@ -14,7 +14,7 @@ from blog.models import answer, delivery, guest, moderation, site, spam
 from blog.models import comment as comments
 from blog.models.address import Address
 from blog.models.base import Refusal, now
-from blog.models.comment import APPROVED, PENDING, REJECTED, SPAM, Comment
+from blog.models.comment import APPROVED, PENDING, REJECTED, SPAM, Comment, Reader, Said
 from blog.models.post import Post, PostAuthor
 from blog.models.revision import Revision
 from blog.models.settings import Settings
@@ -22,6 +22,7 @@ from blog.models.spam import SPAM_FROM, Words
 from blog.models.user import EDITOR, User
 
 LONGEST_BODY = 5_000
+IN_FEED = 50
 DOUBTFUL = 0.4  # from here on a known writer's words wait like anybody's
 
 
@@ -73,8 +74,19 @@ def about(session: Session, post_id: int) -> About:
     return About(post_id, addresses.href(row.path), row.title, row.language, closed)
 
 
+def feed(session: Session, post_id: int) -> tuple[About, list[Said]]:
+    """A live post and what everybody may read of its comments, newest first."""
+    found = comments.of_post(session, post_id, Reader()).everything
+    newest = sorted(
+        (said for said in found if said.said_at), key=lambda said: said.said_at or now()
+    )
+    return about(session, post_id), newest[: -IN_FEED - 1 : -1]
+
+
 def answered(session: Session, post_id: int, uid: str) -> Comment | None:
     """The comment of this post that is answered; an answer to an answer joins it."""
+    if not (uid.isascii() and uid.isprintable()):
+        return None
     theirs = Comment.post_id == post_id, Comment.state == APPROVED
     return session.scalar(select(Comment).where(Comment.uid == uid, *theirs))
 
