@@ -176,6 +176,22 @@ def byline(session: Session, name: str) -> User:
     )
 
 
+def introduce(session: Session, *, name: str, display_name: str, bio: str) -> None:
+    """A byline under its old name, unless somebody is shown by that name or has the other."""
+    taken = (User.display_name == display_name[:200]) | (User.name == name)
+    if not user.NAME.match(name) or session.scalar(select(User.id).where(taken)):
+        return
+    person = user.add(
+        session,
+        name=name,
+        display_name=display_name[:200],
+        email="",
+        role=AUTHOR,
+        password_hash=None,
+    )
+    person.bio = bio
+
+
 def _draft(session: Session, post: Post, arrival: Arrival) -> None:
     """Its address is kept for it; what was public before goes out of sight."""
     place = address.claim(session, arrival.address, post.id)

@@ -14,9 +14,9 @@ from tqdm import tqdm
 from blog.config import Config, shell_language
 from blog.crew import Crew
 from blog.db import Database
-from blog.models import setup, site
+from blog.models import moving, setup, site
 from blog.models.base import Refusal, now
-from blog.moving import collection, permalinks, stopped
+from blog.moving import collection, people, permalinks, stopped
 from blog.moving.mover import Mover, Wishes
 from blog.moving.receipt import Receipt
 
@@ -78,9 +78,18 @@ async def _move_in(
     await mover.look_round()
     if not wishes.dry_run:
         await database.transact(setup.blank)
+        await _introduce(database, found)
     await _share_out(config, mover, progress)
     mover.receipt.seconds = time.monotonic() - began
     return mover.receipt
+
+
+async def _introduce(database: Database, found: collection.Collection) -> None:
+    """Who wrote these posts, where an export of ours says more of them than a name."""
+    authors = {name for post in found.posts for name in post.authors}
+    for person in await asyncio.to_thread(people.read, found.folder):
+        if person.display_name in authors:
+            await database.transact(moving.introduce, **vars(person))
 
 
 async def _share_out(config: Config, mover: Mover, progress: Progress) -> None:
