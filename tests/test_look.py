@@ -37,7 +37,17 @@ FOREVER = "public, max-age=31536000, immutable"
 # Every corner of the cube, greys, and what people really choose.
 ACCENTS = [
     *(f"#{r}{g}{b}" for r in ("00", "80", "ff") for g in ("00", "80", "ff") for b in ("00", "ff")),
-    *("#ffd400", "#e85d04", "#00b894", "#1e90ff", "#7c3aed", "#888888", "#15181d", "#fafaf7"),
+    *(
+        ACCENT,
+        "#ffd400",
+        "#e85d04",
+        "#00b894",
+        "#1e90ff",
+        "#7c3aed",
+        "#888888",
+        "#15181d",
+        "#fafaf7",
+    ),
 ]
 
 
@@ -93,7 +103,10 @@ def test_the_papers_are_those_of_the_stylesheet() -> None:
     values = (ROOT / "static/css/values.css").read_text("utf-8")
     papers = re.findall(r"--paper[\w-]*: light-dark\((#\w+), (#\w+)\)", values)
     assert papers == list(zip(DAY, NIGHT, strict=True))
-    assert f"--blue: light-dark({ACCENT}," in values
+    ours = shades(ACCENT)
+    assert f"--blue: light-dark({ACCENT}, {ours.night});" in values
+    assert f"--blue-wash: light-dark({ours.day_wash}, {ours.night_wash});" in values
+    assert f"--seal: light-dark({ours.day_seal}, {ours.night_seal});" in values
 
 
 # --- the stylesheet ----------------------------------------------------------------------------

@@ -156,3 +156,35 @@ def test_a_post_with_everything_chosen_weighs_little(door: Door, path: str) -> N
     assert any(sheet.startswith("/look/") for sheet in sheets)
     bodies = [page.body, *(door.get(sheet).body for sheet in sheets)]
     assert sum(len(gzip.compress(body, 6)) for body in bodies) < 20_000
+
+
+COUNTS = """
+fetch('https://stats.example.org/collect', {method: 'POST', mode: 'no-cors'});
+fetch('https://elsewhere.example/collect', {mode: 'no-cors'}).catch(() => {});
+new Image().src = 'https://stats.example.org/pixel.gif';
+const other = document.createElement('script');
+other.src = 'https://elsewhere.example/more.js';
+document.head.append(other);
+"""
+
+
+def test_the_chosen_script_counts_and_reaches_no_host_but_its_own(browser: Any, door: Door) -> None:
+    """The page is not told by the other hosts, but by the browser, what it asked them for."""
+    cast.choose(door.database, analytics="https://stats.example.org/script.js site=1")
+    asked: list[str] = []
+
+    def answer(route: Any) -> None:
+        asked.append(route.request.url)
+        route.fulfill(body=COUNTS, content_type="text/javascript")
+
+    context = browser.new_context()
+    try:
+        page = context.new_page()
+        context.route(re.compile("^https:"), answer)
+        page.goto(f"http://127.0.0.1:{door.port}/", wait_until="networkidle")
+        assert page.locator("script[data-site='1']").count() == 1
+    finally:
+        context.close()
+    assert set(asked) == {
+        f"https://stats.example.org/{name}" for name in ("script.js", "collect", "pixel.gif")
+    }

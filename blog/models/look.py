@@ -75,6 +75,9 @@ class Shades:
         return least(self.night, (*NIGHT, self.night_wash))
 
 
+OURS = Shades("#1b4a8a", "#9abdf2", "#e6edf7", "#1d2a3f", "#b0301b", "#cf5138")  # of values.css
+
+
 @dataclass(frozen=True)
 class Look:
     """What can be chosen without code. Its name says all of it, so any worker can draw it."""
@@ -117,6 +120,8 @@ class Look:
 @lru_cache(maxsize=64)
 def shades(accent: str) -> Shades:
     """The chosen colour where it can be read, and the nearest one where it cannot."""
+    if accent == ACCENT:
+        return OURS
     colour = Colour.of(accent)
     pale = colour.at(0.945, 0.02).hex
     deep = colour.at(0.28, 0.045).hex
