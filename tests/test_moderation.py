@@ -220,6 +220,12 @@ def test_a_mail_that_has_not_left_is_taken_back_with_the_approval(database, worl
     assert len(mails(database)) == 1
 
 
+def test_a_mail_waits_a_minute_so_that_a_slip_can_be_taken_back(database, world, answered):
+    database.transact_now(moderation.approve, [answered[1]], by=world.eve)
+    (mail,) = mails(database)
+    assert timedelta(seconds=50) < mail.due_at - now() <= timedelta(minutes=1)
+
+
 def test_a_mail_that_has_left_is_not_sent_again(database, world, answered):
     act = database.transact_now(moderation.approve, [answered[1]], by=world.eve)
     database.transact_now(lambda s: setattr(s.scalars(select(Delivery)).one(), "done_at", now()))

@@ -1,5 +1,7 @@
 """Who was answered is told by mail, once, and not before readers can see the answer."""
 
+from datetime import timedelta
+
 from sqlalchemy import Row, delete, select
 from sqlalchemy.orm import Session
 
@@ -13,7 +15,7 @@ from blog.models.revision import Revision
 from blog.models.user import User
 
 
-def tell(session: Session, comment: Comment) -> None:
+def tell(session: Session, comment: Comment, wait: timedelta = timedelta()) -> None:
     """Owe a mail to the writer of what this approved comment answers, if they asked for it."""
     parent = session.get(Comment, comment.parent_id) if comment.parent_id else None
     if parent is None or parent.state != APPROVED or not parent.wants_answers:
@@ -21,7 +23,7 @@ def tell(session: Session, comment: Comment) -> None:
     to, language = _writer(session, parent)
     post = _post(session, comment.post_id)
     if to and post and to != _writer(session, comment)[0]:
-        delivery.owe(
+        is_new = delivery.owe(
             session,
             "answered",
             to,
@@ -32,6 +34,10 @@ def tell(session: Session, comment: Comment) -> None:
             text=comment.body,
             path=f"{href(post.path)}#comment-{comment.uid}",
         )
+        if is_new and wait:
+            session.flush()
+            owed = session.scalars(select(Delivery).where(Delivery.key == _key(comment))).one()
+            owed.due_at = now() + wait
 
 
 def take_back(session: Session, comment: Comment) -> None:

@@ -22,6 +22,7 @@ DECISIONS = (APPROVED, REJECTED, SPAM)
 TAUGHT = {APPROVED: spam_learning.APPROVED, SPAM: spam_learning.SPAM}  # a rejection tells nothing
 MOST_AT_ONCE = 200
 SPAM_KEPT = timedelta(days=30)
+SECOND_THOUGHTS = timedelta(minutes=1)  # a mail waits so long that a slip can be taken back
 
 
 class Moderation(Base):
@@ -94,7 +95,7 @@ def _decide(session: Session, comment: Comment, state: str, by: User) -> Moderat
     comment.state, comment.decided_at = state, now()
     _teach(session, comment, state)
     if state == APPROVED:
-        answer.tell(session, comment)
+        answer.tell(session, comment, SECOND_THOUGHTS)
     return decision
 
 
