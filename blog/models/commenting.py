@@ -77,10 +77,8 @@ def about(session: Session, post_id: int) -> About:
 def feed(session: Session, post_id: int) -> tuple[About, list[Said]]:
     """A live post and what everybody may read of its comments, newest first."""
     found = comments.of_post(session, post_id, Reader()).everything
-    newest = sorted(
-        (said for said in found if said.said_at), key=lambda said: said.said_at or now()
-    )
-    return about(session, post_id), newest[: -IN_FEED - 1 : -1]
+    newest = sorted(found, key=lambda said: said.said_at, reverse=True)
+    return about(session, post_id), newest[:IN_FEED]
 
 
 def answered(session: Session, post_id: int, uid: str) -> Comment | None:
