@@ -32,7 +32,7 @@ section = Section(
             "who",
             N_("Which people"),
             {
-                "active": N_("Sign in"),
+                "active": N_("Can sign in"),
                 "byline": N_("Only bylines"),
                 "disabled": N_("Disabled"),
             },
