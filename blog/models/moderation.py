@@ -120,6 +120,7 @@ def undo(session: Session, act: int, *, by: User) -> int:
     Raises `LookupError` where nothing of the act can be taken back any more.
     """
     _ask_role(by)
+    _wait_for(session, act)
     decisions = session.scalars(_newest().where(Moderation.act == act).order_by(Moderation.id))
     number = 0
     for decision in decisions.all():
@@ -128,6 +129,13 @@ def undo(session: Session, act: int, *, by: User) -> int:
     if not number:
         raise LookupError(act)
     return number
+
+
+def _wait_for(session: Session, act: int) -> None:
+    """Whoever decides about the same comments at this moment comes first, on PostgreSQL too."""
+    theirs = select(Moderation.comment_id).where(Moderation.act == act)
+    locked = select(Comment.id).where(Comment.id.in_(theirs)).order_by(Comment.id)
+    session.execute(locked.with_for_update())
 
 
 def _newest() -> Select[Moderation]:
