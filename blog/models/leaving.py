@@ -91,7 +91,7 @@ def post(session: Session, id: int) -> Leaving:
         if revision and is_public
         else _tags_typed(session, row),
         authors=_authors(session, row, revision if is_public else None),
-        path=place.path if place else row.path,
+        path=place.path if place else row.path or _reserved(session, row),
         leads=_leads(session, row),
         publish_at=row.publish_at,
         as_of=revision.as_of if revision and is_public else None,
@@ -123,6 +123,13 @@ def _authors(session: Session, row: Post, revision: Revision | None) -> list[str
         return list(session.scalars(people.order_by(RevisionAuthor.position)))
     people = people.join(PostAuthor).where(PostAuthor.post_id == row.id)
     return list(session.scalars(people.order_by(PostAuthor.position)))
+
+
+def _reserved(session: Session, row: Post) -> str:
+    """The address that is kept for a draft."""
+    theirs = Address.post_id == row.id, Address.live_since.is_(None)
+    paths = select(Address.path).where(*theirs).order_by(Address.id.desc())
+    return session.scalars(paths.limit(1)).first() or ""
 
 
 def _leads(session: Session, row: Post) -> list[str]:
@@ -187,8 +194,10 @@ def addresses(session: Session) -> list[dict[str, str]]:
     """Every address that answers: which it shows, or where it leads."""
     shown = select(Post.id, Address.path).join(Address, Address.id == Post.address_id)
     own = {row.id: row.path for row in session.execute(shown)}
-    query = select(Address).where(Address.live_since.is_not(None)).order_by(Address.key)
-    rows = session.scalars(query).all()
+    trash = select(Post.id).where(Post.is_trashed())
+    not_theirs = Address.post_id.is_(None) | Address.post_id.not_in(trash)
+    query = select(Address).where(Address.live_since.is_not(None), not_theirs)
+    rows = session.scalars(query.order_by(Address.key)).all()
     return [{"address": row.path, "leads_to": _target(row, own)} for row in rows]
 
 
