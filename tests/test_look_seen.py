@@ -138,6 +138,13 @@ def test_a_card_is_one_large_link_and_its_tags_are_links_of_their_own(visit: Ope
     assert page.locator("h1").inner_text() == name
 
 
+def test_the_title_on_the_spine_stays_in_view(visit: Open) -> None:
+    page = visit("/", EVERYTHING)
+    page.evaluate("scrollTo(0, 700)")
+    page.wait_for_function("scrollY > 100")
+    assert 0 <= page.locator(".spine a span").bounding_box()["y"] < 300
+
+
 def test_the_name_of_a_friend_leads_there(visit: Open) -> None:
     page = visit("/links", EVERYTHING)
     names = page.locator(".friend h2 a")
