@@ -92,8 +92,9 @@ async def mail_line(server: MailServer, name: str) -> AsyncIterator[MailLine]:
         with suppress(aiosmtplib.SMTPException, OSError):
             await client.quit(timeout=1)
     finally:
+        # No more words about the end of TLS: all has been said.
+        getattr(client.transport, "abort", client.close)()
         client.close()
-        await asyncio.sleep(0)  # the loop lets go of what was closed
 
 
 async def _connect(client: aiosmtplib.SMTP, server: MailServer) -> None:
