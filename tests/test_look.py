@@ -29,6 +29,7 @@ from blog.models.look import (
     shades,
 )
 from tests import cast
+from tests.desk import Writer
 from tests.door import Door
 from tests.house import ROOT
 from tests.live import Site, wait_for
@@ -290,6 +291,19 @@ def test_the_blogroll_is_a_page_when_there_is_one(door: Door) -> None:
     assert '<a href="https://wang.example/?a=1&amp;b=2" rel="noopener">Wang &amp; ' in page.text
     assert "<b>bold" not in page.text
     assert 'href="/links"' in door.get("/").text
+
+
+def test_a_page_of_the_keepers_own_comes_before_the_blogroll(door: Door) -> None:
+    choose(door, blogroll="Wang https://wang.example/")
+    kim = Writer(door, "kim")
+    id = kim.new("page")
+    kim.post(
+        f"/control-panel/posts/{id}/publish",
+        kim.sheet(id) | {"title": "Friends", "slug": "links", "body": "My own words."},
+    )
+    page = door.get("/links").text
+    assert "My own words." in page
+    assert "wang.example" not in page
 
 
 # --- other services ----------------------------------------------------------------------------
