@@ -56,4 +56,7 @@ if (boxes.length) {
   form.querySelectorAll("[data-all]").forEach(tickAll);
   form.querySelectorAll("[data-keys]").forEach(tellKeys);
   form.querySelector("#list").addEventListener("keydown", key);
+  form.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.type === "checkbox") event.preventDefault();
+  });
 }
