@@ -1,7 +1,7 @@
 """The log as it is read: who did what, when and from where, newest first. Nothing here writes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from blog.config import N_
 from blog.models.change import Change, Touched
-from blog.models.listing import Filter, Listing, Order, containing
+from blog.models.listing import Asked, Filter, Listing, Order, Page, containing
 from blog.models.user import User
 
 VISITOR, BLOG = "visitor", "blog"
@@ -92,7 +92,7 @@ def _by(value: str) -> ColumnElement[bool]:
 
 
 def _of_kind(value: str) -> ColumnElement[bool]:
-    return Change.id.in_(select(Touched.change_id).where(Touched.kind == value))
+    return and_(Touched.kind == value, Touched.change_id == Change.id)
 
 
 def _since(value: str) -> ColumnElement[bool]:
@@ -119,7 +119,18 @@ def _midnight(value: str, later: timedelta = timedelta()) -> datetime:
         raise LookupError(value) from error
 
 
-LINES: Listing[Line] = Listing(
+class Log(Listing[Line]):
+    """Of one kind, lines are found and ordered by the table that knows their kinds."""
+
+    def page(self, session: Session, asked: Asked) -> Page[Line]:
+        if "kind" not in asked.filters:
+            return super().page(session, asked)
+        newest = Order(Touched.change_id, descending=True)
+        of_kind = replace(self, key=Touched.change_id, orders={"at": newest})
+        return super(Log, of_kind).page(session, asked)
+
+
+LINES = Log(
     query=_query,
     key=Change.id,
     make=_make,
