@@ -206,6 +206,15 @@ def test_a_link_ends_after_an_hour(door):
     assert door.get(path).status == renew(door, path).status == 404
 
 
+def test_a_mailed_link_ends_with_the_address_that_it_was_sent_to(mailing):
+    ask(mailing, "ann")
+    path = mailed_path(mailing)
+    given = {"display_name": "Ann", "email": "other@ink.example", "role": "author"}
+    kim = mailing.let_in("kim")
+    assert mailing.post(f"/admin/people/{mailing.cast.ann.id}", given, cookies=kim).status == 303
+    assert mailing.get(path).status == renew(mailing, path).status == 404
+
+
 @pytest.mark.parametrize("key", ["x", "%00", "%ff%fe", "é".encode().hex(), "a" * 3000, "..%2fx"])
 def test_what_is_no_link_opens_nothing(open_door, key):
     assert open_door.get(f"/reset/{key}").status == 404

@@ -280,3 +280,22 @@ def test_an_author_sees_their_own_posts_an_editor_every_one_an_admin_everything(
         "eve": ({"ann_draft", "bob_draft"}, False),
         "kim": ({"ann_draft", "bob_draft"}, True),
     }
+
+
+@pytest.mark.parametrize(
+    ("verb", "typed", "field"),
+    [
+        ("", {"display_name": "Kim", "email": "new@ink.example", "role": "admin"}, "email"),
+        ("/set-password", {"password": "nine slow trains"}, "password"),
+    ],
+)
+def test_whoever_finds_a_keepers_browser_open_cannot_take_the_account_along(
+    door, verb, typed, field
+):
+    kim, id = door.let_in("kim"), door.cast.kim.id
+    answer = door.post(f"/admin/people/{id}{verb}", typed, cookies=kim)
+    assert answer.status == 422 and "your own" in answer.text.casefold()
+    before = door.cast.kim
+    after = person(door, id)
+    assert (after.email, after.password_hash) == (before.email, before.password_hash)
+    assert 'name="password"' not in door.get(f"/admin/people/{id}", cookies=kim).text

@@ -2,8 +2,9 @@
 
 from sqlalchemy.orm import Session
 
+from blog.config import N_
 from blog.models import delivery, device, reset, signin, user
-from blog.models.base import now
+from blog.models.base import Refusal, now
 from blog.models.user import User
 
 
@@ -26,7 +27,12 @@ def reset_password(session: Session, key: str, password_hash: str, browser: str 
 
 
 def hand_over(session: Session, id: int, password_hash: str, *, by: User) -> User:
-    """From a keeper: a byline becomes somebody, and no old sign-in lives on."""
+    """From a keeper: a byline becomes somebody, and no old sign-in lives on.
+
+    Not one's own: for that, one types the present one.
+    """
+    if id == by.id:
+        raise Refusal(N_("Change your own password at the desk."), "password")
     return _renew(session, id, password_hash)
 
 

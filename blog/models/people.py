@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy import ColumnElement, Row, Select, and_, func, select
 from sqlalchemy.orm import Session
 
 from blog.config import N_
@@ -68,7 +68,7 @@ def _who(which: str) -> ColumnElement[bool]:
     if which == "disabled":
         return User.disabled_at.is_not(None)
     is_byline = User.password_hash.is_(None) & User.disabled_at.is_(None)
-    return is_byline if which == "byline" else User.can_sign_in
+    return is_byline if which == "byline" else and_(User.can_sign_in)
 
 
 people = Listing(
@@ -114,6 +114,8 @@ def save_person(
         raise LookupError(id)
     changed = before.role != role
     found = user.set_role(session, id, role, by=by)
+    if id == by.id and email.strip().casefold() != (before.email or ""):
+        raise Refusal(N_("Change your own mail address at the desk."), "email")
     user.describe(
         session,
         id,

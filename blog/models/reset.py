@@ -29,6 +29,8 @@ class PasswordReset(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"), unique=True)
     key_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    # Where it was sent: once the address is no longer theirs, it opens nothing.
+    email: Mapped[str] = mapped_column(String(254), default="")
     created_at: Mapped[datetime] = mapped_column(default=now, index=True)
 
     audit_secret = frozenset({"key_hash"})
@@ -43,10 +45,11 @@ def ask_for_reset(session: Session, login: str, language: str) -> None:
     found = session.scalar(User.by_login(login).where(User.can_sign_in).with_for_update())
     id = found.id if found and found.email else None
     person = found if attempt.claim_mail(session, login, id) and id else None
-    key = _open(session, person.id if person else None)
+    to = person.email if person and person.email else ""
+    key = _open(session, person.id if person else None, to)
     owed = Delivery(
         kind="reset",
-        to=person.email if person and person.email else "",
+        to=to,
         language=(person.language if person else "") or language,
         facts={"name": person.display_name if person else login[:50], "path": path(key)},
         done_at=None if person else now(),  # what goes to nobody is not sent
@@ -67,11 +70,11 @@ def reset_link(session: Session, login: str) -> str:
     return path(_open(session, person.id))
 
 
-def _open(session: Session, user_id: int | None) -> str:
+def _open(session: Session, user_id: int | None, email: str = "") -> str:
     """A new link, which makes any link before it worthless."""
     void(session, user_id or NOBODY)
     key = secrets.token_urlsafe(32)
-    session.add(PasswordReset(user_id=user_id, key_hash=digest(key)))
+    session.add(PasswordReset(user_id=user_id, key_hash=digest(key), email=email))
     return key
 
 
@@ -92,6 +95,7 @@ def owner(session: Session, key: str) -> User:
         .join(PasswordReset, PasswordReset.user_id == User.id)
         .where(PasswordReset.key_hash == digest(key), User.can_sign_in)
         .where(PasswordReset.created_at > now() - LASTS)
+        .where((PasswordReset.email == "") | (PasswordReset.email == User.email))
     )
     found = session.scalar(query)
     if found is None:
