@@ -1,6 +1,7 @@
 """What is wrong with the installation, in words, and what to do: for the office and the shell."""
 
 import asyncio
+import functools
 import ipaddress
 import os
 import platform
@@ -71,7 +72,8 @@ async def examine(config: Config, database: Database, came: Came | None = None) 
 
 def run(config: Config) -> int:
     """Print it all for who sits at the console; 1 if something is wrong."""
-    if config.is_sqlite and not config.sqlite_file.exists():
+    place = config.sqlite_file if config.is_sqlite else config.data_dir
+    if not place.exists():
         raise Told(N_("There is no blog in %(folder)s yet: start it once."), folder=config.data_dir)
     database = Database(config)
     try:
@@ -91,13 +93,18 @@ def run(config: Config) -> int:
 
 
 def look_at(config: Config) -> Machine:
-    scripts = ScriptDirectory.from_config(alembic_config())
     return Machine(
         free=shutil.disk_usage(config.data_dir).free,
         can_write=all(os.access(place, os.W_OK) for place in (config.data_dir, config.media_dir)),
         last=shelf.last(config),
-        wanted=scripts.get_current_head() or "",
+        wanted=_newest_schema(),
     )
+
+
+@functools.cache
+def _newest_schema() -> str:
+    """The last migration that this program brought along; to find it, all of them are read."""
+    return ScriptDirectory.from_config(alembic_config()).get_current_head() or ""
 
 
 def judge(

@@ -10,7 +10,7 @@ from blog.models import office
 from blog.models.user import ADMIN
 
 section = Section("", N_("Overview"), place=10)
-PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-proto", "x-real-ip", "forwarded", "via")
+PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-proto", "x-real-ip", "forwarded")
 
 
 @section.get()
