@@ -33,7 +33,12 @@ def run(config: Config, given: argparse.Namespace) -> int:
     for name, value in head.settings.items():
         if here.get(name) != value:
             print(
-                translate(language, N_("There it was %(name)s=%(value)s."), name=name, value=value)
+                translate(
+                    language,
+                    N_("Where it was made, %(name)s was %(value)s."),
+                    name=name,
+                    value=value,
+                )
             )
     return 0
 
