@@ -9,6 +9,7 @@ for the very page that is commented on.
 import argparse
 import asyncio
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,13 +31,22 @@ def main() -> int:
         database.close()
         told = environment(config, BLOG_PROXIES="1")
         with Site(config, "-w", str(given.workers), env=told) as site:
-            asyncio.run(quiet(site, post.path, 5))
-            calm = asyncio.run(quiet(site, post.path, 10))
-            report("nobody comments", calm)
-            report(
-                f"{given.posts} comments", asyncio.run(flood(site, post.id, post.path, given.posts))
-            )
+            asyncio.run(compare(site, post, given.posts))
     return 0
+
+
+async def compare(site: Site, post: cast.Planted, number: int) -> None:
+    await quiet(site.url, post.path, asyncio.sleep(5))
+    report("nobody comments", await quiet(site.url, post.path, asyncio.sleep(10)))
+    with ProcessPoolExecutor(1) as others:  # who reads is not held up by who floods
+        flooding = others.submit(send, site.url, post.id, post.path, number)
+        report("meanwhile", await quiet(site.url, post.path, asyncio.wrap_future(flooding)))
+        sent = flooding.result()
+    print(f"previews {dict(sent.previews)}, second presses {dict(sent.sends)}")
+
+
+def send(url: str, post_id: int, page: str, number: int) -> Flood:
+    return asyncio.run(flood(url, post_id, page, number))
 
 
 def arguments() -> argparse.Namespace:
@@ -54,8 +64,6 @@ def report(what: str, seen: Flood) -> None:
     print(
         f"  their page; they waited {half:.1f} ms, 99 % at most {most:.1f}, the longest {all_:.1f}"
     )
-    if seen.sends:
-        print(f"  previews {dict(seen.previews)}, second presses {dict(seen.sends)}")
 
 
 if __name__ == "__main__":

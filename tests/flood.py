@@ -6,12 +6,12 @@ import random
 import re
 import time
 from collections import Counter
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
 import aiohttp
 
 from tests.cast import OURS
-from tests.live import Site
 
 AT_ONCE = 8
 READERS = 2
@@ -50,11 +50,11 @@ def guest(number: int) -> tuple[dict[str, str], dict[str, str]]:
     return typed, {**OURS, "x-forwarded-for": network}
 
 
-async def flood(site: Site, post_id: int, page: str, number: int) -> Flood:
+async def flood(url: str, post_id: int, page: str, number: int) -> Flood:
     """`number` comments on a post, while others read its page."""
     done, over = Flood(), asyncio.Event()
     start = time.monotonic()
-    async with aiohttp.ClientSession(site.url, connector=aiohttp.TCPConnector(limit=0)) as client:
+    async with aiohttp.ClientSession(url, connector=aiohttp.TCPConnector(limit=0)) as client:
         readers = [asyncio.create_task(_read(client, page, done, over)) for _ in range(READERS)]
         await _send_all(client, f"/comments/{post_id}", number, done)
         over.set()
@@ -63,14 +63,15 @@ async def flood(site: Site, post_id: int, page: str, number: int) -> Flood:
     return done
 
 
-async def quiet(site: Site, page: str, seconds: float) -> Flood:
-    """The same readers while nobody comments."""
-    done, over = Flood(seconds=seconds), asyncio.Event()
-    async with aiohttp.ClientSession(site.url) as client:
+async def quiet(url: str, page: str, until: Awaitable[object]) -> Flood:
+    """The same readers alone, until something else is over."""
+    done, over, start = Flood(), asyncio.Event(), time.monotonic()
+    async with aiohttp.ClientSession(url) as client:
         readers = [asyncio.create_task(_read(client, page, done, over)) for _ in range(READERS)]
-        await asyncio.sleep(seconds)
+        await until
         over.set()
         await asyncio.gather(*readers)
+    done.seconds = time.monotonic() - start
     return done
 
 

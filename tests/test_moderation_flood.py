@@ -67,7 +67,7 @@ def fields(page: Reply) -> str:
 
 def test_two_thousand_scripted_posts_leave_twenty_in_the_queue_and_none_public(site):
     post = site.cast.ann_live
-    seen = asyncio.run(flood(site, post.id, post.path, POSTS))
+    seen = asyncio.run(flood(site.url, post.id, post.path, POSTS))
     assert sum(seen.sends.values()) == POSTS
     assert set(seen.sends) <= {303, 429, 503}, seen.sends
     assert 0 < count(site, Comment.state == PENDING) <= MOST
