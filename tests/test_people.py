@@ -299,3 +299,27 @@ def test_whoever_finds_a_keepers_browser_open_cannot_take_the_account_along(
     after = person(door, id)
     assert (after.email, after.password_hash) == (before.email, before.password_hash)
     assert 'name="password"' not in door.get(f"/admin/people/{id}", cookies=kim).text
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        *("1111111111", "1234567890", "9876543210", "qwertyuiop", "1q2w3e4r5t", "abcdefghij"),
+        *(
+            "Password123!",
+            "woaini1314520",
+            "ann archer 2026",
+            "ink.ink.ink.",
+            "abcde12345abcde12345",
+        ),
+    ],
+)
+def test_a_password_that_many_have_is_refused(password):
+    ann = User(name="ann", display_name="Ann Archer", email="ann@ink.example")
+    with pytest.raises(Refusal, match="easy to guess"):
+        user.check_password(password, about=ann)
+
+
+@pytest.mark.parametrize("password", ["seven quiet herons", "青花瓷与异步的故事啊哈", "zV9$kLq2#m"])
+def test_a_password_of_ones_own_is_taken(password):
+    user.check_password(password)

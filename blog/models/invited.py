@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Row, Select, case, func, select
 from sqlalchemy.orm import Session, aliased
@@ -46,7 +46,7 @@ def _state() -> ColumnElement[str]:
 
 
 def _rows() -> Select[Any]:
-    return (
+    found = (
         select(
             Invitation,
             _state().label("state"),
@@ -59,6 +59,7 @@ def _rows() -> Select[Any]:
         .outerjoin(BYLINE, BYLINE.id == Invitation.byline_id)
         .outerjoin(PERSON, PERSON.id == Invitation.accepted_id)
     )
+    return cast("Select[Any]", found)
 
 
 def _made(session: Session, rows: Sequence[Row[Any]]) -> list[ListedInvitation]:

@@ -239,10 +239,26 @@ def check_password(password: str, *, about: User | None = None) -> None:
         raise Refusal(N_("This password is too easy to guess."), "password")
 
 
+# Where a finger only walks along.
+WALKS = (
+    "01234567890123456789",
+    "98765432109876543210",
+    "abcdefghijklmnopqrstuvwxyz",
+    "qwertyuiopasdfghjklzxcvbnm",
+    "1q2w3e4r5t6y7u8i9o0p",
+    "q1w2e3r4t5y6u7i8o9p0",
+    "1qaz2wsx3edc4rfv5tgb6yhn7ujm",
+    "qazwsxedcrfvtgbyhnujmikolp",
+)
+
+
 def is_too_easy(password: str, about: User | None) -> bool:
+    """Few characters, one piece again and again, a walk over the keys, or a word that many take."""
     folded = password.casefold()
     known = {"password", "qwerty", "letmein", "welcome", "iloveyou", "admin", "woaini"}
     if about:
         known |= {about.name, about.display_name.casefold(), (about.email or about.name)}
     bare = folded.strip("0123456789!.?*_-@#$ ")
-    return len(set(folded)) < 5 or bare in known or folded in "01234567890123456789"
+    is_walk = any(folded in walk for walk in WALKS)
+    is_word = bool(bare) and bare in known
+    return len(set(folded)) < 5 or is_word or is_walk or folded in (folded * 2)[1:-1]
