@@ -9,7 +9,7 @@ from blog.clock import Chore, Clock, House
 from blog.config import N_, Config
 from blog.db import Database
 from blog.keeping import schedule
-from blog.models import announcement, moderation, spam, sweeping
+from blog.models import announcement, moderation, search, spam, sweeping
 
 log = logging.getLogger("blog")
 
@@ -23,6 +23,14 @@ async def announce(house: House) -> None:
 
 async def back_up(house: House) -> None:
     await schedule.look_after(house.config, house.database)
+
+
+async def index(house: House) -> None:
+    """What search has yet to read anew, such as the posts of a tag that has another name now."""
+    while await house.database.read(search.is_stale):
+        if not await house.database.transact(search.rebuild):
+            break
+        await asyncio.sleep(0.05)
 
 
 async def sweep(house: House) -> None:
@@ -43,6 +51,7 @@ async def sweep(house: House) -> None:
 CHORES: tuple[Chore, ...] = (
     Chore("deliver", 2, mail.deliver),
     Chore("announce", 15, announce),
+    Chore("index", 60, index),
     Chore("sweep", 3600, sweep),
     Chore("back up", schedule.LOOK, back_up),
 )

@@ -1,8 +1,10 @@
 """Tags in the office: renamed, merged and deleted, and every old way to them still leads there."""
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
+from blog import tick
+from blog.clock import House
 from blog.markup import render
 from blog.models import catalogue, office, search, tagging, writing
 from blog.models.address import Address
@@ -11,6 +13,7 @@ from blog.models.change import Change
 from blog.models.listing import Asked
 from blog.models.post import Post
 from blog.models.revision import RevisionTag
+from blog.models.search_index import entry
 from blog.models.tag import Tag, named
 from blog.models.writing import WorkingCopy
 from tests import cast
@@ -136,3 +139,17 @@ def test_a_fault_is_told_beside_its_field_on_the_page_of_the_tag(door):
 def test_the_states_of_a_list_are_those_of_the_office(database, world):
     states = {post.state for post in database.read_now(office.posts.page, Asked()).rows}
     assert states == set(office.STATES)
+
+
+async def test_posts_beyond_the_first_are_found_anew_by_the_clock(database, world, config_of):
+    id = tag_id(database, "python")
+    database.transact_now(tagging.rename, id, name="Serpent", by=world.eve)
+
+    def forget(session) -> None:
+        session.execute(update(entry).values(version=0), execution_options={"tags": ()})
+
+    database.transact_now(forget)
+    assert database.read_now(search.is_stale)
+    await tick.index(House(config_of(database), database, b""))
+    assert not database.read_now(search.is_stale)
+    assert world.ann_live.id in found(database, "serpent")

@@ -224,6 +224,13 @@ def rebuild(session: Session) -> int:
     return len(stale)
 
 
+def is_stale(session: Session) -> bool:
+    """Whether `rebuild` has something to do; a look that wants no lock."""
+    current = select(entry.c.post_id).where(entry.c.version == VERSION)
+    missing = select(Post.id).where(Post.live_revision_id.is_not(None), Post.id.not_in(current))
+    return session.scalar(missing.limit(1)) is not None
+
+
 def _tags(session: Session, revisions: list[int]) -> dict[int, list[str]]:
     names: dict[int, list[str]] = {id: [] for id in revisions}
     rows = session.execute(
