@@ -4,7 +4,9 @@ import re
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
+from blog.models import site
 from blog.models.base import Refusal
 from blog.models.blogroll import Friend, initial, read_blogroll
 from blog.models.colour import Colour, contrast, least, readable
@@ -202,6 +204,16 @@ def test_what_cannot_be_is_refused_at_its_field(door: Door, chosen: dict[str, An
     with pytest.raises(Refusal) as refused:
         choose(door, **chosen)
     assert refused.value.field == next(iter(chosen))
+
+
+def test_what_was_kept_and_cannot_be_any_more_breaks_no_page(door: Door) -> None:
+    def spoil(session: Session) -> None:
+        kept = {"accent": "rosy", "typeface": "comic", "blogroll": "x", "analytics": 7, "icp": ""}
+        session.get_one(site.Site, site.THE_ONE).choices = {**kept, "scheme": "dark"}
+
+    door.database.transact_now(spoil)
+    assert "/look/book-dark-1b4a8a." in door.get("/").text
+    assert door.get("/admin/settings", cookies=door.let_in("kim")).status == 200
 
 
 # --- the front page ----------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """How a setting of the office is declared: once, with its type, default, words and rule."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any
 
 from blog.config import N_
@@ -80,7 +81,7 @@ class Choice:
             raise Refusal(N_("Give a number from %(least)s to %(most)s."), least=least, most=most)
 
 
-def declared(kind: type) -> Iterator[Choice]:
+@cache
+def declared(kind: type) -> tuple[Choice, ...]:
     """The settings of a dataclass, in the order of their declaration."""
-    for one in fields(kind):
-        yield Choice(name=one.name, default=one.default, **one.metadata)
+    return tuple(Choice(one.name, one.default, **one.metadata) for one in fields(kind))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from blog.config import N_
+from blog.models.base import Refusal
 from blog.models.choice import Choice, choice, declared
 from blog.models.choices_of_comments import CommentChoices
 from blog.models.choices_of_keeping import KeepingChoices
@@ -44,9 +45,16 @@ class Settings(CommentChoices, ReadingChoices, LookChoices, ImprintChoices, Keep
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Self:
-        """What was kept; a setting that is new, or was kept with another type, has its default."""
-        return cls(**{one.name: kept[one.name] for one in declared(cls) if _fits(one, kept)})
+        """What was kept. A setting that is new has its default, and so has one whose value cannot
+        be any more: no page, and not the office either, may break on it."""
+        return cls(**{one.name: kept[one.name] for one in declared(Settings) if _fits(one, kept)})
 
 
 def _fits(one: Choice, kept: Mapping[str, Any]) -> bool:
-    return one.name in kept and type(kept[one.name]) is one.type
+    if one.name not in kept:
+        return False
+    try:
+        one.refuse(kept[one.name])
+    except Refusal:
+        return False
+    return True
