@@ -300,12 +300,13 @@ def test_doubtful_words_fill_only_half_of_the_queue(database, post):
     database.transact_now(spam.claim, "198.51.100.78", "", 0.1)
 
 
-def test_what_is_spam_does_not_lengthen_the_queue_and_is_bounded_itself(database, post):
-    come(database, 25, post=post)
-    for at in range(280):
+def test_what_is_spam_is_bounded_too_and_keeps_nobody_else_out(database, monkeypatch):
+    monkeypatch.setattr(spam, "MOST_SPAM", 30)
+    for at in range(30):
         database.transact_now(spam.claim, f"192.0.2.{at}", "", 0.99)
     with pytest.raises(TooMany, match="still here"):
-        database.transact_now(spam.claim, "192.0.2.999", "", 0.99)
+        database.transact_now(spam.claim, "192.0.2.99", "", 0.99)
+    database.transact_now(spam.claim, "192.0.2.100", "", 0.1)
 
 
 def test_a_decision_makes_room_in_the_queue(database, post):

@@ -23,7 +23,7 @@ __all__ = ["SPAM_FROM", "TooMany", "Words", "admit", "claim", "is_known", "judge
 SPAM_FROM = 0.9  # a score from which a comment goes to the spam and not into the queue
 DOUBTFUL_FROM = 0.4  # such words fill only half of the queue
 MINUTES, HOUR, DAY = timedelta(minutes=10), timedelta(hours=1), timedelta(days=1)
-# How many comments of one address, in how long; and of all guests together, spam too.
+# How many comments of one address, in how long.
 ONE = (
     (MINUTES, 5, N_("That was a lot of comments at once. Wait ten minutes and send it again.")),
     (DAY, 30, N_("You have sent as many comments today as one may. Come back tomorrow.")),
@@ -32,7 +32,8 @@ BUSY = N_(
     "Very many comments are arriving just now, and yours could not be taken. "
     "Your text is still here: please send it again in an hour."
 )
-ALL = (HOUR, 300, BUSY)
+MOST_SPAM = 300  # that is kept in an hour
+UNBOUNDED = 10**9
 DAYS_FULL = 3  # the queue takes so many times an hour's comments in a day
 
 
@@ -76,7 +77,11 @@ def claim(session: Session, network: str, email: str, score: float = 0.0) -> Non
 
     What is refused is rolled back with its transaction and counts for nothing.
     """
-    _count(session, "all", *ALL)  # first: on PostgreSQL others wait here in line
+    # First of all: on PostgreSQL those who come at the same moment wait here in line.
+    if score >= SPAM_FROM:
+        _count(session, "spam", HOUR, MOST_SPAM, BUSY)
+    else:
+        _count(session, "queue", HOUR, UNBOUNDED, BUSY)
     for address in filter(None, (network and f"net {network}", _plain(email))):
         for limit in ONE:
             _count(session, address, *limit)
