@@ -48,19 +48,16 @@ DEEDS: Mapping[str, Deed] = {
     "user.set_password": Deed(N_("renewed the password of"), "user"),
     "user.disable": Deed(N_("disabled"), "user"),
     "user.enable": Deed(N_("enabled"), "user"),
-    "office.save_person": Deed(N_("changed the profile of"), "user"),
     "people.save_person": Deed(N_("changed the profile of"), "user"),
     "people.disable_person": Deed(N_("disabled"), "user"),
     "password.hand_over": Deed(N_("gave a new password to"), "user"),
     "password.change_password": Deed(N_("changed the own password"), ""),
     "password.reset_password": Deed(N_("renewed a forgotten password"), "user"),
-    "resets.ask_for_reset": Deed(N_("asked for a new password")),
     "reset.ask_for_reset": Deed(N_("asked for a new password")),
     "reset.reset_link": Deed(N_("made a link for a new password"), "user"),
     "invitation.invite": Deed(N_("invited"), "invitation"),
     "invitation.revoke_invitation": Deed(N_("took an invitation back"), "invitation"),
-    "invitations.accept_invitation": Deed(N_("accepted an invitation"), "user"),
-    "invited.accept_invitation": Deed(N_("accepted an invitation"), "user"),
+    "invitation.accept_invitation": Deed(N_("accepted an invitation"), "user"),
     "signin.open": Deed(N_("signed in")),
     "signin.enter": Deed(N_("signed in")),
     "signin.close": Deed(N_("signed out")),
@@ -68,7 +65,7 @@ DEEDS: Mapping[str, Deed] = {
     "signin.revoke_all": Deed(N_("ended their other sign-ins")),
     "refused.note_sign_in": Deed(N_("was not let in"), "signin"),
     "refused.note_door": Deed(N_("was refused at"), "door"),
-    "setup.set_up": Deed(N_("set the blog up"), "site"),
+    "setup.set_up": Deed(N_("set the blog up")),
     "setup.add_admin": Deed(N_("made an admin"), "user"),
     "setup.blank": Deed(N_("began the blog"), ""),
     "deciding.save": Deed(N_("changed the settings"), ""),
@@ -152,6 +149,13 @@ def about(line: Line) -> tuple[str, ...]:
     if kind is None and named:
         named = [thing for thing in named if thing.kind == named[0].kind]
     return tuple(dict.fromkeys(thing.name for thing in named))
+
+
+def settings(line: Line) -> tuple[str, ...]:
+    """The settings that a line changed, as sentences for the catalogue."""
+    told = (one.name for one in line.things if one.kind == "site")
+    names = " ".join(told).replace("choices.", "").split()
+    return tuple(CHOICES[name].label for name in names if name in CHOICES)
 
 
 def label_of(kind: str, column: str) -> str:
