@@ -15,13 +15,15 @@ from blog.admin.section import Column, Filter, Section, ngettext
 from blog.config import N_
 from blog.models import audit as log
 from blog.models.audit import Line
+from blog.models.deciding import CHOICES, COLUMNS
 from blog.models.listing import Listing
 from blog.models.user import ADMIN
 
 
 @dataclass(frozen=True)
 class Told:
-    """A line of the log in words. `deed` is still to be translated, `names` are not."""
+    """A line of the log in words. `deed` is still to be translated, and so are `names` of settings,
+    but not those that people gave."""
 
     id: int
     at: datetime
@@ -29,12 +31,15 @@ class Told:
     is_visitor: bool
     deed: str
     names: tuple[str, ...]
+    are_settings: bool
     ip: str
 
 
 def told(line: Line) -> Told:
-    words, names = deeds.words_of(line.act), deeds.about(line)
-    return Told(line.id, line.at, line.by, bool(line.ip), words, names, line.ip)
+    about = deeds.DEEDS[line.act].kind == "site" if line.act in deeds.DEEDS else False
+    names = deeds.settings(line) if about else deeds.about(line)
+    words = deeds.words_of(line.act)
+    return Told(line.id, line.at, line.by, bool(line.ip), words, names, about, line.ip)
 
 
 def acts(session: Any) -> Mapping[str, str]:
@@ -89,11 +94,23 @@ async def one_audit(request: Request, id: int) -> HTTPResponse:
     )
 
 
-def shown(value: Any) -> Any:
+def shown(kind: str, column: str, value: Any) -> Any:
     """What the log kept of a value, as a template can show it."""
+    setting = CHOICES.get(column.removeprefix("choices.")) if kind == "site" else None
+    if setting and value is None and column not in COLUMNS:
+        value = setting.default
     if isinstance(value, str):
         return _moment(value) or value
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
+    if isinstance(value, list):
+        return "\n".join(one if isinstance(one, str) else _line(one) for one in value)
+    return value
+
+
+def _line(value: Any) -> str:
+    """A pair of texts as one types it; anything else as JSON."""
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return " ".join(value)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _moment(text: str) -> datetime | None:

@@ -78,7 +78,9 @@ def of(row: Base, before: Values, after: Values, tags: Iterable[str]) -> Noted:
             columns |= _told(name, pair, whole=name in whole)
     if not (before and after):  # of a row that came or went, what was empty says nothing
         columns = {name: pair for name, pair in columns.items() if pair[0] or pair[1]}
-    return Noted(tags, _key(row), _name({**before, **after}), columns, not before)
+    by_columns = getattr(row, "audit_by_columns", False)
+    name = " ".join(columns) if by_columns else _name({**before, **after})
+    return Noted(tags, _key(row), name, columns, not before)
 
 
 def differing(before: Values, after: Values) -> set[str]:

@@ -35,6 +35,7 @@ class Site(Base):
     choices: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
     audit_whole = frozenset({"tagline", "navigation", "choices"})  # each can be put back
+    audit_by_columns = True  # there is one row; what is told is which of its settings changed
 
     @classmethod
     def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
