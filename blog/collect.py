@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import zlib
@@ -86,7 +87,8 @@ def collect(config: Config) -> Statics:
 
     A file of the owner's stands instead of ours of the same name.
     """
-    sources = dict(_sources(config.static_dirs)) | dict(_sources({"": config.theme_dir}))
+    ours = {name: _lean(name, body) for name, body in _sources(config.static_dirs)}
+    sources = ours | dict(_sources({"": config.theme_dir}))
     wanted = _hash(sources)
     root = config.data_dir / "static"
     target = root / wanted
@@ -109,6 +111,13 @@ def _sources(folders: dict[str, Path]) -> Iterator[tuple[str, bytes]]:
                 raise ValueError(f"Two static files claim the name {name!r}.")
             seen.add(name)
             yield name, path.read_bytes()
+
+
+def _lean(name: str, body: bytes) -> bytes:
+    """Our stylesheets without what is said to their authors: a fifth of their weight, packed."""
+    if not name.endswith(".css"):
+        return body
+    return re.sub(rb"/\*.*?\*/\s*|(?<=\n)[ \n]+", b"", body, flags=re.DOTALL)
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
