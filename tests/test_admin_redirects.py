@@ -1,5 +1,7 @@
 """Redirects in the office: never over a live page, never round in a circle."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from blog.markup import render
@@ -129,3 +131,15 @@ def test_a_fault_keeps_what_was_typed(open_door):
     answer = open_door.post("/admin/redirects/new", typed, cookies=open_door.let_in("eve"))
     assert answer.status == 422 and 'id="f-path-fault"' in answer.text
     assert 'value="/elsewhere"' in answer.text
+
+
+def test_two_who_add_one_address_at_once_are_told_apart(database, world):
+    def try_to(number: int) -> bool:
+        try:
+            add(database, "/same", f"/to-{number}")
+        except Refusal:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sorted(threads.map(try_to, range(4))) == [False, False, False, True]

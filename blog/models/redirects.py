@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from blog.config import N_
@@ -92,8 +93,13 @@ def add(session: Session, *, path: str, to: str) -> Address:
         raise _taken(session, known)
     _refuse_loop(session, path, to)
     row = Address(path=path, key=key_of(path), target=to, live_since=now())
-    session.add(row)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError as error:  # somebody else took it at the same moment
+        if known := address.find(session, path):
+            raise _taken(session, known) from error
+        raise
     return row
 
 

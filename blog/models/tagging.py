@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, Select, Update, delete, exists, func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from blog.config import N_
@@ -105,8 +106,12 @@ def rename(session: Session, id: int, *, name: str) -> Tag:
         raise Refusal(message, "name", name=known.name)
     posts = _posts(session, [id])
     _retype(session, tag, name)
-    tag.name, tag.slug = name, slug
-    session.flush()
+    try:
+        with session.begin_nested():
+            tag.name, tag.slug = name, slug
+    except IntegrityError as error:  # somebody else took it at the same moment
+        message = N_("There is a tag “%(name)s” already: merge the two instead.")
+        raise Refusal(message, "name", name=name) from error
     if slug != before:
         _lead(session, before, slug)
     _find_anew(session, posts)
