@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from blog.db import Database
-from blog.models import attempt, password, reset, user
+from blog.models import attempt, password, reset, setup, user
 from blog.models.base import Refusal, now
 from blog.models.delivery import Delivery
 from blog.models.reset import PasswordReset
@@ -382,6 +382,22 @@ def test_the_cookie_of_a_browser_is_as_guarded_as_a_session(door):
     assert {"HttpOnly", "Path=/", "SameSite=Lax"} <= set(given.split("; "))
     stored = b"".join(f.read_bytes() for f in door.config.data_dir.glob("blog.sqlite3*"))
     assert given.partition("=")[2].partition(".")[0].encode() not in stored
+
+
+def test_with_https_no_sibling_host_can_plant_the_cookie_of_a_browser(door):
+    door.database.transact_now(change_address, cast.SECURE_ADDRESS)
+    told = sign_in(door)
+    given = next(one for one in told.all("set-cookie") if "browser=" in one)
+    assert given.startswith("__Host-browser=") and "Secure" in given.split("; ")
+    value = told.cookies["__Host-browser"]
+    hammer(door)
+    for name in ("browser", "__Secure-__Host-browser", "__Secure-browser"):
+        assert sign_in(door, cookies={name: value}).status == 429
+    assert sign_in(door, cookies={"__Host-browser": value}).status == 303
+
+
+def change_address(session: Session, address: str) -> None:
+    setup.blank(session).address = address
 
 
 def test_what_was_counted_long_ago_is_forgotten(door):
