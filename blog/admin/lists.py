@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # the declarations stand above their views
 
 EVERYTHING = "all"  # the value that goes past a filter's default
 MOST_AT_ONCE = 200
+AS_IT_IS = "%(said)s"  # with its number it has been translated already
 LINE, LONGEST = Text(), 200
 
 
@@ -188,7 +189,7 @@ async def _done(
         gone = Refusal(N_("What you chose is not there any more."))
         return await _refused(section, request, view, (), gone)
     said = catalogue(request.ctx.language).ngettext(*act.done, number) % {"num": number}
-    web.flash(request, "%(said)s", said=said)
+    web.flash(request, AS_IT_IS, said=said)
     undo = {"undo": done.id} if section.undo and not isinstance(done, int) else {}
     query = urlencode({**view.given, **undo})
     return _back(request, section, query)
