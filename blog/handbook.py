@@ -24,7 +24,7 @@ class Chapter:
     name: str
     language: str
     title: str
-    html: str
+    body_html: str
     outline: list[tuple[int, str, str]]
     other: str
 

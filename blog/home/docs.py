@@ -4,6 +4,7 @@ from sanic import HTTPResponse, Request
 from sanic.response import raw, redirect
 
 from blog import media, web
+from blog.config import LANGUAGES
 from blog.home import bp
 
 
@@ -52,4 +53,7 @@ async def _chapter(request: Request, language: str, name: str) -> HTTPResponse:
     except LookupError as error:
         raise web.NotHere from error
     request.ctx.language = language
-    return web.render(request, "home/chapter.html", chapter=found, contents=contents)
+    other = LANGUAGES["en" if language == "zh" else "zh"]
+    return web.render(
+        request, "home/chapter.html", chapter=found, contents=contents, other_language=other
+    )
