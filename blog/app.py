@@ -143,8 +143,8 @@ async def start_clock(app: Blog) -> None:
 
 
 async def stop_clock(app: Blog) -> None:
-    if app.ctx.clock:
-        await app.ctx.clock.stop()
+    if clock := getattr(app.ctx, "clock", None):  # a start that was cut short has none
+        await clock.stop()
 
 
 async def close_worker(app: Blog) -> None:

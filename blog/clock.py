@@ -19,6 +19,7 @@ log = logging.getLogger("blog")
 LOOK = 1.0  # seconds between two tries for the lease
 RENEW = timedelta(seconds=20)  # left on the lease when it is renewed
 GRACE = 2.0  # seconds that a stop leaves to what a chore has begun
+AFTER_FAULT = 15.0  # seconds at least until a chore that failed is called again
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Clock:
 
     def __post_init__(self) -> None:
         self._until: datetime | None = None  # the end of our lease; None while another holds it
+        self._is_cut_off = False  # told once, not each second
         self._has_asked = False  # an answer that a stop cuts short may have been yes
         self._running: dict[str, asyncio.Task[None]] = {}
         self._next: dict[str, float] = {}
@@ -96,8 +98,11 @@ class Clock:
                 end = await self._ask(lease.take)
                 self._has_asked = False
         except Exception as fault:  # ours still runs, to the end of its span
-            log.warning("The clock cannot reach the database: %s", fault)
+            if not self._is_cut_off:
+                log.warning("The clock cannot reach the database: %s", fault)
+            self._is_cut_off = True
             return
+        self._is_cut_off = False
         if end and not self._until:
             log.info("Worker [%s] keeps the clock.", os.getpid())
             self._next.clear()
@@ -114,12 +119,14 @@ class Clock:
                 self._running[chore.name] = task
 
     async def _do(self, chore: Chore) -> None:
+        pause = chore.every
         try:
             await chore.run(self.house)
         except Exception:
             log.exception("The chore “%s” failed; it is tried again.", chore.name)
+            pause = max(pause, AFTER_FAULT)
         finally:
-            self._next[chore.name] = time.monotonic() + chore.every
+            self._next[chore.name] = time.monotonic() + pause
             self._running.pop(chore.name, None)
 
     async def _let_go(self, patience: float) -> None:
