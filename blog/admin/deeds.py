@@ -74,6 +74,11 @@ DEEDS: Mapping[str, Deed] = {
     "delivery.delivered": Deed(N_("sent a mail"), "delivery"),
     "delivery.failed": Deed(N_("could not send a mail"), "delivery"),
     "subscription.unsubscribe": Deed(N_("wants no mail about answers any more")),
+    "announcement.announce": Deed(N_("announced"), "post"),
+    "delivery.put_off": Deed(N_("put mails off"), "delivery"),
+    "sweeping.give_up_stale": Deed(N_("gave up mails that came too late"), "delivery"),
+    "moderation.sweep_spam": Deed(N_("swept old spam away"), "comment"),
+    "moving.introduce": Deed(N_("brought in people"), "user"),
     "sweeping.sweep": Deed(N_("swept away what is old")),
 }
 

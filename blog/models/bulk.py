@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from operator import eq
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Insert, TextClause, Update, UpdateBase
+from sqlalchemy import BindParameter, Connection, Delete, Insert, TextClause, Update, UpdateBase
 from sqlalchemy.orm import Session
 
 from blog.models import facts
@@ -106,4 +107,16 @@ def _of_many(statement: Any, rows: int | None) -> Noted:
     }
     columns = {name: [None, value] for name, value in given.items()}
     verb = next(word for kind, word in VERBS.items() if isinstance(statement, kind))
-    return Noted(frozenset(), f"{table.name}:*", "", {verb: [None, rows or True], **columns})
+    key = f"{table.name}:{_only(statement)}"
+    return Noted(frozenset(), key, "", {verb: [None, rows or True], **columns})
+
+
+def _only(statement: Any) -> str:
+    """The id of the one row that a statement is about; `*` where there may be several."""
+    clause: Any = getattr(statement, "whereclause", None)
+    for one in getattr(clause, "clauses", (clause,)):
+        left, right = getattr(one, "left", None), getattr(one, "right", None)
+        is_id = getattr(left, "key", "") == "id" and getattr(one, "operator", None) is eq
+        if is_id and isinstance(right, BindParameter):
+            return str(right.value)
+    return "*"

@@ -31,7 +31,8 @@ class SignIn(Base):
     agent: Mapped[str] = mapped_column(String(300), default="")
     user: Mapped[User] = relationship(lazy="raise")
 
-    audit_secret = frozenset({"token_hash", "seen_at"})
+    audit_secret = frozenset({"token_hash"})
+    audit_ignored = frozenset({"seen_at"})
 
     @classmethod
     def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
