@@ -207,6 +207,32 @@ def test_readers_see_the_same_text_under_the_same_address(config, tmp_path):
     assert [path for path in unlike if "feed" not in path] == []  # each blog's feed has its own id
 
 
+def test_taken_back_by_the_blog_that_wrote_it_nothing_changes(blog, tmp_path):
+    receipt = export.write(blog, tmp_path / "out")
+    again = asyncio.run(moving.move_in(blog, tmp_path / "out", Wishes()))
+    assert +again.files == {"unchanged": sum(receipt.kinds.values())}
+    assert again.adds_up
+    export.write(blog, tmp_path / "second")
+    assert differing(tmp_path / "out", tmp_path / "second") == []
+
+
+def test_a_file_that_was_edited_outside_becomes_a_revision(blog, tmp_path):
+    """What was written at the desk is taken only where the keeper says so."""
+    export.write(blog, tmp_path / "out")
+    for name in ("hello-world", "a-marmalade-morning"):
+        with (tmp_path / "out" / "posts" / f"{name}.md").open("a") as file:
+            file.write("\nOne line more.\n")
+    first = asyncio.run(moving.move_in(blog, tmp_path / "out", Wishes()))
+    assert (first.files["updated"], first.files["left"], first.files["imported"]) == (1, 1, 0)
+    second = asyncio.run(moving.move_in(blog, tmp_path / "out", Wishes(force=True)))
+    assert (second.files["updated"], second.files["imported"]) == (1, 0)
+    export.write(blog, tmp_path / "after")
+    changed = differing(tmp_path / "out", tmp_path / "after")
+    assert not [
+        name for name in changed if "One line more" not in (tmp_path / "after" / name).read_text()
+    ]
+
+
 def numberless(pages: dict[str, tuple[int, str, bytes]]) -> dict[str, bytes]:
     """Rows bear other numbers there, which an address of comments may show."""
     number = re.compile(rb"/comments/\d+")

@@ -18,9 +18,10 @@ from blog.models.user import AUTHOR, User
 
 @dataclass(frozen=True)
 class Settled:
-    """A post that came from a file before. `was_edited`: somebody has typed in it here since."""
+    """A post that stands here. `was_edited`: somebody has typed in it here since it came."""
 
     id: int
+    uid: str
     hash: str
     path: str
     links: dict[str, Any]
@@ -70,19 +71,20 @@ class Arrival:
 
 
 def settled(session: Session) -> dict[str, Settled]:
-    """Every post that came from a file, by the file's path."""
+    """Every post, by the path of the file that it came from; by its own name if it came of none."""
     source = (Post.source_path, Post.source_hash, Post.source_version)
     rows = session.execute(
-        select(Post.id, Post.version, Post.trashed_at, Post.links, *source, Address.path)
-        .outerjoin(Address, Address.id == Post.address_id)
-        .where(Post.source_path.is_not(None))
+        select(
+            Post.id, Post.uid, Post.version, Post.trashed_at, Post.links, *source, Address.path
+        ).outerjoin(Address, Address.id == Post.address_id)
     )
-    return {row.source_path: _settled(row) for row in rows}
+    return {row.source_path or row.uid: _settled(row) for row in rows}
 
 
 def _settled(row: Any) -> Settled:
     return Settled(
         id=row.id,
+        uid=row.uid,
         hash=row.source_hash,
         path=row.path or "",
         links=row.links,

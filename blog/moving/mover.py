@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from blog.config import N_, Config
 from blog.crew import Crew, Failed
@@ -12,7 +11,7 @@ from blog.models import moving
 from blog.models.address import key_of
 from blog.models.base import Refusal
 from blog.models.moving import Arrival, Settled
-from blog.moving import chart, compare, receipt
+from blog.moving import chart, compare, known, receipt
 from blog.moving.carrier import Carrier
 from blog.moving.chart import Chart
 from blog.moving.collection import Collection
@@ -49,6 +48,7 @@ class Mover:
         self.receipt.remarks += collection.refused
         self.carrier = Carrier(config, wishes.dry_run)
         self.here: dict[str, Settled] = {}
+        self.unchanged: frozenset[str] = frozenset()
         self.places = Places({})
         self.guide = Guide(collection.folder, (), {})
 
@@ -56,27 +56,14 @@ class Mover:
         """Find which posts came before, and settle every post's address."""
         settled = await self.database.read(moving.settled)
         keys = await self.database.read(moving.keys)
-        self.here = dict(self._again(settled))
+        self.here = known.again(self.collection, settled)
+        self.unchanged = await self.database.read(known.unchanged, self.collection, self.here)
         files = {each.id: file for file, each in self.here.items()}
         self.places = Places({key: files.get(id or 0, "") for key, id in keys.items()})
         kept = {file: each.path for file, each in self.here.items() if each.path}
         self.places.settle(self.collection.posts, kept)
         folder, posts = self.collection.folder, self.collection.posts
         self.guide = Guide(folder, posts, self.places.of, self.wishes.old_url)
-
-    def _again(self, settled: dict[str, Settled]) -> Iterator[tuple[str, Settled]]:
-        """Posts of this folder that are here, though the folder may have been moved since."""
-        for post in self.collection.posts:
-            found = settled.get(self._source(post))
-            if found is None:
-                end = f"/{self.collection.folder.name}/{post.file}"
-                gone = (path for path in settled if path.endswith(end) and not Path(path).exists())
-                found = next((settled[path] for path in gone), None)
-            if found:
-                yield post.file, found
-
-    def _source(self, post: OldPost) -> str:
-        return (self.collection.folder / post.file).as_posix()[-1000:]
 
     async def work(self, posts: Iterator[OldPost], crew: Crew, done: Callable[[], None]) -> None:
         """Take posts from `posts`, which other workers share, until none is left."""
@@ -101,8 +88,8 @@ class Mover:
         rendered = await _rendered(crew, post.body, {}, {})
         plan = chart.draw(self.guide, post, rendered)
         mark = chart.fingerprint(post, plan)
-        end, known = self._end(post, mark), self.here.get(post.file)
-        links = known.links if known else {}
+        end, standing = self._end(post, mark), self.here.get(post.file)
+        links = standing.links if standing else {}
         if end in (receipt.IMPORTED, receipt.UPDATED):
             freight = await self._load(post, plan, crew)
             links = {**plan.ours, **freight.addresses}
@@ -111,20 +98,20 @@ class Mover:
             if not self.wishes.dry_run:
                 shown = await _as_page(crew, post, rendered, links, freight.sizes)
                 arrival = self._arrival(post, freight, shown, links, mark)
-                await self.database.transact(moving.bring_in, arrival, known.id if known else None)
+                await self.database.transact(moving.bring_in, arrival, standing and standing.id)
         self._tell(post, plan, rendered, links)
         return end
 
     def _end(self, post: OldPost, mark: str) -> str:
-        known = self.here.get(post.file)
-        if known is None:
+        standing = self.here.get(post.file)
+        if standing is None:
             return receipt.IMPORTED
-        if known.hash == mark:
+        if standing.hash == mark or post.file in self.unchanged:
             return receipt.UNCHANGED
-        if known.is_trashed:
+        if standing.is_trashed:
             post.remark("left", N_("It lies in the trash here."))
             return receipt.LEFT
-        if known.was_edited and not self.wishes.force:
+        if standing.was_edited and not self.wishes.force:
             post.remark("left", N_("It has been edited here since; --force takes the file."))
             return receipt.LEFT
         return receipt.UPDATED
@@ -148,7 +135,7 @@ class Mover:
             rendered,
             links=links,
             place=self.places.of[post.file],
-            source_path=self._source(post),
+            source_path=known.source(self.collection.folder, post),
             source_hash=mark,
         )
 
