@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.orm import Session
 from tqdm import tqdm
 
 from blog import media
@@ -27,7 +26,7 @@ from blog.models.leaving import Leaving
 FOLDERS = {"post": "posts", "page": "pages"}
 SINCE = "_working"
 UNFIT = re.compile(r"[^\w.-]+")
-LISTS: dict[str, Callable[[Session], Any]] = {
+LISTS: dict[str, Callable[[Any], Any]] = {
     "people.json": leaving.people,
     "comments.json": lambda session: list(leaving.comments(session)),
     "addresses.json": leaving.addresses,
@@ -127,7 +126,7 @@ def _draft(folder: Path) -> Iterator[Path]:
 
 
 def _write(
-    session: Session,
+    session: Any,
     config: Config,
     draft: Path,
     receipt: Receipt,
