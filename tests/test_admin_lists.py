@@ -1,6 +1,7 @@
 """The list of any section: acts on one row, on the ticked ones and after a question."""
 
 import re
+from html import unescape
 
 import pytest
 
@@ -104,6 +105,19 @@ def test_a_heading_turns_the_order_round(open_door):
     assert 'aria-sort="descending"><a href="/admin/posts?state=live&amp;sort=-date">' in page
     page = open_door.get("/admin/posts?sort=title", cookies=eve).text
     assert 'aria-sort="ascending"><a href="/admin/posts?sort=-title">' in page
+
+
+def test_a_list_goes_on_after_the_longest_title(door):
+    def add(session) -> None:
+        session.add_all(Post(title="长" * 300, language="zh") for _ in range(31))
+
+    door.database.transact_now(add)
+    eve = door.let_in("eve")
+    page = door.get("/admin/posts?q=%E9%95%BF&sort=title", cookies=eve).text
+    further = unescape(re.search(r'href="([^"]+)" rel="next"', page)[1])
+    assert len(re.findall(r"data-row>", door.get(further, cookies=eve).text)) == 1
+    answer = do(door, "posts/trash", back=further.partition("?")[2])
+    assert answer.status == REFUSED and len(re.findall(r"data-row>", answer.text)) == 1
 
 
 def test_pages_and_posts_are_kept_apart(open_door):

@@ -24,6 +24,8 @@ EVERYTHING = "all"  # the value that goes past a filter's default
 MOST_AT_ONCE = 200
 AS_IT_IS = "%(said)s"  # with its number it has been translated already
 LINE, LONGEST = Text(), 200
+# A place in a list holds the text that rows are ordered by.
+PLACES, LONGEST_PLACE, LONGEST_BACK = ("after", "before"), 4000, 8000
 
 
 class ActForm(Form):
@@ -32,7 +34,7 @@ class ActForm(Form):
     ids = Numbers()
     only = Numbers()  # the row of the button itself, whatever is ticked
     sure = Check()
-    back = Text(most=4000)
+    back = Text(most=LONGEST_BACK)
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,11 @@ class View:
     @classmethod
     def of(cls, section: Section, given: Mapping[str, str | None]) -> View:
         """Only what the section declares; the rest of an address is not ours."""
-        names = (*(one.name for one in section.filters), "q", "sort", "after", "before")
+        names = (*(one.name for one in section.filters), "q", "sort", *PLACES)
         typed = {name: LINE.clean([given.get(name) or ""]).strip() for name in names}
-        return cls(section, {name: text[:LONGEST] for name, text in typed.items() if text})
+        longest = dict.fromkeys(PLACES, LONGEST_PLACE)
+        cut = {name: text[: longest.get(name, LONGEST)] for name, text in typed.items()}
+        return cls(section, {name: text for name, text in cut.items() if text})
 
     @property
     def asked(self) -> Asked:
@@ -66,15 +70,11 @@ class View:
 
     @property
     def is_narrowed(self) -> bool:
-        return any(name not in ("sort", "after", "before") for name in self.given)
+        return any(name not in ("sort", *PLACES) for name in self.given)
 
     def query(self, **changes: str) -> str:
         """The query of a neighbouring list; a change of anything begins at its first page."""
-        if not changes.keys() & {"after", "before"}:
-            changes = {"after": "", "before": "", **changes}
-        else:
-            changes = {"after": "", "before": ""} | changes
-        merged = {**self.given, **changes}
+        merged = {**self.given, "after": "", "before": "", **changes}
         return urlencode({name: text for name, text in merged.items() if text})
 
 
@@ -160,7 +160,7 @@ def _number(text: str | None) -> int:
 async def act(section: Section, act: Act, request: Request) -> HTTPResponse:
     """One act on the rows that were ticked, or on the one whose button was pressed."""
     form = ActForm.read(request)
-    view = View.of(section, dict(parse_qsl(form.values["back"][:4000])))
+    view = View.of(section, dict(parse_qsl(form.values["back"][:LONGEST_BACK])))
     ids = form["only"][:1] or form["ids"]
     if not 0 < len(ids) <= MOST_AT_ONCE:
         return await _refused(section, request, view, ids, _how_many(ids))
@@ -211,7 +211,7 @@ async def _ask(
         gone = Refusal(N_("What you chose is not there any more."))
         return await _refused(section, request, view, (), gone)
     link = partial(_link, request, section, view)
-    place = {name: text for name, text in view.given.items() if name in ("after", "before")}
+    place = {name: text for name, text in view.given.items() if name in PLACES}
     return section.show(
         request,
         "confirm",
@@ -240,7 +240,7 @@ async def _refused(
 async def undo(section: Section, request: Request) -> HTTPResponse:
     """Take the last act back, as long as its sentence stands there."""
     form = UndoForm.read(request)
-    view = View.of(section, dict(parse_qsl(form.values["back"][:4000])))
+    view = View.of(section, dict(parse_qsl(form.values["back"][:LONGEST_BACK])))
     try:
         if not form.ok or section.undo is None:
             raise Refusal(N_("What you chose is not there any more."))
@@ -255,4 +255,4 @@ async def undo(section: Section, request: Request) -> HTTPResponse:
 
 class UndoForm(Form):
     id = Number(required=True)
-    back = Text(most=4000)
+    back = Text(most=LONGEST_BACK)
