@@ -1,19 +1,25 @@
 """What keepers decide: a page grown from declarations, checks, conflicts, history, addresses."""
 
 import re
+import shutil
+from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from blog import opening
+from blog.config import Config
 from blog.db import Database
 from blog.markup import render
-from blog.models import address, decided, deciding, pattern, relocating, site, writing
+from blog.models import address, audit, decided, deciding, pattern, relocating, site, writing
+from blog.models import slug as slugs
 from blog.models.address import Address
 from blog.models.base import Refusal, now
 from blog.models.choice import declared
 from blog.models.deciding import CHOICES, COLUMNS, Overtaken, Wish
+from blog.models.listing import Asked
 from blog.models.post import Post
 from blog.models.settings import GROUPS, OWN_PAGE, Settings
 from blog.models.site import SiteFacts
@@ -21,6 +27,7 @@ from blog.models.writing import WorkingCopy
 from tests import cast
 from tests.cast import Cast
 from tests.door import Answer, Door
+from tests.keep_release import KEPT
 
 HERE = [one for one in CHOICES.values() if one.kind != "hidden" and one.group not in OWN_PAGE]
 
@@ -450,3 +457,31 @@ def test_a_post_that_brought_its_address_along_is_moved_only_when_asked(database
 
 def test_the_facts_of_the_site_have_every_column_that_can_be_decided():
     assert set(COLUMNS) <= {one.name for one in fields(SiteFacts)}
+
+
+# --- a blog of the release before ---
+
+
+@pytest.fixture
+def upgraded(config: Config) -> Iterator[Database]:
+    config.data_dir.mkdir()
+    shutil.copy(KEPT / "0.1.0.sqlite3", config.data_dir / "blog.sqlite3")
+    opening.prepare(config)
+    opened = Database(config)
+    yield opened
+    opened.close()
+
+
+def test_posts_of_the_release_before_keep_their_addresses(upgraded):
+    decide(upgraded, post_address="/{slug}")
+    query = select(Post).where(Post.kind == "post", Post.live_revision_id.is_not(None))
+    for post in upgraded.read_now(lambda session: session.scalars(query).all()):
+        assert post.pattern == "/posts/{slug}"
+        path = upgraded.read_now(lambda session, post=post: slugs.path_for(session, post, "x"))
+        assert path == "/posts/x" or post.publish_at > now()
+
+
+def test_what_was_done_under_the_release_before_can_be_read(upgraded):
+    lines = upgraded.read_now(audit.LINES.page, Asked({"kind": "post"})).rows
+    assert lines and all(line.things for line in lines)
+    assert upgraded.read_now(audit.line, lines[0].id).entries

@@ -55,6 +55,8 @@ def note_the_past() -> None:
         if kinds:
             pairs = [{'kind': kind, 'change_id': id} for kind, id in sorted(set(kinds))]
             connection.execute(sa.insert(touched), pairs)
-        for row in rows:
-            told = {'about': '\n'.join(row.facts), 'is_quiet': not row.facts}
-            connection.execute(sa.update(change).where(change.c.id == row.id).values(**told))
+        told = [
+            {'row': row.id, 'about': '\n'.join(row.facts), 'is_quiet': not row.facts}
+            for row in rows
+        ]
+        connection.execute(sa.update(change).where(change.c.id == sa.bindparam('row')), told)
