@@ -7,16 +7,13 @@ end and never in its middle, so a visitor who hangs up cannot leave half of one 
 import asyncio
 import contextlib
 import fcntl
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from alembic import command
-from alembic.config import Config as AlembicConfig
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from pysqlite3 import dbapi2 as sqlite
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -26,6 +23,10 @@ from sqlalchemy.pool import NullPool
 
 from blog.config import N_, Config, Told
 from blog.models import change, search
+
+if TYPE_CHECKING:
+    from alembic.config import Config as AlembicConfig
+    from alembic.script import ScriptDirectory
 
 # Older ones can corrupt a WAL that two processes write (fixed in 3.51.3).
 OLDEST_SQLITE = (3, 51, 3)
@@ -179,9 +180,10 @@ def refuse_damaged(file: Path) -> None:
         raise Unusable(N_("The database %(place)s is damaged: %(why)s"), place=file, why=said)
 
 
+@functools.cache
 def head() -> str:
-    """The revision that this code works with."""
-    return str(ScriptDirectory.from_config(alembic_config()).get_current_head())
+    """The revision that this code works with; to find it, every migration is read."""
+    return str(revisions().get_current_head())
 
 
 def _reach(config: Config, engine: Engine) -> None:
@@ -208,13 +210,24 @@ def _alone(config: Config, engine: Engine) -> Iterator[None]:
         connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATING})
 
 
-def alembic_config() -> AlembicConfig:
+def alembic_config() -> "AlembicConfig":
+    from alembic.config import Config as AlembicConfig  # heavy, and workers do not migrate
+
     config = AlembicConfig()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     return config
 
 
+def revisions() -> "ScriptDirectory":
+    """Every migration that this code knows."""
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(alembic_config())
+
+
 def _upgrade(engine: Engine) -> None:
+    from alembic import command
+
     alembic = alembic_config()
     with engine.connect() as connection:
         _foreign_keys(connection, on=False)
@@ -252,9 +265,11 @@ def _revision(connection: Connection) -> str | None:
 
 
 def refuse_newer(revision: str | None) -> None:
+    from alembic.util import CommandError
+
     try:
         if revision:
-            ScriptDirectory.from_config(alembic_config()).get_revision(revision)
+            revisions().get_revision(revision)
     except CommandError as unknown:
         raise Unusable(
             N_("The database is newer than this program: its revision %(name)s is unknown here."),

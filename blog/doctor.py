@@ -1,7 +1,6 @@
 """What is wrong with the installation, in words, and what to do: for the office and the shell."""
 
 import asyncio
-import functools
 import ipaddress
 import os
 import platform
@@ -13,13 +12,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import sanic
-from alembic.script import ScriptDirectory
 from pysqlite3 import dbapi2 as sqlite
 from sqlalchemy.exc import DBAPIError
 
 from blog import __version__
 from blog.config import N_, Config, Told, shell_language
-from blog.db import Database, alembic_config
+from blog.db import Database, head
 from blog.keeping import shelf
 from blog.keeping.shelf import Last
 from blog.languages import translate
@@ -97,14 +95,8 @@ def look_at(config: Config) -> Machine:
         free=shutil.disk_usage(config.data_dir).free,
         can_write=all(os.access(place, os.W_OK) for place in (config.data_dir, config.media_dir)),
         last=shelf.last(config),
-        wanted=_newest_schema(),
+        wanted=head(),
     )
-
-
-@functools.cache
-def _newest_schema() -> str:
-    """The last migration that this program brought along; to find it, all of them are read."""
-    return ScriptDirectory.from_config(alembic_config()).get_current_head() or ""
 
 
 def judge(
