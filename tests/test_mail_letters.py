@@ -228,6 +228,16 @@ def test_an_address_with_letters_of_its_own_stays_as_it_is(house):
 # --- where links lead ---
 
 
+def test_a_link_is_ascii_whatever_the_address_of_the_post(house):
+    for path in (
+        "/文章/青花瓷#comment-1",
+        "/%E6%96%87%E7%AB%A0/%E9%9D%92%E8%8A%B1%E7%93%B7#comment-1",
+    ):
+        link = f"{cast.SECURE_ADDRESS}/%E6%96%87%E7%AB%A0/%E9%9D%92%E8%8A%B1%E7%93%B7#comment-1"
+        message = write(house, "answered", path=path)
+        assert link in links(message) and link in part(message, "plain")
+
+
 def test_links_lead_where_the_settings_say_then_the_office_then_to_this_machine(house):
     def address(config: Any, **office: str) -> str:
         return letter.address_of(config, SiteFacts(**office))

@@ -13,7 +13,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from jinja2 import Environment
 
@@ -103,9 +103,10 @@ def _read(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _path(path: str) -> str:
+    """As ASCII: mail programs end a link at the first letter of another alphabet."""
     if not path.startswith("/") or path.startswith("//"):
         raise ValueError(f"{path} is no path of ours")
-    return path
+    return quote(path, safe="/#?&=%:@!$'()*+,;~")
 
 
 def _part(config: Config, kind: str, form: str, context: Mapping[str, Any]) -> tuple[str, str]:
