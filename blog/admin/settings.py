@@ -137,6 +137,7 @@ def _page(request: Request, form: Form, status: int = 200) -> HTTPResponse:
         form=form,
         groups={name: shown for name, shown in groups.items() if shown},
         labels=GROUPS,
+        elsewhere=sorted(OWN_PAGE),
         marks={name: deciding.mark(name, value) for name, value in kept.items()},
         timezones=sorted(zoneinfo.available_timezones()),
         from_environment=request.app.ctx.config.site_url,
