@@ -23,9 +23,9 @@ which of them are shown, how, and in which words.
 
 A verb is one transaction: `verb(session, ids, *, by)`; it returns how many rows it did, or
 something that has their `number`, and an `id` where the section can `undo` it. `listing.each` makes
-one out of `verb(session, id, *, by)`. It raises `Refusal`: nothing is done, and the list is shown again
-with 422, the sentence, and what was ticked. One verb from the button to the table: Act "approve"
-posts to `/admin/comments/approve`, the route `admin.approve_comments`.
+one out of `verb(session, id, *, by)`. It raises `Refusal`: nothing is done, and the list is shown
+again with 422, the sentence, and what was ticked. One verb from the button to the table: Act
+"approve" posts to `/admin/comments/approve`, the route `admin.approve_comments`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -35,6 +35,7 @@ from typing import Any
 from sanic import HTTPResponse, Request
 
 from blog import web
+from blog.admin import acts as doing
 from blog.admin import bp, lists, sheets
 from blog.forms import Form
 from blog.models.listing import Listing
@@ -163,9 +164,9 @@ class Section:
         if self.listing:
             self._way("GET", "", self.name, lists.show)
         for act in self.acts:
-            self._way("POST", f"/{act.name}", f"{act.name}_{self.name}", lists.act, act)
+            self._way("POST", f"/{act.name}", f"{act.name}_{self.name}", doing.act, act)
         if self.undo:
-            self._way("POST", "/undo", f"undo_{self.name}", lists.undo)
+            self._way("POST", "/undo", f"undo_{self.name}", doing.undo)
         if self.new:
             self._way("GET", "/new", f"new_{self.name}", sheets.new)
             self._way("POST", "/new", f"{self.new.name}_{self.name}", sheets.add)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sanic import HTTPResponse, Request
 
 from blog import web
+from blog.admin.lists import named
 from blog.forms import Form
 from blog.models.base import Refusal
 from blog.models.listing import together
@@ -78,8 +79,8 @@ async def _page(
         form = typed if typed and each is (sheet or each) else _filled(request, each, row)
         readings = [_reading(one.options) for one in each.inputs]
         options = await web.read(request, together, *readings)
-        named = [_named(request, found) for found in options]
-        forms.append((each, form, list(zip(each.inputs, named, strict=True))))
+        choices = [named(request, found) for found in options]
+        forms.append((each, form, list(zip(each.inputs, choices, strict=True))))
     return section.show(request, "sheet", 422 if typed else 200, forms=forms, row=row)
 
 
@@ -90,10 +91,3 @@ def _filled(request: Request, sheet: Sheet, row: Any) -> Form:
 
 def _reading(options: Any) -> Any:
     return options if callable(options) else lambda session: options
-
-
-def _named(request: Request, options: Any) -> list[tuple[str, str]]:
-    """Pairs of value and label: of a declaration translated, of the database as they are."""
-    if isinstance(options, dict):
-        return [(value, web.say(request, label)) for value, label in options.items()]
-    return list(options)
