@@ -242,6 +242,12 @@ def test_a_backup_that_is_killed_is_not_there_and_the_next_sweeps_up(small):
     assert list(folder.glob(".*")) == []
 
 
+def test_where_it_cannot_be_noted_it_is_a_backup_all_the_same(small, tmp_path):
+    shelf.folder(small).touch()
+    assert backup.write(small, tmp_path / "b.tar.gz").posts == 12
+    restore.check(tmp_path / "b.tar.gz")
+
+
 def test_two_at_once_wait_for_one_another(small, tmp_path):
     children = [
         subprocess.Popen(

@@ -325,7 +325,7 @@ def bodies(folder: Path) -> set[str]:
 
 
 def old_bodies(folder: Path, config: Config) -> set[str]:
-    """Of every file that moved in, read by itself."""
+    """Of every Markdown file that moved in, read by itself; reStructuredText became Markdown."""
     from sqlalchemy import select
 
     from blog.models.post import Post
@@ -333,6 +333,6 @@ def old_bodies(folder: Path, config: Config) -> set[str]:
     database = Database(config)
     sources = database.read_now(lambda s: s.scalars(select(Post.source_path)).all())
     database.close()
-    found = {text(Path(source)) for source in sources if source}
+    found = {text(Path(source)) for source in sources if source and not source.endswith(".rst")}
     assert len(found) > 800 and all(Path(s).is_relative_to(folder.resolve()) for s in sources if s)
     return found

@@ -118,8 +118,10 @@ def head_bytes(head: Head) -> bytes:
 class Unpacker:
     """A backup being read. `head` is known at once; `entries` end only where all of it is whole."""
 
-    def __init__(self, path: Path, tar: tarfile.TarFile, packed: gzip.GzipFile) -> None:
-        self.path, self._tar, self._packed = path, tar, packed
+    def __init__(
+        self, path: Path, file: IO[bytes], tar: tarfile.TarFile, packed: gzip.GzipFile
+    ) -> None:
+        self.path, self._file, self._tar, self._packed = path, file, tar, packed
         self._found: dict[str, str] = {}
         self.head = self._read_head()
 
@@ -130,9 +132,14 @@ class Unpacker:
         with path.open("rb") as file, gzip.GzipFile(fileobj=file) as packed:
             try:
                 with tarfile.open(fileobj=packed, mode="r|", bufsize=PIECE) as tar:
-                    yield cls(path, tar, packed)
+                    yield cls(path, file, tar, packed)
             except BROKEN as fault:
                 raise damaged(path, str(fault) or type(fault).__name__) from fault
+
+    @property
+    def place(self) -> int:
+        """How many bytes of the file have been read."""
+        return self._file.tell()
 
     def _read_head(self) -> Head:
         try:

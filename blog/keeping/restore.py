@@ -13,7 +13,7 @@ from tqdm import tqdm
 from blog import db, media
 from blog.config import N_, Config, Told, shell_language
 from blog.keeping import backup, contents, postgresql
-from blog.keeping.archive import DATABASES, PIECE, Damaged, Entry, Head, Progress, Unpacker, damaged
+from blog.keeping.archive import DATABASES, PIECE, Damaged, Entry, Head, Unpacker, damaged
 from blog.languages import translate
 
 STAGE = ".restoring"
@@ -72,21 +72,21 @@ def _refuse_damaged(path: Path, database: Path) -> None:
 
 def check(path: Path, bar: "tqdm[Any] | None" = None) -> tuple[Head, int]:
     """Read the whole file, and write nothing: what it says it is, and its size unpacked."""
-    progress = _progress(path, bar, times=2)
     with Unpacker.open(path) as backup_file:
         size = 0
         for entry in backup_file.entries():
             _refuse_stranger(path, entry.name, backup_file.head)
             size += entry.size
-            progress(entry.size)
+            _show(bar, path, backup_file.place, turn=0)
         return backup_file.head, size
 
 
-def _progress(path: Path, bar: "tqdm[Any] | None", times: int) -> Progress:
-    if bar is None:
-        return lambda _: None
-    bar.total = path.stat().st_size * times
-    return bar.update
+def _show(bar: "tqdm[Any] | None", path: Path, place: int, *, turn: int) -> None:
+    """The file is read twice: once to check it, once to unpack it."""
+    if bar is not None:
+        whole = path.stat().st_size
+        bar.total = 2 * whole
+        bar.update(turn * whole + place - bar.n)
 
 
 def _refuse_stranger(path: Path, name: str, head: Head) -> None:
@@ -161,8 +161,7 @@ def _unpack(path: Path, stage: Path, bar: "tqdm[Any] | None") -> None:
                 if entry.name == contents.SECRET:
                     os.fchmod(file.fileno(), 0o600)
                 _copy(entry, file)
-                if bar is not None:
-                    bar.update(entry.size)
+            _show(bar, path, backup_file.place, turn=1)
 
 
 def _copy(entry: Entry, file: IO[bytes]) -> None:

@@ -92,14 +92,15 @@ def last(config: Config) -> Last:
 
 def note_made(config: Config, path: Path) -> None:
     moment = now().isoformat(timespec="seconds")
-    _note(config, Last(moment, str(path.resolve()), path.stat().st_size, moment))
+    with suppress(OSError):  # the backup may lie on another disk, and this one be full
+        _note(config, Last(moment, str(path.resolve()), path.stat().st_size, moment))
 
 
 def note_fault(config: Config, fault: str) -> None:
     """The last good one stays noted."""
     known = last(config)
     moment = now().isoformat(timespec="seconds")
-    with suppress(OSError):  # on a full disk this may fail, too
+    with suppress(OSError):
         _note(config, Last(known.made_at, known.place, known.size, moment, fault))
 
 
