@@ -205,11 +205,18 @@ def _backup(found: Standing, last: Last) -> Iterator[Finding]:
     every = timedelta(hours=found.site.settings.backup_every)
     made, moment = last.moment, now()
     told = {"why": last.fault, "days": (moment - made).days if made else 0, "place": last.place}
-    todo = N_("Let them be made by themselves (Settings), or type: blog backup")
+    by_itself = N_("Type blog backup, and read what it says.")
+    todo = (
+        by_itself
+        if every
+        else N_("Let them be made by themselves (Settings), or type: blog backup")
+    )
+    is_new = found.born is None or moment - found.born < timedelta(days=2)
     if last.fault:
         yield Finding(BAD, N_("The last backup failed: %(why)s"), todo, told)
-    if made is None:
-        is_new = found.born is None or moment - found.born < timedelta(days=2)
+    if made is None and every and is_new:
+        yield Finding(GOOD, N_("Backups are made by themselves; the first is still to come."))
+    elif made is None:
         yield Finding(WARN if is_new else BAD, N_("There is no backup yet."), todo)
     elif moment - made > max(2 * every, OLD):
         yield Finding(BAD, N_("The last backup is %(days)s days old."), todo, told)

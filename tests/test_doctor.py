@@ -115,9 +115,12 @@ def test_what_the_machine_knows_is_told(change, words, level):
     assert [kind for sentence, kind in found.items() if words in sentence] == [level]
 
 
-def test_a_new_blog_is_only_reminded_of_backups():
-    found = said(found=replace(WELL, born=now()), machine=replace(MACHINE, last=Last()))
+def test_a_new_blog_is_only_reminded_of_backups_and_only_where_none_come_by_themselves():
+    site = replace(WELL.site, settings=replace(WELL.site.settings, backup_every=0))
+    machine = replace(MACHINE, last=Last())
+    found = said(found=replace(WELL, site=site, born=now()), machine=machine)
     assert found == {"There is no backup yet.": WARN}
+    assert said(found=replace(WELL, born=now()), machine=machine) == {}
 
 
 def test_the_worst_stands_first():
