@@ -205,12 +205,9 @@ def _backup(found: Standing, last: Last) -> Iterator[Finding]:
     every = timedelta(hours=found.site.settings.backup_every)
     made, moment = last.moment, now()
     told = {"why": last.fault, "days": (moment - made).days if made else 0, "place": last.place}
-    by_itself = N_("Type blog backup, and read what it says.")
-    todo = (
-        by_itself
-        if every
-        else N_("Let them be made by themselves (Settings), or type: blog backup")
-    )
+    todo = N_("Let them be made by themselves (Settings), or type: blog backup")
+    if every:
+        todo = N_("Type blog backup, and read what it says.")
     is_new = found.born is None or moment - found.born < timedelta(days=2)
     if last.fault:
         yield Finding(BAD, N_("The last backup failed: %(why)s"), todo, told)
@@ -218,7 +215,7 @@ def _backup(found: Standing, last: Last) -> Iterator[Finding]:
         yield Finding(GOOD, N_("Backups are made by themselves; the first is still to come."))
     elif made is None:
         yield Finding(WARN if is_new else BAD, N_("There is no backup yet."), todo)
-    elif moment - made > max(2 * every, OLD):
+    elif moment - made > (3 * every or OLD):
         yield Finding(BAD, N_("The last backup is %(days)s days old."), todo, told)
     else:
         yield Finding(GOOD, N_("The last backup lies in %(place)s."), params=told)
