@@ -41,6 +41,12 @@ WRITERS = (
     "/control-panel/sign-ins",
 )
 KEEPERS = ("/admin", "/admin/posts", "/admin/people", "/admin/settings", "/admin/look")
+KEEPERS += (
+    "/admin/settings/history",
+    "/admin/settings/addresses",
+    "/admin/audit",
+    "/admin/audit/2",
+)
 EN_TEXT = (
     "Memory safety bugs and concurrency bugs often come down to code accessing data when it "
     "shouldn't, and a discipline for access control that systems programmers try to follow is "
