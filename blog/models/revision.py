@@ -47,6 +47,11 @@ class Revision(Base):
         lazy="raise", order_by="RevisionTag.position"
     )
 
+    # Made from the text, which is told.
+    audit_ignored = frozenset(
+        {"body_html", "text", "outline", "renderer", "words", "minutes", "excerpt"}
+    )
+
     @classmethod
     def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
         return {f"revisions:{values['post_id']}"}
