@@ -22,7 +22,7 @@ from blog.models.base import now
 FORMAT = 1
 HEAD, SUMS = "backup.json", "SHA256SUMS"
 DATABASES = {"sqlite": "blog.sqlite3", "postgresql": "database.dump"}
-LEVEL = 1  # pictures are compressed already, and text shrinks well enough
+LEVEL, AS_IT_IS = 1, 0  # pictures are compressed already
 PIECE = 1 << 20
 LARGEST_HEAD = 1_000_000
 LARGEST_SUMS = 500_000_000
@@ -66,18 +66,23 @@ class Packer:
     def __init__(self, file: IO[bytes], progress: Progress = lambda _: None) -> None:
         self._sums: list[str] = []
         self._progress = progress
-        self._packed = gzip.GzipFile("", "wb", LEVEL, file)
+        self._packed = _Packed(file)
         self._tar = tarfile.TarFile(
-            fileobj=self._packed, mode="w", format=tarfile.PAX_FORMAT, copybufsize=PIECE
+            fileobj=self._packed,  # type: ignore[arg-type]  # all that is asked of it is tell and write
+            mode="w",
+            format=tarfile.PAX_FORMAT,
+            copybufsize=PIECE,
         )
 
-    def add(self, name: str, path: Path) -> None:
+    def add(self, name: str, path: Path, level: int = LEVEL) -> None:
+        self._packed.use(level)
         with path.open("rb") as file:
             size = file.seek(0, io.SEEK_END)
             file.seek(0)
             self._add(name, size, file, path.stat().st_mtime)
 
     def add_bytes(self, name: str, raw: bytes) -> None:
+        self._packed.use(LEVEL)
         self._add(name, len(raw), io.BytesIO(raw), now().timestamp())
 
     def _add(self, name: str, size: int, file: IO[bytes], changed: float) -> None:
@@ -88,10 +93,35 @@ class Packer:
         self._sums.append(f"{seen.sha256}  {name}\n")
 
     def end(self) -> None:
+        self._packed.use(LEVEL)
         raw = "".join(self._sums).encode()
         self._add(SUMS, len(raw), io.BytesIO(raw), now().timestamp())
         self._tar.close()
         self._packed.close()
+
+
+class _Packed:
+    """Gzip whose level may change on the way: another member begins, as the format allows."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._level, self._size = file, LEVEL, 0
+        self._member = gzip.GzipFile("", "wb", LEVEL, file)
+
+    def use(self, level: int) -> None:
+        if level != self._level:
+            self._member.close()
+            self._level = level
+            self._member = gzip.GzipFile("", "wb", level, self._file)
+
+    def write(self, piece: bytes) -> int:
+        self._size += len(piece)
+        return self._member.write(piece)
+
+    def tell(self) -> int:
+        return self._size
+
+    def close(self) -> None:
+        self._member.close()
 
 
 class _Seen:

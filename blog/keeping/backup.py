@@ -16,7 +16,7 @@ from blog import __version__, db
 from blog.config import N_, PREFIX, Config, Told, shell_language
 from blog.db import Database
 from blog.keeping import contents, postgresql, shelf
-from blog.keeping.archive import DATABASES, HEAD, Head, Packer, Progress, head_bytes
+from blog.keeping.archive import AS_IT_IS, DATABASES, HEAD, Head, Packer, Progress, head_bytes
 from blog.languages import translate
 from blog.models import inventory
 from blog.models.base import now
@@ -140,7 +140,7 @@ def _write(config: Config, path: Path, folder: Path, bar: "tqdm[Any] | None") ->
 def _add(packer: Packer, name: str, path: Path) -> bool:
     """False for a picture that somebody deleted meanwhile."""
     try:
-        packer.add(name, path)
+        packer.add(name, path, AS_IT_IS)
     except FileNotFoundError:
         return False
     return True
