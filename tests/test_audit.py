@@ -527,6 +527,10 @@ def test_an_act_that_nobody_has_named_is_called_by_its_name():
     assert (deeds.words_of(line.act), deeds.about(line)) == ("paint fence", ("Green",))
 
 
+def test_an_act_of_the_first_release_has_its_words_too():
+    assert deeds.words_of("publish") == "published" and deeds.words_of("open_") == "signed in"
+
+
 def test_a_line_opens_to_before_and_after(door):
     kim = door.let_in("kim")
     door.post("/admin/settings", {"tagline": "Of ink and water"}, cookies=kim)

@@ -36,10 +36,11 @@ class Told:
 
 
 def told(line: Line) -> Told:
-    about = deeds.DEEDS[line.act].kind == "site" if line.act in deeds.DEEDS else False
-    names = deeds.settings(line) if about else deeds.about(line)
+    deed = deeds.deed_of(line.act)
+    of_settings = deed is not None and deed.kind == "site"
+    names = deeds.settings(line) if of_settings else deeds.about(line)
     words = deeds.words_of(line.act)
-    return Told(line.id, line.at, line.by, bool(line.ip), words, names, about, line.ip)
+    return Told(line.id, line.at, line.by, bool(line.ip), words, names, of_settings, line.ip)
 
 
 def acts(session: Any) -> Mapping[str, str]:

@@ -69,6 +69,7 @@ DEEDS: Mapping[str, Deed] = {
     "setup.add_admin": Deed(N_("made an admin"), "user"),
     "setup.blank": Deed(N_("began the blog"), ""),
     "deciding.save": Deed(N_("changed the settings"), "site"),
+    "site.change": Deed(N_("changed the settings"), "site"),
     "decided.put_back": Deed(N_("put a setting back"), "site"),
     "delivery.claim": Deed(N_("began to send a mail"), "delivery"),
     "delivery.delivered": Deed(N_("sent a mail"), "delivery"),
@@ -168,18 +169,26 @@ COLUMNS: Mapping[str, str] = {
 }
 
 
+# Version 0.1.0 called an act by its name alone.
+BARE = {act.rpartition(".")[2]: deed for act, deed in DEEDS.items()}
+
+
+def deed_of(act: str) -> Deed | None:
+    return DEEDS.get(act) or (BARE.get(act.strip("_")) if "." not in act else None)
+
+
 def words_of(act: str) -> str:
     """A sentence for the catalogue; of an act that nobody has named, its own name."""
-    return DEEDS[act].words if act in DEEDS else act.rpartition(".")[2].replace("_", " ")
+    deed = deed_of(act)
+    return deed.words if deed else act.rpartition(".")[2].replace("_", " ").strip()
 
 
 def about(line: Line) -> tuple[str, ...]:
     """The names of what an act was about: of the rows of its kind, or of whichever have one."""
-    kind = DEEDS[line.act].kind if line.act in DEEDS else None
-    named = [thing for thing in line.things if thing.name and kind in (None, thing.kind)]
-    if kind is None and named:
-        named = [thing for thing in named if thing.kind == named[0].kind]
-    return tuple(dict.fromkeys(thing.name for thing in named))
+    deed = deed_of(line.act)
+    named = [thing for thing in line.things if thing.name]
+    kind = deed.kind if deed else next((thing.kind for thing in named), "")
+    return tuple(dict.fromkeys(thing.name for thing in named if thing.kind == kind))
 
 
 def settings(line: Line) -> tuple[str, ...]:
