@@ -5,7 +5,7 @@ import shutil
 import sys
 from datetime import timedelta
 
-from blog.config import N_, PACKAGE, Config, Told
+from blog.config import N_, Config, Told
 from blog.db import Database
 from blog.keeping import contents, shelf
 from blog.models import inventory, site
@@ -41,13 +41,12 @@ def _refuse_to_fill(config: Config) -> None:
 
 
 async def _run(config: Config, keep: int) -> None:
-    """`blog backup`, which steps aside for whoever reads. It reads the same environment as we."""
+    """`blog backup`, which steps aside for whoever reads. It stands where we stand and reads what we read."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "blog", "backup", "--keep", str(keep)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
-        cwd=PACKAGE.parent,
     )
     try:
         _, said = await process.communicate()
