@@ -41,7 +41,7 @@ def _refuse_to_fill(config: Config) -> None:
 
 
 async def _run(config: Config, keep: int) -> None:
-    """`blog backup`, which steps aside for whoever reads. It stands where we stand and reads what we read."""
+    """`blog backup`, which steps aside for whoever reads; told what we were told."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "blog", "backup", "--keep", str(keep)),
         stdin=asyncio.subprocess.DEVNULL,
@@ -57,6 +57,5 @@ async def _run(config: Config, keep: int) -> None:
         raise
     if process.returncode:
         why = said.decode(errors="replace").strip().splitlines() or [str(process.returncode)]
-        if not shelf.last(config).fault:
-            shelf.note_fault(config, why[-1])
+        shelf.note_fault(config, why[-1])
         raise Told(N_("No backup was made: %(why)s"), why=why[-1])
