@@ -89,6 +89,13 @@ def test_what_is_not_in_the_trash_is_not_deleted_even_when_sure(door):
     assert answer.status == REFUSED and state(door, "ann_live") == "live"
 
 
+def test_nobody_is_asked_about_what_is_refused_anyway(door):
+    both = ids(door, "ann_trashed", "ann_live")
+    answer = do(door, "posts/delete", ids=both)
+    assert answer.status == REFUSED and "Only what lies in the trash" in answer.text
+    assert state(door, "ann_trashed") == "trashed" and ticked(answer.text) == set(both)
+
+
 def test_each_act_stands_only_in_the_rows_that_it_is_for(open_door):
     page = open_door.get("/admin/posts", cookies=open_door.let_in("eve")).text
     rows = re.findall(r"<tr role=\"row\" data-row>.*?</tr>", page, re.DOTALL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -14,7 +15,7 @@ from blog.config import N_
 from blog.forms import Check, Form, Numbers, Text
 from blog.languages import catalogue
 from blog.models.base import Refusal
-from blog.models.listing import RowRefusal
+from blog.models.listing import RowRefusal, Tried, trial
 
 if TYPE_CHECKING:  # the declarations stand above their views
     from blog.admin.section import Act, Section
@@ -89,6 +90,8 @@ async def _ask(
     rows = await web.read(request, section.listing.only, ids)
     if not rows:
         return await _refused(section, request, view, (), Refusal(GONE))
+    with suppress(Tried):  # nobody is asked about what is refused anyway
+        await web.transact(request, trial(act.verb), ids)
     place = {name: text for name, text in view.given.items() if name in PLACES}
     return section.show(
         request,

@@ -198,6 +198,21 @@ def each(verb: Callable[..., Any]) -> Callable[..., int]:
     return verb_for_each
 
 
+class Tried(Exception):
+    """Ends a trial: it could be done, and nothing was."""
+
+
+def trial(verb: Callable[..., Any]) -> Callable[..., None]:
+    """A verb that does nothing: it raises its `Refusal`, or `Tried`, and all is rolled back."""
+
+    @functools.wraps(verb)
+    def tried_verb(session: Session, ids: Sequence[int], **given: Any) -> None:
+        verb(session, ids, **given)
+        raise Tried
+
+    return tried_verb
+
+
 # --- places in a list ---
 
 
