@@ -81,9 +81,9 @@ class Filter:
 class Act:
     """A button: `verb(session, ids, *, by)` on the rows it is `offered` for, one or many.
 
-    `done` is what is said afterwards. `confirm` is asked first, where it cannot be undone. `key`
-    presses it while the list has the focus. `then(request, done)` follows what the verb returned
-    off the database, such as onto the disk.
+    `done` is what is said afterwards. `confirm` is asked first, where it cannot be undone; not
+    where the verb would refuse. `key` presses it while the list has the focus. `then(request,
+    done)` follows what the verb returned off the database, such as onto the disk.
     """
 
     name: str
