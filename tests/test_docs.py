@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from blog.admin.section import SECTIONS
+from blog.languages import translate
 from blog.models import site
 from tests.door import Door
 from tests.live import ROOT
@@ -52,6 +54,13 @@ def test_the_contents_lead_to_every_chapter():
 def test_every_setting_and_command_stands_in_the_handbook(language, path, monkeypatch):
     monkeypatch.setenv("LC_ALL", "C.UTF-8")  # and back to what it was
     assert path.read_text() == written(language, path.read_text()), "type `make docs`"
+
+
+@pytest.mark.parametrize(("language", "folder"), [("en", DOCS), ("zh", DOCS / "zh")])
+def test_every_section_of_the_office_stands_in_the_chapter_on_keeping(language, folder):
+    text = (folder / "keep.md").read_text()
+    assert len(SECTIONS) > 10
+    assert [one.name for one in SECTIONS if translate(language, one.label) not in text] == []
 
 
 def test_there_is_no_handbook_before_the_keeper_wants_one(open_door):

@@ -47,8 +47,8 @@ function key(event) {
 
 function tellKeys(note) {
   const acts = [...form.querySelectorAll("[data-key]")];
-  const told = acts.map((one) => `${one.dataset.key} · ${one.textContent.trim()}`);
-  note.textContent = [note.dataset.keys, ...told].join("  ");
+  const told = acts.map((one) => `${one.dataset.key} ${one.textContent.trim()}`);
+  note.textContent = [note.dataset.keys, told.join(" · ")].join(" ");
   note.hidden = false;
 }
 
