@@ -98,7 +98,7 @@ def test_somebody_is_invited_by_a_link_and_writes(visit: Open, blog: Site) -> No
     kim.click("button:text-is('Invite')")
     kim.context.grant_permissions(["clipboard-read", "clipboard-write"])
     kim.click("text=Copy the link")
-    assert kim.text_content("[data-copied]") == "Copied"
+    kim.wait_for_selector("[data-copied]:text-is('Copied')")
     copied = kim.evaluate("navigator.clipboard.readText()")
     assert copied == kim.input_value("#f-link") and faults(kim) == []
     zoe = visit(copied)
