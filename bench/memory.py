@@ -1,4 +1,4 @@
-"""How much memory the whole blog takes: its processes, nginx, and the child that scales a picture.
+"""How much memory the whole blog takes: workers, clock, nginx, and the child that scales a picture.
 
     python -m bench.memory --workers 2      a blog of its own with a few posts, behind nginx
 
@@ -7,10 +7,12 @@ forty million pixels, the largest that is accepted.
 """
 
 import argparse
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,10 +24,11 @@ from blog.config import Config
 from blog.db import Database
 from tests import cast
 from tests.front import Nginx
-from tests.live import Site, ask, free_port
+from tests.live import Site, ask, environment, free_port
 
 LIMIT = 512  # MiB
 SIDES = (7300, 5470)  # 39.9 megapixels
+HELPERS: list[int] = []
 BOUNDARY = "a-boundary-that-no-picture-has"
 
 
@@ -37,7 +40,7 @@ def main() -> int:
         database = Database(config)
         people = cast.fill(database, f"http://127.0.0.1:{config.port}")
         try:
-            with Site(config, "-w", str(given.workers)) as site, Nginx(site) as front:
+            with Site(config, "-w", str(given.workers)) as site, Nginx(site) as front, tick(config):
                 return report(*measure(site, front, cast.sign_in(database, people.people["ann"])))
         finally:
             database.close()
@@ -49,6 +52,16 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--workers", type=int, default=2)
     return parser.parse_args()
+
+
+@contextmanager
+def tick(config: Config) -> Iterator[None]:
+    """The second service that `blog deploy` sets up."""
+    command = [sys.executable, "-m", "blog", "tick"]
+    with subprocess.Popen(command, env=environment(config), stderr=subprocess.DEVNULL) as clock:
+        HELPERS.append(clock.pid)
+        yield
+        clock.terminate()
 
 
 def measure(site: Site, front: Nginx, cookies: dict[str, str]) -> tuple[float, float, int]:
@@ -97,7 +110,7 @@ def large_picture() -> bytes:
 
 def everything(site: Site, front: Nginx) -> float:
     """MiB of PSS of all processes of the blog and of nginx."""
-    pids = [*site.processes(), *family(front.process.pid)]
+    pids = [*site.processes(), *family(front.process.pid), *HELPERS]
     return sum(map(proportional, pids)) / 1024
 
 

@@ -31,6 +31,10 @@ def test_a_database_newer_than_the_code_is_refused_in_one_line(database, config_
         db.migrate(config)
 
 
+def test_the_last_file_is_the_last_migration():
+    assert db.revisions().get_heads() == [db.head()]
+
+
 def test_migrating_again_changes_nothing(database, config_of):
     before = count_rows(database)
     db.migrate(config_of(database))
