@@ -121,7 +121,7 @@ def browser_key(request: Request) -> str:
 def _cookie(request: Request, name: str) -> str:
     """Read past Sanic's own lookup, which would take `__Secure-__Host-session` for ours too."""
     values = dict.get(request.cookies, name) or []
-    return values[0] if len(values) == 1 else ""
+    return values[0] if len(values) == 1 and values[0].isascii() else ""
 
 
 def _mac(request: Request, key: str) -> str:

@@ -185,7 +185,11 @@ def _signed(request: Request, text: str) -> str:
 
 def _unsigned(request: Request, text: str) -> str:
     body, _, mac = text.rpartition(".")
-    if not body or not hmac.compare_digest(mac.encode(), _mac(request, body).encode()):
+    if (
+        not body
+        or not text.isascii()
+        or not hmac.compare_digest(mac.encode(), _mac(request, body).encode())
+    ):
         return ""
     return base64.urlsafe_b64decode(body).decode()
 

@@ -49,6 +49,15 @@ def machine(tmp_path):
     return root
 
 
+@pytest.mark.parametrize(
+    "home", ["/srv/x\nExecStartPre=/bin/evil", "/srv/a b", "/srv/x;", "srv/blog", "/", "/srv/../x"]
+)
+def test_a_folder_that_would_mean_more_than_a_folder_is_refused(tmp_path, home):
+    done = deploy(tmp_path / "machine", "--yes", "--home", home)
+    assert done.returncode == 1 and "plain folder" in done.stderr
+    assert not (tmp_path / "machine").exists()
+
+
 def with_certificate(machine: Path, *, real: bool = False) -> Path:
     folder = machine / "etc/letsencrypt/live" / DOMAIN
     folder.mkdir(parents=True)

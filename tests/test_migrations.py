@@ -79,3 +79,9 @@ def test_a_writer_waits_for_another_and_a_reader_for_nobody(sqlite_database):
         writer.execute(text("SELECT 1"))  # BEGIN IMMEDIATE holds the only write lock
         with sqlite_database.reading.connect() as reader:
             assert reader.scalar(text("SELECT count(*) FROM post")) == 0
+
+
+def test_nobody_else_on_the_machine_reads_the_database(tmp_path):
+    tmp_path.chmod(0o755)
+    db.migrate(Config(data_dir=tmp_path))
+    assert (tmp_path / "blog.sqlite3").stat().st_mode & 0o077 == 0

@@ -172,6 +172,13 @@ def test_a_cookie_that_is_nonsense_is_nobodys(open_door, token):
     assert open_door.get("/control-panel", headers=[("Cookie", f"session={token}")]).status == 303
 
 
+@pytest.mark.parametrize("name", [b"session", b"browser", b"waiting", b"flash"])
+def test_a_cookie_of_odd_bytes_breaks_no_page(open_door, name):
+    head = b"GET /sign-in HTTP/1.1\r\nHost: ink.example\r\nConnection: close\r\n"
+    for value in (b"\xff", b"\xff.\xff", b"a.\xed\xb3\xa9"):
+        assert open_door.say(head + b"Cookie: " + name + b"=" + value + b"\r\n\r\n").status == 200
+
+
 def test_cookies_are_out_of_reach_for_scripts_and_other_sites(secure):
     line = next(one for one in sign_in(secure).all("set-cookie") if one.startswith("__Host-"))
     parts = line.split("; ")

@@ -21,6 +21,8 @@ from blog.opening import say
 DOMAIN = re.compile(
     r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]\Z"
 )
+# It is written as it is into nginx's configuration, two units and a script.
+HOME = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+")
 UNITS = ("blog", "blog-tick")
 
 
@@ -46,6 +48,8 @@ def deployment(config: Config, given: argparse.Namespace) -> Deployment:
         raise Told(
             N_("“%(name)s” is not the name of a site, such as example.org."), name=given.domain
         )
+    if not HOME.fullmatch(str(given.home)):
+        raise Told(N_("%(path)s is not a plain folder, such as /srv/blog."), path=given.home)
     return Deployment(
         domain=given.domain,
         installed=config.installed,
@@ -131,6 +135,8 @@ def write(to: Deployment) -> None:
         place = to.there(path)
         place.parent.mkdir(parents=True, exist_ok=True)
         draft = place.with_name(f".{place.name}.new")
+        draft.unlink(missing_ok=True)
+        draft.touch(mode=0o600)  # at no moment may others read the mail server's password
         draft.write_text(text)
         draft.chmod({"blog.env": 0o640, "blog": 0o755}.get(path.name, 0o644))
         draft.replace(place)

@@ -158,7 +158,7 @@ def _unpack(path: Path, stage: Path, bar: "tqdm[Any] | None") -> None:
             target = stage / entry.name
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("xb") as file:
-                if entry.name == contents.SECRET:
+                if entry.name in (contents.SECRET, *DATABASES.values()):
                     os.fchmod(file.fileno(), 0o600)
                 _copy(entry, file)
             _show(bar, path, backup_file.place, turn=1)
