@@ -12,7 +12,14 @@ from blog import db
 from blog.config import Config
 from blog.db import Database
 from tests import cast, live
-from tests.door import door, empty_door, furnished, open_door, served  # noqa: F401 -- fixtures
+from tests.door import (  # noqa: F401 -- fixtures
+    door,
+    empty_door,
+    furnished,
+    open_door,
+    served,
+    world,
+)
 from tests.front import Nginx
 from tests.live import Site, free_port, program
 from tests.postgres import BINARIES, Postgres

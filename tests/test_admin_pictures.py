@@ -8,14 +8,8 @@ from blog.models import pictures, site, upload, writing
 from blog.models.base import Refusal
 from blog.models.listing import Asked
 from blog.models.writing import WorkingCopy
-from tests import cast
 
 NAMES = [f"{n:02x}/{n:02x}{'0' * 30}.png" for n in range(1, 5)]
-
-
-@pytest.fixture
-def world(database):
-    return cast.fill(database)
 
 
 def note(database, name: str, by, original: str = "") -> int:

@@ -12,11 +12,6 @@ from blog.models.writing import WorkingCopy
 from tests import cast
 
 
-@pytest.fixture
-def world(database):
-    return cast.fill(database)
-
-
 def leads(database, **asked) -> dict[str, str]:
     page = database.read_now(redirects.redirects.page, Asked(**asked))
     return {row.path: row.to for row in page.rows}

@@ -16,12 +16,6 @@ from blog.models.revision import RevisionTag
 from blog.models.search_index import entry
 from blog.models.tag import Tag, named
 from blog.models.writing import WorkingCopy
-from tests import cast
-
-
-@pytest.fixture
-def world(database):
-    return cast.fill(database)
 
 
 def tag_id(database, slug: str) -> int:

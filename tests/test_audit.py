@@ -32,11 +32,6 @@ from tests.house import MODULES, Module, called, outside
 from tests.test_doors import WAYS
 
 
-@pytest.fixture
-def world(database: Database) -> Cast:
-    return cast.fill(database)
-
-
 def last(database: Database) -> Change:
     query = select(Change).order_by(Change.id.desc()).limit(1)
     return database.read_now(lambda session: session.scalars(query).one())

@@ -29,6 +29,8 @@ from blog.models.post import Post
 from tests import cast, kept
 from tests.live import environment, wait_for
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def blog(migrated: Config) -> Config:

@@ -18,6 +18,8 @@ from blog.tick import CHORES
 from tests import cast
 from tests.live import environment
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def blog(config: Config, sqlite_database: Database, monkeypatch) -> Config:

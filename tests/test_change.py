@@ -21,12 +21,7 @@ from blog.models.tag import Tag
 from blog.models.user import User
 from blog.models.writing import WorkingCopy
 from tests import cast
-from tests.cast import Cast, Planted
-
-
-@pytest.fixture
-def world(database: Database) -> Cast:
-    return cast.fill(database)
+from tests.cast import Planted
 
 
 def changes(database: Database) -> list[Change]:

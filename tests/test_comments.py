@@ -19,15 +19,9 @@ from blog.models.moderation import Moderation
 from blog.models.post import Post
 from blog.models.settings import Settings
 from blog.models.spam import TooMany
-from tests import cast
 from tests.cast import Cast
 
 KEY, OTHER_KEY = "k" * 32, "o" * 32
-
-
-@pytest.fixture
-def world(database: Database) -> Cast:
-    return cast.fill(database)
 
 
 def words(world: Cast, body: str = "A fine morning to you.", **more: object) -> Submission:

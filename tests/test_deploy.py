@@ -14,6 +14,8 @@ from blog.deploy.written import MARK
 from tests.conftest import need
 from tests.live import Site, environment, free_port, program, wait_for
 
+pytestmark = pytest.mark.slow
+
 DOMAIN = "ink.example.org"
 SITE = f"etc/nginx/sites-available/{DOMAIN}"
 UNIT = "etc/systemd/system/blog.service"

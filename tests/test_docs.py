@@ -80,7 +80,8 @@ def test_every_chapter_is_served_and_its_links_stay_inside(open_docs, language):
 
 
 @pytest.mark.parametrize(
-    "path", ["/docs/nothing", "/docs/../README", "/docs/%2e%2e/README", "/docs/zh/x/y", "/docs/A%20b"]
+    "path",
+    ["/docs/nothing", "/docs/../README", "/docs/%2e%2e/README", "/docs/zh/x/y", "/docs/A%20b"],
 )
 def test_what_is_no_chapter_is_not_found(open_docs, path):
     assert open_docs.get(path).status == 404

@@ -28,6 +28,8 @@ from blog.moving.mover import Wishes
 from tests import cast, kept
 from tests.live import environment
 
+pytestmark = pytest.mark.slow
+
 CONTENT = os.environ.get("BLOG_TEST_CONTENT", "")
 
 

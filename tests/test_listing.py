@@ -11,12 +11,6 @@ from blog.models import listing, office, writing
 from blog.models.base import Refusal
 from blog.models.listing import Asked, RowRefusal, each
 from blog.models.post import Post
-from tests import cast
-
-
-@pytest.fixture
-def world(database):
-    return cast.fill(database)
 
 
 @pytest.fixture

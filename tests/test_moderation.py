@@ -19,11 +19,6 @@ from tests.cast import Cast
 from tests.remarks import remark
 
 
-@pytest.fixture
-def world(database: Database) -> Cast:
-    return cast.fill(database)
-
-
 def plant(database: Database, post: int, number: int = 1, **given: object) -> list[int]:
     def go(session: Session) -> list[int]:
         return [remark(session, post, f"Remark {at}", **given).id for at in range(number)]

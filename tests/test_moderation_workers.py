@@ -14,8 +14,6 @@ from blog.models.comment import APPROVED, PENDING, SPAM, Comment
 from blog.models.moderation import Moderation
 from blog.models.spam import TooMany, Words
 from blog.models.spam_learning import ALL, Sign
-from tests import cast
-from tests.cast import Cast
 from tests.remarks import remark
 
 WORKERS = 4
@@ -30,11 +28,6 @@ def workers(
     yield opened
     for one in opened:
         one.close()
-
-
-@pytest.fixture
-def world(database: Database) -> Cast:
-    return cast.fill(database)
 
 
 def at_once(workers: list[Database], number: int, work: Callable[[Database, int], object]) -> list:

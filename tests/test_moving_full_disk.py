@@ -10,6 +10,8 @@ from PIL import Image
 
 from blog.config import Config
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = Path(__file__).parent / "samples"
 
 

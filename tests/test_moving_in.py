@@ -24,6 +24,8 @@ from blog.models.writing import WorkingCopy
 from blog.moving.mover import Wishes
 from blog.moving.receipt import Receipt
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = Path(__file__).parent / "samples"
 
 

@@ -24,17 +24,11 @@ from blog.models.post import Post
 from blog.models.settings import GROUPS, OWN_PAGE, Settings
 from blog.models.site import SiteFacts
 from blog.models.writing import WorkingCopy
-from tests import cast
 from tests.cast import Cast
 from tests.door import Answer, Door
 from tests.keep_release import KEPT
 
 HERE = [one for one in CHOICES.values() if one.kind != "hidden" and one.group not in OWN_PAGE]
-
-
-@pytest.fixture
-def world(database: Database) -> Cast:
-    return cast.fill(database)
 
 
 def facts(database: Database) -> SiteFacts:

@@ -21,6 +21,8 @@ from blog.models import reading, search
 from tests.keep_release import KEPT
 from tests.live import environment
 
+pytestmark = pytest.mark.slow
+
 RELEASES = sorted(KEPT.glob("*.sqlite3"))
 MIGRATIONS = sorted((Path(db.__file__).parent / "migrations" / "versions").glob("*.py"))
 PREPARE = (
