@@ -147,6 +147,8 @@ def migrate(config: Config, before: Callable[[], object] = lambda: None) -> None
     config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     if config.is_sqlite:  # its WAL takes over the mode; the folder may be one that others enter
         config.sqlite_file.touch(mode=0o600)
+        with contextlib.suppress(PermissionError):  # an older one, of another owner
+            config.sqlite_file.chmod(0o600)
     engine = make_engine(config, writes=True)
     try:
         _reach(config, engine)

@@ -31,6 +31,13 @@ def test_a_database_newer_than_the_code_is_refused_in_one_line(database, config_
         db.migrate(config)
 
 
+def test_nobody_else_on_the_machine_reads_the_database(config):
+    db.migrate(config)
+    config.sqlite_file.chmod(0o644)  # as an older release left it
+    db.migrate(config)
+    assert config.sqlite_file.stat().st_mode & 0o777 == 0o600
+
+
 def test_the_last_file_is_the_last_migration():
     assert db.revisions().get_heads() == [db.head()]
 
