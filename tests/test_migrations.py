@@ -31,7 +31,7 @@ def test_a_database_newer_than_the_code_is_refused_in_one_line(database, config_
         db.migrate(config)
 
 
-def test_nobody_else_on_the_machine_reads_the_database(config):
+def test_a_database_that_others_could_read_is_closed_to_them(config):
     db.migrate(config)
     config.sqlite_file.chmod(0o644)  # as an older release left it
     db.migrate(config)
