@@ -8,10 +8,9 @@ import aiofiles
 
 from blog.config import Config
 from blog.crew import Crew
-from blog.markup import Rendered
 
 CONTENTS = "README"
-NAME = re.compile(r"[a-z0-9][a-z0-9-]*(/[a-z0-9][a-z0-9-]*)?\Z")
+NAME = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
 PICTURE = re.compile(r"[a-z0-9-]+\.(png|webp|jpg)\Z")
 LINK = re.compile(r"\]\(([^)\s#]+)(#[^)\s]*)?\)")
 HEADING = re.compile(r"(?m)^# +(.+)$")
@@ -19,18 +18,26 @@ HEADING = re.compile(r"(?m)^# +(.+)$")
 
 @dataclass(frozen=True)
 class Chapter:
-    """One page. `other` is the same chapter in the other language."""
+    """One page of the handbook."""
 
     name: str
     language: str
     title: str
     body_html: str
     outline: list[tuple[int, str, str]]
-    other: str
 
     @property
     def address(self) -> str:
         return address(self.language, self.name)
+
+    @property
+    def other_language(self) -> str:
+        return "en" if self.language == "zh" else "zh"
+
+    @property
+    def other(self) -> str:
+        """The address of the same chapter in the other language."""
+        return address(self.other_language, self.name)
 
 
 class Handbook:
@@ -58,7 +65,8 @@ class Handbook:
         title = HEADING.search(text)
         body = HEADING.sub("", text, count=1)
         rendered = await crew.render(body, self._links(path, text))
-        return self._chapter(language, name, title[1] if title else name, rendered)
+        heading = title[1] if title else name
+        return Chapter(name, language, heading, rendered.html, rendered.outline)
 
     async def picture(self, name: str) -> bytes:
         """Raises `LookupError`."""
@@ -69,10 +77,6 @@ class Handbook:
                 return await file.read()
         except OSError as error:
             raise LookupError(name) from error
-
-    def _chapter(self, language: str, name: str, title: str, rendered: Rendered) -> Chapter:
-        other = "en" if language == "zh" else "zh"
-        return Chapter(name, language, title, rendered.html, rendered.outline, address(other, name))
 
     def _folder(self, language: str) -> Path:
         return self.folder / "zh" if language == "zh" else self.folder

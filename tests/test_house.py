@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "files": frozenset({"config", "media", "web"}),
     "health": frozenset({"web"}) | MODELS,
     "deploy": frozenset({"config", "opening"}),
-    "handbook": frozenset({"config", "crew", "markup"}),
+    "handbook": frozenset({"config", "crew"}),
     "opening": FREE | MODELS | {"auth", "collect", "db", "keeping", "languages"},
     "keeping": FREE | MODELS | {"", "db", "languages", "media"},
     "moving": FREE | MODELS | {"crew", "db", "keeping", "languages", "media", "opening"},

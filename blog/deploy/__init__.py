@@ -170,9 +170,9 @@ def _say_what_is_next(to: Deployment) -> None:
 
 def remove(to: Deployment, *, is_sure: bool) -> int:
     """Everything but the data folder and the settings that the keeper added."""
-    ours = [path for path in to.files() if _is_ours(to, path)]
-    if to.added_settings():
-        ours.remove(to.settings)  # somebody's own words: the mail server's address and password
+    # Settings with somebody's own words, such as the mail server's password, stay.
+    staying = {to.settings} if to.added_settings() else set()
+    ours = [path for path in to.files() if path not in staying and _is_ours(to, path)]
     links = [path for path in to.links() if to.there(path).is_symlink()]
     stopping = [["systemctl", "disable", "--now", *UNITS]] if ours else []
     for path in (*links, *ours):

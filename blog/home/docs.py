@@ -53,7 +53,7 @@ async def _chapter(request: Request, language: str, name: str) -> HTTPResponse:
     except LookupError as error:
         raise web.NotHere from error
     request.ctx.language = language
-    other = LANGUAGES["en" if language == "zh" else "zh"]
+    other = LANGUAGES[found.other_language]
     return web.render(
         request, "home/chapter.html", chapter=found, contents=contents, other_language=other
     )
