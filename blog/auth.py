@@ -125,8 +125,7 @@ def _cookie(request: Request, name: str) -> str:
 
 
 def _mac(request: Request, key: str) -> str:
-    secret: bytes = request.app.ctx.secret
-    return hmac.new(secret, b"browser:" + key.encode(), hashlib.sha256).hexdigest()[:32]
+    return web.mac(request, "browser", key)[:32]
 
 
 # --- who is asking ---

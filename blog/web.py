@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import errno
-import hashlib
 import hmac
 import json
 import logging
@@ -180,23 +179,24 @@ def take_flashes(request: Request) -> list[str]:
 
 def _signed(request: Request, text: str) -> str:
     body = base64.urlsafe_b64encode(text.encode()).decode()
-    return f"{body}.{_mac(request, body)}"
+    return f"{body}.{mac(request, FLASH, body)}"
 
 
 def _unsigned(request: Request, text: str) -> str:
-    body, _, mac = text.rpartition(".")
+    body, _, written = text.rpartition(".")
     if (
         not body
         or not text.isascii()
-        or not hmac.compare_digest(mac.encode(), _mac(request, body).encode())
+        or not hmac.compare_digest(written.encode(), mac(request, FLASH, body).encode())
     ):
         return ""
     return base64.urlsafe_b64decode(body).decode()
 
 
-def _mac(request: Request, text: str) -> str:
+def mac(request: Request, purpose: str, text: str) -> str:
+    """What only this installation can write beside `text`, and only for this purpose."""
     secret: bytes = request.app.ctx.secret
-    return hmac.new(secret, b"flash:" + text.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(secret, f"{purpose}:{text}".encode(), "sha256").hexdigest()
 
 
 # --- who asks ---

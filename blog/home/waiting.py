@@ -1,6 +1,5 @@
 """What a guest shows us to be known again: a signed time in a form, a key in one cookie."""
 
-import hashlib
 import hmac
 import re
 import secrets
@@ -65,8 +64,7 @@ def read_proof(request: Request, signed: str, post_id: int) -> Proof | None:
 
 
 def _mac(request: Request, text: str, post_id: int) -> str:
-    secret: bytes = request.app.ctx.secret
-    return hmac.new(secret, f"comment:{post_id}:{text}".encode(), hashlib.sha256).hexdigest()
+    return web.mac(request, f"comment:{post_id}", text)
 
 
 # --- the cookie ---
