@@ -14,13 +14,16 @@ from sanic_ext import Config as ExtensionConfig
 from sanic_ext import Extend
 from sanic_ext.config import PRIORITY
 
-from blog import admin, auth, control_panel, files, health, home, opening, warden, web
+from blog import admin, auth, commits, control_panel, files, health, home, opening, warden, web
 from blog.clock import Clock, House
 from blog.collect import collect
 from blog.config import BadSetting, Config, Told
 from blog.crew import Crew
 from blog.db import Database
+from blog.follower import Follower
 from blog.handbook import Handbook
+from blog.lane import Lane
+from blog.pages import Pages
 from blog.passwords import Passwords
 from blog.templating import environment, warm
 from blog.tick import CHORES
@@ -49,6 +52,8 @@ class Blog(Sanic[Any, Any]):
         if not (settings.get("unix") or settings.get("sock")):
             opening.refuse_taken_port(str(host), int(port or 0))
         settings["backlog"] = max(settings.get("backlog", 0), 2048)
+        if config.lane:
+            settings["protocol"] = Lane
         super().prepare(host, port, **settings)
         if settings.get("single_process"):  # then Sanic has no main process to ask
             self.ctx.is_alone = True
@@ -117,6 +122,8 @@ async def open_worker(app: Blog) -> None:
     app.ctx.secret = opening.secret(config.data_dir)
     app.ctx.statics = collect(config)
     app.ctx.database = Database(config)
+    app.ctx.follower = Follower(app.ctx.database, commits.watch(config))
+    app.ctx.pages = Pages(app.ctx.follower, config.pages_mb * 1_000_000)
     app.ctx.passwords = Passwords()
     app.ctx.crew = Crew(config)
     app.ctx.handbook = Handbook(config)
@@ -151,6 +158,8 @@ async def close_worker(app: Blog) -> None:
     await asyncio.gather(*app.ctx.errands, return_exceptions=True)
     await app.ctx.crew.close()
     app.ctx.passwords.close()
+    app.ctx.pages.close()
+    app.ctx.follower.close()
     app.ctx.database.close()
 
 

@@ -66,6 +66,10 @@ class Config:
     )
     max_upload_mb: int = setting(N_("Largest picture that can be uploaded, in megabytes."), 20)
     max_pixels: int = setting(N_("Largest picture that is opened, in megapixels."), 40)
+    pages_mb: int = setting(
+        N_("How many megabytes of finished pages each worker keeps ready; 0 keeps none."), 32
+    )
+    lane: bool = setting(N_("Answer kept pages before a request is taken apart: on or off."), True)
     access_log: bool = setting(N_("Write a line for each request: on or off."), False)
     smtp_url: str = setting(
         N_(
@@ -194,7 +198,7 @@ WANTED = {
 
 
 def _checked(config: Config) -> Config:
-    for name in ("port", "proxies", "max_upload_mb", "max_pixels"):
+    for name in LIMITS:
         low, high = LIMITS[name]
         if not low <= getattr(config, name) <= high:
             message = N_("%(name)s must be from %(low)s to %(high)s.")
@@ -245,7 +249,13 @@ def ssh_server() -> str:
     return server if port == "22" else f"-p {port} {server}"
 
 
-LIMITS = {"port": (1, 65535), "proxies": (0, 9), "max_upload_mb": (1, 200), "max_pixels": (1, 200)}
+LIMITS = {
+    "port": (1, 65535),
+    "proxies": (0, 9),
+    "max_upload_mb": (1, 200),
+    "max_pixels": (1, 200),
+    "pages_mb": (0, 10_000),
+}
 
 
 def local_address(host: str, port: int) -> str:

@@ -44,6 +44,8 @@ SAFE = {"GET", "HEAD", "OPTIONS"}
 
 def protect(request: Request, response: HTTPResponse) -> None:
     """Response middleware: it runs for errors of every status too."""
+    if getattr(response, "is_finished", False):
+        return
     response.headers.setdefault("content-security-policy", _policy_for(request))
     for name, value in ALWAYS.items():
         response.headers.setdefault(name, value)

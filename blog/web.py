@@ -21,7 +21,6 @@ from blog import headers
 from blog.config import N_
 from blog.languages import translate, wanted
 from blog.markup import TooMuch
-from blog.models import site as sites
 from blog.models.base import Refusal
 from blog.models.site import SiteFacts
 
@@ -206,7 +205,9 @@ async def know_site(request: Request) -> None:
     """Request middleware: the site's settings and the language of its pages."""
     request.ctx.user, request.ctx.signin, request.ctx.private = None, None, False
     request.ctx.site, request.ctx.language = SiteFacts(), "en"
-    request.ctx.site = await read(request, sites.facts)
+    follower = request.app.ctx.follower
+    await follower.catch_up(by_asking="cookie" in request.headers)
+    request.ctx.site = follower.site
     spoken = wanted(request.headers.get("accept-language", ""))
     # An empty blog has no language of its own yet.
     request.ctx.language = request.ctx.site.language if request.ctx.site.set_up else spoken

@@ -15,10 +15,12 @@ from blog.home.listing import show_listing
 from blog.languages import BABEL
 from blog.models import front
 from blog.models.catalogue import Month
+from blog.pages import kept
 from blog.templating import DATES, zone_of
 
 
 @bp.get("/tags/<slug:str>")
+@kept(by_page=True)
 async def tag(request: Request, slug: str) -> HTTPResponse:
     try:
         name, shelf = await web.read(request, front.tagged, slug, *_page(request))
@@ -32,6 +34,7 @@ async def tag(request: Request, slug: str) -> HTTPResponse:
 
 
 @bp.get("/authors/<slug:str>")
+@kept(by_page=True)
 async def author(request: Request, slug: str) -> HTTPResponse:
     who, shelf = await web.get_or_404(request, front.written_by, slug, *_page(request))
     feed = web.url(request, "home.author_feed", slug=slug)
@@ -41,6 +44,7 @@ async def author(request: Request, slug: str) -> HTTPResponse:
 
 
 @bp.get("/archive")
+@kept()
 async def archive(request: Request) -> HTTPResponse:
     found = await web.read(request, front.overview, _zone(request))
     months = found.archive.months
@@ -56,6 +60,7 @@ async def archive(request: Request) -> HTTPResponse:
 
 
 @bp.get("/archive/<year:int>")
+@kept(by_page=True)
 async def year(request: Request, year: int) -> HTTPResponse:
     shelf = await web.get_or_404(
         request, front.from_span, year, None, _zone(request), *_page(request)
@@ -65,6 +70,7 @@ async def year(request: Request, year: int) -> HTTPResponse:
 
 
 @bp.get("/archive/<year:int>/<month:int>")
+@kept(by_page=True)
 async def month(request: Request, year: int, month: int) -> HTTPResponse:
     shelf = await web.get_or_404(
         request, front.from_span, year, month, _zone(request), *_page(request)

@@ -1,6 +1,5 @@
 """What programs read: Atom feeds with whole posts, the sitemap, robots.txt."""
 
-import hashlib
 import re
 import uuid
 from datetime import UTC, datetime
@@ -8,12 +7,13 @@ from typing import Any
 from urllib.parse import unquote
 
 from sanic import HTTPResponse, Request
-from sanic.response import empty, raw, redirect, text
+from sanic.response import raw, redirect, text
 
 from blog import web
 from blog.home import bp
 from blog.models import catalogue, commenting, front
 from blog.models.reading import Name, PostPage
+from blog.pages import kept, shows
 
 PRIVATE = ("/admin/", "/comments/", "/control-panel/", "/preview/")
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,12 +25,14 @@ HERE = re.compile(r'(<a\b[^<>]*? href=")#', re.IGNORECASE)
 
 
 @bp.get("/feed.atom")
+@kept()
 async def feed(request: Request) -> HTTPResponse:
     _, posts = await web.read(request, front.feed)
     return _atom(request, posts, None, "/")
 
 
 @bp.get("/tags/<slug:str>/feed.atom")
+@kept()
 async def tag_feed(request: Request, slug: str) -> HTTPResponse:
     try:
         name, posts = await web.read(request, front.tag_feed, slug)
@@ -43,14 +45,17 @@ async def tag_feed(request: Request, slug: str) -> HTTPResponse:
 
 
 @bp.get("/authors/<slug:str>/feed.atom")
+@kept()
 async def author_feed(request: Request, slug: str) -> HTTPResponse:
     who, posts = await web.get_or_404(request, front.author_feed, slug)
     return _atom(request, posts, who, who.href)
 
 
 @bp.get("/comments/<id:int>/feed.atom")
+@kept()
 async def comment_feed(request: Request, id: int) -> HTTPResponse:
     """What readers say of one post, newest first."""
+    shows(request, f"post:{id}")
     about, comments = await web.get_or_404(request, commenting.feed, id)
     body = _xml(
         request,
@@ -61,7 +66,7 @@ async def comment_feed(request: Request, id: int) -> HTTPResponse:
         updated=max((said.said_at for said in comments), default=NEVER),
         outward=lambda html, path: outward(html, web.absolute(request, ""), path),
     )
-    return _fresh(request, body, "application/atom+xml")
+    return _answer(body, "application/atom+xml")
 
 
 async def to_feed(request: Request) -> HTTPResponse:
@@ -74,12 +79,14 @@ for old in ("feed", "rss", "atom.xml", "feed.xml", "index.xml"):
 
 
 @bp.get("/sitemap.xml")
+@kept()
 async def sitemap(request: Request) -> HTTPResponse:
     pages = await web.read(request, catalogue.for_sitemap)
-    return _fresh(request, _xml(request, "home/sitemap.xml", pages=pages), "application/xml")
+    return _answer(_xml(request, "home/sitemap.xml", pages=pages), "application/xml")
 
 
 @bp.get("/robots.txt")
+@kept()
 async def robots(request: Request) -> HTTPResponse:
     hidden = "\n".join(f"Disallow: {path}" for path in PRIVATE)
     place = web.absolute(request, web.url(request, "home.sitemap"))
@@ -98,7 +105,7 @@ def _atom(request: Request, posts: list[PostPage], name: Name | None, page: str)
         updated=max((post.card.updated_at for post in posts), default=NEVER),
         outward=lambda html, path: outward(html, web.absolute(request, ""), path),
     )
-    return _fresh(request, body, "application/atom+xml")
+    return _answer(body, "application/atom+xml")
 
 
 def _feed_id(site: str, page: str) -> str:
@@ -115,10 +122,5 @@ def _xml(request: Request, template: str, **context: Any) -> bytes:
     return NOT_XML.sub("", web.page_text(request, template, **context)).encode()
 
 
-def _fresh(request: Request, body: bytes, content_type: str) -> HTTPResponse:
-    """The whole body, or 304 to whoever has it already."""
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {"etag": etag, "cache-control": "no-cache"}
-    if etag in request.headers.get("if-none-match", ""):
-        return empty(304, headers=headers)
-    return raw(body, content_type=f"{content_type}; charset=utf-8", headers=headers)
+def _answer(body: bytes, content_type: str) -> HTTPResponse:
+    return raw(body, content_type=f"{content_type}; charset=utf-8")

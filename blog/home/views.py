@@ -12,14 +12,17 @@ from blog.home.look import plates, show_blogroll
 from blog.models import address, blogroll, front, reading
 from blog.models.front import Leads, Nothing
 from blog.models.reading import PostPage
+from blog.pages import kept, shows
 
 
 @bp.get("/")
+@kept("uploads")
 async def index(request: Request) -> HTTPResponse:
     return await _front(request, 1)
 
 
 @bp.get("/page/<number:str>")
+@kept("uploads")
 async def front_page(request: Request, number: str) -> HTTPResponse:
     page = paging.page_number(number)
     return redirect("/", status=301) if page == 1 else await _front(request, page)
@@ -42,6 +45,7 @@ async def favicon(request: Request) -> HTTPResponse:
 
 
 @bp.get("/<path:path>", name="post")
+@kept()
 async def post(request: Request, path: str) -> HTTPResponse:
     """Every address that no other page has claimed: the table says what it shows or leads to."""
     wanted = address.decode(request.path)
@@ -51,6 +55,7 @@ async def post(request: Request, path: str) -> HTTPResponse:
         return redirect(request.path.rstrip("/"), status=301)
     shown = await web.read(request, front.at, wanted, waiting.reader(request))
     if isinstance(shown, PostPage):
+        shows(request, f"post:{shown.card.id}")
         return web.render(request, "home/post.html", post=shown, form=comments.blank(request))
     if isinstance(shown, Leads):
         return redirect(shown.location, status=301)

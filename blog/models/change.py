@@ -18,7 +18,9 @@ from sqlalchemy import (
     String,
     Text,
     event,
+    func,
     insert,
+    select,
     text,
 )
 from sqlalchemy.orm import Mapped, Session, SessionTransaction, mapped_column, sessionmaker
@@ -28,6 +30,8 @@ from blog.models.base import Base, now
 from blog.models.facts import Noted
 
 ONE_AT_A_TIME = 0x6368_616E  # number of the PostgreSQL advisory lock, "chan"
+CHANNEL = "blog_change"  # where PostgreSQL tells of a commit
+MOST_AT_ONCE = 500  # changes that are followed one by one
 
 
 class Change(Base):
@@ -92,6 +96,15 @@ def name_of(work: Callable[..., Any]) -> str:
 def tell(session: Session, key: str, name: str, **columns: list[Any]) -> None:
     """What leaves no row behind, such as a door that stayed shut."""
     session.info["noted"].append(Noted(frozenset({key}), key, name, columns))
+
+
+def since(session: Session, last: int | None) -> tuple[int, frozenset[str] | None]:
+    """The number of the newest change, and the tags of all after `last`; None for too many."""
+    newest = session.scalar(select(func.max(Change.id))) or 0
+    if last is None or not 0 <= newest - last <= MOST_AT_ONCE:
+        return newest, None
+    rows = session.scalars(select(Change.tags).where(Change.id > last)) if newest > last else ()
+    return newest, frozenset(tag for tags in rows for tag in tags)
 
 
 # --- the hooks ---
@@ -174,6 +187,7 @@ def _write(session: Session) -> None:
     if session.get_bind().dialect.name == "postgresql":
         # Number 1 must not commit after number 2: who follows the table would miss it.
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
+        session.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})
     by = session.info.get("by")
     row = {
         "at": now(),

@@ -1,0 +1,60 @@
+"""What a process that keeps pages has to hear of the database, in one snapshot."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from blog.models import change
+from blog.models import site as sites
+from blog.models.base import now
+from blog.models.post import PAGE, POST, Post
+from blog.models.settings import Settings
+from blog.models.site import SiteFacts
+
+TELLING = frozenset({"posts", "site"})  # what moves the next moment
+EVERYTHING = None
+
+
+@dataclass(frozen=True)
+class News:
+    """`tags` are those of every change since the last news; None where there is too much to say.
+
+    `until` is the next moment at which time alone changes what readers see: a post falls due, is
+    withdrawn, or takes no more comments.
+    """
+
+    site: SiteFacts = field(default_factory=SiteFacts)
+    last: int | None = None
+    until: datetime | None = None
+    tags: frozenset[str] | None = EVERYTHING
+
+    def is_over(self) -> bool:
+        return self.until is not None and self.until <= now()
+
+
+def since(session: Session, before: News) -> News:
+    facts = sites.facts(session)
+    last, tags = change.since(session, before.last)
+    tags = EVERYTHING if before.is_over() else tags
+    stands = tags is not EVERYTHING and not tags & TELLING
+    return News(facts, last, before.until if stands else _until(session, facts.settings), tags)
+
+
+def _until(session: Session, settings: Settings) -> datetime | None:
+    moment = now()
+    found = [_first(session, Post.publish_at, moment), _first(session, Post.withdraw_at, moment)]
+    if settings.comments_days:
+        open_for = timedelta(days=settings.comments_days, microseconds=1)
+        oldest = _first(session, Post.publish_at, moment - open_for)
+        found.append(oldest and oldest + open_for)
+    return min(filter(None, found), default=None)
+
+
+def _first(
+    session: Session, column: InstrumentedAttribute[datetime | None], after: datetime
+) -> datetime | None:
+    shown = Post.live_revision_id.is_not(None) & Post.trashed_at.is_(None)
+    query = select(func.min(column)).where(Post.kind.in_((POST, PAGE)), column > after, shown)
+    return session.scalar(query)

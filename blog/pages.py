@@ -1,0 +1,212 @@
+"""Finished public pages, kept ready as bytes in each worker until what they show has changed.
+
+What a page shows is said in tags, and what a commit touched is said in the same tags in the change
+table. A page is given out only when all that was committed has been followed: none is ever stale.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial, wraps
+from typing import Any
+
+from sanic import HTTPResponse, Request
+
+from blog import headers
+from blog.follower import Follower
+from blog.models import address
+from blog.ready import Page, Ready, Sent, accepted
+
+# What any public page may show: the newest posts, the names in its byline, the title on top.
+PUBLIC = frozenset({"addresses", "posts", "site", "tags", "users"})
+OURS = ("session", "waiting", "flash")  # who sends one of these cookies gets pages of their own
+Tags = frozenset[str] | None  # None: everything
+View = Callable[[], Awaitable[HTTPResponse]]
+Handler = Callable[..., Awaitable[HTTPResponse]]
+Packing = asyncio.Future[dict[str, Sent]]
+
+
+def kept(*tags: str, by_page: bool = False) -> Callable[[Handler], Handler]:
+    """Mark a view whose page is the same for every visitor, and may be kept.
+
+    `tags` are what it shows beside what all do; `by_page`, that `?page=` makes another page of it.
+    """
+
+    def mark(view: Handler) -> Handler:
+        @wraps(view)
+        async def answer(request: Request, *args: Any, **kwargs: Any) -> HTTPResponse:
+            request.ctx.shows = {*PUBLIC, *tags}
+            target = target_of(request, by_page)
+            make = partial(view, request, *args, **kwargs)
+            if target is None:
+                return await make()
+            pages: Pages = request.app.ctx.pages
+            return await pages.answer(request, target, make)
+
+        return answer
+
+    return mark
+
+
+def shows(request: Request, *tags: str) -> None:
+    """For a view that learns only from the database what its page is about."""
+    request.ctx.shows.update(tags)
+
+
+def target_of(request: Request, by_page: bool) -> bytes | None:
+    """The one spelling under which this page is kept; None where it is not for everybody."""
+    if request.method not in ("GET", "HEAD") or request.ctx.private:
+        return None
+    if "cookie" in request.headers and any(headers.has_cookie(request, name) for name in OURS):
+        return None
+    path = address.decode(request.path)
+    if path is None or address.href(path) != request.path:
+        return None
+    number = request.args.get("page") if by_page and request.query_string else None
+    if number in (None, "1"):
+        return request.path.encode()
+    if not number.isascii() or not number.isdigit() or number.startswith("0"):
+        return None
+    return f"{request.path}?page={number}".encode()
+
+
+class Making:
+    """A page that is being rendered, and what has changed since it was begun."""
+
+    task: "asyncio.Task[HTTPResponse | Page]"
+
+    def __init__(self) -> None:
+        self.missed: Tags = frozenset()
+
+    def miss(self, tags: Tags) -> None:
+        self.missed = None if tags is None or self.missed is None else self.missed | tags
+
+    def is_stale(self, page: Page) -> bool:
+        return self.missed is None or bool(self.missed & page.tags)
+
+
+class Pages:
+    """The pages of one worker, `limit` bytes of them at most: the longest unused go first."""
+
+    def __init__(self, follower: Follower, limit: int) -> None:
+        self.follower, self.limit = follower, limit
+        self.size = self.hits = self.made = 0
+        self._pages: OrderedDict[bytes, Page] = OrderedDict()
+        self._to_join: dict[bytes, Making] = {}
+        self._making: set[Making] = set()
+        self._packer = ThreadPoolExecutor(1, thread_name_prefix="packer")
+        follower.listeners.append(self.drop)
+
+    def close(self) -> None:
+        self._packer.shutdown(cancel_futures=True)
+
+    # --- giving out ---
+
+    def find(self, target: bytes) -> Page | None:
+        """What is kept at `target`; as current as the follower is."""
+        page = self._pages.get(target)
+        if page is not None:
+            self.hits += 1
+            self._pages.move_to_end(target)
+            if not page.is_asked_again:
+                self._pack(target, page)
+        return page
+
+    async def answer(self, request: Request, target: bytes, make: View) -> HTTPResponse:
+        """The kept page, or the one that `make` renders, once for all who ask meanwhile."""
+        await self.follower.catch_up()
+        site = self.follower.site
+        if not site.set_up:
+            return await make()
+        request.ctx.site, request.ctx.language = site, site.language
+        page = self.find(target) or await self._made(request, target, make)
+        if not isinstance(page, Page):
+            return page
+        takes = accepted(request.headers.get("accept-encoding", ""))
+        return Ready(request, page.form(takes, request.headers.get("if-none-match", "")))
+
+    # --- making ---
+
+    async def _made(self, request: Request, target: bytes, make: View) -> HTTPResponse | Page:
+        """Whoever leaves, the page is finished for the others."""
+        making = self._to_join.get(target)
+        if making is None:
+            mine = self._begin(request, target, make)
+            return await asyncio.shield(mine.task)
+        made = await asyncio.shield(making.task)
+        return made if isinstance(made, Page) else await make()
+
+    def _begin(self, request: Request, target: bytes, make: View) -> Making:
+        making = self._to_join[target] = Making()
+        self._making.add(making)
+        making.task = asyncio.create_task(self._make(making, request, target, make))
+        making.task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return making
+
+    async def _make(
+        self, making: Making, request: Request, target: bytes, make: View
+    ) -> HTTPResponse | Page:
+        try:
+            response = await make()
+        finally:
+            self._making.discard(making)
+            if self._to_join.get(target) is making:
+                del self._to_join[target]
+        if not is_keepable(request, response):
+            return response
+        headers.protect(request, response)
+        page = Page(response, frozenset(request.ctx.shows))
+        if not making.is_stale(page):
+            self._keep(target, page)
+        return page
+
+    # --- keeping ---
+
+    def drop(self, tags: Tags) -> None:
+        """What shows any of this has changed. Who asks from now on joins nothing begun before."""
+        for making in self._making:
+            making.miss(tags)
+        self._to_join.clear()
+        stale = [at for at, page in self._pages.items() if tags is None or page.tags & tags]
+        for target in stale:
+            self._forget(target)
+
+    def _keep(self, target: bytes, page: Page) -> None:
+        self._forget(target)
+        self._pages[target] = page
+        self.size += page.size
+        self.made += 1
+        self._make_room()
+
+    def _make_room(self) -> None:
+        while self.size > self.limit:
+            self._forget(next(iter(self._pages)))
+
+    def _forget(self, target: bytes) -> None:
+        if page := self._pages.pop(target, None):
+            self.size -= page.size
+
+    def _pack(self, target: bytes, page: Page) -> None:
+        """What is asked for twice is worth packing, off the loop."""
+        page.is_asked_again = True
+        packing = asyncio.get_running_loop().run_in_executor(self._packer, page.packed)
+        packing.add_done_callback(partial(self._packed, target, page))
+
+    def _packed(self, target: bytes, page: Page, packing: Packing) -> None:
+        if packing.cancelled() or self._pages.get(target) is not page:
+            return
+        self.size -= page.size
+        page.take(packing.result())
+        self.size += page.size
+        self._make_room()
+
+
+def is_keepable(request: Request, response: HTTPResponse) -> bool:
+    """Whole, the same for all, and nobody's secret."""
+    return (
+        response.status == 200
+        and not request.ctx.private
+        and "set-cookie" not in response.headers
+        and "no-store" not in str(response.headers.get("cache-control", ""))
+    )
