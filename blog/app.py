@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from sanic import Request, Sanic
+from sanic.server.protocols.http_protocol import HttpProtocol
 from sanic_ext import Config as ExtensionConfig
 from sanic_ext import Extend
 from sanic_ext.config import PRIORITY
@@ -41,7 +42,11 @@ class Asked(Request):
 
 
 class Blog(Sanic[Any, Any]):
-    """Sanic that listens where the settings say."""
+    """Sanic that listens where the settings say, and answers kept pages by the short way."""
+
+    @property
+    def protocol(self) -> type[HttpProtocol]:
+        return Lane if self.ctx.config.lane else HttpProtocol
 
     def prepare(self, host: str | None = None, port: int | None = None, **settings: Any) -> None:
         """Sanic's command line hands over its defaults; then our settings decide."""
@@ -52,8 +57,7 @@ class Blog(Sanic[Any, Any]):
         if not (settings.get("unix") or settings.get("sock")):
             opening.refuse_taken_port(str(host), int(port or 0))
         settings["backlog"] = max(settings.get("backlog", 0), 2048)
-        if config.lane:
-            settings["protocol"] = Lane
+        settings["protocol"] = self.protocol
         super().prepare(host, port, **settings)
         if settings.get("single_process"):  # then Sanic has no main process to ask
             self.ctx.is_alone = True

@@ -45,10 +45,12 @@ class Follower:
         message, theirs may still be on its way.
         """
         asked_at = time.monotonic()
-        if self._look(asked_at) and not (by_asking and self._commits.are_told):
+        may_trust = not (by_asking and self._commits.are_told)
+        if may_trust and self._look(asked_at):
             return
-        async with self._turn:
-            if self._began_at < asked_at:  # or another has followed for us, and late enough
+        async with self._turn:  # another may follow for us meanwhile
+            is_done = self._began_at >= asked_at or (may_trust and self._look(time.monotonic()))
+            if not is_done:
                 await self._follow()
 
     def _look(self, moment: float) -> bool:
@@ -60,8 +62,9 @@ class Follower:
     async def _follow(self) -> None:
         began_at, count = time.monotonic(), self._commits.count()
         self._news = await self._database.read(news.since, self._news)
-        for listener in self.listeners:
-            listener(self._news.tags)
+        if self._news.tags != frozenset():
+            for listener in self.listeners:
+                listener(self._news.tags)
         self._began_at, self._count = began_at, count
 
     def close(self) -> None:

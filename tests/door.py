@@ -95,7 +95,9 @@ class Door:
     async def _open(self) -> None:
         # A socket of our own: Sanic takes port 0 for none, and listens on 8000.
         self.server = await self.app.create_server(
-            sock=socket.create_server(("127.0.0.1", 0)), return_asyncio_server=True
+            sock=socket.create_server(("127.0.0.1", 0)),
+            protocol=self.app.protocol,
+            return_asyncio_server=True,
         )
         await self.server.startup()
         await self.server.before_start()

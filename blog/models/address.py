@@ -68,7 +68,9 @@ class Address(Base):
 
     @classmethod
     def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
-        return {f"address:{values['key']}", "addresses"}
+        """One that is only reserved leads nobody anywhere yet."""
+        tags = {f"address:{values['key']}"}
+        return tags | {"addresses"} if values["live_since"] else tags
 
     @property
     def href(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Connection,
@@ -18,7 +18,6 @@ from sqlalchemy import (
     String,
     Text,
     event,
-    func,
     insert,
     select,
     text,
@@ -69,6 +68,13 @@ class Touched(Base):
     unaudited = True
 
 
+class Mark(NamedTuple):
+    """A change, told from one of the same number in another database."""
+
+    id: int
+    at: datetime
+
+
 # --- on whose behalf ---
 
 _doer = ""
@@ -98,13 +104,25 @@ def tell(session: Session, key: str, name: str, **columns: list[Any]) -> None:
     session.info["noted"].append(Noted(frozenset({key}), key, name, columns))
 
 
-def since(session: Session, last: int | None) -> tuple[int, frozenset[str] | None]:
-    """The number of the newest change, and the tags of all after `last`; None for too many."""
-    newest = session.scalar(select(func.max(Change.id))) or 0
-    if last is None or not 0 <= newest - last <= MOST_AT_ONCE:
-        return newest, None
-    rows = session.scalars(select(Change.tags).where(Change.id > last)) if newest > last else ()
-    return newest, frozenset(tag for tags in rows for tag in tags)
+def since(session: Session, last: Mark | None) -> tuple[Mark | None, frozenset[str] | None]:
+    """The newest change, and the tags of all after `last`; None where that cannot be said.
+
+    It cannot be where there are too many, and where `last` is not found as it was: then another
+    database stands here, such as a backup of this one.
+    """
+    columns = select(Change.id, Change.at, Change.tags)
+    if last is not None:
+        rows = session.execute(
+            columns.where(Change.id >= last.id).order_by(Change.id).limit(MOST_AT_ONCE)
+        ).all()
+        if rows and _mark(rows[0]) == last and len(rows) < MOST_AT_ONCE:
+            return _mark(rows[-1]), frozenset(tag for row in rows[1:] for tag in row.tags)
+    newest = session.execute(columns.order_by(Change.id.desc()).limit(1)).first()
+    return (_mark(newest) if newest else None), None
+
+
+def _mark(row: Any) -> Mark:
+    return Mark(row.id, row.at)
 
 
 # --- the hooks ---

@@ -9,6 +9,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from blog.models import change
 from blog.models import site as sites
 from blog.models.base import now
+from blog.models.change import Mark
 from blog.models.post import PAGE, POST, Post
 from blog.models.settings import Settings
 from blog.models.site import SiteFacts
@@ -26,7 +27,7 @@ class News:
     """
 
     site: SiteFacts = field(default_factory=SiteFacts)
-    last: int | None = None
+    last: Mark | None = None
     until: datetime | None = None
     tags: frozenset[str] | None = EVERYTHING
 

@@ -1,0 +1,74 @@
+"""A connection that is held, and words on it that no client library would say."""
+
+import socket
+from types import TracebackType
+from typing import Self
+
+SECONDS = 20
+PLAINEST = b"GET %b HTTP/1.1\r\nHost: ink.example\r\n%b\r\n"
+
+
+def plain(path: str, *lines: str) -> bytes:
+    """The plainest request there is for this path, and more header lines."""
+    return PLAINEST % (path.encode(), b"".join(line.encode() + b"\r\n" for line in lines))
+
+
+class Heard:
+    """One answer as it came over the wire."""
+
+    def __init__(self, head: bytes, body: bytes) -> None:
+        self.head, self.body = head, body
+        self.status = int(head.split(b" ", 2)[1])
+        pairs = (line.partition(b": ") for line in head.split(b"\r\n")[1:])
+        self.headers = {name.decode(): value.decode() for name, _, value in pairs if name}
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+
+class Wire:
+    """`with Wire(port) as wire: wire.ask(plain("/"))`; the connection stays open."""
+
+    def __init__(self, port: int) -> None:
+        self.line = socket.create_connection(("127.0.0.1", port), SECONDS)
+        self.line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.waiting = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
+    ) -> None:
+        self.line.close()
+
+    def say(self, words: bytes) -> None:
+        self.line.sendall(words)
+
+    def ask(self, words: bytes) -> Heard:
+        self.say(words)
+        return self.hear(is_head=words.startswith(b"HEAD"))
+
+    def hear(self, *, is_head: bool = False) -> Heard:
+        """The next answer. Raises `EOFError` where the other side has closed."""
+        while b"\r\n\r\n" not in self.waiting:
+            self._more()
+        head, _, self.waiting = self.waiting.partition(b"\r\n\r\n")
+        heard = Heard(head, b"")
+        length = int(heard.headers.get("content-length", 0))
+        has_body = not is_head and heard.status not in (204, 304)
+        while has_body and len(self.waiting) < length:
+            self._more()
+        if has_body:
+            heard.body, self.waiting = self.waiting[:length], self.waiting[length:]
+        return heard
+
+    def is_closed(self) -> bool:
+        return self.line.recv(1) == b""
+
+    def _more(self) -> None:
+        piece = self.line.recv(65536)
+        if not piece:
+            raise EOFError(self.waiting)
+        self.waiting += piece
