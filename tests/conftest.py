@@ -33,6 +33,8 @@ LACKING = "lacking on this machine: "
 def pytest_addoption(parser: pytest.Parser) -> None:
     help = "fail at the end where a system package was lacking (this is what `make test` says)"
     parser.addoption("--complete", action="store_true", help=help)
+    help = "how many odd requests the lane and the long way are compared by"
+    parser.addoption("--fuzz", default="2000", help=help)
 
 
 def need(package: str, is_there: object) -> None:

@@ -69,10 +69,8 @@ def ask_twice(wire: Wire, door: Door, path: str, *lines: str) -> Heard:
 
 
 def wait_until_packed(wire: Wire, path: str) -> None:
-    for _ in range(200):
-        if "content-encoding" in wire.ask(plain(path, "Accept-Encoding: gzip")).headers:
-            return
-    raise AssertionError("It was never packed.")
+    packed = plain(path, "Accept-Encoding: gzip")
+    wait_for(lambda: "content-encoding" in wire.ask(packed).headers, 10)
 
 
 # --- what is kept ---

@@ -1,0 +1,382 @@
+"""The lane answers what the long way would answer, to the byte, or leaves it to the long way."""
+
+import random
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+
+import pytest
+from sanic.server.protocols.http_protocol import HttpProtocol
+
+from blog.config import Config
+from tests.door import Door, Furnished
+from tests.live import Site, free_port, wait_for
+from tests.wire import Wire, plain
+
+POST = "/posts/a-marmalade-morning"
+PATHS = ["/", POST, "/about", "/archive", "/tags/marmalade", "/feed.atom", "/sitemap.xml"]
+CHROMIUM = (
+    "Connection: keep-alive",
+    'sec-ch-ua: "Chromium";v="156", "Not_A Brand";v="24"',
+    "sec-ch-ua-mobile: ?0",
+    'sec-ch-ua-platform: "Linux"',
+    "Upgrade-Insecure-Requests: 1",
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/156.0.0.0",
+    "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8",
+    "Sec-Fetch-Site: none",
+    "Sec-Fetch-Mode: navigate",
+    "Sec-Fetch-Dest: document",
+    "Accept-Encoding: gzip, deflate, br, zstd",
+    "Accept-Language: en-GB,en;q=0.9,zh-CN;q=0.8",
+)
+
+
+@dataclass
+class Ways:
+    """Two servers of the same blog: one with the lane, one without. `long` counts what reached
+    Sanic's own protocol in either."""
+
+    lane: Door
+    off: Door
+    long: list[int]
+
+
+@pytest.fixture(scope="module")
+def ways(furnished: Furnished, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ways]:
+    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+        long: list[int] = []
+        real = HttpProtocol.data_received
+
+        def counted(self: HttpProtocol, data: bytes) -> None:
+            long.append(len(data))
+            real(self, data)
+
+        patch.setattr(HttpProtocol, "data_received", counted)
+        doors = []
+        for is_on in (True, False):
+            config = Config(data_dir=tmp_path_factory.mktemp("way"), lane=is_on)
+            shutil.copy(furnished.file, config.data_dir)
+            doors.append(stack.enter_context(Door(config)))
+        yield Ways(*doors, long)
+
+
+@pytest.fixture
+def warm(ways: Ways) -> Ways:
+    """Every path is kept and packed in both."""
+    for door in (ways.lane, ways.off):
+        with Wire(door.port) as wire:
+            for path in PATHS:
+                wait_for(lambda path=path: is_packed(wire, path))
+    ways.long.clear()
+    return ways
+
+
+def is_packed(wire: Wire, path: str) -> bool:
+    return "content-encoding" in wire.ask(plain(path, "Accept-Encoding: br")).headers
+
+
+# --- what goes by the lane ---
+
+
+@pytest.mark.parametrize("lines", [(), CHROMIUM, ("Cookie: _ga=GA1.2.3",)], ids=str)
+def test_a_plain_request_for_a_kept_page_never_reaches_sanic(
+    warm: Ways, lines: tuple[str, ...]
+) -> None:
+    with Wire(warm.lane.port) as wire:
+        for path in PATHS:
+            assert wire.ask(plain(path, *lines)).status == 200
+    assert warm.long == []
+
+
+def test_the_first_request_of_a_connection_goes_by_the_lane_too(warm: Ways) -> None:
+    for _ in range(300):
+        with Wire(warm.lane.port) as wire:
+            assert wire.ask(plain("/")).status == 200
+    assert warm.long == []
+
+
+ASIDE = {
+    "a body": b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi",
+    "chunks": b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a range": plain("/", "Range: bytes=0-1"),
+    "an upgrade": plain("/", "Connection: Upgrade", "Upgrade: h2c"),
+    "an end": plain("/", "Connection: close"),
+    "an expectation": plain("/", "Expect: 100-continue"),
+    "a session": plain("/", "Cookie: session=x"),
+    "who waits": plain("/", "Cookie: a=b; __Host-waiting=x"),
+    "HTTP/1.0": b"GET / HTTP/1.0\r\nHost: x\r\n\r\n",
+    "no host": b"GET / HTTP/1.1\r\nAccept: */*\r\n\r\n",
+    "two hosts": b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+    "a folded line": b"GET / HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n",
+    "a bare line feed": b"GET / HTTP/1.1\nHost: x\r\n\r\n",
+    "a space before the colon": b"GET / HTTP/1.1\r\nHost : x\r\n\r\n",
+    "an absolute address": b"GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n",
+    "two at once": plain("/") + plain("/"),
+    "HEAD": plain("/").replace(b"GET", b"HEAD"),
+    "a query": plain("/?a=b"),
+    "small letters": plain("/").replace(b"GET", b"get"),
+    "a long head": plain("/", "X-Long: " + "x" * 5000),
+    "the letter Omega": plain("/", "X-Name: \u03a9"),
+}
+
+
+@pytest.mark.parametrize("case", ASIDE)
+def test_everything_else_goes_the_long_way(warm: Ways, case: str) -> None:
+    assert both(warm, [ASIDE[case]]) != b""
+    assert warm.long != []
+
+
+def test_a_change_is_seen_on_a_held_connection(warm: Ways) -> None:
+    from tests import cast
+
+    with Wire(warm.lane.port) as wire:
+        before = wire.ask(plain("/"))
+        cast.choose(warm.lane.database, icp="京ICP备12345678号-1")
+        time.sleep(0.002)
+        assert "京ICP备" in wire.ask(plain("/")).text
+        cast.choose(warm.lane.database, icp="")
+        time.sleep(0.002)
+        assert wire.ask(plain("/")).body == before.body
+
+
+def test_a_refused_body_is_no_request(warm: Ways) -> None:
+    """What still arrives of a body is not answered as if it had been asked."""
+    hidden = plain("/")
+    head = f"POST /no-such HTTP/1.1\r\nHost: x\r\nContent-Length: {len(hidden) + 50}\r\n\r\n"
+    with Wire(warm.lane.port) as wire:
+        wire.say(head.encode())
+        time.sleep(0.2)
+        wire.say(hidden)
+        time.sleep(0.2)
+        wire.say(b"x" * 50)
+        assert wire.hear().status == 405
+        with pytest.raises((EOFError, TimeoutError)):
+            wire.line.settimeout(0.5)
+            wire.hear()
+
+
+def test_who_does_not_read_is_not_written_to_without_end(warm: Ways) -> None:
+    """Past the buffers the lane leaves it to Sanic, which waits."""
+    with Wire(warm.lane.port) as wire:
+        wire.line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        wire.line.settimeout(0.5)
+        with suppress(TimeoutError):
+            for _ in range(20_000):
+                wire.say(plain("/"))
+        (protocol,) = [one for one in warm.lane.server.connections if one.recv_buffer]
+        assert protocol.transport.get_write_buffer_size() < 200_000
+
+
+def test_an_access_log_shuts_the_lane(furnished: Furnished, tmp_path_factory) -> None:
+    config = Config(data_dir=tmp_path_factory.mktemp("logged"), access_log=True)
+    shutil.copy(furnished.file, config.data_dir)
+    with Door(config) as door, Wire(door.port) as wire:
+        wire.ask(plain("/"))
+        assert all(not one._pages for one in door.server.connections)
+
+
+# --- the fuzz ---
+
+METHODS = ["GET"] * 20 + ["HEAD", "POST", "OPTIONS", "get", "GETT", "G\tET", ""]
+TARGETS = PATHS * 4 + [
+    "/?page=2",
+    "/tags/marmalade?page=2",
+    "/tags/marmalade?page=1&utm=x",
+    "/archive?page=0",
+    "/no-such",
+    "//",
+    "/%2e%2e/",
+    "/posts/%61-marmalade-morning",
+    "/posts/a-marmalade-morning/",
+    "/\u00e9",
+    "*",
+    "http://x/",
+    "/#top",
+    "/a b",
+    "",
+]
+VERSIONS = ["HTTP/1.1"] * 20 + ["HTTP/1.0", "HTTP/2.0", "http/1.1", "HTTP/1.1 ", ""]
+LINES = [
+    *CHROMIUM,
+    "Accept-Encoding: gzip",
+    "accept-encoding: br;q=0, gzip;q=0.5",
+    "ACCEPT-ENCODING: identity",
+    "Accept-Encoding: *",
+    "Accept-Encoding:gzip",
+    "Accept-Encoding:  br ",
+    "If-None-Match: *",
+    'If-None-Match: "x", W/"y"',
+    "If-None-Match: ETAG",
+    "If-None-Match: W/ETAG",
+    "if-none-match: ETAG, ETAG",
+    "If-Modified-Since: Sat, 21 Nov 2026 00:00:00 GMT",
+    "Connection: Keep-Alive",
+    "Connection: close",
+    "Connection: keep-alive, Upgrade",
+    "Connection:",
+    "Cookie: a=b",
+    "Cookie: session=zzz",
+    "Cookie: mysession=1",
+    "Cookie:",
+    "Host: y",
+    "host: x",
+    "Content-Length: 0",
+    "Content-Length: 5",
+    "Content-Length: +5",
+    "Content-Length: 5, 5",
+    "Transfer-Encoding: chunked",
+    "Transfer-Encoding : chunked",
+    "Transfer-Encoding: identity",
+    "Transfer-Encoding:\tchunked",
+    "Expect: 100-continue",
+    "Range: bytes=0-99",
+    "Upgrade: websocket",
+    "TE: trailers",
+    "X: y\r\n folded",
+    "X: y\rZ: w",
+    "X: y\nZ: w",
+    "X\x00: y",
+    "X: \x00",
+    ": y",
+    "X",
+    "X : y",
+    "\u03a9: y",
+    "X: " + "y" * 4200,
+    "X: " + "y" * 9000,
+]
+
+
+def test_a_hundred_thousand_odd_requests_are_answered_alike(warm: Ways, requests: int) -> None:
+    """Generated and mutated, alone and pipelined, whole and split: both ways say the same bytes."""
+    chance = random.Random(20261121)  # noqa: S311 -- the same requests each time
+    etag = _etag(warm)
+    sent = 0
+    while sent < requests:
+        asked = [_request(chance, etag) for _ in range(chance.choice((1, 1, 2, 5, 20)))]
+        sent += len(asked)
+        both(warm, _pieces(chance, asked))
+
+
+@pytest.fixture
+def requests(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--fuzz"))
+
+
+def _etag(ways: Ways) -> str:
+    with Wire(ways.lane.port) as wire:
+        return wire.ask(plain("/")).headers["etag"].removeprefix("W/")
+
+
+def _request(chance: random.Random, etag: str) -> bytes:
+    """Mostly sound. The words of a body are those of another request."""
+    if chance.random() < 0.4:
+        lines = chance.sample(CHROMIUM, chance.randrange(len(CHROMIUM)))
+        return plain(chance.choice(PATHS), *lines)
+    lines = [chance.choice(LINES) for _ in range(chance.randrange(5))]
+    if chance.random() < 0.95:
+        lines.insert(0, "Host: ink.example")
+    first = " ".join((chance.choice(METHODS), chance.choice(TARGETS), chance.choice(VERSIONS)))
+    words = "\r\n".join([first, *lines, "", ""]).replace("ETAG", etag).encode()
+    return _mutated(chance, words) if chance.random() < 0.2 else words
+
+
+def _mutated(chance: random.Random, words: bytes) -> bytes:
+    at = chance.randrange(len(words))
+    odd = bytes([chance.choice((0, 9, 10, 13, 32, 58, 127, 128, 255, chance.randrange(256)))])
+    return chance.choice(
+        (
+            words[:at] + odd + words[at:],
+            words[:at] + odd + words[at + 1 :],
+            words[:at] + words[at + 1 :],
+            words[:at],
+            words[:at] + words,
+        )
+    )
+
+
+def _pieces(chance: random.Random, asked: list[bytes]) -> list[bytes]:
+    """One request at a time, all in one, or cut anywhere."""
+    way = chance.random()
+    whole = b"".join(asked)
+    if way < 0.6:
+        return asked
+    if way < 0.8:
+        return [whole]
+    cuts = sorted(chance.randrange(len(whole)) for _ in range(chance.randrange(1, 6)))
+    return [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+
+
+END = b"GET /robots.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+MOMENT = 0.2  # seconds in which a server that has something to say has mostly said it
+PATIENCE = 3
+
+
+@dataclass
+class Said:
+    """All that came over one connection. Where the other side closes with something unread, the
+    system may throw away what was still on its way."""
+
+    words: bytes = b""
+    is_cut: bool = False
+
+
+def both(ways: Ways, pieces: list[bytes]) -> bytes:
+    """The same bytes to either server, in the same steps; the same bytes must come back."""
+    lane, off = (_talk(door.port, pieces) for door in (ways.lane, ways.off))
+    short = min(len(lane.words), len(off.words)) if lane.is_cut or off.is_cut else None
+    assert lane.words[:short] == off.words[:short], pieces
+    return lane.words
+
+
+def _talk(port: int, pieces: list[bytes]) -> Said:
+    said = Said()
+    with Wire(port) as wire:
+        try:
+            for piece in pieces:
+                said.words += _step(wire, piece)
+            wire.say(END)
+            wire.line.settimeout(PATIENCE)
+            while piece := wire.line.recv(1 << 20):
+                wire.waiting += piece
+        except ConnectionError:
+            said.is_cut = True
+        except TimeoutError:
+            pass
+        said.words += wire.waiting
+    return said
+
+
+def _step(wire: Wire, piece: bytes) -> bytes:
+    """Say it, and wait for the answer if it looks like something that has one."""
+    wire.say(piece)
+    if not piece.endswith(b"\r\n\r\n"):
+        return b""
+    wire.line.settimeout(MOMENT)
+    with suppress(EOFError, TimeoutError, ValueError, IndexError):
+        heard = wire.hear(is_head=piece.startswith(b"HEAD"))
+        return heard.head + heard.body
+    return b""
+
+
+# --- at a real server ---
+
+
+@pytest.mark.server
+@pytest.mark.slow
+def test_workers_with_the_lane_stop_at_once_and_cleanly(
+    furnished: Furnished, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    config = Config(data_dir=tmp_path_factory.mktemp("lane") / "data", port=free_port())
+    config.data_dir.mkdir()
+    shutil.copy(furnished.file, config.data_dir)
+    with Site(replace(config)) as site:
+        wires = [Wire(config.port) for _ in range(20)]
+        assert {wire.ask(plain("/")).status for wire in wires for _ in range(5)} == {200}
+        began = time.monotonic()
+        assert site.stop() == 0
+        assert time.monotonic() - began < 10
+        for wire in wires:
+            wire.line.close()
