@@ -35,6 +35,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--complete", action="store_true", help=help)
     help = "how many odd requests the lane and the long way are compared by"
     parser.addoption("--fuzz", default="2000", help=help)
+    help = "how many changes are made while nobody may be shown what is old"
+    parser.addoption("--changes", default="150", help=help)
 
 
 def need(package: str, is_there: object) -> None:
