@@ -11,7 +11,7 @@ NOISE := Project-Id\|Report-Msgid\|POT-Creation\|PO-Revision\|Last-T\|Language-T
 POT := .messages.pot
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock messages docs bench deploy clean installed installed-dev
+.PHONY: help run test check lock messages pinyin docs bench deploy clean installed installed-dev
 
 help: ## Show these lines
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile | expand -t 16
@@ -41,6 +41,9 @@ messages: installed-dev ## Collect the sentences into the catalogues; what is ne
 			--locale $$(basename $${po%/LC_MESSAGES/*}) --no-fuzzy-matching --ignore-obsolete \
 		&& sed -i '/^"\($(NOISE)\)/d' $$po || exit 1; \
 	done; rm $(POT)
+
+pinyin: installed-dev ## Write the readings of Han anew from pypinyin, for the addresses of new posts
+	@$(PY) -m tests.write_pinyin
 
 docs: installed-dev ## Write the tables of settings and commands in docs/ anew
 	@$(PY) -m tests.write_tables
