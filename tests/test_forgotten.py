@@ -227,8 +227,7 @@ def test_nobody_who_was_shut_out_comes_back_by_a_link(door):
     assert door.get(path).status == renew(door, path).status == 404
 
 
-def test_of_twenty_who_use_a_link_at_once_one_finds_it(database, config_of):
-    cast.fill(database)
+def test_of_twenty_who_use_a_link_at_once_one_finds_it(database, world, config_of):
     key = database.transact_now(reset.reset_link, "ann").rpartition("/")[2]
     others = [database, *(Database(config_of(database)) for _ in range(3))]
 
@@ -257,9 +256,8 @@ def test_a_link_cannot_be_told_from_elsewhere(open_door):
 # --- from a shell ---
 
 
-def test_a_keeper_prints_a_link_while_the_blog_runs(config):
-    with Door(config) as door:
-        door.cast = cast.fill(door.database)
+def test_a_keeper_prints_a_link_while_the_blog_runs(config, furnished):
+    with Door(config, furnished) as door:
         command = [sys.executable, "-m", "blog", "reset-password", "ann@ink.example"]
         env = live.environment(config)
         printed = run(command, env=env, capture_output=True, text=True, check=True, cwd=live.ROOT)
@@ -270,8 +268,7 @@ def test_a_keeper_prints_a_link_while_the_blog_runs(config):
 
 
 @pytest.mark.parametrize(("name", "why"), [("zzz", "called"), ("dan", "disab"), ("lee", "byline")])
-def test_no_link_is_printed_for_who_cannot_sign_in(database, name, why):
-    cast.fill(database)
+def test_no_link_is_printed_for_who_cannot_sign_in(database, world, name, why):
     with pytest.raises(Refusal, match=why):
         database.transact_now(reset.reset_link, name)
 

@@ -117,7 +117,9 @@ def test_the_link_makes_the_blog_the_first_keepers(empty_door: Door) -> None:
     assert empty_door.get("/admin", cookies=answer.cookies).status == 200
     facts = empty_door.database.read_now(site.facts)
     assert (facts.title, facts.language, facts.timezone) == ("墨舍", "zh", "Asia/Shanghai")
-    keeper = empty_door.database.read_now(lambda s: s.scalar(user.User.by_login("wang@ink.example")))
+    keeper = empty_door.database.read_now(
+        lambda s: s.scalar(user.User.by_login("wang@ink.example"))
+    )
     assert (keeper.display_name, keeper.role) == ("王小明", "admin")
 
 

@@ -283,14 +283,14 @@ def test_of_two_invitations_to_one_byline_the_second_is_over(door):
     assert accept(door, second, email="x@ink.example").status == 404
 
 
-def test_of_twenty_who_accept_at_once_one_finds_it_open(database, config_of):
-    world = cast.fill(database)
+def test_of_twenty_who_accept_at_once_one_finds_it_open(database, world, config_of):
     path = database.transact_now(invitation.invite, role="author", by=world.kim)
     assert race(database, config_of, [path] * 20) == 1
 
 
-def test_of_twenty_who_claim_one_byline_by_links_of_their_own_one_has_it(database, config_of):
-    world = cast.fill(database)
+def test_of_twenty_who_claim_one_byline_by_links_of_their_own_one_has_it(
+    database, world, config_of
+):
     given = {"role": "author", "by": world.kim, "byline_id": world.lee.id}
     paths = [database.transact_now(invitation.invite, **given) for _ in range(20)]
     assert race(database, config_of, paths) == 1

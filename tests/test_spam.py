@@ -13,7 +13,7 @@ from blog.models.comment import APPROVED, PENDING, SPAM, Comment
 from blog.models.site import Site
 from blog.models.spam import SPAM_FROM, TooMany, Words
 from blog.models.spam_learning import ALL, Lesson, Sign
-from tests import cast
+from tests.cast import Cast
 from tests.remarks import remark
 
 HONEST = (
@@ -35,8 +35,8 @@ RUBBISH = (
 
 
 @pytest.fixture
-def post(database: Database) -> int:
-    return cast.fill(database).ann_live.id
+def post(world: Cast) -> int:
+    return world.ann_live.id
 
 
 def teach(database: Database, post: int, taught: str, texts: tuple[str, ...]) -> None:
