@@ -83,6 +83,10 @@ DEEDS: Mapping[str, Deed] = {
     "sweeping.sweep": Deed(N_("swept away what is old")),
 }
 
+# What leaves no line to read: counts, leases, an index, a browser in use.
+UNTOLD = {"attempt.claim", "attempt.claim_asking", "attempt.forgive", "signin.seen", "spam.sweep"}
+UNTOLD |= {"search.rebuild", "site.facts"}
+
 KINDS: Mapping[str, str] = {
     "post": N_("Post"),
     "post_author": N_("Author of a post"),
