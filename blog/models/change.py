@@ -67,6 +67,7 @@ class Touched(Base):
 
 # --- on whose behalf ---
 
+WITHHELD = "-"
 _doer = ""
 
 
@@ -79,6 +80,11 @@ def on_behalf_of(name: str) -> Iterator[None]:
         yield
     finally:
         _doer = before
+
+
+def withhold_address(session: Session) -> None:
+    """Where a reader was is nothing for a log that keeps what it has for good."""
+    session.info["ip"] = WITHHELD
 
 
 def name_of(work: Callable[..., Any]) -> str:

@@ -60,11 +60,12 @@ class Comment(Base):
     score: Mapped[float] = mapped_column(default=0.0)  # how much it looks like spam, 0 to 1
     # The hash of the key in the writer's `waiting` cookie, which shows it to them before approval.
     waiting_hash: Mapped[str] = mapped_column(String(64), default="", index=True)
-    ip: Mapped[str] = mapped_column(String(64), default="")
+    ip: Mapped[str] = mapped_column(String(64), default="")  # forgotten after a while
     created_at: Mapped[datetime] = mapped_column(default=now)
     decided_at: Mapped[datetime | None]
 
     audit_secret = frozenset({"waiting_hash"})
+    audit_ignored = frozenset({"ip"})  # the log is for good
 
     @classmethod
     def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from blog.config import N_
 from blog.markup import RENDERER, Rendered, language_of
 from blog.models import address as addresses
-from blog.models import answer, delivery, guest, moderation, site, spam
+from blog.models import answer, change, delivery, guest, moderation, site, spam
 from blog.models import comment as comments
 from blog.models.address import Address
 from blog.models.base import Refusal, now
@@ -141,6 +141,7 @@ def _written(session: Session, sent: Submission, by: User | None) -> Comment:
         raise Refusal(N_("There is nothing to read in this comment."), "body")
     if by is None:
         guest.refuse_borrowed(session, sent.name)
+        change.withhold_address(session)
     return Comment(
         post_id=sent.post_id,
         user_id=by.id if by else None,
