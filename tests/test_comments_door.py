@@ -340,6 +340,18 @@ def test_too_many_are_refused_with_429_and_their_text(door):
     assert proof_of(answer)
 
 
+def test_a_full_queue_takes_the_browser_that_was_approved_and_nobody_who_types_its_address(door):
+    sent = send(door)
+    door.database.transact_now(moderation.decide, [kept(door)[0].id], APPROVED, by=door.cast.eve)
+    choose(door, comments_waiting=1)
+    stranger = {**TYPED, "proof": aged(door, key="s" * 32)}
+    assert door.post(address(door), {**stranger, "email": ""}).status == 303  # now it is full
+    refused = door.post(address(door), {**stranger, "body": "Me again."})
+    assert refused.status == 429 and "still here" in refused.text
+    assert door.post(address(door), TYPED).status == 429  # not so much as a preview
+    assert send(door, body="Me again.", cookies=sent.cookies).status == 303
+
+
 # --- who is signed in ---
 
 

@@ -101,6 +101,13 @@ class Comment(Base):
         return exists().where(*theirs)
 
 
+def was_approved_last(session: Session, *same: ColumnElement[bool]) -> bool:
+    """Whether the last decided one of these comments was approved."""
+    decided = select(Comment.state).where(*same, Comment.state.in_((APPROVED, REJECTED, SPAM)))
+    latest = decided.order_by(Comment.created_at.desc(), Comment.id.desc()).limit(1)
+    return session.scalar(latest) == APPROVED
+
+
 @dataclass(frozen=True)
 class Reader:
     """Who looks at a page of comments: anybody, unless they have commented or signed in."""
