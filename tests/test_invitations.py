@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from blog.db import Database
-from blog.models import invitation, people, user
+from blog.models import delivery, invitation, people, user
 from blog.models.base import Refusal, now
 from blog.models.delivery import Delivery
 from blog.models.invitation import Invitation
@@ -218,6 +218,29 @@ def test_an_invitation_can_be_taken_back(door):
     answer = door.post("/admin/invitations/revoke", {"only": alone(door).id}, cookies=kim)
     assert answer.status == 303
     assert door.get(path).status == accept(door, path).status == 404
+
+
+def owed(door: Door) -> list[Delivery]:
+    query = select(Delivery).where(Delivery.kind == "invitation", Delivery.is_owed())
+    return list(door.database.read_now(lambda session: session.scalars(query).all()))
+
+
+def test_an_invitation_that_is_taken_back_is_not_mailed_any_more(mailing):
+    invite(mailing, email="zoe@ink.example")
+    invite(mailing, email="zack@ink.example")
+    first = min(owed(mailing), key=lambda mail: mail.id)
+    mailing.database.transact_now(delivery.claim, b"s" * 32)  # tried, and not yet through
+    revoked = {"only": first.key.partition(":")[2]}
+    mailing.post("/admin/invitations/revoke", revoked, cookies=mailing.let_in("kim"))
+    assert [mail.to for mail in owed(mailing)] == ["zack@ink.example"]
+
+
+def test_invitations_of_somebody_who_was_shut_out_are_not_mailed_any_more(mailing):
+    world = mailing.cast
+    mailing.database.transact_now(user.set_role, world.eve.id, "admin", by=world.kim)
+    invite(mailing, email="zoe@ink.example")
+    mailing.database.transact_now(people.disable_person, world.kim.id, by=world.eve)
+    assert owed(mailing) == []
 
 
 def test_what_was_accepted_cannot_be_taken_back(door):
