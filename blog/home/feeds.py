@@ -12,7 +12,7 @@ from sanic.response import empty, raw, redirect, text
 
 from blog import web
 from blog.home import bp
-from blog.models import catalogue, commenting, front
+from blog.models import blogroll, catalogue, commenting, front
 from blog.models.reading import Name, PostPage
 
 PRIVATE = ("/admin/", "/comments/", "/control-panel/", "/preview/")
@@ -76,7 +76,10 @@ for old in ("feed", "rss", "atom.xml", "feed.xml", "index.xml"):
 @bp.get("/sitemap.xml")
 async def sitemap(request: Request) -> HTTPResponse:
     pages = await web.read(request, catalogue.for_sitemap)
-    return _fresh(request, _xml(request, "home/sitemap.xml", pages=pages), "application/xml")
+    has_blogroll = request.ctx.site.settings.friends and blogroll.PATH not in dict(pages)
+    links = blogroll.PATH if has_blogroll else ""
+    body = _xml(request, "home/sitemap.xml", pages=pages, links=links)
+    return _fresh(request, body, "application/xml")
 
 
 @bp.get("/robots.txt")
