@@ -81,6 +81,7 @@ def test_what_is_read(text, said):
     assert pinyin(text) == said
 
 
+@pytest.mark.slow
 def test_the_tables_are_what_make_pinyin_writes():
     assert [path.name for path, text in tables().items() if path.read_text() != text] == []
 
