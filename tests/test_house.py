@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "doctor": FREE | MODELS | {"", "db", "keeping", "languages"},
     "files": frozenset({"config", "media", "web"}),
     "health": frozenset({"web"}) | MODELS,
+    "hosted": frozenset({"config", "opening"}),
     "deploy": frozenset({"config", "opening"}),
     "handbook": frozenset({"config", "crew"}),
     "opening": FREE | MODELS | {"auth", "collect", "db", "keeping", "languages"},
