@@ -256,6 +256,7 @@ def test_a_link_cannot_be_told_from_elsewhere(open_door):
 # --- from a shell ---
 
 
+@pytest.mark.slow
 def test_a_keeper_prints_a_link_while_the_blog_runs(config, furnished):
     with Door(config, furnished) as door:
         command = [sys.executable, "-m", "blog", "reset-password", "ann@ink.example"]

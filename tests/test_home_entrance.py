@@ -167,6 +167,7 @@ def test_an_empty_blog_speaks_what_the_browser_speaks(empty_door: Door, path: st
     assert '<html lang="zh">' in text
 
 
+@pytest.mark.slow
 def test_sample_posts_come_in_with_the_set_up(tmp_path: Path) -> None:
     with Door(Config(data_dir=tmp_path)) as empty:
         answer = empty.post(link(empty), {**SET_UP, "samples": "on"})
