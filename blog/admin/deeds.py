@@ -152,7 +152,7 @@ COLUMNS: Mapping[str, str] = {
     "created_by": N_("Made by"),
     "as_of": N_("As of"),
     "uid": N_("Lasting mark"),
-    "key": N_("Key"),
+    "key": N_("Looked up as"),
     "key_hash": N_("Key"),
     "token_hash": N_("Key"),
     "preview_key": N_("Preview link"),
