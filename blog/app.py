@@ -14,25 +14,14 @@ from sanic_ext import Config as ExtensionConfig
 from sanic_ext import Extend
 from sanic_ext.config import PRIORITY
 
-from blog import (
-    admin,
-    auth,
-    control_panel,
-    files,
-    health,
-    home,
-    hosted,
-    log,
-    opening,
-    warden,
-    web,
-)
+from blog import admin, auth, control_panel, files, health, home, hosted, opening, warden, web
 from blog.clock import Clock, House
 from blog.collect import collect
 from blog.config import BadSetting, Config, Told
 from blog.crew import Crew
 from blog.db import Database
 from blog.handbook import Handbook
+from blog.log import leave_out_keys
 from blog.passwords import Passwords
 from blog.templating import environment, warm
 from blog.tick import CHORES
@@ -89,6 +78,7 @@ def create_app(config: Config | None = None, name: str = "blog") -> Blog:
         ACCESS_LOG=config.access_log,
         MOTD=False,
     )
+    leave_out_keys()
     app.ctx.templates = environment(config)
     extension = ExtensionConfig(oas=False, cors=False, http_auto_trace=False, health=False)
     Extend(app, config=extension).environment = app.ctx.templates

@@ -140,6 +140,8 @@ def test_with_a_certificate_the_site_speaks_https_only(machine):
     assert f"BLOG_SITE_URL=https://{DOMAIN}\n" in found[SETTINGS]
     assert f"return 301 https://{DOMAIN}$request_uri;" in found[SITE]
     assert found[SITE].count("location ^~ /.well-known/acme-challenge/") == 2
+    servers = re.findall(r"(?m)^server \{", found[SITE])
+    assert found[SITE].count("access_log /var/log/nginx/access.log blog;") == len(servers) == 3
 
 
 # --- in a real nginx ---
@@ -159,6 +161,7 @@ def https(machine, config):
     text = text.replace(f"/etc/letsencrypt/live/{DOMAIN}", str(folder))
     text = text.replace("/srv/blog/data", str(config.data_dir)).replace("/srv/blog", str(machine))
     text = text.replace("127.0.0.1:8000", f"127.0.0.1:{config.port}")
+    text = text.replace("/var/log/nginx", str(machine))
     temps = "".join(
         f"{kind}_temp_path {machine}/{kind};"
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")

@@ -58,6 +58,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "markup": frozenset({"config"}),
     "models.base": frozenset(),
     "headers": frozenset({"config"}),
+    "log": frozenset(),
     "dependencies": frozenset(),
     "config": frozenset({"smtp"}),
 }
