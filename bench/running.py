@@ -63,10 +63,7 @@ class Running:
         return family([*(process.pid for process in self.started), *on_it])
 
     def __enter__(self) -> Self:
-        told = self._told()
-        commands = [shlex.split(command.format(**self.words)) for command in self.target.run]
-        if self.target.front:
-            commands.append(self._nginx())
+        told, commands = self._told(), self.commands()
         began = time.perf_counter()
         try:
             self._start(commands, told)
@@ -83,6 +80,14 @@ class Running:
         self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def commands(self) -> list[list[str]]:
+        """What is started, in this order."""
+        written = [
+            [word.format(**self.words) for word in shlex.split(command)]
+            for command in self.target.run
+        ]
+        return [*written, self._nginx()] if self.target.front else written
 
     def _told(self) -> dict[str, str]:
         config = self.stage.world.config

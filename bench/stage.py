@@ -46,8 +46,8 @@ class Stage:
 
 
 @contextmanager
-def staged(posts: int) -> Iterator[Stage]:
-    stage = Stage(world(HOME, posts))
+def staged(posts: int, home: Path = HOME) -> Iterator[Stage]:
+    stage = Stage(world(home, posts))
     try:
         keep_page(stage.world)
         yield stage
