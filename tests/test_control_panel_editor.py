@@ -105,6 +105,18 @@ def test_a_picture_is_written_where_the_caret_stands_while_one_types_on(page, ho
     expect(page.locator("[data-progress]")).to_contain_text("was added")
 
 
+def test_a_picture_chosen_by_the_button_comes_in_without_a_second_press(page):
+    kite = {"name": "red-kite.png", "mimeType": "image/png", "buffer": png()}
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Picture", exact=True).click()
+    chooser.value.set_files(kite)
+    expect(page.locator("#f-body")).to_have_value(re.compile(r"^!\[red kite\]\(/media/\S+\.png\)\s*$"))
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Use as cover").click()
+    chooser.value.set_files(kite)
+    expect(page.locator("#f-cover")).to_have_value(re.compile(r"^/media/\S+\.png$"))
+
+
 def test_what_is_no_picture_leaves_the_text_alone_and_says_why(page):
     page.fill("#f-body", "Look:")
     bring(page, b"nonsense", "x.png", "drop")

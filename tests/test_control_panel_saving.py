@@ -186,6 +186,15 @@ def test_preview_saves_and_opens_the_private_page(ann):
     assert "xylophonic" not in ann.door.get(ann.door.cast.ann_live.path).text
 
 
+def test_a_private_link_can_be_taken_back(ann):
+    id = ann.door.cast.ann_live.id
+    place = ann.press("preview", id, body="For a friend").header("location")
+    assert place in ann.get(f"/control-panel/posts/{id}").text
+    assert ann.press("close-preview", id).status == 303
+    assert ann.door.get(place).status == 404
+    assert place not in ann.get(f"/control-panel/posts/{id}").text
+
+
 def test_a_script_saves_and_is_told_the_new_version_or_the_faults(ann):
     id = ann.door.cast.ann_draft.id
     json = (*cast.OURS.items(), ("accept", "application/json"))

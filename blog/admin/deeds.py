@@ -26,6 +26,7 @@ DEEDS: Mapping[str, Deed] = {
     "writing.delete_for_good": Deed(N_("deleted for good"), "post"),
     "history.bring_back": Deed(N_("brought an earlier text back"), "post"),
     "preview.open_preview": Deed(N_("opened a preview link"), "post"),
+    "preview.close_preview": Deed(N_("took a preview link back"), "post"),
     "moving.bring_in": Deed(N_("brought in"), "post"),
     "relocating.move": Deed(N_("moved to a new address"), "post"),
     "upload.note": Deed(N_("uploaded"), "upload"),
