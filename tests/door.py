@@ -11,7 +11,7 @@ import socket
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -261,6 +261,17 @@ def empty_door(served: Door, empty_sqlite: Path) -> Door:
     put_back(served, empty_sqlite)
     served.is_touched = True
     return served
+
+
+@pytest.fixture
+def mailing(door: Door) -> Iterator[Door]:
+    """The blog while it has a mail server; nothing is sent, only owed."""
+    before = door.app.ctx.config
+    door.app.ctx.config = replace(
+        before, smtp_url="smtp://127.0.0.1:9", mail_from="blog@ink.example"
+    )
+    yield door
+    door.app.ctx.config = before
 
 
 @pytest.fixture

@@ -10,29 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from blog.models import history, writing
 from tests import cast
-from tests.desk import Writer, fields_of, revisions
-from tests.door import Door
-
-
-@pytest.fixture
-def ann(door: Door) -> Writer:
-    return Writer(door, "ann")
-
-
-@pytest.fixture
-def bob(door: Door) -> Writer:
-    return Writer(door, "bob")
-
-
-@pytest.fixture
-def eve(door: Door) -> Writer:
-    return Writer(door, "eve")
-
-
-@pytest.fixture
-def looking_ann(open_door: Door) -> Writer:
-    """Ann at a desk that many tests share: nothing she does there changes anything."""
-    return Writer(open_door, "ann")
+from tests.desk import fields_of, revisions
 
 
 def test_a_draft_that_was_left_empty_is_taken_up_before_another_is_begun(ann, monkeypatch):

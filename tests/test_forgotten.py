@@ -2,9 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from subprocess import run
 
@@ -22,17 +20,6 @@ from tests.door import Answer, Door
 
 NEW = "nine slow trains"
 WRONG = "not the one"
-
-
-@pytest.fixture
-def mailing(door: Door) -> Iterator[Door]:
-    """The blog while it has a mail server; nothing is sent, only owed."""
-    before = door.app.ctx.config
-    door.app.ctx.config = replace(
-        before, smtp_url="smtp://127.0.0.1:9", mail_from="blog@ink.example"
-    )
-    yield door
-    door.app.ctx.config = before
 
 
 def ask(door: Door, login: str, **how: object) -> Answer:

@@ -1,9 +1,7 @@
 """Somebody is invited: by a link or by mail, once, perhaps to a byline that waits for them."""
 
 import re
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 
@@ -26,17 +24,6 @@ ZOE = {
     "email": "zoe@ink.example",
     "password": "four green windows",
 }
-
-
-@pytest.fixture
-def mailing(door: Door) -> Iterator[Door]:
-    """The blog while it has a mail server; nothing is sent, only owed."""
-    before = door.app.ctx.config
-    door.app.ctx.config = replace(
-        before, smtp_url="smtp://127.0.0.1:9", mail_from="blog@ink.example"
-    )
-    yield door
-    door.app.ctx.config = before
 
 
 def invite(door: Door, **given: object) -> Answer:

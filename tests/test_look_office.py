@@ -18,11 +18,6 @@ EDGE = "----edge"
 CHOSEN = {"accent": "#c2185b", "typeface": "plain", "scheme": "dark", "front": "cards"}
 
 
-@pytest.fixture
-def kim(door: Door) -> Writer:
-    return Writer(door, "kim")
-
-
 def settings(writer: Writer) -> site.Settings:
     return writer.door.database.read_now(site.facts).settings
 

@@ -11,7 +11,7 @@ from blog.app import create_app
 from blog.config import Config
 from blog.db import Database
 from tests import cast
-from tests.door import Furnished
+from tests.door import Furnished, compiled
 from tests.live import free_port
 
 Ask = Callable[..., Any]
@@ -32,6 +32,7 @@ def ask(furnished: Furnished, tmp_path_factory: pytest.TempPathFactory) -> Itera
     people = furnished.settle(config)
     database = Database(config)
     app = create_app(config, name="rooms")
+    app.ctx.templates.bytecode_cache = compiled
     loop = asyncio.new_event_loop()
 
     def question(method: str, path: str, who: str = "visitor", **how: Any) -> Any:
