@@ -22,6 +22,7 @@ export async function open(address) {
     link.hidden = false;
   }
   if (frame.getAttribute("src") !== told.preview) frame.src = told.preview;
+  pane.scrollIntoView({ block: "nearest" }); // on a narrow screen it stands below the text
   announce(say("previewOpen"));
 }
 
