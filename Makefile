@@ -2,7 +2,7 @@
 
 PY := .venv/bin/python
 QUICK := not (server or browser or nginx or postgresql or slow)
-LOCK = $(PY) -m uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+LOCK = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 \
 	--only-binary :all: --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	$(if $(UPGRADE),--upgrade)
 
@@ -11,7 +11,7 @@ NOISE := Project-Id\|Report-Msgid\|POT-Creation\|PO-Revision\|Last-T\|Language-T
 POT := .messages.pot
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock messages docs bench deploy clean installed installed-dev
+.PHONY: help run test check lock messages pinyin docs bench deploy clean installed installed-dev
 
 help: ## Show these lines
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile | expand -t 16
@@ -29,9 +29,10 @@ check: installed-dev ## The contributor's loop: format, lint, types, quick tests
 	@.venv/bin/mypy
 	@exec $(PY) -m pytest -q -n auto --dist loadfile -m "$(QUICK)" $(PYTEST_ARGS)
 
-lock: installed-dev ## Write both locks anew from pyproject.toml; UPGRADE=1 takes newer versions
-	@$(LOCK) --output-file requirements.lock
-	@$(LOCK) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+lock: installed-dev ## Write the locks anew from pyproject.toml; UPGRADE=1 takes newer versions
+	@$(LOCK) pyproject.toml --output-file requirements.lock
+	@$(LOCK) pyproject.toml --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	@$(LOCK) bench/rivals.in --output-file bench/rivals.lock
 
 messages: installed-dev ## Collect the sentences into the catalogues; what is new stays empty
 	@$(BABEL) --quiet extract --mapping-file blog/locale/babel.cfg --keywords N_ \
@@ -42,11 +43,14 @@ messages: installed-dev ## Collect the sentences into the catalogues; what is ne
 		&& sed -i '/^"\($(NOISE)\)/d' $$po || exit 1; \
 	done; rm $(POT)
 
+pinyin: installed-dev ## Write the readings of Han anew from pypinyin, for the addresses of new posts
+	@$(PY) -m tests.write_pinyin
+
 docs: installed-dev ## Write the tables of settings and commands in docs/ anew
 	@$(PY) -m tests.write_tables
 
-bench: installed-dev ## Measure how long a search takes, among the sample posts or BLOG_TEST_CONTENT
-	@exec $(PY) -m bench.search --content $(or $(BLOG_TEST_CONTENT),content)
+bench: installed-dev ## Serve one page on every stack, and print what it costs; BENCH="--quick --only flask"
+	@exec $(PY) -m bench $(BENCH)
 
 deploy: installed ## Set up nginx and systemd for DOMAIN=example.org; shows what, then asks
 	@exec .venv/bin/blog deploy $(DOMAIN)

@@ -164,7 +164,7 @@ def create_admin(config: Config, given: argparse.Namespace) -> None:
     """The same as the set-up page, from a shell."""
     opening.prepare(config)
     password = _password()
-    check_password(password)
+    check_password(password, about=(given.name, given.email))
     passwords, database = Passwords(), Database(config)
     try:
         hashed = asyncio.run(passwords.hash(password))

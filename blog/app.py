@@ -9,13 +9,25 @@ import sys
 from functools import partial
 from typing import Any
 
-from sanic import Request, Sanic
+from sanic import Request
 from sanic.server.protocols.http_protocol import HttpProtocol
 from sanic_ext import Config as ExtensionConfig
 from sanic_ext import Extend
 from sanic_ext.config import PRIORITY
 
-from blog import admin, auth, commits, control_panel, files, health, home, opening, warden, web
+from blog import (
+    admin,
+    auth,
+    commits,
+    control_panel,
+    files,
+    health,
+    home,
+    hosted,
+    opening,
+    warden,
+    web,
+)
 from blog.clock import Clock, House
 from blog.collect import collect
 from blog.config import BadSetting, Config, Told
@@ -24,6 +36,7 @@ from blog.db import Database
 from blog.follower import Follower
 from blog.handbook import Handbook
 from blog.lane import Lane
+from blog.log import leave_out_keys
 from blog.pages import Pages
 from blog.passwords import Passwords
 from blog.templating import environment, warm
@@ -36,12 +49,20 @@ class Asked(Request):
     """What was asked. For an address that cannot be parsed Sanic makes a stand-in to show the error
     with, of the same address; it would fail again, and nobody would be answered."""
 
-    def __init__(self, url_bytes: bytes, headers: Any, version: str, method: str, **more: Any):
+    def __init__(
+        self, url_bytes: bytes, headers: Any, version: str, method: str, *how: Any, **more: Any
+    ):
         url_bytes = b"*" if method == "NONE" else url_bytes
-        super().__init__(url_bytes, headers, version, method, **more)
+        super().__init__(url_bytes, headers, version, method, *how, **more)
+
+    async def receive_body(self) -> None:
+        if not self.app.asgi:
+            await super().receive_body()  # type: ignore[no-untyped-call]  # Sanic's
+        elif not self.body:
+            self.body = await hosted.whole_body(self)
 
 
-class Blog(Sanic[Any, Any]):
+class Blog(hosted.Hosted):
     """Sanic that listens where the settings say, and answers kept pages by the short way."""
 
     @property
@@ -60,7 +81,6 @@ class Blog(Sanic[Any, Any]):
         settings["protocol"] = self.protocol
         super().prepare(host, port, **settings)
         if settings.get("single_process"):  # then Sanic has no main process to ask
-            self.ctx.is_alone = True
             self.before_server_start(open_house, priority=1)
             self.after_server_start(say_where)
         else:
@@ -78,8 +98,8 @@ def create_app(config: Config | None = None, name: str = "blog") -> Blog:
         KEEP_ALIVE_TIMEOUT=75,
         ACCESS_LOG=config.access_log,
         MOTD=False,
-        USE_UVLOOP=True,
     )
+    leave_out_keys()
     app.ctx.templates = environment(config)
     extension = ExtensionConfig(oas=False, cors=False, http_auto_trace=False, health=False)
     Extend(app, config=extension).environment = app.ctx.templates
@@ -88,6 +108,7 @@ def create_app(config: Config | None = None, name: str = "blog") -> Blog:
     app.register_middleware(auth.guard, "request", priority=70)
     for room in (home.bp, control_panel.bp, admin.bp, files.bp, health.bp):
         app.blueprint(room)
+    app.register_middleware(hosted.tell_length, "response")  # type: ignore[arg-type]  # None is fine
     warden.attach(app)
     app.main_process_start(open_house)
     app.main_process_ready(say_where)
@@ -96,6 +117,7 @@ def create_app(config: Config | None = None, name: str = "blog") -> Blog:
     app.before_server_start(_shut_signals, priority=PRIORITY - 1)
     app.before_server_start(open_worker)
     app.after_server_start(start_clock)
+    app.after_server_start(hosted.invite)
     app.before_server_stop(stop_clock)
     app.after_server_stop(close_worker)
     return app
@@ -145,9 +167,9 @@ async def bring_samples(config: Config, author: str) -> bool:
 
 
 async def start_clock(app: Blog) -> None:
-    """Every worker tries for the clock; an app that a test serves by itself does not."""
+    """Every process that serves tries for the clock, whoever started it; a test's own does not."""
     app.ctx.clock = None
-    if hasattr(app, "multiplexer") or hasattr(app.ctx, "is_alone"):
+    if not app.test_mode:
         house = House(app.ctx.config, app.ctx.database, app.ctx.secret)
         app.ctx.clock = Clock(house, CHORES)
         app.ctx.clock.start()

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sanic import Blueprint, HTTPResponse, Request, Sanic
@@ -226,6 +227,12 @@ def is_setup_key(request: Request, key: str) -> bool:
     return hmac.compare_digest(key.encode(), setup_key(request.app.ctx.secret).encode())
 
 
+def password_of(request: Request, *names: str | None) -> Callable[[str], None]:
+    """For a form: refuses a password that is too easy for somebody of these names, on this site."""
+    about = [name for name in (request.ctx.site.title, *names) if name]
+    return partial(user.check_password, about=about)
+
+
 async def knows_password(request: Request, password: str) -> bool:
     """Whether this is the password of who is signed in; tries count like those to sign in."""
     person, network = request.ctx.user, headers.network(headers.client_ip(request))
@@ -243,7 +250,7 @@ async def change_password(request: Request, old: str, new: str) -> None:
     person = request.ctx.user
     if not await knows_password(request, old):
         raise Refusal(N_("This is not your present password."), "old")
-    user.check_password(new, about=person)
+    password_of(request, person.name, person.display_name, person.email)(new)
     hashed = await request.app.ctx.passwords.hash(new)
     mine = (session_token(request), browser_key(request))
     await web.transact(request, password.change_password, hashed, *mine)

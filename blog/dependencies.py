@@ -26,7 +26,6 @@ NEEDED = {
     "latex2mathml": "latex2mathml",
     "nh3": "nh3",
     "pillow": "PIL",
-    "pypinyin": "pypinyin",
     "pyyaml": "yaml",
     "docutils": "docutils",
     "tqdm": "tqdm",

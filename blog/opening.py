@@ -127,12 +127,19 @@ def greet(app: Sanic[Any, Any]) -> str:
     if server := ssh_server():
         way = f"ssh -L {port}:{local.removeprefix('http://')} {server}"
         lines.append(say(N_("From your own machine: %(command)s"), command=way))
+    if line := invitation(config, local):
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def invitation(config: Config, local: str = "") -> str:
+    """The set-up link of a blog that nobody has set up yet."""
     database = db.Database(config)
     try:
-        if not database.read_now(site.facts).set_up:
-            key = auth.setup_key(secret(config.data_dir))
-            link = f"{config.site_url or local}/set-up?key={key}"
-            lines.append(say(N_("It is empty. Set it up once, here: %(link)s"), link=link))
+        if database.read_now(site.facts).set_up:
+            return ""
     finally:
         database.close()
-    return "\n".join(lines)
+    address = config.site_url or local or local_address(config.host, config.port)
+    link = f"{address}/set-up?key={auth.setup_key(secret(config.data_dir))}"
+    return say(N_("It is empty. Set it up once, here: %(link)s"), link=link)

@@ -39,7 +39,7 @@ def environment(config: Config) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
-        cache_size=400,
+        cache_size=-1,  # a plain dict: all of them stay, and none is counted
         extensions=["jinja2.ext.i18n"],
     )
     made.globals.update(

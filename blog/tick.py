@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+from typing import Any
 
 from blog import mail, opening
 from blog.clock import Chore, Clock, House
@@ -37,15 +38,12 @@ async def sweep(house: House) -> None:
     """What is old, in every table that would grow for ever."""
     await house.database.transact(sweeping.give_up_stale)
     await house.database.transact(spam.sweep)
-    for table in sweeping.OLD:
+    old: list[tuple[Any, ...]] = [(sweeping.sweep, table) for table in sweeping.OLD]
+    for piece in [*old, (sweeping.forget_addresses,), (moderation.sweep_spam,)]:
         is_more = True
         while is_more:
-            is_more = await house.database.transact(sweeping.sweep, table)
+            is_more = bool(await house.database.transact(*piece))
             await asyncio.sleep(0.05)  # others want to write, too
-    is_more = True
-    while is_more:
-        is_more = bool(await house.database.transact(moderation.sweep_spam))
-        await asyncio.sleep(0.05)
 
 
 CHORES: tuple[Chore, ...] = (

@@ -39,8 +39,6 @@ def attach(app: Sanic[Any, Any]) -> None:
     To be called before any other `main_process_start` listener is added.
     """
     WorkerManager.THRESHOLD = SLOWEST_START  # a worker that dies meanwhile is our business
-    if parent_process() is None and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _stop_early)
     app.main_process_start(_prepare)
     app.main_process_ready(_watch)
     app.before_server_start(_follow_main)
@@ -52,6 +50,8 @@ def shield() -> None:
     inherits the blocked signal, so that a SIGTERM to the whole group does not end it first. One
     that comes meanwhile waits for `_prepare`.
     """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _stop_early)
     resource_tracker.ensure_running()  # starting it later would lift the block again
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 

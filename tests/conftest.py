@@ -4,6 +4,7 @@ import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,12 @@ from blog import db
 from blog.config import Config
 from blog.db import Database
 from tests import cast, live
+from tests.desk import ann, bob, eve, kim, looking_ann, looking_bob  # noqa: F401 -- fixtures
 from tests.door import (  # noqa: F401 -- fixtures
     door,
     empty_door,
     furnished,
+    mailing,
     open_door,
     served,
     world,
@@ -190,3 +193,9 @@ def browser() -> Iterator[object]:
         running = playwright.chromium.launch(executable_path=chromium, args=as_root)
         yield running
         running.close()
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The script that finds what a page makes hard for some of its readers."""
+    return (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")

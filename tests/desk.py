@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from html import unescape
 from typing import Any
 
+import pytest
+
 from blog.models.post import Post
 from blog.models.revision import Revision
 from tests import cast
@@ -78,3 +80,37 @@ def revisions(writer: Writer, id: int) -> list[str]:
         lambda session: session.query(Revision).filter(Revision.post_id == id).all()
     )
     return [revision.body for revision in found]
+
+
+# --- fixtures ---
+
+
+@pytest.fixture
+def ann(door: Door) -> Writer:
+    return Writer(door, "ann")
+
+
+@pytest.fixture
+def bob(door: Door) -> Writer:
+    return Writer(door, "bob")
+
+
+@pytest.fixture
+def eve(door: Door) -> Writer:
+    return Writer(door, "eve")
+
+
+@pytest.fixture
+def kim(door: Door) -> Writer:
+    return Writer(door, "kim")
+
+
+@pytest.fixture
+def looking_ann(open_door: Door) -> Writer:
+    """Ann at a desk that many tests share: nothing she does there changes anything."""
+    return Writer(open_door, "ann")
+
+
+@pytest.fixture
+def looking_bob(open_door: Door) -> Writer:
+    return Writer(open_door, "bob")

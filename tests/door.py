@@ -11,13 +11,14 @@ import socket
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import pytest
+from jinja2.bccache import Bucket, BytecodeCache
 from pysqlite3 import dbapi2 as sqlite
 from sanic import Sanic
 
@@ -60,8 +61,42 @@ class Answer:
         return {name: value.strip('"') for name, _, value in parts}
 
 
+class Furnished(NamedTuple):
+    """A database file with the whole cast in it, to be copied."""
+
+    file: Path
+    cast: Cast
+
+    def settle(self, config: Config) -> Cast:
+        """The cast moves into a blog that has no database yet."""
+        config.data_dir.mkdir(exist_ok=True)
+        shutil.copy(self.file, config.data_dir)
+        return self.cast
+
+
+class Compiled(BytecodeCache):
+    """What Jinja has made of each template: every blog of this process warms the same ones.
+
+    Jinja itself sees by a checksum whether a template is still the one that was compiled.
+    """
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.kept:
+            bucket.bytecode_from_string(self.kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.kept[bucket.key] = bucket.bytecode_to_string()
+
+
+compiled = Compiled()
+
+
 class Door:
-    """`with Door(config) as door: door.get("/")`. The database is migrated first.
+    """`with Door(config) as door: door.get("/")`. The database is migrated first; with `furnished`
+    it has the whole cast in it.
 
     Passwords are hashed as cheaply as can be; whoever tests their cost sets `passwords.hasher`.
     """
@@ -69,11 +104,14 @@ class Door:
     cast: Cast
     is_touched = False
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, furnished: Furnished | None = None) -> None:
+        if furnished:
+            self.cast = furnished.settle(config)
         opening.prepare(config)
         Sanic.test_mode = True
         self.config = config
         self.app = create_app(config, f"blog-{next(numbers)}")
+        self.app.ctx.templates.bytecode_cache = compiled
         self.database = Database(config)
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
@@ -174,14 +212,6 @@ def _answer(heard: bytes) -> Answer:
 # --- fixtures ---
 
 
-class Furnished(NamedTuple):
-    """A database file with the whole cast in it, to be copied."""
-
-    file: Path
-    cast: Cast
-    is_touched = False
-
-
 @pytest.fixture(scope="session")
 def furnished(empty_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Furnished:
     config = Config(data_dir=tmp_path_factory.mktemp("furnished"))
@@ -195,10 +225,7 @@ def furnished(empty_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> F
 @pytest.fixture(scope="session")
 def served(furnished: Furnished, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     """One server for all tests; each finds the cast as it was at first."""
-    config = Config(data_dir=tmp_path_factory.mktemp("served"))
-    shutil.copy(furnished.file, config.data_dir)
-    with Door(config) as door:
-        door.cast = furnished.cast
+    with Door(Config(data_dir=tmp_path_factory.mktemp("served")), furnished) as door:
         yield door
 
 
@@ -236,6 +263,17 @@ def empty_door(served: Door, empty_sqlite: Path) -> Door:
     put_back(served, empty_sqlite)
     served.is_touched = True
     return served
+
+
+@pytest.fixture
+def mailing(door: Door) -> Iterator[Door]:
+    """The blog while it has a mail server; nothing is sent, only owed."""
+    before = door.app.ctx.config
+    door.app.ctx.config = replace(
+        before, smtp_url="smtp://127.0.0.1:9", mail_from="blog@ink.example"
+    )
+    yield door
+    door.app.ctx.config = before
 
 
 @pytest.fixture

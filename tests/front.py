@@ -48,7 +48,7 @@ class Nginx:
         text = re.sub(r"(?m)^ *listen \[::\].*\n", "", shipped.read_text())
         text = re.sub(r"listen 80\b", f"listen 127.0.0.1:{self.port}", text)
         text = text.replace("127.0.0.1:8000", f"127.0.0.1:{self.site.port}")
-        text = text.replace("blog.example.org", HOST)
+        text = text.replace("blog.example.org", HOST).replace("/var/log/nginx", str(self.folder))
         return text.replace("/srv/blog/data", str(self.site.config.data_dir))
 
     def __enter__(self) -> Self:
@@ -74,6 +74,12 @@ class Nginx:
     @property
     def errors(self) -> str:
         log = self.folder / "error.log"
+        return log.read_text() if log.exists() else ""
+
+    @property
+    def lines(self) -> str:
+        """Of the log: one for each request."""
+        log = self.folder / "access.log"
         return log.read_text() if log.exists() else ""
 
     def get(self, path: str, **headers: str) -> Reply:

@@ -40,8 +40,7 @@ def test_the_overview_lists_what_was_published_what_is_due_and_what_is_being_wri
     assert "A vermilion morning" in page and cast.ZH_TITLE in page
 
 
-def test_a_query_and_an_object_agree_on_the_state_of_every_post(database):
-    cast.fill(database)
+def test_a_query_and_an_object_agree_on_the_state_of_every_post(database, world):
     moment = now()
     query = select(Post, office.state_at(moment))
     rows = database.read_now(lambda session: session.execute(query).all())
@@ -51,8 +50,7 @@ def test_a_query_and_an_object_agree_on_the_state_of_every_post(database):
     assert {state for _, state in rows} == set(office.STATES)
 
 
-def test_the_overview_counts_the_same_on_both_databases(database):
-    cast.fill(database)
+def test_the_overview_counts_the_same_on_both_databases(database, world):
     assert database.read_now(office.overview).counts["live"] == 5
 
 

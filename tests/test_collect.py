@@ -157,6 +157,7 @@ def test_hidden_files_stay_at_home(house):
     }
 
 
+@pytest.mark.slow
 def test_many_processes_at_once_agree_and_leave_nothing_behind(house):
     with ProcessPoolExecutor(8, mp_context=get_context("spawn")) as pool:
         made: list[Statics] = list(pool.map(collect, [house] * 16))

@@ -1,5 +1,6 @@
 """Commenting through the door: the preview, the cookie, what is refused, and what is never lost."""
 
+import json
 import re
 import threading
 import time
@@ -13,6 +14,7 @@ from sqlalchemy import func, select
 from blog.home.waiting import Proof
 from blog.models import moderation, site
 from blog.models.base import now
+from blog.models.change import WITHHELD, Change
 from blog.models.comment import APPROVED, Comment
 from tests import cast
 from tests.door import Answer, Door
@@ -142,6 +144,18 @@ def test_after_approval_everybody_sees_it(door):
     send(door)
     door.database.transact_now(moderation.decide, [kept(door)[0].id], APPROVED, by=door.cast.eve)
     assert "A <em>fine</em> morning." in door.get(door.cast.ann_live.path).text
+
+
+def test_where_a_reader_was_is_for_the_queue_and_not_for_the_log(door):
+    kim = door.let_in("kim")
+    send(door)
+    assert kept(door)[0].ip == "127.0.0.1"
+    assert "from 127.0.0.1" in door.get("/admin/comments", cookies=door.let_in("eve")).text
+    newest = select(Change).where(Change.act == "commenting.submit").order_by(Change.id.desc())
+    line = door.database.read_now(lambda session: session.scalars(newest).first())
+    assert line.ip == WITHHELD and "127.0.0.1" not in json.dumps(line.facts)
+    told = door.get(f"/admin/audit/{line.id}", cookies=kim).text
+    assert "A visitor" in told and "not kept of readers" in told
 
 
 def test_the_cookie_is_for_a_month_for_us_alone_and_out_of_reach_of_scripts(door):
@@ -324,6 +338,18 @@ def test_too_many_are_refused_with_429_and_their_text(door):
     assert answer.status == 429
     assert shows_typed(answer)
     assert proof_of(answer)
+
+
+def test_a_full_queue_takes_the_browser_that_was_approved_and_nobody_who_types_its_address(door):
+    sent = send(door)
+    door.database.transact_now(moderation.decide, [kept(door)[0].id], APPROVED, by=door.cast.eve)
+    choose(door, comments_waiting=1)
+    stranger = {**TYPED, "proof": aged(door, key="s" * 32)}
+    assert door.post(address(door), {**stranger, "email": ""}).status == 303  # now it is full
+    refused = door.post(address(door), {**stranger, "body": "Me again."})
+    assert refused.status == 429 and "still here" in refused.text
+    assert door.post(address(door), TYPED).status == 429  # not so much as a preview
+    assert send(door, body="Me again.", cookies=sent.cookies).status == 303
 
 
 # --- who is signed in ---

@@ -2,31 +2,6 @@
 
 import pytest
 
-from tests.desk import Writer
-from tests.door import Door
-
-
-@pytest.fixture
-def ann(door: Door) -> Writer:
-    return Writer(door, "ann")
-
-
-@pytest.fixture
-def eve(door: Door) -> Writer:
-    return Writer(door, "eve")
-
-
-@pytest.fixture
-def looking_ann(open_door: Door) -> Writer:
-    """Ann at a desk that many tests share: nothing she does there changes anything."""
-    return Writer(open_door, "ann")
-
-
-@pytest.fixture
-def looking_bob(open_door: Door) -> Writer:
-    return Writer(open_door, "bob")
-
-
 ACTS = ("save", "publish", "schedule", "preview", "unpublish", "trash", "restore", "delete")
 
 

@@ -9,16 +9,10 @@ from PIL import Image
 from blog import media
 from tests import cast
 from tests.desk import Writer, told_after
-from tests.door import Door
 
 JSON = (*cast.OURS.items(), ("accept", "application/json"))
 BOUNDARY = "a-boundary-of-the-tests"
 NEW = "nine loud parakeets"
-
-
-@pytest.fixture
-def ann(door: Door) -> Writer:
-    return Writer(door, "ann")
 
 
 # --- pictures ---

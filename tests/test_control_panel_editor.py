@@ -105,6 +105,20 @@ def test_a_picture_is_written_where_the_caret_stands_while_one_types_on(page, ho
     expect(page.locator("[data-progress]")).to_contain_text("was added")
 
 
+def test_a_picture_chosen_by_the_button_comes_in_without_a_second_press(page):
+    kite = {"name": "red-kite.png", "mimeType": "image/png", "buffer": png()}
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Picture", exact=True).click()
+    chooser.value.set_files(kite)
+    expect(page.locator("#f-body")).to_have_value(
+        re.compile(r"^!\[red kite\]\(/media/\S+\.png\)\s*$")
+    )
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Use as cover").click()
+    chooser.value.set_files(kite)
+    expect(page.locator("#f-cover")).to_have_value(re.compile(r"^/media/\S+\.png$"))
+
+
 def test_what_is_no_picture_leaves_the_text_alone_and_says_why(page):
     page.fill("#f-body", "Look:")
     bring(page, b"nonsense", "x.png", "drop")
@@ -174,6 +188,27 @@ def test_the_preview_beside_the_text_follows_each_save(page):
     page.fill("#f-body", "Second.")
     page.keyboard.press("Control+s")
     expect(beside).to_have_text("Second.")
+
+
+def test_on_a_narrow_screen_the_preview_comes_into_view(page):
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.fill("#f-title", "Below")
+    page.fill("#f-body", "A line.\n\n" * 60)
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator("[data-beside-frame]")).to_be_in_viewport(ratio=0.9)
+
+
+def test_words_that_were_saved_before_a_refusal_are_not_offered_again(page):
+    page.fill("#f-title", "Tomorrow, then")
+    page.fill("#f-body", "x")
+    page.wait_for_timeout(700)  # the copy in the browser is written when the hands rest
+    page.get_by_text("Schedule…").click()
+    for year, answer in (("2020", ".faults"), ("2099", ".flash")):
+        page.fill("#f-publish_at", f"{year}-01-01T10:00")
+        page.get_by_role("button", name="Schedule", exact=True).click()
+        expect(page.locator(answer)).to_be_visible()
+    expect(page.locator(".flashes")).to_contain_text("Scheduled")
+    expect(page.locator("[data-notices]")).to_be_empty()
 
 
 def test_words_that_went_along_with_publish_are_not_offered_again(page):

@@ -14,8 +14,8 @@ from tests.cast import Cast
 
 
 @pytest.fixture
-def people(database: Database) -> Cast:
-    return cast.fill(database)
+def people(world: Cast) -> Cast:
+    return world
 
 
 def shown(database: Database, by: User, **chosen: object) -> Desk:

@@ -5,13 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from blog.models.post import Post
-from tests.desk import Writer, told_after
-from tests.door import Door
-
-
-@pytest.fixture
-def ann(door: Door) -> Writer:
-    return Writer(door, "ann")
+from tests.desk import told_after
 
 
 def test_a_writer_begins_saves_and_publishes_and_the_visitor_reads(ann):

@@ -10,29 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from blog.models import history, writing
 from tests import cast
-from tests.desk import Writer, fields_of, revisions
-from tests.door import Door
-
-
-@pytest.fixture
-def ann(door: Door) -> Writer:
-    return Writer(door, "ann")
-
-
-@pytest.fixture
-def bob(door: Door) -> Writer:
-    return Writer(door, "bob")
-
-
-@pytest.fixture
-def eve(door: Door) -> Writer:
-    return Writer(door, "eve")
-
-
-@pytest.fixture
-def looking_ann(open_door: Door) -> Writer:
-    """Ann at a desk that many tests share: nothing she does there changes anything."""
-    return Writer(open_door, "ann")
+from tests.desk import fields_of, revisions
 
 
 def test_a_draft_that_was_left_empty_is_taken_up_before_another_is_begun(ann, monkeypatch):
@@ -184,6 +162,15 @@ def test_preview_saves_and_opens_the_private_page(ann):
     page = ann.door.get(answer.header("location"))
     assert "<em>xylophonic</em>" in page.text
     assert "xylophonic" not in ann.door.get(ann.door.cast.ann_live.path).text
+
+
+def test_a_private_link_can_be_taken_back(ann):
+    id = ann.door.cast.ann_live.id
+    place = ann.press("preview", id, body="For a friend").header("location")
+    assert place in ann.get(f"/control-panel/posts/{id}").text
+    assert ann.press("close-preview", id).status == 303
+    assert ann.door.get(place).status == 404
+    assert place not in ann.get(f"/control-panel/posts/{id}").text
 
 
 def test_a_script_saves_and_is_told_the_new_version_or_the_faults(ann):

@@ -90,6 +90,7 @@ async def test_a_text_over_the_bounds_is_refused_with_its_sentence(crew):
     assert caught.value.params == {"limit": 1000}
 
 
+@pytest.mark.slow
 async def test_a_text_that_takes_too_long_is_given_up_and_the_next_one_is_served(crew):
     await crew.render("a")
     before = children()
@@ -100,6 +101,7 @@ async def test_a_text_that_takes_too_long_is_given_up_and_the_next_one_is_served
     assert len(children()) == 1
 
 
+@pytest.mark.slow
 async def test_a_child_that_dies_in_a_job_is_replaced_and_the_job_done(crew):
     await crew.render("a")
     pid = await child_of(crew)
@@ -110,6 +112,7 @@ async def test_a_child_that_dies_in_a_job_is_replaced_and_the_job_done(crew):
     assert pid not in children()
 
 
+@pytest.mark.slow
 async def test_a_job_that_kills_two_children_is_refused(crew, caplog):
     work = asyncio.create_task(crew.render(ENDLESS))
     pid = None
@@ -124,6 +127,7 @@ async def test_a_job_that_kills_two_children_is_refused(crew, caplog):
     assert (await crew.render("b")).text == "b"
 
 
+@pytest.mark.slow
 async def test_a_child_that_nobody_needs_ends_by_itself(tmp_path, caplog):
     async with Crew(Config(data_dir=tmp_path), idle_seconds=0.2) as crew:
         await crew.render("a")
@@ -146,6 +150,7 @@ async def test_when_too_many_wait_the_next_is_told_so_at_once(crew):
     assert len(await asyncio.gather(*works)) == MOST_WAITING + 1
 
 
+@pytest.mark.slow
 async def test_a_caller_who_gives_up_disturbs_nobody(crew):
     await crew.render("a")
     pid = await child_of(crew)
@@ -172,6 +177,7 @@ async def test_a_closed_crew_leaves_nobody_behind(tmp_path):
         await crew.render("a")
 
 
+@pytest.mark.slow
 def test_it_works_in_any_loop(tmp_path):
     async def work() -> str:
         async with Crew(Config(data_dir=tmp_path)) as one, Crew(Config(data_dir=tmp_path)) as two:
@@ -199,6 +205,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [ENDLESS[:90_000], "a"])
 def test_a_child_does_not_outlive_its_parent(tmp_path, text):
     """Killed with -9 in the middle of a job, or between two."""

@@ -1,7 +1,9 @@
 """`blog deploy` shows what it is about to write, writes it once, and takes it back."""
 
 import os
+import pwd
 import re
+import shlex
 import ssl
 import subprocess
 import sys
@@ -10,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from blog.deploy.written import MARK
+from blog.deploy import written
+from blog.deploy.written import MARK, Deployment
 from tests.conftest import need
-from tests.live import Site, environment, free_port, program, wait_for
+from tests.live import ROOT, Site, environment, free_port, program, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -58,6 +61,70 @@ def test_a_folder_that_would_mean_more_than_a_folder_is_refused(tmp_path, home):
     done = deploy(tmp_path / "machine", "--yes", "--home", home)
     assert done.returncode == 1 and "plain folder" in done.stderr
     assert not (tmp_path / "machine").exists()
+
+
+@pytest.fixture
+def my_blog(tmp_path):
+    """Installed in a folder whose name is no plain word: what its commands say is their words."""
+    folder = tmp_path / "my 100% “$blog”"
+    for name in ("sanic", "blog"):
+        path = folder / ".venv/bin" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text('#!/bin/sh\npwd\nprintf "%s|" "$0" "$@"\n')
+        path.chmod(0o755)
+    return Deployment(
+        domain=DOMAIN,
+        installed=folder,
+        shipped=ROOT,
+        programs=folder / ".venv/bin",
+        workers=2,
+        user=pwd.getpwuid(os.geteuid()).pw_name,
+        root=tmp_path / "machine",
+    )
+
+
+def test_an_install_folder_with_spaces_is_one_word_in_the_services(my_blog, tmp_path):
+    text = written.unit_text(my_blog, "blog.service")
+    words = re.search(r"(?m)^ExecStart=(.*)$", text)[1]
+    assert shlex.split(words.replace("%%", "%")) == [
+        *(str(my_blog.programs / "sanic"), "blog.app", "-w", "2")
+    ]
+    if program("systemd-analyze") is None:
+        pytest.skip("systemd is not here to be asked")
+    unit = tmp_path / "ink-of-a-test.service"
+    unit.write_text(text)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, check=False
+    )
+    assert "ink-of-a-test" not in done.stderr and done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the command takes the rights of a service")
+def test_the_command_finds_a_blog_in_such_a_folder(my_blog, tmp_path):
+    settings = tmp_path / "blog.env"
+    settings.write_text("BLOG_PORT=8000\n")
+    command = tmp_path / "blog"
+    text = written.command_text(my_blog).replace(str(my_blog.settings), str(settings))
+    command.write_text(text.replace(f"-g {written.SHARED}", "-g root"))
+    done = subprocess.run(
+        ["sh", command, "backup", "a b"], capture_output=True, text=True, check=False
+    )
+    said = f"{my_blog.installed}\n{my_blog.programs}/blog|backup|a b|"
+    assert done.stdout == said, done.stderr
+
+
+def test_where_nobody_answers_nothing_is_written_and_it_is_said_in_one_line(tmp_path):
+    done = deploy(tmp_path / "machine", said="")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1 and "--yes" in done.stderr
+    assert not (tmp_path / "machine").exists()
+
+
+def test_a_chinese_domain_is_written_as_servers_know_it(tmp_path):
+    done = deploy(tmp_path, "--yes", domain="博客.中国")
+    assert done.returncode == 0, done.stderr
+    site = tmp_path / "etc/nginx/sites-available/xn--9krq6q.xn--fiqs8s"
+    assert "server_name xn--9krq6q.xn--fiqs8s;" in site.read_text()
 
 
 def with_certificate(machine: Path, *, real: bool = False) -> Path:
@@ -140,6 +207,8 @@ def test_with_a_certificate_the_site_speaks_https_only(machine):
     assert f"BLOG_SITE_URL=https://{DOMAIN}\n" in found[SETTINGS]
     assert f"return 301 https://{DOMAIN}$request_uri;" in found[SITE]
     assert found[SITE].count("location ^~ /.well-known/acme-challenge/") == 2
+    servers = re.findall(r"(?m)^server \{", found[SITE])
+    assert found[SITE].count("access_log /var/log/nginx/access.log blog;") == len(servers) == 3
 
 
 # --- in a real nginx ---
@@ -159,6 +228,7 @@ def https(machine, config):
     text = text.replace(f"/etc/letsencrypt/live/{DOMAIN}", str(folder))
     text = text.replace("/srv/blog/data", str(config.data_dir)).replace("/srv/blog", str(machine))
     text = text.replace("127.0.0.1:8000", f"127.0.0.1:{config.port}")
+    text = text.replace("/var/log/nginx", str(machine))
     temps = "".join(
         f"{kind}_temp_path {machine}/{kind};"
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from blog import db, doctor
+from blog import doctor
 from blog.__main__ import main
 from blog.config import Config
 from blog.doctor import BAD, GOOD, WARN, Came, Machine
@@ -17,7 +17,6 @@ from blog.models.lease import CLOCK, Lease
 from blog.models.post import Post
 from blog.models.site import SiteFacts
 from blog.models.standing import Standing
-from tests import cast
 
 MADE = now().isoformat(timespec="seconds")
 WELL = Standing(
@@ -133,8 +132,8 @@ def test_the_worst_stands_first():
 # --- what the database knows ---
 
 
-def test_how_things_stand_is_read_off_the_database(database, config_of):
-    world, samples = cast.fill(database), "/srv/blog/content"
+def test_how_things_stand_is_read_off_the_database(database, world, config_of):
+    samples = "/srv/blog/content"
 
     def happen(session) -> None:
         post = session.get_one(Post, world.ann_live.id)
@@ -166,16 +165,13 @@ def test_a_proxy_that_nobody_has_told_of_is_seen_by_its_headers(open_door):
     assert "all visitors count as one" not in open_door.get("/admin", cookies=kim).text
 
 
-def test_the_shell_says_the_same(tmp_path, monkeypatch, capsys):
+def test_the_shell_says_the_same(furnished, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("BLOG_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("LC_ALL", "en_US.UTF-8")
     assert main(["doctor"]) == 1 and "There is no blog" in capsys.readouterr().err
     config = Config(data_dir=tmp_path)
-    db.migrate(config)
+    furnished.settle(config)
     config.media_dir.mkdir()
-    database = db.Database(config)
-    cast.fill(database)
-    database.close()
     assert main(["doctor"]) == 0
     told = capsys.readouterr().out
     assert "! No mail server is set" in told and "→ Set BLOG_SMTP_URL" in told

@@ -280,10 +280,9 @@ async def explode(request: Request) -> None:
 @pytest.fixture(scope="module")
 def fragile(furnished, tmp_path_factory) -> Iterator[Door]:
     """The blog with one page more, that fails."""
-    door = Door(Config(data_dir=tmp_path_factory.mktemp("fragile")))
+    door = Door(Config(data_dir=tmp_path_factory.mktemp("fragile")), furnished)
     door.app.add_route(explode, "/explode", name="explode")
     with door:
-        door.cast = cast.fill(door.database)
         yield door
 
 

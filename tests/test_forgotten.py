@@ -2,9 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from subprocess import run
 
@@ -22,17 +20,6 @@ from tests.door import Answer, Door
 
 NEW = "nine slow trains"
 WRONG = "not the one"
-
-
-@pytest.fixture
-def mailing(door: Door) -> Iterator[Door]:
-    """The blog while it has a mail server; nothing is sent, only owed."""
-    before = door.app.ctx.config
-    door.app.ctx.config = replace(
-        before, smtp_url="smtp://127.0.0.1:9", mail_from="blog@ink.example"
-    )
-    yield door
-    door.app.ctx.config = before
 
 
 def ask(door: Door, login: str, **how: object) -> Answer:
@@ -227,8 +214,7 @@ def test_nobody_who_was_shut_out_comes_back_by_a_link(door):
     assert door.get(path).status == renew(door, path).status == 404
 
 
-def test_of_twenty_who_use_a_link_at_once_one_finds_it(database, config_of):
-    cast.fill(database)
+def test_of_twenty_who_use_a_link_at_once_one_finds_it(database, world, config_of):
     key = database.transact_now(reset.reset_link, "ann").rpartition("/")[2]
     others = [database, *(Database(config_of(database)) for _ in range(3))]
 
@@ -257,9 +243,9 @@ def test_a_link_cannot_be_told_from_elsewhere(open_door):
 # --- from a shell ---
 
 
-def test_a_keeper_prints_a_link_while_the_blog_runs(config):
-    with Door(config) as door:
-        door.cast = cast.fill(door.database)
+@pytest.mark.slow
+def test_a_keeper_prints_a_link_while_the_blog_runs(config, furnished):
+    with Door(config, furnished) as door:
         command = [sys.executable, "-m", "blog", "reset-password", "ann@ink.example"]
         env = live.environment(config)
         printed = run(command, env=env, capture_output=True, text=True, check=True, cwd=live.ROOT)
@@ -270,8 +256,7 @@ def test_a_keeper_prints_a_link_while_the_blog_runs(config):
 
 
 @pytest.mark.parametrize(("name", "why"), [("zzz", "called"), ("dan", "disab"), ("lee", "byline")])
-def test_no_link_is_printed_for_who_cannot_sign_in(database, name, why):
-    cast.fill(database)
+def test_no_link_is_printed_for_who_cannot_sign_in(database, world, name, why):
     with pytest.raises(Refusal, match=why):
         database.transact_now(reset.reset_link, name)
 

@@ -1,14 +1,12 @@
 """The front room as a visitor finds it: lists, posts, addresses, the archive, search, previews."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 from sqlalchemy.orm import Session
 
-from blog.config import Config
 from blog.markup import render
 from blog.models import preview, site, writing
 from blog.models.address import Address
@@ -34,16 +32,9 @@ PUBLIC = (
 )
 
 
-@pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    config = Config(data_dir=tmp_path_factory.mktemp("home"), site_url=cast.ADDRESS)
-    with Door(config) as door:
-        yield door
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture
 def world(door: Door) -> Cast:
-    return cast.fill(door.database)
+    return door.cast
 
 
 class Page(HTMLParser):

@@ -14,7 +14,7 @@ from blog.models.post import Post
 from blog.models.user import User
 from tests import cast
 from tests.cast import Cast
-from tests.door import Door
+from tests.door import Door, Furnished
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 MAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
@@ -22,15 +22,15 @@ XML_BASE = "{http://www.w3.org/XML/1998/namespace}base"
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+def door(furnished: Furnished, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     config = Config(data_dir=tmp_path_factory.mktemp("feeds"), site_url=cast.ADDRESS)
-    with Door(config) as door:
+    with Door(config, furnished) as door:
         yield door
 
 
 @pytest.fixture(scope="module")
 def world(door: Door) -> Cast:
-    return cast.fill(door.database)
+    return door.cast
 
 
 def feed_of(door: Door, path: str = "/feed.atom", **how: str) -> ElementTree.Element:

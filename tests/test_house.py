@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "doctor": FREE | MODELS | {"", "db", "keeping", "languages"},
     "files": frozenset({"config", "media", "web"}),
     "health": frozenset({"web"}) | MODELS,
+    "hosted": frozenset({"config", "opening"}),
     "deploy": frozenset({"config", "opening"}),
     "handbook": frozenset({"config", "crew"}),
     "opening": FREE | MODELS | {"auth", "collect", "db", "keeping", "languages"},
@@ -57,6 +58,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "markup": frozenset({"config"}),
     "models.base": frozenset(),
     "headers": frozenset({"config"}),
+    "log": frozenset(),
     "dependencies": frozenset(),
     "config": frozenset({"smtp"}),
 }

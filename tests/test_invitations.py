@@ -1,9 +1,7 @@
 """Somebody is invited: by a link or by mail, once, perhaps to a byline that waits for them."""
 
 import re
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 
@@ -12,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from blog.db import Database
-from blog.models import invitation, people, user
+from blog.models import delivery, invitation, people, user
 from blog.models.base import Refusal, now
 from blog.models.delivery import Delivery
 from blog.models.invitation import Invitation
@@ -26,17 +24,6 @@ ZOE = {
     "email": "zoe@ink.example",
     "password": "four green windows",
 }
-
-
-@pytest.fixture
-def mailing(door: Door) -> Iterator[Door]:
-    """The blog while it has a mail server; nothing is sent, only owed."""
-    before = door.app.ctx.config
-    door.app.ctx.config = replace(
-        before, smtp_url="smtp://127.0.0.1:9", mail_from="blog@ink.example"
-    )
-    yield door
-    door.app.ctx.config = before
 
 
 def invite(door: Door, **given: object) -> Answer:
@@ -220,6 +207,29 @@ def test_an_invitation_can_be_taken_back(door):
     assert door.get(path).status == accept(door, path).status == 404
 
 
+def owed(door: Door) -> list[Delivery]:
+    query = select(Delivery).where(Delivery.kind == "invitation", Delivery.is_owed())
+    return list(door.database.read_now(lambda session: session.scalars(query).all()))
+
+
+def test_an_invitation_that_is_taken_back_is_not_mailed_any_more(mailing):
+    invite(mailing, email="zoe@ink.example")
+    invite(mailing, email="zack@ink.example")
+    first = min(owed(mailing), key=lambda mail: mail.id)
+    mailing.database.transact_now(delivery.claim, b"s" * 32)  # tried, and not yet through
+    revoked = {"only": first.key.partition(":")[2]}
+    mailing.post("/admin/invitations/revoke", revoked, cookies=mailing.let_in("kim"))
+    assert [mail.to for mail in owed(mailing)] == ["zack@ink.example"]
+
+
+def test_invitations_of_somebody_who_was_shut_out_are_not_mailed_any_more(mailing):
+    world = mailing.cast
+    mailing.database.transact_now(user.set_role, world.eve.id, "admin", by=world.kim)
+    invite(mailing, email="zoe@ink.example")
+    mailing.database.transact_now(people.disable_person, world.kim.id, by=world.eve)
+    assert owed(mailing) == []
+
+
 def test_what_was_accepted_cannot_be_taken_back(door):
     path, kim = invited(door), door.let_in("kim")
     accept(door, path)
@@ -283,14 +293,14 @@ def test_of_two_invitations_to_one_byline_the_second_is_over(door):
     assert accept(door, second, email="x@ink.example").status == 404
 
 
-def test_of_twenty_who_accept_at_once_one_finds_it_open(database, config_of):
-    world = cast.fill(database)
+def test_of_twenty_who_accept_at_once_one_finds_it_open(database, world, config_of):
     path = database.transact_now(invitation.invite, role="author", by=world.kim)
     assert race(database, config_of, [path] * 20) == 1
 
 
-def test_of_twenty_who_claim_one_byline_by_links_of_their_own_one_has_it(database, config_of):
-    world = cast.fill(database)
+def test_of_twenty_who_claim_one_byline_by_links_of_their_own_one_has_it(
+    database, world, config_of
+):
     given = {"role": "author", "by": world.kim, "byline_id": world.lee.id}
     paths = [database.transact_now(invitation.invite, **given) for _ in range(20)]
     assert race(database, config_of, paths) == 1

@@ -297,12 +297,14 @@ def test_a_friend_without_an_address_is_refused(line: str) -> None:
 def test_the_blogroll_is_a_page_when_there_is_one(door: Door) -> None:
     assert door.get("/links").status == 404
     assert 'href="/links"' not in door.get("/").text
+    assert "/links</loc>" not in door.get("/sitemap.xml").text
     choose(door, blogroll='Wang & "Söhne" https://wang.example/?a=1&b=2 <b>bold</b>')
     page = door.get("/links")
     assert page.status == 200
     assert '<a href="https://wang.example/?a=1&amp;b=2" rel="noopener">Wang &amp; ' in page.text
     assert "<b>bold" not in page.text
     assert 'href="/links"' in door.get("/").text
+    assert door.get("/sitemap.xml").text.count("/links</loc>") == 1
 
 
 def test_a_page_of_the_keepers_own_comes_before_the_blogroll(door: Door) -> None:
@@ -316,6 +318,7 @@ def test_a_page_of_the_keepers_own_comes_before_the_blogroll(door: Door) -> None
     page = door.get("/links").text
     assert "My own words." in page
     assert "wang.example" not in page
+    assert door.get("/sitemap.xml").text.count("/links</loc>") == 1
 
 
 # --- other services ----------------------------------------------------------------------------

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from shutil import copy
 
 import pytest
 from PIL import Image
@@ -17,11 +16,6 @@ from tests.door import Answer, Door, Furnished
 
 EDGE = "----edge"
 CHOSEN = {"accent": "#c2185b", "typeface": "plain", "scheme": "dark", "front": "cards"}
-
-
-@pytest.fixture
-def kim(door: Door) -> Writer:
-    return Writer(door, "kim")
 
 
 def settings(writer: Writer) -> site.Settings:
@@ -179,9 +173,7 @@ def themed(furnished: Furnished, tmp_path: Path) -> Iterator[Door]:
     for name, text in own.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    copy(furnished.file, tmp_path)
-    with Door(Config(data_dir=tmp_path)) as door:
-        door.cast = furnished.cast
+    with Door(Config(data_dir=tmp_path), furnished) as door:
         yield door
 
 

@@ -3,7 +3,6 @@
 import gzip
 import re
 from collections.abc import Callable, Iterator
-from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -110,11 +109,6 @@ def visit(browser: Any, site: Site) -> Iterator[Open]:
     yield visit
     for context in contexts:
         context.close()
-
-
-@pytest.fixture(scope="module")
-def axe() -> str:
-    return (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 
 
 def complaints(page: Any, axe: str) -> list[str]:

@@ -294,19 +294,17 @@ async def test_who_has_unsubscribed_gets_no_answer_but_other_mail(house, office)
     ],
 )
 async def test_a_mail_about_a_comment_goes_only_while_it_is_true(
-    house, office, kind, state, is_sent
+    house, world, office, kind, state, is_sent
 ):
-    people = cast.fill(house.database)
     if state:
-        house.database.transact_now(remark, people.ann_live.id, "Hm.", uid="c1", state=state)
+        house.database.transact_now(remark, world.ann_live.id, "Hm.", uid="c1", state=state)
     owe(house, kind=kind, key=f"{kind}:c1")
     await mail.deliver(house)
     assert bool(office.letters) == is_sent
     assert row(house).done_at and row(house).facts == {}
 
 
-async def test_a_reset_is_not_sent_to_an_address_that_is_nobodys_any_more(house, office):
-    cast.fill(house.database)
+async def test_a_reset_is_not_sent_to_an_address_that_is_nobodys_any_more(house, world, office):
     for name in ("ann", "dan", "nobody"):  # dan is disabled
         owe(house, f"{name}@ink.example", "reset", name=name, path="/reset/key")
     await mail.deliver(house)

@@ -22,6 +22,7 @@ from blog.models.delivery import KINDS, Owed
 from blog.models.site import SiteFacts
 from blog.outside import Undelivered
 from tests import cast
+from tests.door import copy_into
 
 SECRET = b"s" * 32
 NASTY = "<script>alert(1)</script> & \"quoted\" 'so' &amp; <b>bold</b>"
@@ -278,11 +279,11 @@ def test_a_very_long_comment_is_quoted_in_part(house):
     assert len(text) < 4000 and "x…" in text
 
 
-def test_what_the_site_is_called_comes_from_its_row(house):
+def test_what_the_site_is_called_comes_from_its_row(house, furnished):
     def rename(session: Session) -> None:
         session.get_one(site.Site, site.THE_ONE).title = "Renamed"
 
-    cast.fill(house.database)
+    copy_into(furnished.file, house.config.sqlite_file)
     house.database.transact_now(rename)
     owed = house.database.transact_now(delivery.owe, "test", "g@x.example", language="en")
     assert owed and house.database.read_now(site.facts).title == "Renamed"

@@ -67,7 +67,10 @@ def test_the_lock_for_development_is_the_other_one_and_more():
 
 
 def dev_group() -> list[str]:
-    return project()["dependency-groups"]["dev"]
+    """With the groups that it includes."""
+    groups = project()["dependency-groups"]
+    lines = groups["dev"] + groups["servers"]
+    return [line for line in lines if isinstance(line, str)]
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])

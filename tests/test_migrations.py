@@ -14,6 +14,7 @@ from blog.models.base import Base
 MIGRATE = "from blog import db; from blog.config import Config; db.migrate(Config.from_env())"
 
 
+@pytest.mark.slow
 def test_four_processes_at_once_make_one_database(config, environment):
     children = [
         subprocess.Popen([sys.executable, "-c", MIGRATE], env=environment) for _ in range(4)

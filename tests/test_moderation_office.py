@@ -21,11 +21,6 @@ from tests.remarks import remark
 from tests.test_looks import complaints
 
 
-@pytest.fixture
-def eve(door: Door) -> Writer:
-    return Writer(door, "eve")
-
-
 def plant(door: Door, *bodies: str, **given: Any) -> list[int]:
     def go(session: Session) -> list[int]:
         post = given.pop("post_id", door.cast.ann_live.id)

@@ -228,6 +228,34 @@ def test_only_nginx_says_who_asks_and_how(tmp_path):
 # --- limits and faults -----------------------------------------------------------------------
 
 
+def test_who_hammers_at_a_form_is_answered_by_nginx_and_costs_the_blog_nothing(tmp_path):
+    with (
+        Listener() as listener,
+        Nginx(Site(Config(data_dir=tmp_path, port=listener.port))) as front,
+    ):
+        hammered = [front.ask("/sign-in", "POST", b"login=ann") for _ in range(60)]
+        refused = [reply for reply in hammered if reply.status == 429]
+        assert [reply.status for reply in hammered[:30]] == [204] * 30
+        assert len(refused) > 20 and len(listener.heard) < 40
+        assert_protected(refused[0])
+        assert refused[0].headers["retry-after"] and "再发一次" in refused[0].text
+        assert refused[0].headers["cache-control"] == "no-store"
+        for path in ("/comments/1", "/forgotten", "/reset/x", "/invitation/x", "/./comments/1"):
+            assert front.ask(path, "POST", b"x=y").status == 429
+        assert front.get("/sign-in").status == 204  # to read is no hammering
+        desk = [front.ask("/control-panel/posts/1", "POST", b"x=y").status for _ in range(60)]
+        assert desk == [204] * 60
+
+
+def test_a_limit_of_the_blog_itself_is_told_in_its_own_words(front, site):
+    """Its page holds what was typed; nginx does not put its own sentence there."""
+    form = {"Origin": site.url, "Content_Type": "application/x-www-form-urlencoded"}
+    typed = b"login=somebody-hasty&password=x"
+    tries = [front.ask("/sign-in", "POST", typed, **form) for _ in range(11)]
+    assert [reply.status for reply in tries] == [422] * 10 + [429]
+    assert "text/html" in tries[-1].headers["content-type"] and "somebody-hasty" in tries[-1].text
+
+
 def test_a_body_too_large_is_refused_before_the_blog_sees_it(front):
     reply = front.ask("/sign-in", "POST", b"x" * 1_100_000)
     assert reply.status == 413

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from sanic_testing.reusable import ReusableClient
 
-from blog import opening
 from blog.app import create_app
 from blog.config import Config
 from blog.db import Database
 from tests import cast
+from tests.door import Furnished, compiled
 from tests.live import free_port
 
 Ask = Callable[..., Any]
@@ -26,13 +26,13 @@ PLACES = {
 
 
 @pytest.fixture(scope="module")
-def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+def ask(furnished: Furnished, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     """`ask("get", path, who)`: the answer to a visitor or to one of the cast."""
     config = Config(data_dir=tmp_path_factory.mktemp("rooms"))
-    opening.prepare(config)
+    people = furnished.settle(config)
     database = Database(config)
-    people = cast.fill(database)
     app = create_app(config, name="rooms")
+    app.ctx.templates.bytecode_cache = compiled
     loop = asyncio.new_event_loop()
 
     def question(method: str, path: str, who: str = "visitor", **how: Any) -> Any:

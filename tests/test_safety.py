@@ -22,6 +22,7 @@ from blog.models.post import Post
 from blog.models.signin import ABSOLUTE, IDLE, SignIn
 from blog.models.user import User
 from tests import cast
+from tests.cast import Cast
 from tests.door import Answer, Door
 from tests.live import wait_for
 
@@ -110,10 +111,9 @@ def test_nobody_can_be_signed_in_from_elsewhere(open_door):
     assert answer.status == 403 and not answer.all("set-cookie")
 
 
-def test_a_further_origin_is_trusted_only_if_it_is_configured(tmp_path):
+def test_a_further_origin_is_trusted_only_if_it_is_configured(furnished, tmp_path):
     config = Config(data_dir=tmp_path, trusted_origins=("https://other.example",))
-    with Door(config) as door:
-        cast.fill(door.database)
+    with Door(config, furnished) as door:
         for origin, status in {"https://other.example": 422, "https://others.example": 403}.items():
             assert door.post("/sign-in", {}, headers=[("Origin", origin)]).status == status
 
@@ -742,10 +742,10 @@ ASKED += [
 
 # Both databases answer whatever is asked of them.
 @pytest.fixture
-def anywhere(migrated: Config) -> Iterator[Door]:
+def anywhere(migrated: Config, world: Cast) -> Iterator[Door]:
     """The blog on either database."""
     with Door(migrated) as door:
-        door.cast = cast.fill(door.database)
+        door.cast = world
         yield door
 
 
@@ -790,10 +790,10 @@ def test_no_typed_nonsense_is_a_fault_of_ours_on_either_database(anywhere):
 
 
 @pytest.fixture(scope="module")
-def narrow(tmp_path_factory) -> Iterator[Door]:
+def narrow(furnished, tmp_path_factory) -> Iterator[Door]:
     """A blog that takes a megabyte at most."""
-    with Door(Config(data_dir=tmp_path_factory.mktemp("narrow"), max_upload_mb=1)) as door:
-        door.cast = cast.fill(door.database)
+    config = Config(data_dir=tmp_path_factory.mktemp("narrow"), max_upload_mb=1)
+    with Door(config, furnished) as door:
         yield door
 
 

@@ -225,3 +225,50 @@ def test_the_source_has_messages_to_translate():
     ids = {message.id for message in wanted()}
     assert {"Sign in", "This is the last admin; make another one first."} <= ids
     assert ("%(num)s post", "%(num)s posts") in ids
+
+
+# --- set as Chinese is ---
+
+HAN = r"[\u3400-\u9fff]"
+AMISS = {
+    "one word for you": "您",
+    "quotation marks of the mainland": "[「」『』]",
+    "one name for the office": "管理区",
+    "wide punctuation": rf"{HAN}[,:;?!()]|[,:;?!()]{HAN}",
+    "no gap beside a count: the page sets it": rf"{HAN} %\(num\)s|%\(num\)s {HAN}",
+}
+
+
+@pytest.mark.parametrize("rule", AMISS)
+def test_chinese_sentences_keep_one_style(rule):
+    texts = [text for message in catalogue("zh") if message.id for text in strings(message)]
+    assert [text for text in texts if re.search(AMISS[rule], text or "")] == []
+
+
+CHAPTERS = [ROOT / "README.zh-CN.md", *sorted((ROOT / "docs" / "zh").glob("*.md"))]
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_chapters_keep_the_style_of_the_sentences(path):
+    text = re.sub(r"```.*?```|`[^`\n]*`|\]\([^)]*\)", "", path.read_text(), flags=re.DOTALL)
+    faults = [found[0] for rule in AMISS.values() for found in re.finditer(f".*(?:{rule}).*", text)]
+    assert faults == []
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_no_line_of_a_chapter_ends_within_a_chinese_sentence(path):
+    """A line end is shown as a gap, and Chinese has none."""
+    assert re.findall(rf".*(?:{HAN}|[，、；：。`])\n(?:{HAN}|[`A-Za-z]).*", prose(path)) == []
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_what_is_strong_in_a_chapter_ends_before_its_full_stop(path):
+    """Elsewhere, `**strong。**and on` keeps its asterisks on the page."""
+    for line in prose(path).splitlines():
+        parts = line.split("**")
+        ends = zip(parts[1::2], parts[2::2], strict=False)
+        assert [one for one, after in ends if one[-1:] in "。，！？：；" and after[:1] > " "] == []
+
+
+def prose(path: Path) -> str:
+    return re.sub(r"```.*?```|<!--.*?-->", "", path.read_text(), flags=re.DOTALL)

@@ -13,7 +13,7 @@ from blog.models.comment import APPROVED, PENDING, SPAM, Comment
 from blog.models.site import Site
 from blog.models.spam import SPAM_FROM, TooMany, Words
 from blog.models.spam_learning import ALL, Lesson, Sign
-from tests import cast
+from tests.cast import Cast
 from tests.remarks import remark
 
 HONEST = (
@@ -35,8 +35,8 @@ RUBBISH = (
 
 
 @pytest.fixture
-def post(database: Database) -> int:
-    return cast.fill(database).ann_live.id
+def post(world: Cast) -> int:
+    return world.ann_live.id
 
 
 def teach(database: Database, post: int, taught: str, texts: tuple[str, ...]) -> None:
@@ -243,7 +243,7 @@ def come(database: Database, number: int, *, post: int = 0, **given: str) -> lis
             given.get("body", f"Hello {at}"),
             network=given.get("network", "198.51.100.{}").format(at),
         )
-        found = spam.admit(session, words)
+        found = spam.admit(session, words, given.get("writer", ""))
         if post:
             state = PENDING if found < SPAM_FROM else SPAM
             remark(session, post, words.body, email=words.email, state=state)
@@ -324,12 +324,38 @@ def test_a_decision_makes_room_in_the_queue(database, post):
 
 def test_who_was_approved_before_is_let_into_a_full_queue(database, post):
     def known(session: Session) -> None:
-        remark(session, post, "Hello", email="ann@mail.example", state=APPROVED)
+        mine = {"email": "ann@mail.example", "waiting_hash": "a" * 64}
+        remark(session, post, "Hello", state=APPROVED, **mine)
 
     database.transact_now(known)
     come(database, 25, post=post)
-    assert come(database, 1, email=" Ann@mail.example") == [""]
-    assert come(database, 1, email="bob@mail.example") != [""]
+    assert come(database, 1, email=" Ann@mail.example", writer="a" * 64) == [""]
+    assert come(database, 1, email="bob@mail.example", writer="a" * 64) != [""]
+
+
+def test_whose_last_comment_was_spam_is_let_in_no_more(database, post):
+    def once_known(session: Session) -> None:
+        mine = {"email": "ann@mail.example", "waiting_hash": "a" * 64}
+        remark(session, post, "Hello", state=APPROVED, **mine)
+        remark(session, post, "Buy", state=SPAM, **mine)
+
+    database.transact_now(once_known)
+    come(database, 25, post=post)
+    assert come(database, 1, email="ann@mail.example", writer="a" * 64) != [""]
+
+
+@pytest.mark.parametrize("writer", ["", "b" * 64])
+def test_an_address_that_was_approved_opens_no_full_queue_for_whoever_types_it(
+    database, post, writer
+):
+    def known(session: Session) -> None:
+        mine = {"email": "ann@mail.example", "waiting_hash": "a" * 64}
+        remark(session, post, "Hello", state=APPROVED, **mine)
+        remark(session, post, "Moved in", email="ann@mail.example", state=APPROVED)
+
+    database.transact_now(known)
+    come(database, 25, post=post)
+    assert come(database, 1, email="ann@mail.example", writer=writer) != [""]
 
 
 def test_over_a_day_the_queue_takes_three_times_as_many(database, post):

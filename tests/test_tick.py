@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from blog import clock, tick
@@ -25,11 +25,13 @@ from blog.db import Database, migrate
 from blog.models import announcement, attempt, delivery, lease, sweeping
 from blog.models.attempt import Attempt
 from blog.models.base import now
+from blog.models.change import Change
+from blog.models.comment import Comment
 from blog.models.delivery import Delivery
 from blog.models.lease import CLOCK, Lease
 from blog.models.post import Post
-from tests import cast
 from tests.live import Site, environment, wait_for
+from tests.remarks import remark
 from tests.smtp import PostOffice
 
 SECRET = b"s" * 32
@@ -260,17 +262,15 @@ def announced(database: Database) -> dict[str, object]:
     return dict(database.read_now(lambda session: session.execute(rows).all()))
 
 
-def test_only_a_post_that_readers_see_since_lately_is_announced(database):
-    people = cast.fill(database)
+def test_only_a_post_that_readers_see_since_lately_is_announced(database, world):
     told = {post.title for post in database.transact_now(announcement.announce)}
     assert told == set(announced(database))
     # Not what is scheduled, trashed, withdrawn or a page; not what is older than a week.
-    assert told == {people.bob_live.title, people.ann_unlisted.title, people.bob_zh.title}
+    assert told == {world.bob_live.title, world.ann_unlisted.title, world.bob_zh.title}
     assert not database.read_now(announcement.has_news)
 
 
-async def test_four_at_once_announce_a_post_once(houses):
-    cast.fill(houses[0].database)
+async def test_four_at_once_announce_a_post_once(houses, world):
     told = await asyncio.gather(
         *(house.database.transact(announcement.announce) for house in houses)
     )
@@ -278,12 +278,11 @@ async def test_four_at_once_announce_a_post_once(houses):
     assert len(ids) == len(set(ids)) == 3
 
 
-def test_a_post_that_is_withdrawn_and_published_again_is_not_announced_twice(database):
-    people = cast.fill(database)
+def test_a_post_that_is_withdrawn_and_published_again_is_not_announced_twice(database, world):
     database.transact_now(announcement.announce)
 
     def again(session: Session) -> None:
-        session.get_one(Post, people.bob_live.id).publish_at = now() - timedelta(hours=1)
+        session.get_one(Post, world.bob_live.id).publish_at = now() - timedelta(hours=1)
 
     database.transact_now(again)
     assert database.transact_now(announcement.announce) == []
@@ -315,13 +314,37 @@ def test_what_is_old_goes_in_pieces_and_what_is_not_stays(database):
     assert owed == ["new@x.example"]
 
 
-async def test_the_sweep_of_the_clock_reaches_every_table_that_grows(database, config_of):
+def plant(database: Database, post: int, days: int, number: int = 1) -> list[int]:
+    """Comments that came from somewhere, so many days ago."""
+    given = {"ip": "192.0.2.7", "created_at": now() - timedelta(days=days)}
+
+    def work(session: Session) -> list[int]:
+        return [remark(session, post, f"Said {days} days ago.", **given).id for _ in range(number)]
+
+    return database.transact_now(work)
+
+
+def test_after_ninety_days_nobody_knows_where_a_comment_came_from(database, world):
+    ids = plant(database, world.ann_live.id, 91, sweeping.PIECE + 1)
+    ids += plant(database, world.ann_live.id, 89)
+    lines = database.read_now(lambda session: session.scalar(select(func.max(Change.id))))
+    assert database.transact_now(sweeping.forget_addresses) is True
+    assert database.transact_now(sweeping.forget_addresses) is False
+    known = select(Comment.id).where(Comment.id.in_(ids), Comment.ip != "")
+    assert database.read_now(lambda session: session.scalars(known).all()) == ids[-1:]
+    assert lines == database.read_now(lambda session: session.scalar(select(func.max(Change.id))))
+
+
+async def test_the_sweep_of_the_clock_reaches_every_table_that_grows(database, world, config_of):
+    old = plant(database, world.ann_live.id, 91)
+
     def fill(session: Session) -> None:
         session.add(Attempt(key="login:old", at=now() - attempt.DAY * 2))
 
     database.transact_now(fill)
     await tick.sweep(House(config_of(database), database, SECRET))
     assert database.read_now(lambda session: session.scalars(select(Attempt)).all()) == []
+    assert database.read_now(lambda session: session.get_one(Comment, old[0]).ip) == ""
 
 
 # --- real processes ---

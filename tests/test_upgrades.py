@@ -107,6 +107,14 @@ def test_before_the_tables_change_a_backup_is_made_and_its_path_printed(old, con
         assert count_rows(there) == before  # restored, it is as the old release left it
 
 
+def test_a_data_folder_named_from_where_the_blog_starts_is_backed_up_too(old, config, monkeypatch):
+    monkeypatch.chdir(config.data_dir.parent)  # as in a checkout: BLOG_DATA_DIR is `data`
+    was_older, near = is_older(config), replace(config, data_dir=Path(config.data_dir.name))
+    opening.prepare(near)
+    made = shelf.every(near, upgrades=True)
+    assert len(made) == was_older and all(path.is_absolute() for path in made)
+
+
 def test_a_start_that_finds_nothing_to_change_makes_no_backup(old, config):
     opening.prepare(config)
     made = len(shelf.every(config, upgrades=True))

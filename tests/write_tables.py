@@ -13,7 +13,7 @@ from pathlib import Path
 from blog.__main__ import parser
 from blog.config import PREFIX, Config
 from blog.languages import translate
-from blog.models.choice import declared
+from blog.models.choice import Choice, declared
 from blog.models.settings import GROUPS, Settings
 from tests.house import ROOT
 
@@ -54,7 +54,18 @@ def office(language: str) -> Iterator[tuple[str, str, str]]:
     for one in (one for one in declared(Settings) if one.kind != "hidden"):
         group = translate(language, GROUPS[one.group])
         label = translate(language, one.label)
-        yield f"{group}: {label}", shown(one.default), translate(language, one.help)
+        colon = translate(language, ": ")
+        yield f"{group}{colon}{label}", chosen(language, one), translate(language, one.help)
+
+
+def chosen(language: str, one: Choice) -> str:
+    """A default as the settings call it: of a choice, its name without what is said of it."""
+    if isinstance(one.default, bool):
+        return translate(language, "on" if one.default else "off")
+    if one.default in one.options:
+        words = translate(language, one.options[one.default])
+        return words.partition(translate(language, ": "))[0]
+    return shown(one.default)
 
 
 def commands(language: str) -> Iterator[tuple[str, str]]:

@@ -44,7 +44,8 @@ def told(line: Line) -> Told:
 
 
 def acts(session: Any) -> Mapping[str, str]:
-    return {act: deeds.words_of(act) for act in log.acts(session)}
+    done = (act for act in log.acts(session) if act not in deeds.UNTOLD)
+    return {act: deeds.words_of(act) for act in done}
 
 
 def _make(session: Any, rows: Any) -> list[Told]:

@@ -26,6 +26,7 @@ DEEDS: Mapping[str, Deed] = {
     "writing.delete_for_good": Deed(N_("deleted for good"), "post"),
     "history.bring_back": Deed(N_("brought an earlier text back"), "post"),
     "preview.open_preview": Deed(N_("opened a preview link"), "post"),
+    "preview.close_preview": Deed(N_("took a preview link back"), "post"),
     "moving.bring_in": Deed(N_("brought in"), "post"),
     "relocating.move": Deed(N_("moved to a new address"), "post"),
     "upload.note": Deed(N_("uploaded"), "upload"),
@@ -82,6 +83,10 @@ DEEDS: Mapping[str, Deed] = {
     "moving.introduce": Deed(N_("brought in people"), "user"),
     "sweeping.sweep": Deed(N_("swept away what is old")),
 }
+
+# What leaves no line to read: counts, leases, an index, a browser in use.
+UNTOLD = {"attempt.claim", "attempt.claim_asking", "attempt.forgive", "signin.seen", "spam.sweep"}
+UNTOLD |= {"search.rebuild", "site.facts"}
 
 KINDS: Mapping[str, str] = {
     "post": N_("Post"),
@@ -148,7 +153,7 @@ COLUMNS: Mapping[str, str] = {
     "created_by": N_("Made by"),
     "as_of": N_("As of"),
     "uid": N_("Lasting mark"),
-    "key": N_("Key"),
+    "key": N_("Looked up as"),
     "key_hash": N_("Key"),
     "token_hash": N_("Key"),
     "preview_key": N_("Preview link"),

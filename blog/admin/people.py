@@ -2,7 +2,7 @@
 
 from sanic import HTTPResponse, Request
 
-from blog import web
+from blog import auth, web
 from blog.admin.section import Act, Column, Filter, Section, ngettext
 from blog.config import N_
 from blog.forms import Choice, Form, Text, Verbatim
@@ -86,7 +86,8 @@ async def new_person(request: Request) -> HTTPResponse:
 async def add_person(request: Request) -> HTTPResponse:
     form = NewPersonForm.read(request)
     form.check("name", user.check_name).check("email", user.check_email)
-    form.check("password", user.check_password)
+    names = (form.values[name] for name in ("name", "display_name", "email"))
+    form.check("password", auth.password_of(request, *names))
     try:
         if form.ok:
             await _add(request, form)
@@ -127,7 +128,8 @@ async def save_person(request: Request, id: int) -> HTTPResponse:
 async def set_password(request: Request, id: int) -> HTTPResponse:
     """Hand a byline over, or help somebody who has forgotten theirs."""
     found = await web.get_or_404(request, people.person, id)
-    form = PasswordForm.read(request).check("password", user.check_password)
+    names = (found.name, found.display_name, found.email)
+    form = PasswordForm.read(request).check("password", auth.password_of(request, *names))
     try:
         if form.ok:
             hashed = await request.app.ctx.passwords.hash(form["password"])

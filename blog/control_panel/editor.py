@@ -51,6 +51,16 @@ async def preview_post(request: Request, id: int) -> HTTPResponse:
     return await with_typed(request, id, leave)
 
 
+@bp.post("/posts/<id:int>/close-preview")
+async def close_preview(request: Request, id: int) -> HTTPResponse:
+    async def leave(form: PostForm) -> HTTPResponse:
+        await web.transact(request, preview.close_preview, id)
+        web.flash(request, N_("The private link leads nowhere now."))
+        return web.redirect(request, "control_panel.edit_post", id=id)
+
+    return await with_typed(request, id, leave)
+
+
 async def with_typed(
     request: Request, id: int, act: Act, form: PostForm | None = None
 ) -> HTTPResponse:

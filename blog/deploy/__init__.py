@@ -44,14 +44,15 @@ def run(config: Config, given: argparse.Namespace) -> int:
 
 
 def deployment(config: Config, given: argparse.Namespace) -> Deployment:
-    if not DOMAIN.match(given.domain):
+    domain = _as_dns_has_it(given.domain)
+    if not DOMAIN.match(domain):
         raise Told(
             N_("“%(name)s” is not the name of a site, such as example.org."), name=given.domain
         )
     if not HOME.fullmatch(str(given.home)):
         raise Told(N_("%(path)s is not a plain folder, such as /srv/blog."), path=given.home)
     return Deployment(
-        domain=given.domain,
+        domain=domain,
         installed=config.installed,
         shipped=config.shipped,
         programs=Path(sys.executable).parent,
@@ -62,7 +63,20 @@ def deployment(config: Config, given: argparse.Namespace) -> Deployment:
     )
 
 
+def _as_dns_has_it(name: str) -> str:
+    """博客.中国 is xn--9krq6q.xn--fiqs8s to nginx and to certificates."""
+    with contextlib.suppress(UnicodeError):
+        return name.encode("idna").decode().lower()
+    return name
+
+
 def _refuse_what_cannot_work(to: Deployment) -> None:
+    for folder in (to.installed, to.programs):
+        if set("\"'\\") & set(str(folder)) or not str(folder).isprintable():  # no unit takes these
+            raise Told(
+                N_("No service can be in %(folder)s, by its name. Install the blog in /opt/blog."),
+                folder=folder,
+            )
     if to.root == Path("/") and os.geteuid() != 0:
         raise Told(N_("This writes below /etc: run it as root, with sudo."))
     for folder in (to.installed, *to.installed.parents, *to.programs.parents):
@@ -127,7 +141,12 @@ def show(to: Deployment, changes: list[tuple[Path, str, str]], steps: list[list[
 
 
 def _agrees() -> bool:
-    return input(say(N_("Do this? [y/N]")) + " ").strip().lower() in ("y", "yes", "是", "好")
+    try:
+        said = input(say(N_("Do this? [y/N]")) + " ")
+    except EOFError:
+        print()
+        raise Told(N_("Nobody answers: nothing was done. With --yes it does not ask.")) from None
+    return said.strip().lower() in ("y", "yes", "是", "好")
 
 
 def write(to: Deployment) -> None:
@@ -162,6 +181,10 @@ def _do(to: Deployment, step: list[str]) -> None:
 
 
 def _say_what_is_next(to: Deployment) -> None:
+    if to.root != Path("/"):
+        said = N_("The files are below %(folder)s. The commands were not run: they are for there.")
+        print(say(said, folder=to.root))
+        return
     print(say(N_("The blog is at %(address)s"), address=to.address))
     if not to.has_certificate:
         print(say(N_("For https ask for a certificate, then say `blog deploy` again:")))

@@ -1,6 +1,7 @@
 """What `blog deploy` writes: nginx's site, two services, the settings and a command."""
 
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from blog.config import N_, Told
 
 MARK = "# Written by `blog deploy`."
 SHARED = "www-data"  # the group of Debian's nginx, which reads pictures and static files
+PLAIN = re.compile(r"[A-Za-z0-9_./-]+")
 OURS = ("BLOG_DATA_DIR", "BLOG_SITE_URL", "BLOG_PROXIES", "BLOG_PORT")
 
 
@@ -85,7 +87,8 @@ def _with_tls(to: Deployment, text: str) -> str:
     if challenge is None or ours not in text:
         raise Told(N_("%(path)s was changed: TLS cannot be added to it."), path="nginx.conf")
     plain = (
-        f"server {{\n{ours}\n    server_tokens off;\n    client_header_timeout 10s;\n\n"
+        f"server {{\n{ours}\n    access_log /var/log/nginx/access.log blog;\n"
+        "    server_tokens off;\n    client_header_timeout 10s;\n\n"
         f"{challenge[0]}\n    location / {{\n        return 301 https://{to.domain}$request_uri;\n"
         "    }\n}\n\n"
     )
@@ -103,9 +106,18 @@ def _with_tls(to: Deployment, text: str) -> str:
 
 def unit_text(to: Deployment, name: str) -> str:
     text = to.shipped.joinpath("deploy", name).read_text()
-    text = text.replace("/opt/blog/.venv/bin", str(to.programs)).replace("-w 4", f"-w {to.workers}")
-    text = text.replace("/opt/blog", str(to.installed)).replace("/srv/blog", str(to.home))
+    for program in ("sanic", "blog"):
+        text = text.replace(f"/opt/blog/.venv/bin/{program}", _word(to.programs / program))
+    stands_in = str(to.installed).replace("%", "%%")  # a line to itself: no quotes there
+    text = text.replace("WorkingDirectory=/opt/blog", f"WorkingDirectory={stands_in}")
+    text = text.replace("-w 4", f"-w {to.workers}").replace("/srv/blog", str(to.home))
     return f"{MARK}\n" + text.replace("User=blog", f"User={to.user}")
+
+
+def _word(path: Path) -> str:
+    """A path as one word of a command in a unit. Those with quotes are refused before."""
+    text = str(path).replace("%", "%%")
+    return text if PLAIN.fullmatch(text) else f'"{text}"'
 
 
 def settings_text(to: Deployment) -> str:
@@ -117,6 +129,8 @@ def settings_text(to: Deployment) -> str:
 def command_text(to: Deployment) -> str:
     return (
         f"#!/bin/sh\n{MARK} The command, with the settings and the rights of the service.\n"
-        f"set -a\n. {to.settings}\nset +a\numask 027\ncd {to.installed}\n"
-        f'exec runuser -u {to.user} -g {SHARED} -- {to.programs}/blog "$@"\n'
+        f"set -a\n. {to.settings}\nset +a\numask 027\n"
+        f"cd {shlex.quote(str(to.installed))}\n"
+        f"exec runuser -u {to.user} -g {SHARED} -- "
+        f'{shlex.quote(str(to.programs / "blog"))} "$@"\n'
     )

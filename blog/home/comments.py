@@ -92,7 +92,8 @@ async def _send(request: Request, attempt: Try) -> HTTPResponse:
     if not form.ok:
         return await _page(request, attempt, status=422)
     if not request.ctx.user:  # before anything is rendered: a flood is to cost little
-        await web.read(request, spam.refuse_if_full, form["email"])
+        writer = commenting.waiting_hash(_key(request, attempt))
+        await web.read(request, spam.refuse_if_full, form["email"], writer)
     rendered = await _rendered(request, form["body"])
     if not request.ctx.user and (early := _before_sending(attempt)) is not None:
         said, status = early
@@ -132,7 +133,7 @@ def _before_sending(attempt: Try) -> tuple[str, int] | None:
 
 async def _keep(request: Request, attempt: Try, rendered: Rendered) -> HTTPResponse:
     about, form = attempt.about, attempt.form
-    key = "" if request.ctx.user else waiting.key_of(request) or _key(attempt)
+    key = "" if request.ctx.user else _key(request, attempt)
     ip = headers.client_ip(request)
     sent = Submission(
         post_id=about.post_id,
@@ -160,8 +161,9 @@ async def _once(request: Request, sent: Submission) -> str:
         return str(twice)
 
 
-def _key(attempt: Try) -> str:
-    return attempt.proof.key if attempt.proof else ""
+def _key(request: Request, attempt: Try) -> str:
+    """What tells this guest from others: from the cookie, or from what the preview brought."""
+    return waiting.key_of(request) or (attempt.proof.key if attempt.proof else "")
 
 
 def _told(error: Refusal | TooMuch | Busy) -> Refusal:

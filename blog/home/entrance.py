@@ -86,7 +86,8 @@ async def claim(request: Request) -> HTTPResponse:
     _check_key(request)
     form = SetUpForm.read(request)
     form.check("address", site.check_address).check("timezone", site.check_timezone)
-    form.check("email", user.check_email).check("password", user.check_password)
+    names = (form.values[name] for name in ("title", "name", "email"))
+    form.check("email", user.check_email).check("password", auth.password_of(request, *names))
     if not form.ok:
         return _set_up(request, form, 422)
     try:

@@ -11,7 +11,7 @@ from sanic.response import raw, redirect, text
 
 from blog import web
 from blog.home import bp
-from blog.models import catalogue, commenting, front
+from blog.models import blogroll, catalogue, commenting, front
 from blog.models.reading import Name, PostPage
 from blog.pages import kept, shows
 
@@ -82,7 +82,10 @@ for old in ("feed", "rss", "atom.xml", "feed.xml", "index.xml"):
 @kept()
 async def sitemap(request: Request) -> HTTPResponse:
     pages = await web.read(request, catalogue.for_sitemap)
-    return _answer(_xml(request, "home/sitemap.xml", pages=pages), "application/xml")
+    has_blogroll = request.ctx.site.settings.friends and blogroll.PATH not in dict(pages)
+    links = blogroll.PATH if has_blogroll else ""
+    body = _xml(request, "home/sitemap.xml", pages=pages, links=links)
+    return _answer(body, "application/xml")
 
 
 @bp.get("/robots.txt")

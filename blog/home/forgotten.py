@@ -62,7 +62,8 @@ async def reset_password(request: Request, key: str) -> HTTPResponse:
     if found is None:
         return _dead(request)
     form = ResetForm.read(request)
-    form.check("password", lambda text: user.check_password(text, about=found))
+    names = (found.name, found.display_name, found.email)
+    form.check("password", auth.password_of(request, *names))
     if not form.ok:
         return _reset(request, form, found, 422)
     hashed = await request.app.ctx.passwords.hash(form["password"])

@@ -10,7 +10,6 @@ from blog.models import invitation as invitations
 from blog.models import user
 from blog.models.base import Refusal
 from blog.models.invitation import Invited
-from blog.models.user import User
 
 DESK = "/control-panel"
 
@@ -39,7 +38,7 @@ async def accept_invitation(request: Request, key: str) -> HTTPResponse:
     found = await _invited(request, key)
     if found is None:
         return _dead(request)
-    form = _checked(AcceptForm.read(request), found)
+    form = _checked(request, found)
     if request.ctx.user or not form.ok:
         return _invitation(request, form, found, 422)
     try:
@@ -62,14 +61,14 @@ async def _accept(request: Request, key: str, form: AcceptForm) -> int:
     )
 
 
-def _checked(form: AcceptForm, found: Invited) -> AcceptForm:
+def _checked(request: Request, found: Invited) -> AcceptForm:
     """Each fault is told at the first try. Who takes a byline over bears its name."""
+    form = AcceptForm.read(request)
     if not found.is_claim:
         form.check("name", user.check_name)
-    name = found.name or form.values["name"]
-    about = User(name=name, display_name=form.values["display_name"], email=form.values["email"])
+    names = (found.name, *(form.values[name] for name in ("name", "display_name", "email")))
     form.check("email", user.check_email)
-    return form.check("password", lambda text: user.check_password(text, about=about))
+    return form.check("password", auth.password_of(request, *names))
 
 
 async def _invited(request: Request, key: str) -> Invited | None:

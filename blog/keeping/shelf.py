@@ -40,7 +40,8 @@ class Last:
 
 
 def folder(config: Config) -> Path:
-    return config.data_dir / "backups"
+    """Whole, as is every path of a backup: `data` is enough for the setting, and is its default."""
+    return (config.data_dir / "backups").absolute()
 
 
 def place(config: Config, mark: str = "") -> Path:
@@ -85,7 +86,7 @@ def prune(config: Config, keep: int, *, upgrades: bool = False) -> list[Path]:
 def last(config: Config) -> Last:
     """For whoever wants to know whether the blog is backed up; all empty if it never was."""
     try:
-        return Last(**json.loads((config.data_dir / "backups" / LAST).read_text()))
+        return Last(**json.loads((folder(config) / LAST).read_text()))
     except (OSError, ValueError, TypeError):
         return Last()
 

@@ -6,6 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from blog.markup.chinese import HAN, KANA
+from blog.markup.pinyin import pinyin
 
 LATIN_A_MINUTE = 230
 HAN_A_MINUTE = 400
@@ -77,16 +78,8 @@ def _last_east(text: str, end: int) -> int:
 
 def slugify(title: str) -> str:
     """An address in lower-case ASCII: pinyin for Han, no accents, never empty."""
-    ascii_ = unicodedata.normalize("NFKD", _pinyin(title)).encode("ascii", "ignore").decode()
+    ascii_ = unicodedata.normalize("NFKD", pinyin(title)).encode("ascii", "ignore").decode()
     slug = NO_SLUG.sub("-", ascii_.lower().replace("'", "")).strip("-")
     if len(slug) > LONGEST_SLUG:
         slug = slug[:LONGEST_SLUG].rpartition("-")[0] or slug[:LONGEST_SLUG]
     return slug.strip("-") or "post"
-
-
-def _pinyin(title: str) -> str:
-    if not EAST.search(title):
-        return title
-    from pypinyin import lazy_pinyin  # here: its dictionary takes 0.2 s that few requests need
-
-    return " ".join(lazy_pinyin(title))

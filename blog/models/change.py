@@ -77,6 +77,7 @@ class Mark(NamedTuple):
 
 # --- on whose behalf ---
 
+WITHHELD = "-"
 _doer = ""
 
 
@@ -89,6 +90,11 @@ def on_behalf_of(name: str) -> Iterator[None]:
         yield
     finally:
         _doer = before
+
+
+def withhold_address(session: Session) -> None:
+    """Where a reader was is nothing for a log that keeps what it has for good."""
+    session.info["ip"] = WITHHELD
 
 
 def name_of(work: Callable[..., Any]) -> str:

@@ -60,11 +60,12 @@ class Comment(Base):
     score: Mapped[float] = mapped_column(default=0.0)  # how much it looks like spam, 0 to 1
     # The hash of the key in the writer's `waiting` cookie, which shows it to them before approval.
     waiting_hash: Mapped[str] = mapped_column(String(64), default="", index=True)
-    ip: Mapped[str] = mapped_column(String(64), default="")
+    ip: Mapped[str] = mapped_column(String(64), default="")  # forgotten after a while
     created_at: Mapped[datetime] = mapped_column(default=now)
     decided_at: Mapped[datetime | None]
 
     audit_secret = frozenset({"waiting_hash"})
+    audit_ignored = frozenset({"ip"})  # the log is for good
 
     @classmethod
     def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
@@ -98,6 +99,13 @@ class Comment(Base):
             return true() if reader.is_editor else false()
         theirs = PostAuthor.post_id == cls.post_id, PostAuthor.user_id == reader.user_id
         return exists().where(*theirs)
+
+
+def was_approved_last(session: Session, *same: ColumnElement[bool]) -> bool:
+    """Whether the last decided one of these comments was approved."""
+    decided = select(Comment.state).where(*same, Comment.state.in_((APPROVED, REJECTED, SPAM)))
+    latest = decided.order_by(Comment.created_at.desc(), Comment.id.desc()).limit(1)
+    return session.scalar(latest) == APPROVED
 
 
 @dataclass(frozen=True)

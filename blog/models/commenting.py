@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 from blog.config import N_
 from blog.markup import RENDERER, Rendered, language_of
 from blog.models import address as addresses
-from blog.models import answer, delivery, guest, moderation, site, spam
+from blog.models import answer, change, delivery, guest, moderation, site, spam
 from blog.models import comment as comments
 from blog.models.address import Address
 from blog.models.base import Refusal, now
-from blog.models.comment import APPROVED, PENDING, REJECTED, SPAM, Comment, Reader, Said
+from blog.models.comment import APPROVED, PENDING, SPAM, Comment, Reader, Said
 from blog.models.post import Post, PostAuthor
 from blog.models.revision import Revision
 from blog.models.settings import Settings
@@ -141,6 +141,7 @@ def _written(session: Session, sent: Submission, by: User | None) -> Comment:
         raise Refusal(N_("There is nothing to read in this comment."), "body")
     if by is None:
         guest.refuse_borrowed(session, sent.name)
+        change.withhold_address(session)
     return Comment(
         post_id=sent.post_id,
         user_id=by.id if by else None,
@@ -175,7 +176,7 @@ def _decide(session: Session, comment: Comment, sent: Submission, by: User | Non
     if by is None:
         links = tuple(sent.rendered.links)
         words = Words(comment.name, comment.email, sent.body, links, sent.network)
-        comment.score = spam.admit(session, words)
+        comment.score = spam.admit(session, words, comment.waiting_hash)
     settings = site.facts(session).settings
     if comment.score >= SPAM_FROM:
         comment.state = SPAM
@@ -194,19 +195,15 @@ def _passes(session: Session, comment: Comment, settings: Settings, by: User | N
 
 
 def _is_known(session: Session, comment: Comment) -> bool:
-    """The last decided comment of the same writer was approved.
-
-    A guest is known by the key in their cookie, which nobody can type, and only under the name and
-    the address that were approved.
+    """A guest is known by the key in their cookie, which nobody can type, and only under the name
+    and the address that were approved.
     """
     if comment.user_id:
         same = Comment.user_id == comment.user_id
     else:
         same = Comment.waiting_hash == comment.waiting_hash
         same &= (Comment.name == comment.name) & (Comment.email == comment.email)
-    decided = select(Comment.state).where(same, Comment.state.in_((APPROVED, REJECTED, SPAM)))
-    latest = decided.order_by(Comment.created_at.desc(), Comment.id.desc()).limit(1)
-    return session.scalar(latest) == APPROVED
+    return comments.was_approved_last(session, same)
 
 
 # --- who is told ---

@@ -1,5 +1,6 @@
 """Something owed to the outside, such as a mail, until it is delivered or given up."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from sqlalchemy import (
     String,
     and_,
     case,
+    delete,
     func,
     literal,
     select,
@@ -108,6 +110,12 @@ def owe(
         return False
     session.add(Delivery(kind=kind, to=to, language=language, key=key, facts=facts))
     return True
+
+
+def take_back(session: Session, keys: Sequence[str]) -> None:
+    """What is owed under these keys is sent no more, whether or not it was tried."""
+    unsent = delete(Delivery).where(Delivery.key.in_(keys), Delivery.is_owed())
+    session.execute(unsent, execution_options={**UNCOUNTED, "tags": ("deliveries",)})
 
 
 # --- for who delivers ---

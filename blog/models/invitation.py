@@ -91,7 +91,7 @@ def invite(
     if is_mailed:
         tongue = (byline.language if byline else "") or language
         facts = {"by": by.display_name, "role": role, "path": path}
-        delivery.owe(session, "invitation", email, language=tongue, **facts)
+        delivery.owe(session, "invitation", email, language=tongue, key=_mail(row.id), **facts)
     return path
 
 
@@ -99,7 +99,13 @@ def _open(session: Session, row: Invitation) -> str:
     key = secrets.token_urlsafe(32)
     row.key_hash, row.expires_at = digest(key), now() + LASTS
     session.add(row)
+    session.flush()
     return f"/invitation/{key}"
+
+
+def _mail(id: int) -> str:
+    """The key of the mail that carries the link."""
+    return f"invitation:{id}"
 
 
 def _check_email(session: Session, email: str, byline_id: int | None, *, is_mailed: bool) -> None:
@@ -120,18 +126,23 @@ def _byline(session: Session, id: int) -> User:
 
 
 def revoke_invitation(session: Session, id: int, *, by: User) -> None:
-    """The link opens nothing any more. Raises `LookupError`."""
+    """The link opens nothing any more, and is not mailed. Raises `LookupError`."""
     row = session.get(Invitation, id, with_for_update=True, populate_existing=True)
     if row is None:
         raise LookupError(id)
     if row.accepted_at is None:
         row.revoked_at = row.revoked_at or now()
+        delivery.take_back(session, [_mail(id)])
 
 
 def revoke_all(session: Session, by_id: int) -> None:
     """Who may not invite any more leaves no open door behind."""
     theirs = update(Invitation).where(Invitation.by_id == by_id, Invitation.is_open())
-    session.execute(theirs.values(revoked_at=now()), execution_options={"tags": ("invitations",)})
+    revoked = session.scalars(
+        theirs.values(revoked_at=now()).returning(Invitation.id),
+        execution_options={"tags": ("invitations",)},
+    )
+    delivery.take_back(session, [_mail(id) for id in revoked.all()])
 
 
 # --- accepting ---

@@ -77,3 +77,8 @@ def open_preview(session: Session, id: int, *, by: User) -> str:
     post = writing.load(session, id, by=by)
     post.preview_key = post.preview_key or secrets.token_urlsafe(24)
     return post.preview_key
+
+
+def close_preview(session: Session, id: int, *, by: User) -> None:
+    """The private link leads nowhere from now on; another one can be opened."""
+    writing.load(session, id, by=by).preview_key = None

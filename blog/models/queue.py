@@ -38,6 +38,7 @@ class Queued:
     language: str
     doubt: str  # "none", "some", "probable", "sure"
     score: int  # in percent
+    ip: str  # where it came from; empty once that is forgotten
     said_at: datetime
     post: str
     post_language: str
@@ -53,7 +54,7 @@ def _query() -> Select[*tuple[Any, ...]]:
         select(
             *(Comment.id, Comment.uid, Comment.state, Comment.name, Comment.email),
             *(Comment.user_id, Comment.body_html, Comment.language, Comment.score),
-            Comment.created_at,
+            *(Comment.ip, Comment.created_at),
             Post.title,
             Post.language.label("post_language"),
             Address.path,
@@ -87,6 +88,7 @@ def _queued(row: Row[*tuple[Any, ...]], history: dict[tuple[str, str], int]) -> 
         language=row.language,
         doubt=doubt(row.score),
         score=round(row.score * 100),
+        ip=row.ip,
         said_at=row.created_at,
         post=row.title,
         post_language=row.post_language,

@@ -8,14 +8,14 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import String, delete, exists, func, select
+from sqlalchemy import String, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.config import N_
 from blog.models import site, spam_learning
 from blog.models.base import Base, Refusal, now
-from blog.models.comment import APPROVED, PENDING, Comment
+from blog.models.comment import PENDING, Comment, was_approved_last
 from blog.models.spam_words import Words, rules, squash, tokens
 
 __all__ = ["SPAM_FROM", "TooMany", "Words", "admit", "claim", "is_known", "judge", "sweep"]
@@ -53,13 +53,14 @@ class Tally(Base):
     unaudited = True
 
 
-def admit(session: Session, words: Words) -> float:
+def admit(session: Session, words: Words, writer: str = "") -> float:
     """Judge a guest's comment and count it, in the transaction that keeps it.
 
-    The score; `SPAM_FROM` and above is kept as spam. Raises `TooMany`.
+    Returns the score; `SPAM_FROM` and above is kept as spam. `writer` is the hash of the key in
+    the guest's cookie. Raises `TooMany`.
     """
     score = judge(session, words)
-    claim(session, words.network, words.email, score)
+    claim(session, words.network, words.email, score, writer)
     return score
 
 
@@ -72,7 +73,7 @@ def judge(session: Session, words: Words) -> float:
 # --- limits ---
 
 
-def claim(session: Session, network: str, email: str, score: float = 0.0) -> None:
+def claim(session: Session, network: str, email: str, score: float = 0.0, writer: str = "") -> None:
     """Count a guest's comment before it is kept. Raises `TooMany` when a limit is reached.
 
     What is refused is rolled back with its transaction and counts for nothing.
@@ -86,7 +87,7 @@ def claim(session: Session, network: str, email: str, score: float = 0.0) -> Non
         for limit in ONE:
             _count(session, address, *limit)
     if score < SPAM_FROM:
-        refuse_if_full(session, email, score)
+        refuse_if_full(session, email, writer, score)
 
 
 def _plain(email: str) -> str:
@@ -112,13 +113,13 @@ def _is_postgresql(session: Session) -> bool:
     return session.get_bind().dialect.name == "postgresql"
 
 
-def refuse_if_full(session: Session, email: str, score: float = 0.0) -> None:
+def refuse_if_full(session: Session, email: str, writer: str, score: float = 0.0) -> None:
     """While many unread comments wait, only who was approved before may add to them."""
     room = site.facts(session).settings.comments_waiting
     if score >= DOUBTFUL_FROM:
         room //= 2
     full = _waiting(session, HOUR) >= room or _waiting(session, DAY) >= room * DAYS_FULL
-    if full and not is_known(session, email):
+    if full and not is_known(session, email, writer):
         raise TooMany(BUSY)
 
 
@@ -130,10 +131,12 @@ def _waiting(session: Session, window: timedelta) -> int:
     return session.scalar(waiting) or 0
 
 
-def is_known(session: Session, email: str) -> bool:
-    """Whether a comment under this mail address was approved before."""
-    theirs = exists().where(Comment.email == _plain(email), Comment.state == APPROVED)
-    return bool(_plain(email)) and bool(session.scalar(select(theirs)))
+def is_known(session: Session, email: str, writer: str) -> bool:
+    """Whether this writer was approved last: by the key in their cookie, for anybody can type an
+    address; and under their address, for so many may come under one in a day and no more.
+    """
+    same = Comment.email == _plain(email), Comment.waiting_hash == writer
+    return bool(_plain(email) and writer) and was_approved_last(session, *same)
 
 
 def sweep(session: Session) -> None:

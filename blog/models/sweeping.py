@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, delete, inspect, select
+from sqlalchemy import ColumnElement, delete, inspect, select, update
 from sqlalchemy.orm import Session
 
 from blog.models import attempt, delivery, device, reset, signin
 from blog.models.attempt import Attempt
 from blog.models.base import Base, now
+from blog.models.comment import Comment
 from blog.models.delivery import Delivery
 from blog.models.device import Device
 from blog.models.reset import PasswordReset
@@ -16,6 +17,7 @@ from blog.models.signin import SignIn
 
 PIECE = 200  # rows in one transaction
 KEPT = timedelta(days=30)  # how long a delivery can be looked at after it is over
+ADDRESS_KEPT = timedelta(days=90)  # long enough for a keeper who looks after trouble
 
 
 def _old_deliveries() -> ColumnElement[bool]:
@@ -41,6 +43,17 @@ def sweep(session: Session, table: type[Base]) -> bool:
         execution_options={"tags": (), "synchronize_session": False},
     )
     return len(gone.all()) == PIECE
+
+
+def forget_addresses(session: Session) -> bool:
+    """Where old comments came from, a piece at a time; True while there is more."""
+    old = Comment.ip != "", Comment.created_at < now() - ADDRESS_KEPT
+    piece = select(Comment.id).where(*old).limit(PIECE)
+    forgotten = session.execute(
+        update(Comment).where(Comment.id.in_(piece)).values(ip="").returning(Comment.id),
+        execution_options={"tags": (), "synchronize_session": False},
+    )
+    return len(forgotten.all()) == PIECE
 
 
 def give_up_stale(session: Session) -> None:

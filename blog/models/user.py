@@ -1,6 +1,7 @@
 """Who writes and who keeps: people with a sign-in, and bylines without one."""
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from blog.config import LANGUAGES, N_
 from blog.markup import slugify
 from blog.models.base import Base, Refusal, now
+from blog.models.guessing import is_too_easy
 
 AUTHOR, EDITOR, ADMIN = "author", "editor", "admin"
 ROLES = (AUTHOR, EDITOR, ADMIN)
@@ -225,8 +227,10 @@ def _refuse_losing_last_admin(session: Session, id: int) -> None:
         raise Refusal(N_("This is the last admin; make another one first."), "role")
 
 
-def check_password(password: str, *, about: User | None = None) -> None:
-    """Raise `Refusal` for a password that is too short, too long or too well known."""
+def check_password(password: str, *, about: Iterable[str] = ()) -> None:
+    """Raise `Refusal` for a password that is too short, too long, or among the first that are
+    tried; `about`: what its owner and the site are called.
+    """
     if len(password) < SHORTEST_PASSWORD:
         raise Refusal(
             N_("A password needs at least %(number)s characters."),
@@ -236,29 +240,10 @@ def check_password(password: str, *, about: User | None = None) -> None:
     if len(password) > LONGEST_PASSWORD:
         raise Refusal(N_("This password is too long."), "password")
     if is_too_easy(password, about):
-        raise Refusal(N_("This password is too easy to guess."), "password")
-
-
-# Where a finger only walks along.
-WALKS = (
-    "01234567890123456789",
-    "98765432109876543210",
-    "abcdefghijklmnopqrstuvwxyz",
-    "qwertyuiopasdfghjklzxcvbnm",
-    "1q2w3e4r5t6y7u8i9o0p",
-    "q1w2e3r4t5y6u7i8o9p0",
-    "1qaz2wsx3edc4rfv5tgb6yhn7ujm",
-    "qazwsxedcrfvtgbyhnujmikolp",
-)
-
-
-def is_too_easy(password: str, about: User | None) -> bool:
-    """Few characters, one piece again and again, a walk over the keys, or a word that many take."""
-    folded = password.casefold()
-    known = {"password", "qwerty", "letmein", "welcome", "iloveyou", "admin", "woaini"}
-    if about:
-        known |= {about.name, about.display_name.casefold(), (about.email or about.name)}
-    bare = folded.strip("0123456789!.?*_-@#$ ")
-    is_walk = any(folded in walk for walk in WALKS)
-    is_word = bool(bare) and bare in known
-    return len(set(folded)) < 5 or is_word or is_walk or folded in (folded * 2)[1:-1]
+        raise Refusal(
+            N_(
+                "This password is too easy to guess: names, dates and well-known words are tried "
+                "first. Take a few words that only you would put together."
+            ),
+            "password",
+        )

@@ -6,6 +6,7 @@ import { form } from "./sheet.js";
 
 const pane = form.querySelector("[data-beside]");
 const frame = pane.querySelector("[data-beside-frame]");
+const link = form.querySelector("[data-private]");
 const act = form.querySelector('[data-act="preview"]');
 const split = pane.parentElement;
 
@@ -16,7 +17,12 @@ export async function open(address) {
   split.classList.add("has-beside");
   act.setAttribute("aria-expanded", "true");
   pane.querySelector("[data-beside-link]").href = told.preview;
+  if (link) {
+    link.querySelector("[data-private-link]").href = told.preview;
+    link.hidden = false;
+  }
   if (frame.getAttribute("src") !== told.preview) frame.src = told.preview;
+  pane.scrollIntoView({ block: "nearest" }); // on a narrow screen it stands below the text
   announce(say("previewOpen"));
 }
 

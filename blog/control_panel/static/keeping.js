@@ -38,6 +38,11 @@ function kept() {
   }
 }
 
+/* An empty slug was filled in by the server. */
+function stands(values) {
+  return same({ ...values, slug: values.slug || form.elements.slug.value }, typed());
+}
+
 function offer({ values, at }) {
   const back = button(say("bringBack"), () => {
     fill(values);
@@ -56,7 +61,7 @@ export function start() {
   const copy = kept();
   const hasArrived = copy?.isSent && version() > copy.version;
   if (form.hasAttribute("data-unsaved")) keep();
-  else if (copy && !hasArrived && !same(copy.values, typed())) offer(copy);
+  else if (copy && !hasArrived && !stands(copy.values)) offer(copy);
   else forget();
   form.addEventListener("input", () => {
     clearTimeout(timer);

@@ -9,11 +9,13 @@ const chooser = form.elements.picture;
 const note = form.querySelector("[data-progress]");
 const most = Number(form.dataset.maxUpload);
 let queue = Promise.resolve();
+let into = "text"; // what the next chosen file is for
 
 /* Resolves when every picture that was dropped has come in or was refused. */
 export const ready = () => queue;
 
-export function choose() {
+export function choose(wanted = "text") {
+  into = wanted;
   chooser.click();
 }
 
@@ -119,11 +121,14 @@ export function cover(address) {
   form.elements.cover.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
-async function chosen(into) {
+/* Whoever has chosen a file wants it in: no second press, which nobody would look for. */
+async function chosen() {
   const files = [...chooser.files];
+  const wanted = into;
   chooser.value = "";
-  if (!files.length) return chooser.click();
-  if (into === "text") return insert(files);
+  into = "text";
+  if (!files.length) return;
+  if (wanted === "text") return insert(files);
   const release = hold();
   const sending = send(files[0]);
   queue = queue.then(() => sending);
@@ -157,10 +162,12 @@ export function start() {
   body.addEventListener("dragleave", () => body.classList.remove("is-dropping"));
   body.addEventListener("drop", dropped);
   chooser.multiple = true;
+  chooser.addEventListener("change", chosen);
+  chooser.addEventListener("cancel", () => (into = "text"));
   for (const act of panel.querySelectorAll('[name="into"]')) {
     act.addEventListener("click", (event) => {
       event.preventDefault();
-      chosen(act.value);
+      choose(act.value);
     });
   }
   const shelf = panel.querySelector("[data-shelf]");

@@ -1,0 +1,89 @@
+"""How the figures change with the number of connections, of workers and of posts."""
+
+from collections.abc import Iterator
+
+from bench.measure import Run, Way, at_rest, measure
+from bench.report import Table, number
+from bench.rounds import Row
+from bench.running import WORKERS
+from bench.stage import Stage, staged
+from bench.target import Target
+
+MANY = (64, 256, 1024)
+WORKED = (1, 2, 4)
+POSTS = (100, 1_000, 10_000, 100_000)
+FEW = 4  # connections, where a single page may take long
+PAGES = {
+    "a post": "",
+    "the front page": "/",
+    "the archive": "/archive",
+    "a tag": "/tags/tag-1",
+    "a common word": "/search?q=ink",
+    "a rare one": "/search?q=part+7",
+    "the feed": "/feed.atom",
+}
+
+
+def by_connections(rows: list[Row], stage: Stage) -> Table:
+    return Table(
+        "By number of connections",
+        ["target", *(f"{many:,}: req/s" for many in MANY), *(f"{many:,}: p99 ms" for many in MANY)],
+        [
+            [row.target.name, *_rates(runs), *(number(run.load.p99) for run in runs)]
+            for row, runs in _each(rows, stage, [Way(connections=many) for many in MANY])
+        ],
+    )
+
+
+def by_workers(rows: list[Row], stage: Stage) -> Table:
+    rows = [row for row in rows if row.target.has_workers]
+    return Table(
+        "By number of workers",
+        ["target", *(f"{some}: req/s" for some in WORKED), *(f"{some}: PSS MB" for some in WORKED)],
+        [
+            [row.target.name, *_rates(runs), *(number(run.memory) for run in runs)]
+            for row, runs in _each(rows, stage, [Way(workers=some) for some in WORKED])
+        ],
+    )
+
+
+def by_posts(base: Target, posts: tuple[int, ...] = POSTS) -> Table:
+    """Our own pages, each as the database grows, with few readers at once."""
+    cells: dict[str, list[str]] = {name: [name] for name in PAGES}
+    for many in posts:
+        with staged(many) as stage:
+            for name, path in PAGES.items():
+                run = measure(base, stage, Way(path=path or stage.world.path, connections=FEW))
+                cells[name] += [number(run.load.p95), number(run.cpu)]
+    heads = [f"{many:,}: {what}" for many in posts for what in ("p95 ms", "CPU µs")]
+    return Table(f"{base.name}, by number of posts", ["page", *heads], list(cells.values()))
+
+
+def resting(rows: list[Row], stage: Stage) -> Table:
+    """What is there before anybody has asked for much."""
+    return Table(
+        "At rest",
+        ["target", "start s", "PSS MB, 1 worker", f"PSS MB, {WORKERS}", "page B", "gzip B"],
+        [
+            [
+                row.target.name,
+                f"{row.median(lambda run: run.start):.2f}",
+                number(at_rest(row.target, stage, 1)) if row.target.has_workers else "–",
+                number(row.median(lambda run: run.at_rest)),
+                number(row.runs[0].size),
+                number(row.runs[0].zipped),
+            ]
+            for row in rows
+            if row.runs
+        ],
+    )
+
+
+def _each(rows: list[Row], stage: Stage, ways: list[Way]) -> Iterator[tuple[Row, list[Run]]]:
+    for row in rows:
+        if row.runs and row.target.is_curve:
+            yield row, [measure(row.target, stage, way) for way in ways]
+
+
+def _rates(runs: list[Run]) -> list[str]:
+    return [number(run.load.rate) for run in runs]

@@ -1,0 +1,34 @@
+"""Readers: wrk with one thread, and connections that it keeps open as long as it may."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+SCRIPT = Path(__file__).with_name("wrk.lua")
+
+
+@dataclass(frozen=True)
+class Load:
+    """What the readers saw. Milliseconds; `broken` connections, answers that were `refused`."""
+
+    requests: int
+    seconds: float
+    p50: float
+    p95: float
+    p99: float
+    broken: int
+    refused: int
+
+    @property
+    def rate(self) -> float:
+        """Requests per second that were answered well."""
+        return (self.requests - self.refused) / self.seconds
+
+
+def load(url: str, connections: int, seconds: float) -> Load:
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--latency", "--timeout=10s"]
+    done = subprocess.run(
+        [*command, "-s", str(SCRIPT), url], capture_output=True, text=True, check=True
+    )
+    return Load(**json.loads(done.stdout.strip().splitlines()[-1]))

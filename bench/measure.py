@@ -1,0 +1,86 @@
+"""One run of a target: started, checked, warmed, loaded, stopped; and what that cost."""
+
+import gzip
+import os
+import time
+from dataclasses import dataclass
+
+from bench import processes
+from bench.load import Load, load
+from bench.running import WORKERS, Running
+from bench.stage import Stage
+from bench.target import Target
+
+CONNECTIONS = 64
+QUIET = 0.1  # cores that others may take before a run is made again
+TRIES = 3
+SETTLING = 1.0  # seconds after the first page until all workers have come up
+
+
+@dataclass(frozen=True)
+class Run:
+    """What was seen. Seconds, microseconds of CPU for each request, MiB, bytes."""
+
+    load: Load
+    cpu: float
+    memory: float
+    at_rest: float
+    start: float
+    size: int
+    zipped: int
+    others: float
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a target is run where that is not as usual."""
+
+    seconds: float = 4
+    tries: int = TRIES
+    connections: int = CONNECTIONS
+    workers: int = WORKERS
+    path: str = ""
+
+
+def measure(target: Target, stage: Stage, way: Way) -> Run:
+    """A run that nobody has disturbed; or, of several that somebody has, the least disturbed."""
+    runs: list[Run] = []
+    while len(runs) < way.tries and all(run.others > QUIET for run in runs):
+        runs.append(_once(target, stage, way))
+    return min(runs, key=lambda run: run.others)
+
+
+def at_rest(target: Target, stage: Stage, workers: int) -> float:
+    """MiB of the whole stack after its first page."""
+    with Running(target, stage, workers) as it:
+        return _resting(it)
+
+
+def _once(target: Target, stage: Stage, way: Way) -> Run:
+    with Running(target, stage, way.workers, way.path) as it:
+        resting = _resting(it)
+        load(it.url, way.connections, 1)
+        stack = it.processes
+        began, cpu, others = _clocks(stack)
+        seen = load(it.url, way.connections, way.seconds)
+        ended, cpu_then, others_then = _clocks(stack | it.processes)
+        return Run(
+            load=seen,
+            cpu=(cpu_then - cpu) * 1e6 / max(1, seen.requests),
+            memory=processes.memory(it.processes),
+            at_rest=resting,
+            start=it.took,
+            size=len(it.page.body),
+            zipped=len(gzip.compress(it.page.body, 6)),
+            others=(others_then - others) / (ended - began),
+        )
+
+
+def _resting(it: Running) -> float:
+    time.sleep(SETTLING)
+    return processes.memory(it.processes)
+
+
+def _clocks(stack: set[int]) -> tuple[float, float, float]:
+    """Now, what the stack has used by now, and what others have."""
+    return time.perf_counter(), processes.cpu(stack), processes.cpu_of_others(stack | {os.getpid()})

@@ -1,0 +1,217 @@
+"""What the measured world holds, put in by the thousand: posts, tags, authors and comments.
+
+A thousand posts have ten comments each; of more than that, it is the newest that have them.
+"""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Table, insert, update
+from sqlalchemy.orm import Session
+
+from blog.db import Database
+from blog.markup import RENDERER, Rendered, render
+from blog.models import search, setup, site, user
+from blog.models.address import Address, key_of
+from blog.models.base import now
+from blog.models.comment import APPROVED, Comment
+from blog.models.folding import fold, pieces, tokens
+from blog.models.post import Post, PostAuthor
+from blog.models.revision import Revision, RevisionAuthor, RevisionTag
+from blog.models.search_index import entry
+from blog.models.search_sqlite import fts
+from blog.models.tag import Tag
+
+TITLE, TAGLINE = "The Ink House", "A blog that is measured"
+AT_ONCE = 1000
+TAGS, TEXTS = 40, 100
+COMMENTED, COMMENTS = 1000, 10
+APART = timedelta(minutes=20)
+# The measured post has newer ones; its text is as long as makes a page of 12 kB.
+NEWER, LENGTH, USUAL_LENGTH = 5, 100, 250
+UNTOLD: dict[str, Any] = {"tags": ()}
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text that many posts share, as readers and as searches see it."""
+
+    shown: Rendered
+    found: str
+
+
+def measured(posts: int) -> int:
+    """The id of the post whose page everybody serves."""
+    return max(2, posts - NEWER)
+
+
+def plant(database: Database, posts: int) -> None:
+    texts = [text(random.Random(seed), USUAL_LENGTH) for seed in range(TEXTS)]  # noqa: S311
+    own = text(random.Random(0), LENGTH)  # noqa: S311
+    newest = now() - APART
+    database.transact_now(people)
+    for first in range(1, posts + 1, AT_ONCE):
+        ids = range(first, min(first + AT_ONCE, posts + 1))
+        chosen = {id: own if id == measured(posts) else texts[id % TEXTS] for id in ids}
+        times = {id: newest - APART * (posts - id) for id in ids}
+        commented = [id for id in ids if id > posts - COMMENTED]
+        database.transact_now(batch, times, chosen, commented)
+
+
+def people(session: Session) -> None:
+    given = {"title": TITLE, "address": "http://ink.example", "language": "en", "timezone": "UTC"}
+    setup.set_up(session, **given, name="kim", email="k@x.example", password_hash="-")  # noqa: S106
+    row = session.get_one(site.Site, site.THE_ONE)
+    row.tagline, row.navigation = TAGLINE, [["About", "/about"]]
+    row.choices = {"backup_every": 0}  # a backup in the middle would be measured, too
+    for name in ("Ann Archer", "Bob White"):
+        given = {"name": name.split()[0].lower(), "display_name": name, "email": ""}
+        user.add(session, **given, role="author", password_hash=None)
+    put(session, Tag, [{"id": n, "name": tag_of(n), "slug": f"tag-{n}"} for n in range(TAGS)])
+
+
+def batch(
+    session: Session, times: dict[int, datetime], texts: dict[int, Text], commented: list[int]
+) -> None:
+    """Posts with all that hangs on them. An id is the same in every table."""
+    tagged = [(id, n, tag) for id in times for n, tag in enumerate(tags_of(id))]
+    put(session, Post, [post(id, at) for id, at in times.items()])
+    put(session, Address, [address(id, at) for id, at in times.items()])
+    put(session, Revision, [revision(id, at, texts[id].shown) for id, at in times.items()])
+    put(session, PostAuthor, [{"post_id": id, "user_id": 2 + id % 2} for id in times])
+    put(session, RevisionAuthor, [{"revision_id": id, "user_id": 2 + id % 2} for id in times])
+    put(
+        session, RevisionTag, [{"revision_id": r, "tag_id": t, "position": n} for r, n, t in tagged]
+    )
+    live = update(Post).where(Post.id.in_(times))
+    live = live.values(live_revision_id=Post.id, address_id=Post.id)
+    session.execute(live, execution_options=UNTOLD | {"synchronize_session": False})
+    put(session, Comment, [row for id in commented for row in comments(id, times[id])])
+    if session.get_bind().dialect.name == "sqlite":
+        index(session, texts)  # elsewhere `search.rebuild` does it, one by one
+
+
+def index(session: Session, texts: dict[int, Text]) -> None:
+    """What `search.rebuild` would come to, without folding the same text a thousand times."""
+    titles = {id: pieces(fold(title_of(id))) for id in texts}
+    tags = {id: pieces(fold(" ".join(map(tag_of, tags_of(id))))) for id in texts}
+    words = [
+        {"rowid": id, "title": joined(titles[id]), "tags": joined(tags[id]), "body": text.found}
+        for id, text in texts.items()
+    ]
+    known = [
+        {
+            "post_id": id,
+            "version": search.VERSION,
+            "title": search.canonical(titles[id]),
+            "tags": search.canonical(tags[id]),
+        }
+        for id in texts
+    ]
+    session.execute(insert(fts), words, execution_options=UNTOLD)
+    session.execute(insert(entry), known, execution_options=UNTOLD)
+
+
+def put(session: Session, model: Any, rows: list[dict[str, Any]]) -> None:
+    table: Table = model.__table__
+    if rows:
+        session.execute(insert(table), rows, execution_options=UNTOLD)
+
+
+# --- what stands in each row ---
+
+
+def post(id: int, at: datetime) -> dict[str, Any]:
+    common = {"uid": f"urn:bench:{id}", "title": title_of(id), "slug": slug_of(id)}
+    tags = ", ".join(map(tag_of, tags_of(id)))
+    return common | {"id": id, "language": "en", "tags": tags, "publish_at": at, "announced_at": at}
+
+
+def address(id: int, at: datetime) -> dict[str, Any]:
+    path = path_of(id)
+    return {"id": id, "path": path, "key": key_of(path), "post_id": id, "live_since": at}
+
+
+def revision(id: int, at: datetime, made: Rendered) -> dict[str, Any]:
+    return {
+        "id": id,
+        "post_id": id,
+        "title": title_of(id),
+        "slug": slug_of(id),
+        "excerpt": made.text[:80],
+        "body": made.text,
+        "body_html": made.html,
+        "text": made.text,
+        "outline": [list(heading) for heading in made.outline],
+        "renderer": RENDERER,
+        "words": made.words,
+        "minutes": made.minutes,
+        "language": "en",
+        "as_of": at,
+    }
+
+
+def comments(id: int, at: datetime) -> Iterator[dict[str, Any]]:
+    for number in range(1, COMMENTS + 1):
+        words = said(id, number)
+        yield {
+            "uid": f"c{id}-{number}",
+            "post_id": id,
+            "name": f"Reader {number}",
+            "body": words,
+            "body_html": f"<p>{words}</p>\n",
+            "renderer": RENDERER,
+            "language": "en",
+            "state": APPROVED,
+            "created_at": at + timedelta(minutes=number),
+        }
+
+
+def title_of(id: int) -> str:
+    return f"Notes on ink, part {id}"
+
+
+def slug_of(id: int) -> str:
+    return f"notes-on-ink-part-{id}"
+
+
+def path_of(id: int) -> str:
+    return f"/posts/{slug_of(id)}"
+
+
+def tag_of(number: int) -> str:
+    return f"Tag {number}"
+
+
+def tags_of(id: int) -> list[int]:
+    """Three different ones; of forty posts, three bear the same."""
+    return [id % TAGS, (id + 13) % TAGS, (id + 26) % TAGS]
+
+
+def said(id: int, number: int) -> str:
+    return f"Part {id} made me try it, {number} times."
+
+
+def text(chance: random.Random, words: int) -> Text:
+    """Markdown of so many words, with a heading every hundred, rendered as an author's would be."""
+    parts = []
+    for number in range(0, words, 100):
+        heading = f"## On {sentence(chance, 3)}\n\n" if number else ""
+        parts.append(f"{heading}{sentence(chance, 50)}.\n\n{sentence(chance, 50)}.\n")
+    shown = render("\n".join(parts))
+    return Text(shown, joined(pieces(fold(shown.text))))
+
+
+def sentence(chance: random.Random, words: int) -> str:
+    """So many words, of thousands that are told apart by their syllables."""
+    syllables = ("in", "ka", "ro", "pa", "per", "qui", "ll", "sta", "mo", "re", "ven", "do")
+    return " ".join(
+        "".join(chance.choices(syllables, k=chance.randint(1, 4))) for _ in range(words)
+    )
+
+
+def joined(pieces: list[str]) -> str:
+    return " ".join(tokens(pieces))

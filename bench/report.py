@@ -1,0 +1,137 @@
+"""The tables as Markdown, with the machine and the versions they were made with."""
+
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from pysqlite3 import dbapi2 as sqlite
+
+from bench.rounds import Row
+from bench.stage import RIVALS
+from bench.target import PARTS
+from tests.live import program
+from tests.postgres import BINARIES
+
+HEADS = ["target", "requests/s", "spread", "p50 ms", "p99 ms", "CPU µs/req", "PSS MB", "of ours"]
+MARKS = "(!): wrk met broken connections or errors. (~): others took over 0.1 core meanwhile."
+OURS = ("sanic", "uvloop", "httptools", "sqlalchemy", "jinja2")
+
+
+@dataclass(frozen=True)
+class Table:
+    title: str
+    heads: list[str]
+    rows: list[list[str]]
+
+    def __str__(self) -> str:
+        """Names to the left, figures to the right."""
+        ruler = ["---", *(["---:"] * (len(self.heads) - 1))]
+        lines = ("| " + " | ".join(row) + " |" for row in [self.heads, ruler, *self.rows])
+        return "\n".join([f"## {self.title}", "", *lines, ""])
+
+
+def report(rows: list[Row], more: Iterable[Table], rounds: int) -> str:
+    done = [row for row in rows if row.runs]
+    base = next((row for row in done if row.target.is_base), None)
+    parts = [_part(part, done, base) for part in PARTS]
+    absent = [f"- {row.target.name}: {row.fault}" for row in rows if row.fault]
+    return "\n".join(
+        [
+            "# One page on every stack",
+            "",
+            f"{datetime.now(UTC):%Y-%m-%d}, {rounds} interleaved rounds, medians. {MARKS}",
+            "How it is measured: [README.md](README.md).",
+            "",
+            "![Requests per second of each](RESULTS.svg)",
+            "",
+            *(str(table) for table in [*filter(None, parts), *more]),
+            *(["## Not measured", "", *absent, ""] if absent else []),
+            "## Machine and versions",
+            "",
+            *(f"- {line}" for line in _machine()),
+            "",
+        ]
+    )
+
+
+def _part(part: str, rows: list[Row], base: Row | None) -> Table | None:
+    cells = [_cells(row, base) for row in rows if row.target.part == part]
+    return Table(PARTS[part], HEADS, cells) if cells else None
+
+
+def _cells(row: Row, base: Row | None) -> list[str]:
+    ratio = row.ratio_to(base)
+    marks = " (!)" * row.has_errors + " (~)" * row.is_disturbed
+    return [
+        row.target.name + marks,
+        number(row.rate),
+        f"{row.spread:.0%}",
+        number(row.median(lambda run: run.load.p50)),
+        number(row.median(lambda run: run.load.p99)),
+        number(row.median(lambda run: run.cpu)),
+        number(row.median(lambda run: run.memory)),
+        "–" if ratio is None else f"{ratio:.3g}×",
+    ]
+
+
+def number(value: float) -> str:
+    """Three figures that mean something, or all before the point."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+# --- the machine ---
+
+
+def _machine() -> list[str]:
+    return [
+        f"{_cpu()}, {os.cpu_count()} cores, {_memory():.0f} GB, {_system()}",
+        f"Linux {platform.release()}, {_said('nginx', '-v')}, {_said('wrk', '-v')}, "
+        f"{_said('postgres', '--version')}",
+        f"Ours: Python {platform.python_version()}, {', '.join(map(_named, OURS))}, "
+        f"SQLite {sqlite.sqlite_version}",
+        f"Theirs: {', '.join(_theirs())}",
+    ]
+
+
+def _cpu() -> str:
+    found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    return found[1] if found else platform.machine()
+
+
+def _memory() -> float:
+    """GB."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
+
+
+def _system() -> str:
+    found = re.search(r'PRETTY_NAME="(.*)"', Path("/etc/os-release").read_text())
+    return found[1] if found else platform.system()
+
+
+def _said(name: str, option: str) -> str:
+    """The first line in which a program tells its version."""
+    if not (found := program(name, BINARIES)):
+        return f"no {name}"
+    done = subprocess.run([found, option], capture_output=True, text=True, check=False)
+    return (done.stdout + done.stderr).splitlines()[0].partition(" [")[0]
+
+
+def _named(package: str) -> str:
+    return f"{package} {version(package)}"
+
+
+def _theirs() -> list[str]:
+    """What rivals.in names, as it is installed."""
+    if not RIVALS.exists():
+        return ["not installed"]
+    wanted = re.findall(r"(?m)^[\w-]+", RIVALS.parents[1].joinpath("bench/rivals.in").read_text())
+    code = "import sys, importlib.metadata as m; print([(n, m.version(n)) for n in sys.argv[1:]])"
+    command = [str(RIVALS / "bin/python"), "-c", code, *wanted]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [" ".join(pair) for pair in re.findall(r"\('(.*?)', '(.*?)'\)", said)]

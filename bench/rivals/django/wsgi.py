@@ -1,0 +1,8 @@
+"""What Gunicorn and uWSGI start."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "bench.rivals.django.settings"
+application = get_wsgi_application()

@@ -1,0 +1,25 @@
+"""Flask: SQL by hand and Jinja2, as it is and with Flask-Caching's page cache."""
+
+import logging
+import os
+
+from flask import Flask, Response, abort, request
+from flask_caching import Cache
+
+from bench.rivals import template
+from bench.rivals.post import page
+
+# Werkzeug's own server writes a line for each request, which costs it a tenth.
+logging.getLogger("werkzeug").setLevel(logging.ERROR)
+
+app = Flask(__name__, static_folder=None)
+
+
+def post(path: str) -> Response:
+    found = page(request.path) or abort(404)
+    return Response(template.post.render(found), mimetype="text/html")
+
+
+if os.environ.get("BENCH_CACHE"):
+    post = Cache(app, config={"CACHE_TYPE": "SimpleCache"}).cached(timeout=60)(post)
+app.add_url_rule("/<path:path>", view_func=post)

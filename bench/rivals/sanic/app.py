@@ -1,0 +1,16 @@
+"""The limit of what we stand on: Sanic without its extensions, a handler that returns the page."""
+
+import os
+from pathlib import Path
+
+from sanic import HTTPResponse, Request, Sanic, html
+
+PAGE = Path(os.environ["BENCH_PAGE"]).read_text("utf-8")
+
+app: Sanic = Sanic("bare")
+app.config.AUTO_EXTEND = False
+
+
+@app.get("/page.html")
+async def page(request: Request) -> HTTPResponse:
+    return html(PAGE)

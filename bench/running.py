@@ -1,0 +1,176 @@
+"""A target that is started, checked and stopped: `with Running(target, stage) as it:`."""
+
+import contextlib
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from http.client import HTTPException
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bench.processes import family
+from bench.stage import OURS, RIVALS, Stage
+from bench.target import Target
+from tests.live import ROOT, Reply, ask, environment, free_port, program
+
+WORKERS = 4
+PATIENCE = 60.0  # seconds
+NGINX = Path(__file__).parent / "nginx"
+
+
+class Unfit(Exception):
+    """A target that did not start, or whose page is not the page."""
+
+
+class Running:
+    """Its processes, the port to ask, and how long it took until the first good page."""
+
+    def __init__(
+        self, target: Target, stage: Stage, workers: int = WORKERS, path: str = ""
+    ) -> None:
+        self.target, self.stage = target, stage
+        self.path = path or target.path or stage.world.path
+        self.is_checked = not path
+        self.asked = free_port()
+        self.scratch = Path(tempfile.mkdtemp(prefix="bench-"))
+        self.log = self.scratch / "log"
+        self.started: list[subprocess.Popen[bytes]] = []
+        self.words = {
+            "workers": workers,
+            "asked": self.asked,
+            "port": free_port() if target.front else self.asked,
+            "socket": self.scratch / "socket",
+            "scratch": self.scratch,
+            "data": stage.world.folder,
+            "ours": OURS,
+            "rivals": RIVALS / "bin",
+        }
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.asked}{self.path}"
+
+    @property
+    def processes(self) -> set[int]:
+        """The whole stack: server, workers, nginx, the database's own."""
+        on_it = self.stage.database_process if self.target.database == "postgresql" else []
+        return family([*(process.pid for process in self.started), *on_it])
+
+    def __enter__(self) -> Self:
+        told, commands = self._told(), self.commands()
+        began = time.perf_counter()
+        try:
+            self._start(commands, told)
+            self.page = self._first_page(began + PATIENCE)
+            self.took = time.perf_counter() - began
+            if self.is_checked:
+                self._check(self.page)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def commands(self) -> list[list[str]]:
+        """What is started, in this order."""
+        written = [
+            [word.format(**self.words) for word in shlex.split(command)]
+            for command in self.target.run
+        ]
+        return [*written, self._nginx()] if self.target.front else written
+
+    def _told(self) -> dict[str, str]:
+        config = self.stage.world.config
+        database = self.target.database == "postgresql" and self.stage.database_url
+        more = {"BLOG_DATABASE_URL": database} if database else {}
+        files = {"DATABASE": config.sqlite_file, "PAGE": self.stage.world.file}
+        more |= {f"BENCH_{name}": str(path) for name, path in files.items()}
+        return environment(config, **more, **self.target.env)
+
+    def _start(self, commands: list[list[str]], told: dict[str, str]) -> None:
+        with self.log.open("wb") as log:
+            for command in commands:
+                process = subprocess.Popen(
+                    command,
+                    cwd=ROOT,
+                    env=told,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )
+                self.started.append(process)
+
+    def _first_page(self, until: float) -> Reply:
+        """A target may refuse or answer with an error until it has come up, and no longer."""
+        while time.perf_counter() < until:
+            if any(process.poll() is not None for process in self.started):
+                raise Unfit(f"{self.target.name} ended at once:\n{self.said}")
+            with contextlib.suppress(OSError, HTTPException):
+                reply = ask(self.asked, self.path)
+                if reply.status < 500:
+                    return reply
+            time.sleep(0.005)
+        raise Unfit(f"{self.target.name} did not come up:\n{self.said}")
+
+    def _check(self, reply: Reply) -> None:
+        """The page, whole: its status, its length, and what it must show."""
+        wanted = len(self.stage.world.page)
+        is_long_enough = abs(len(reply.body) - wanted) < wanted / 20 or not self.target.is_alike
+        missing = [mark for mark in self.stage.world.marks if mark not in reply.text]
+        if reply.status != 200 or not is_long_enough or missing:
+            size = f"{len(reply.body)} bytes where ours has {wanted}"
+            fault = f"{self.target.name} answered {reply.status}, {size}, without {missing}"
+            raise Unfit(f"{fault}:\n{reply.text[:500]}\n{self.said}")
+
+    @property
+    def said(self) -> str:
+        logs = [self.log, self.scratch / "nginx.log"]
+        return "\n".join(log.read_text("utf-8", "replace")[-2000:] for log in logs if log.exists())
+
+    def _nginx(self) -> list[str]:
+        site = _shipped(self.words) if self.target.front == "shipped" else None
+        conf = site or _filled(NGINX / f"{self.target.front}.conf", self.words)
+        self.scratch.joinpath("site.conf").write_text(conf)
+        # Started by root its workers change to another user, who may not read a data folder.
+        user = "user root;" if os.geteuid() == 0 else ""
+        main = _filled(NGINX / "main.conf", self.words | {"user": user})
+        self.scratch.joinpath("nginx.conf").write_text(main)
+        logged = ["-e", f"{self.scratch}/nginx.log"]
+        return [str(program("nginx")), "-c", f"{self.scratch}/nginx.conf", *logged]
+
+    def stop(self) -> None:
+        left = family([process.pid for process in self.started])
+        for process in reversed(self.started):
+            process.terminate()
+        for process in self.started:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+        for pid in left & family(left):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for process in self.started:
+            process.wait()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+def _filled(conf: Path, words: dict[str, object]) -> str:
+    return re.sub(r"@(\w+)@", lambda found: str(words[found[1]]), conf.read_text())
+
+
+def _shipped(words: dict[str, object]) -> str:
+    """The configuration that the project ships, on our ports and in our folder."""
+    text = re.sub(r"(?m)^ *listen \[::\].*\n", "", ROOT.joinpath("nginx.conf").read_text())
+    text = re.sub(r"listen 80\b", f"listen 127.0.0.1:{words['asked']}", text)
+    text = text.replace("127.0.0.1:8000", f"127.0.0.1:{words['port']}")
+    text = text.replace("blog.example.org", "127.0.0.1")
+    return text.replace("/srv/blog/data", str(words["data"]))

@@ -1,0 +1,160 @@
+"""The bench: what it declares can be started, and what it counts and draws is right."""
+
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench import processes
+from bench.load import Load
+from bench.measure import Run
+from bench.picture import picture
+from bench.report import Table, number
+from bench.rounds import Row
+from bench.running import NGINX, Running, Unfit
+from bench.stage import LOCK, RIVALS, Stage, staged
+from bench.target import Target, targets
+from bench.world import World
+from tests.conftest import need
+from tests.live import ROOT, program
+
+ALL = targets()
+QUIET = Load(requests=1000, seconds=1, p50=1, p95=2, p99=3, broken=0, refused=0)
+RUN = Run(QUIET, cpu=30, memory=90, at_rest=80, start=1, size=12_000, zipped=3_000, others=0)
+
+
+# --- what is declared ---
+
+
+@pytest.mark.parametrize("target", ALL, ids=lambda target: target.name)
+def test_every_word_of_a_declared_target_is_known(target: Target, tmp_path: Path):
+    told = Running(target, Stage(World(tmp_path, 10)))
+    commands = told.commands()
+    assert commands
+    assert not re.search(r"[{}]", str(commands))
+    for module in re.findall(r"bench\.[a-z.]+", str(target.run)):
+        assert ROOT.joinpath(module.replace(".", "/") + ".py").exists(), module
+    assert (
+        not target.front or target.front == "shipped" or (NGINX / f"{target.front}.conf").exists()
+    )
+    told.stop()
+
+
+def test_no_two_targets_bear_the_same_name_and_one_is_what_the_others_are_compared_with():
+    assert len({target.name for target in ALL}) == len(ALL)
+    assert [target.part for target in ALL if target.is_base] == ["ours"]
+
+
+def test_a_pattern_chooses_by_name_and_by_part():
+    assert {target.part for target in targets("^ours")} == {"ours"}
+    assert all("gunicorn" in target.name.lower() for target in targets("GUNICORN"))
+    assert targets("no such server") == []
+
+
+def test_what_is_compared_with_is_pinned_hashed_and_from_no_named_source():
+    lock = LOCK.read_text()
+    blocks = re.findall(r"(?m)^([\w-]+)==.*(?:\n .*)*", lock)
+    assert lock.count("==") - lock.count("== ") >= len(blocks) > 10
+    assert all("--hash=sha256:" in block for block in re.split(r"(?m)^(?=\w)", lock) if block)
+    assert not re.search(r"://|--(extra-)?index-url|--find-links", lock)
+    wanted = re.findall(r"(?m)^([\w-]+)", ROOT.joinpath("bench/rivals.in").read_text())
+    assert set(wanted) <= set(blocks)
+
+
+# --- what is counted and told ---
+
+
+def test_a_child_of_a_child_counts_as_much_as_it_burns():
+    burn = "import time\nwhile time.process_time() < 0.5: pass\nprint(flush=True)\ninput()"
+    outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {burn!r}])"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", outer], **pipes) as process:
+        process.stdout.readline()
+        family = processes.family([process.pid])
+        spent, held = processes.cpu(family), processes.memory(family)
+        process.communicate(b"\n")
+    assert len(family) == 2
+    assert 0.45 < spent < 5
+    assert 5 < held < 100
+
+
+def test_a_ratio_compares_runs_of_the_same_round():
+    """Both became half as fast in the second round: the machine did, and not one of them."""
+    ours, theirs = Row(ALL[0]), Row(ALL[1])
+    for rate in (1000, 500, 1000):
+        ours.runs.append(replace(RUN, load=replace(QUIET, requests=rate)))
+        theirs.runs.append(replace(RUN, load=replace(QUIET, requests=rate // 4)))
+    assert theirs.ratio_to(ours) == 0.25
+    assert (ours.rate, ours.spread) == (1000, 0.5)
+    assert theirs.ratio_to(None) is None
+
+
+def test_answers_that_were_refused_do_not_count():
+    assert replace(QUIET, requests=1000, refused=400).rate == 600
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [(123456.7, "123,457"), (100, "100"), (12.34, "12.3"), (0.5678, "0.568")]
+)
+def test_a_figure_has_three_places_that_mean_something(value: float, told: str):
+    assert number(value) == told
+
+
+def test_a_table_is_one_that_markdown_reads():
+    lines = str(Table("A", ["target", "rate"], [["one", "1"]])).splitlines()
+    assert lines == ["## A", "", "| target | rate |", "| --- | ---: |", "| one | 1 |"]
+
+
+def test_the_picture_has_a_dot_for_each_target_and_reads_in_the_dark():
+    rows = [Row(target, [RUN]) for target in ALL]
+    drawn = picture([*rows, Row(replace(ALL[0], name="<none> & nothing"), [RUN])])
+    tree = ElementTree.fromstring(drawn)  # noqa: S314 -- drawn by us
+    assert len(tree.findall("{*}circle")) == len(ALL) + 1
+    assert "prefers-color-scheme: dark" in drawn
+    assert picture([Row(ALL[0], fault="needs nginx")]) == ""
+
+
+# --- what is served ---
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with staged(30, tmp_path_factory.mktemp("bench")) as stage:
+        yield stage
+
+
+SERVED = [
+    "nginx, static file",
+    "Sanic, bare handler, 1 worker",
+    "nginx, this blog from the database",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.nginx
+@pytest.mark.parametrize("name", [*SERVED, "nginx, uWSGI, Flask", "Django, Gunicorn sync"])
+def test_a_target_serves_the_page_that_all_serve(stage: Stage, name: str):
+    """`Running` itself compares length and content."""
+    target = next(target for target in ALL if target.name == name)
+    need("nginx", program("nginx") or not target.front)
+    if target.wants_rivals and not RIVALS.exists():
+        pytest.skip("`make bench` installs what is compared with")
+    with Running(target, stage, workers=1) as it:
+        family = it.processes
+        assert it.page.status == 200
+        assert stage.world.marks[-1] in it.page.text
+        assert it.took > 0
+    assert processes.memory(family) == 0, "something was left behind"
+
+
+@pytest.mark.slow
+@pytest.mark.server
+def test_another_page_is_not_taken_for_the_page(stage: Stage):
+    ours = next(target for target in ALL if target.is_base)
+    with pytest.raises(Unfit, match="answered 200"), Running(replace(ours, path="/archive"), stage):
+        pass
