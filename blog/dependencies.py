@@ -11,6 +11,7 @@ NEEDED = {
     "uvloop": "uvloop",
     "jinja2": "jinja2",
     "babel": "babel",
+    "brotli": "brotli",
     "sqlalchemy": "sqlalchemy",
     "alembic": "alembic",
     "pysqlite3": "pysqlite3",
