@@ -14,7 +14,19 @@ from sanic_ext import Config as ExtensionConfig
 from sanic_ext import Extend
 from sanic_ext.config import PRIORITY
 
-from blog import admin, auth, control_panel, files, health, home, hosted, opening, warden, web
+from blog import (
+    admin,
+    auth,
+    control_panel,
+    errors,
+    files,
+    health,
+    home,
+    hosted,
+    opening,
+    warden,
+    web,
+)
 from blog.clock import Clock, House
 from blog.collect import collect
 from blog.config import BadSetting, Config, Told
@@ -83,6 +95,7 @@ def create_app(config: Config | None = None, name: str = "blog") -> Blog:
     extension = ExtensionConfig(oas=False, cors=False, http_auto_trace=False, health=False)
     Extend(app, config=extension).environment = app.ctx.templates
     web.attach(app)
+    app.error_handler.add(Exception, errors.show_error)
     app.register_middleware(auth.identify, "request", priority=80)
     app.register_middleware(auth.guard, "request", priority=70)
     for room in (home.bp, control_panel.bp, admin.bp, files.bp, health.bp):
