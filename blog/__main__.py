@@ -53,7 +53,8 @@ def main(argv: list[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     setattr(argparse, "_", say)  # noqa: B010 -- it knows only catalogues that lie compiled on disk
     top = argparse.ArgumentParser(prog="blog", description=say(N_("Commands of a keeper.")))
-    top.add_argument("--version", action="version", version=f"blog {__version__}")
+    version = say("show program's version number and exit")
+    top.add_argument("--version", action="version", version=f"blog {__version__}", help=version)
     commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command")
     _add_import(commands)
     _add_deploy(commands)
@@ -65,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     trial.set_defaults(run=test_mail)
     admin = commands.add_parser("create-admin", help=say(N_("Add an admin, or claim a byline.")))
     admin.add_argument("name", help=say(N_("the name to sign in with")))
-    admin.add_argument("--email", default="")
+    admin.add_argument("--email", default="", help=say(N_("Mail address")))
     admin.set_defaults(run=create_admin)
     forgotten = commands.add_parser(
         "reset-password", help=say(N_("Print a link to choose a new password."))
@@ -213,6 +214,8 @@ def settings(config: Config, given: argparse.Namespace) -> None:
     for field in fields(config):
         value = getattr(config, field.name)
         shown = ", ".join(value) if isinstance(value, tuple) else value
+        if isinstance(value, bool):
+            shown = "on" if value else "off"
         if field.name == "database_url" and value:
             shown = config.database_place
         if field.name == "smtp_url":

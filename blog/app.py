@@ -20,6 +20,7 @@ from blog import (
     auth,
     commits,
     control_panel,
+    errors,
     files,
     health,
     home,
@@ -104,6 +105,7 @@ def create_app(config: Config | None = None, name: str = "blog") -> Blog:
     extension = ExtensionConfig(oas=False, cors=False, http_auto_trace=False, health=False)
     Extend(app, config=extension).environment = app.ctx.templates
     web.attach(app)
+    app.error_handler.add(Exception, errors.show_error)
     app.register_middleware(auth.identify, "request", priority=80)
     app.register_middleware(auth.guard, "request", priority=70)
     for room in (home.bp, control_panel.bp, admin.bp, files.bp, health.bp):

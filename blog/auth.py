@@ -11,9 +11,9 @@ from sanic import Blueprint, HTTPResponse, Request, Sanic
 from sanic.exceptions import SanicException
 from sanic_routing.route import Route
 
-from blog import headers, web
+from blog import cookies, errors, headers, web
 from blog.config import LANGUAGES, N_
-from blog.headers import is_https, site_address
+from blog.cookies import BROWSER, SESSION
 from blog.models import attempt, change, device, password, refused, signin, user
 from blog.models.base import Refusal, now
 from blog.models.signin import ABSOLUTE, SEEN_EVERY, Entry, SignIn
@@ -32,7 +32,7 @@ async def sign_in(request: Request, login: str, password: str) -> Entry:
     if not await web.transact(request, attempt.claim, *who):
         log.warning("sign-in throttled for %r from %s", login[:100], who[1])
         web.beside(request, _note(request, refused.note_sign_in, login, "throttled"))
-        raise TooManyTries(web.SENTENCES[429])
+        raise TooManyTries(errors.SENTENCES[429])
     person = await web.read(request, user.with_login, login)
     passwords: Passwords = request.app.ctx.passwords
     right = await passwords.check(person.password_hash if person else None, password[:1024])
@@ -73,56 +73,24 @@ async def sign_out(request: Request) -> None:
 
 def give_cookie(request: Request, response: HTTPResponse, entry: Entry) -> None:
     """The session's, and the browser's own, which stays when somebody signs out."""
-    _set(request, response, cookie_name(request), entry.token, ABSOLUTE.total_seconds())
+    cookies.give(request, response, SESSION, entry.token, seconds=ABSOLUTE.total_seconds())
     know_again(request, response, entry.browser)
 
 
 def know_again(request: Request, response: HTTPResponse, key: str) -> None:
     """Let this browser show that it was here before."""
-    lasts = device.LASTS.total_seconds()
-    _set(request, response, browser_name(request), f"{key}.{_mac(request, key)}", lasts)
-
-
-def take_cookie(request: Request, response: HTTPResponse) -> None:
-    """Sign-out: the browser forgets it at once."""
-    _set(request, response, cookie_name(request), "", 0)
-
-
-def _set(request: Request, response: HTTPResponse, name: str, value: str, age: float) -> None:
-    """`__Host-` where there is TLS, so that no sibling host can set it."""
-    response.add_cookie(
-        name,
-        value,
-        path="/",
-        httponly=True,
-        samesite="Lax",
-        secure=web.is_secure(request),
-        max_age=int(age),
-    )
-
-
-def cookie_name(request: Request) -> str:
-    return "__Host-session" if is_https(site_address(request)) else "session"
-
-
-def browser_name(request: Request) -> str:
-    return "__Host-browser" if is_https(site_address(request)) else "browser"
+    value, lasts = f"{key}.{_mac(request, key)}", device.LASTS.total_seconds()
+    cookies.give(request, response, BROWSER, value, seconds=lasts)
 
 
 def session_token(request: Request) -> str:
-    return _cookie(request, cookie_name(request))
+    return cookies.read(request, SESSION)
 
 
 def browser_key(request: Request) -> str:
     """What tells this browser from others; empty for one in which nobody has signed in yet."""
-    key, _, mac = _cookie(request, browser_name(request)).rpartition(".")
+    key, _, mac = cookies.read(request, BROWSER).rpartition(".")
     return key if hmac.compare_digest(mac.encode(), _mac(request, key).encode()) else ""
-
-
-def _cookie(request: Request, name: str) -> str:
-    """Read past Sanic's own lookup, which would take `__Secure-__Host-session` for ours too."""
-    values = dict.get(request.cookies, name) or []
-    return values[0] if len(values) == 1 and values[0].isascii() else ""
 
 
 def _mac(request: Request, key: str) -> str:
@@ -209,7 +177,7 @@ class NotAllowed(SanicException):
 
 def _to_sign_in(request: Request) -> HTTPResponse:
     if request.method == "POST" and request.form:
-        return web.render(request, "signed_out.html", 401, fields=web.typed(request))
+        return web.render(request, "signed_out.html", 401, fields=errors.typed(request))
     if request.method not in ("GET", "HEAD"):
         raise SanicException(status_code=401, quiet=True)
     return web.redirect(request, "home.sign_in", next=request.path)
@@ -238,7 +206,7 @@ async def knows_password(request: Request, password: str) -> bool:
     person, network = request.ctx.user, headers.network(headers.client_ip(request))
     who = (person.name, network, browser_key(request))
     if not await web.transact(request, attempt.claim, *who):
-        raise TooManyTries(web.SENTENCES[429])
+        raise TooManyTries(errors.SENTENCES[429])
     if not await request.app.ctx.passwords.check(person.password_hash, password[:1024]):
         return False
     await web.transact(request, attempt.forgive, *who)

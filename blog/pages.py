@@ -14,13 +14,14 @@ from typing import Any
 from sanic import HTTPResponse, Request
 
 from blog import headers
+from blog.cookies import FLASH, SESSION, WAITING
 from blog.follower import Follower
 from blog.models import address
 from blog.ready import Page, Ready, Sent, accepted
 
 # What any public page may show: the newest posts, the names in its byline, the title on top.
 PUBLIC = frozenset({"addresses", "posts", "site", "tags", "users"})
-OURS = ("session", "waiting", "flash")  # who sends one of these cookies gets pages of their own
+OURS = (SESSION, WAITING, FLASH)  # who sends one of these cookies gets pages of their own
 Tags = frozenset[str] | None  # None: everything
 View = Callable[[], Awaitable[HTTPResponse]]
 Handler = Callable[..., Awaitable[HTTPResponse]]

@@ -1,12 +1,10 @@
-"""Manners that all rooms share: transactions, pages, redirects, flashes, errors."""
+"""Manners that all rooms share: transactions, pages, redirects, flashes."""
 
 import asyncio
 import base64
-import errno
 import hmac
 import json
 import logging
-import re
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, TypeVar
@@ -15,33 +13,14 @@ from sanic import HTTPResponse, Request, Sanic
 from sanic.exceptions import SanicException
 from sanic.response import html
 from sanic.response import redirect as redirect_to
-from sqlalchemy.exc import OperationalError
 
-from blog import headers
-from blog.config import N_
+from blog import cookies, headers
+from blog.cookies import FLASH
 from blog.languages import translate, wanted
-from blog.markup import TooMuch
-from blog.models.base import Refusal
 from blog.models.site import SiteFacts
 
 T = TypeVar("T")
 log = logging.getLogger("blog")
-FLASH = "flash"
-SENTENCES = {
-    400: N_("This request could not be understood."),
-    401: N_("Please sign in."),
-    403: N_("This is not allowed from here."),
-    404: N_("There is nothing at this address."),
-    405: N_("This address does not work that way."),
-    408: N_("The request took too long to arrive."),
-    409: N_("Somebody else changed this in the meantime."),
-    413: N_("This is more than the blog accepts at once."),
-    422: N_("Something in what you sent needs another look."),
-    429: N_("Too many tries. Wait a few minutes and try again."),
-    500: N_("Something went wrong on our side. It has been noted."),
-    503: N_("The blog is busy. Try again in a moment."),
-    507: N_("The blog's disk is full: nothing was kept. Its keeper has to make room."),
-}
 
 
 # --- one transaction in one hop ---
@@ -92,8 +71,8 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
     """A page of the room, whole, in the language of the request."""
     page = page_text(request, template, flashes=take_flashes(request), **context)
     response = html(page, status=status)
-    if request.cookies.get(FLASH):
-        response.add_cookie(FLASH, "", max_age=0, httponly=True, secure=is_secure(request))
+    if cookies.read(request, FLASH):
+        cookies.take(request, response, FLASH)
     return response
 
 
@@ -134,20 +113,8 @@ def redirect(request: Request, name: str, **params: Any) -> HTTPResponse:
 def redirect_path(request: Request, path: str, status: int = 303) -> HTTPResponse:
     response = redirect_to(path, status=status)
     if said := getattr(request.ctx, "said", None):
-        response.add_cookie(
-            FLASH,
-            _signed(request, json.dumps(said)),
-            max_age=60,
-            httponly=True,
-            samesite="Lax",
-            secure=is_secure(request),
-        )
+        cookies.give(request, response, FLASH, _signed(request, json.dumps(said)), seconds=60)
     return response
-
-
-def is_secure(request: Request) -> bool:
-    """Whether cookies of this site travel over TLS only."""
-    return headers.is_https(headers.site_address(request))
 
 
 def safe_path(text: str | None, default: str) -> str:
@@ -171,7 +138,7 @@ def say(request: Request, message: str, **params: Any) -> str:
 
 def take_flashes(request: Request) -> list[str]:
     said = list(getattr(request.ctx, "said", []))
-    if text := _unsigned(request, request.cookies.get(FLASH) or ""):
+    if text := _unsigned(request, cookies.read(request, FLASH)):
         said = [str(sentence) for sentence in json.loads(text)] + said
     return said
 
@@ -183,11 +150,7 @@ def _signed(request: Request, text: str) -> str:
 
 def _unsigned(request: Request, text: str) -> str:
     body, _, written = text.rpartition(".")
-    if (
-        not body
-        or not text.isascii()
-        or not hmac.compare_digest(written.encode(), mac(request, FLASH, body).encode())
-    ):
+    if not body or not hmac.compare_digest(written.encode(), mac(request, FLASH, body).encode()):
         return ""
     return base64.urlsafe_b64decode(body).decode()
 
@@ -211,63 +174,6 @@ async def know_site(request: Request) -> None:
     spoken = wanted(request.headers.get("accept-language", ""))
     # An empty blog has no language of its own yet.
     request.ctx.language = request.ctx.site.language if request.ctx.site.set_up else spoken
-
-
-# --- errors ---
-
-
-async def show_error(request: Request, error: Exception) -> HTTPResponse:
-    """A sentence and a way on, for every status."""
-    status = status_of(error)
-    if status >= 500:
-        log.error("%s %s failed", request.method, request.path, exc_info=error)
-    if not hasattr(request.ctx, "site"):
-        request.ctx.site, request.ctx.language = SiteFacts(), "en"
-        request.ctx.user, request.ctx.private = None, False
-    told = ""
-    if isinstance(error, (Refusal, TooMuch)):
-        told = say(request, error.message, **error.params)
-    title = say(request, SENTENCES.get(status, SENTENCES[400]))
-    kept = typed(request) if status >= 500 and request.ctx.private else []
-    response = render(
-        request, "error.html", status, code=status, title=title, sentence=told, fields=kept
-    )
-    if status == 503:
-        response.headers["retry-after"] = "5"
-    if status >= 500:
-        response.headers["cache-control"] = "no-store"
-    return response
-
-
-def typed(request: Request) -> list[tuple[str, str]]:
-    """What a form sent, to be sent again; but no password."""
-    secret = ("password", "old", "new", "again")
-    return [
-        (name, str(value))
-        for name, values in (request.form or {}).items()
-        if not name.startswith(secret)
-        for value in values
-    ]
-
-
-def status_of(error: Exception) -> int:
-    if isinstance(error, (Refusal, TooMuch)):
-        return 422
-    if _is_full(error):
-        return 507
-    if isinstance(error, OperationalError):
-        return 503
-    if isinstance(error, SanicException):
-        return int(error.status_code)
-    return 404 if isinstance(error, LookupError) and type(error) is LookupError else 500
-
-
-def _is_full(error: Exception) -> bool:
-    """Trying again helps nobody here, before the keeper has made room."""
-    said = str(error.orig) if isinstance(error, OperationalError) else ""
-    return getattr(error, "errno", 0) == errno.ENOSPC or bool(
-        re.search("disk is full|No space left", said)
-    )
 
 
 def refuse_nonsense(request: Request) -> None:
@@ -298,4 +204,3 @@ def attach(app: Sanic[Any, Any]) -> None:
     app.register_middleware(refuse_nonsense, "request", priority=95)
     app.register_middleware(refuse_strangers, "request", priority=90)
     app.register_middleware(headers.protect, "response")  # type: ignore[arg-type]  # None is fine
-    app.error_handler.add(Exception, show_error)

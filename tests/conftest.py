@@ -12,7 +12,7 @@ import pytest
 from blog import db
 from blog.config import Config
 from blog.db import Database
-from tests import cast, live
+from tests import cast, kept, live
 from tests.desk import ann, bob, eve, kim, looking_ann, looking_bob  # noqa: F401 -- fixtures
 from tests.door import (  # noqa: F401 -- fixtures
     door,
@@ -21,6 +21,7 @@ from tests.door import (  # noqa: F401 -- fixtures
     mailing,
     open_door,
     served,
+    small_blog,
     world,
 )
 from tests.front import Nginx
@@ -151,6 +152,13 @@ def sqlite_database(config: Config, empty_sqlite: Path) -> Iterator[Database]:
 def config_of(migrated: Config) -> Callable[[Database], Config]:
     """The configuration that `database` was opened with."""
     return lambda database: migrated
+
+
+@pytest.fixture
+def kept_blog(migrated: Config) -> Config:
+    """A blog worth keeping: on SQLite, then on PostgreSQL."""
+    kept.furnish(migrated)
+    return migrated
 
 
 # --- real servers ----------------------------------------------------------------------------

@@ -283,3 +283,11 @@ def world(database: Database, migrated: Config, furnished: Furnished) -> Cast:
         return cast.fill(database)
     copy_into(furnished.file, migrated.sqlite_file)
     return furnished.cast
+
+
+@pytest.fixture
+def small_blog(config: Config, sqlite_database: Database, furnished: Furnished) -> Config:
+    """The cast alone, and its database open: for what the kind of it makes no difference to."""
+    copy_into(furnished.file, config.sqlite_file)
+    config.media_dir.mkdir()
+    return config

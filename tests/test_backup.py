@@ -33,21 +33,6 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def blog(migrated: Config) -> Config:
-    """On SQLite, then on PostgreSQL."""
-    kept.furnish(migrated)
-    return migrated
-
-
-@pytest.fixture
-def small(config: Config, sqlite_database: Database) -> Config:
-    """For what the database makes no difference to."""
-    cast.fill(sqlite_database)
-    config.media_dir.mkdir()
-    return config
-
-
-@pytest.fixture
 def elsewhere(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> Iterator[Callable[[Config], Config]]:
@@ -82,13 +67,15 @@ def command(config: Config, *words: str, room: int = 0) -> subprocess.CompletedP
 # --- there and back ------------------------------------------------------------------------------
 
 
-def test_on_an_empty_machine_every_public_page_is_the_same_to_the_byte(blog, elsewhere, tmp_path):
-    before = kept.seen(blog)
+def test_on_an_empty_machine_every_public_page_is_the_same_to_the_byte(
+    kept_blog, elsewhere, tmp_path
+):
+    before = kept.seen(kept_blog)
     assert len(before) > 50 and not [path for path in before if before[path][0] >= 500]
     assert any(path.startswith("/media/") for path in before)
-    done = command(blog, "backup", str(tmp_path / "blog.tar.gz"))
+    done = command(kept_blog, "backup", str(tmp_path / "blog.tar.gz"))
     assert done.returncode == 0, done.stderr
-    there = elsewhere(blog)
+    there = elsewhere(kept_blog)
     done = command(there, "restore", str(tmp_path / "blog.tar.gz"))
     assert done.returncode == 0, done.stderr
     after = kept.seen(there)
@@ -96,13 +83,13 @@ def test_on_an_empty_machine_every_public_page_is_the_same_to_the_byte(blog, els
     assert [path for path in before if after[path] != before[path]] == []
 
 
-def test_whoever_was_signed_in_stays_so(small, tmp_path):
-    database = Database(small)
+def test_whoever_was_signed_in_stays_so(small_blog, tmp_path):
+    database = Database(small_blog)
     cookies = cast.sign_in(database, _people(database)["ann"])
     database.close()
-    (small.data_dir / "secret").write_text("ab" * 32)
-    backup.write(small, tmp_path / "b.tar.gz")
-    there = replace(small, data_dir=tmp_path / "there")
+    (small_blog.data_dir / "secret").write_text("ab" * 32)
+    backup.write(small_blog, tmp_path / "b.tar.gz")
+    there = replace(small_blog, data_dir=tmp_path / "there")
     restore.read_back(there, tmp_path / "b.tar.gz")
     with kept.Door(there) as door:
         assert door.get("/control-panel", cookies=cookies).status == 200
@@ -117,8 +104,8 @@ def _people(database: Database) -> dict[str, object]:
     }
 
 
-def test_unpacked_by_hand_it_is_a_data_folder_that_can_be_checked_by_hand(blog, tmp_path):
-    made = backup.write(blog, tmp_path / "b.tar.gz")
+def test_unpacked_by_hand_it_is_a_data_folder_that_can_be_checked_by_hand(kept_blog, tmp_path):
+    made = backup.write(kept_blog, tmp_path / "b.tar.gz")
     folder = tmp_path / "by hand"
     folder.mkdir()
     subprocess.run(["tar", "xzf", made.path, "-C", folder], check=True)
@@ -131,8 +118,8 @@ def test_unpacked_by_hand_it_is_a_data_folder_that_can_be_checked_by_hand(blog, 
     assert not any(name.startswith(("static/", "backups/")) or ".lock" in name for name in listed)
 
 
-def test_nobody_else_may_read_it_and_no_password_of_a_server_is_in_it(blog, tmp_path):
-    told = replace(blog, smtp_url="smtp://kim:swordfish@mail.example:587")
+def test_nobody_else_may_read_it_and_no_password_of_a_server_is_in_it(kept_blog, tmp_path):
+    told = replace(kept_blog, smtp_url="smtp://kim:swordfish@mail.example:587")
     made = backup.write(told, tmp_path / "b.tar.gz")
     assert made.path.stat().st_mode & 0o777 == 0o600
     head, _ = restore.check(made.path)
@@ -143,20 +130,20 @@ def test_nobody_else_may_read_it_and_no_password_of_a_server_is_in_it(blog, tmp_
 # --- while the blog goes on ----------------------------------------------------------------------
 
 
-def test_posts_and_pictures_that_come_meanwhile_do_not_break_it(small, tmp_path):
+def test_posts_and_pictures_that_come_meanwhile_do_not_break_it(small_blog, tmp_path):
     """Whatever picture the copied database names lies beside it."""
     stop = threading.Event()
-    writer = threading.Thread(target=keep_uploading, args=(small, stop))
+    writer = threading.Thread(target=keep_uploading, args=(small_blog, stop))
     writer.start()
     try:
-        made = [backup.write(small, tmp_path / f"{number}.tar.gz") for number in range(4)]
+        made = [backup.write(small_blog, tmp_path / f"{number}.tar.gz") for number in range(4)]
     finally:
         stop.set()
         writer.join()
     assert made[-1].pictures > made[0].pictures
     for each in made:
         assert each.missing == ()
-        there = replace(small, data_dir=tmp_path / each.path.name.partition(".")[0])
+        there = replace(small_blog, data_dir=tmp_path / each.path.name.partition(".")[0])
         restore.read_back(there, each.path)
         database = Database(there)
         names = database.read_now(lambda s: s.scalars(select(upload.Upload.name)).all())
@@ -182,13 +169,13 @@ def keep_uploading(config: Config, stop: threading.Event) -> None:
     database.close()
 
 
-def test_a_picture_that_is_lost_is_named_and_the_rest_is_kept(small, tmp_path):
-    database = Database(small)
+def test_a_picture_that_is_lost_is_named_and_the_rest_is_kept(small_blog, tmp_path):
+    database = Database(small_blog)
     name = f"ab/ab{'0' * 30}.png"
     facts = {"original": "x", "width": 1, "height": 1, "size": 1, "type": "image/png"}
     database.transact_now(upload.note, name=name, **facts)
     database.close()
-    done = command(small, "backup", str(tmp_path / "b.tar.gz"))
+    done = command(small_blog, "backup", str(tmp_path / "b.tar.gz"))
     assert done.returncode == 0 and name in done.stdout
     restore.check(tmp_path / "b.tar.gz")
 
@@ -197,64 +184,64 @@ def test_a_picture_that_is_lost_is_named_and_the_rest_is_kept(small, tmp_path):
 
 
 @pytest.mark.parametrize("room", [20_000, 60_000, 150_000, 280_000, 330_000])
-def test_a_full_disk_leaves_nothing_and_the_backup_before_untouched(small, tmp_path, room):
+def test_a_full_disk_leaves_nothing_and_the_backup_before_untouched(small_blog, tmp_path, room):
     noise = Image.effect_noise((400, 400), 90)
     out = BytesIO()
     noise.save(out, "PNG")
-    folder = small.media_dir / "ab"
+    folder = small_blog.media_dir / "ab"
     folder.mkdir()
     (folder / f"ab{'1' * 30}.png").write_bytes(os.urandom(300_000))
     target = tmp_path / "shelf" / "blog.tar.gz"
     target.parent.mkdir()
     target.write_bytes(b"the one before")
-    done = command(small, "backup", str(target), room=room)
+    done = command(small_blog, "backup", str(target), room=room)
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert [path.name for path in target.parent.iterdir()] == ["blog.tar.gz"]
     assert target.read_bytes() == b"the one before"
-    assert shelf.last(small).fault and not shelf.last(small).made_at
+    assert shelf.last(small_blog).fault and not shelf.last(small_blog).made_at
 
 
-def test_a_disk_that_is_really_full_leaves_nothing(small, tmp_path):
+def test_a_disk_that_is_really_full_leaves_nothing(small_blog, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "none", str(disk)]
     if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("only root may mount a small disk")
     try:
-        done = command(small, "backup", str(disk / "blog.tar.gz"))
+        done = command(small_blog, "backup", str(disk / "blog.tar.gz"))
         assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1, done.stderr
         assert list(disk.iterdir()) == []
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_a_backup_that_is_killed_is_not_there_and_the_next_sweeps_up(small):
-    (small.media_dir / "ab").mkdir()
+def test_a_backup_that_is_killed_is_not_there_and_the_next_sweeps_up(small_blog):
+    (small_blog.media_dir / "ab").mkdir()
     for number in range(20):
-        (small.media_dir / "ab" / f"ab{number:030}.png").write_bytes(os.urandom(3_000_000))
-    child = subprocess.Popen([sys.executable, "-m", "blog", "backup"], env=environment(small))
-    folder = shelf.folder(small)
+        (small_blog.media_dir / "ab" / f"ab{number:030}.png").write_bytes(os.urandom(3_000_000))
+    child = subprocess.Popen([sys.executable, "-m", "blog", "backup"], env=environment(small_blog))
+    folder = shelf.folder(small_blog)
     wait_for(lambda: list(folder.glob(".*.unfinished/draft")))
     child.send_signal(signal.SIGKILL)
     child.wait()
-    assert shelf.every(small) == [] and list(folder.glob(".*.unfinished"))
-    assert command(small, "backup").returncode == 0
-    assert len(shelf.every(small)) == 1
+    assert shelf.every(small_blog) == [] and list(folder.glob(".*.unfinished"))
+    assert command(small_blog, "backup").returncode == 0
+    assert len(shelf.every(small_blog)) == 1
     assert list(folder.glob(".*")) == []
 
 
-def test_where_it_cannot_be_noted_it_is_a_backup_all_the_same(small, tmp_path):
-    shelf.folder(small).touch()
-    assert backup.write(small, tmp_path / "b.tar.gz").posts == 12
+def test_where_it_cannot_be_noted_it_is_a_backup_all_the_same(small_blog, tmp_path):
+    shelf.folder(small_blog).touch()
+    assert backup.write(small_blog, tmp_path / "b.tar.gz").posts == 12
     restore.check(tmp_path / "b.tar.gz")
 
 
-def test_two_at_once_wait_for_one_another(small, tmp_path):
+def test_two_at_once_wait_for_one_another(small_blog, tmp_path):
     children = [
         subprocess.Popen(
             [sys.executable, "-m", "blog", "backup", str(tmp_path / "same.tar.gz")],
-            env=environment(small),
+            env=environment(small_blog),
         )
         for _ in range(3)
     ]
@@ -271,42 +258,42 @@ def test_without_a_blog_there_is_nothing_to_back_up(config, tmp_path):
     assert not (tmp_path / "b.tar.gz").exists() and not config.data_dir.exists()
 
 
-def test_a_damaged_database_is_not_passed_off_as_a_backup(small, tmp_path):
-    with contextlib.closing(sqlite.connect(small.sqlite_file)) as line:
+def test_a_damaged_database_is_not_passed_off_as_a_backup(small_blog, tmp_path):
+    with contextlib.closing(sqlite.connect(small_blog.sqlite_file)) as line:
         line.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         size = line.execute("PRAGMA page_size").fetchone()[0]
-    with small.sqlite_file.open("r+b") as file:
+    with small_blog.sqlite_file.open("r+b") as file:
         for page in range(5, 40):
             file.seek(page * size)
             file.write(b"\xff" * size)
     with pytest.raises(Told):
-        backup.write(small, tmp_path / "b.tar.gz")
+        backup.write(small_blog, tmp_path / "b.tar.gz")
     assert not (tmp_path / "b.tar.gz").exists()
 
 
 @pytest.mark.postgresql
 def test_where_pg_dump_is_not_there_it_is_named_and_how_to_get_it(
-    small, request, tmp_path, monkeypatch
+    small_blog, request, tmp_path, monkeypatch
 ):
     cluster = request.getfixturevalue("postgres")
     name = cluster.create(template=request.getfixturevalue("empty_postgres"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    told = replace(small, database_url=cluster.url(name))
+    told = replace(small_blog, database_url=cluster.url(name))
     with pytest.raises(Told, match="pg_dump.*apt-get install postgresql-client"):
         backup.write(told, tmp_path / "b.tar.gz")
     assert list(tmp_path.glob("*.gz")) == []
     cluster.drop(name)
 
 
-def test_a_post_written_after_the_backup_is_not_in_it(small, tmp_path):
-    made = backup.write(small, tmp_path / "b.tar.gz")
-    database = Database(small)
+def test_a_post_written_after_the_backup_is_not_in_it(small_blog, tmp_path):
+    made = backup.write(small_blog, tmp_path / "b.tar.gz")
+    database = Database(small_blog)
     kim = _people(database)["kim"]
     from blog.models import writing
 
     database.transact_now(writing.start, "post", "en", by=kim)
     database.close()
-    there = replace(small, data_dir=tmp_path / "there")
+    there = replace(small_blog, data_dir=tmp_path / "there")
     restore.read_back(there, made.path)
     opened = Database(there)
     assert len(opened.read_now(lambda s: s.scalars(select(Post.id)).all())) == made.posts

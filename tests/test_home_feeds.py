@@ -87,6 +87,14 @@ def test_links_in_a_feed_work_wherever_it_is_read() -> None:
     )
 
 
+def test_every_size_of_a_picture_in_a_feed_is_found_wherever_it_is_read() -> None:
+    html = '<img src="/media/a.jpg" srcset="/media/a-800.webp 800w, /media/a.jpg 1600w">, /x'
+    assert outward(html, "https://ink.example", "/posts/x") == (
+        '<img src="https://ink.example/media/a.jpg" srcset="https://ink.example/media/a-800.webp'
+        ' 800w, https://ink.example/media/a.jpg 1600w">, /x'
+    )
+
+
 def test_an_entry_keeps_its_id_when_its_post_gets_a_new_address(door: Door, world: Cast) -> None:
     uid = uid_of(door, world.ann_live.id)
 

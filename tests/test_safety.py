@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, func, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from blog import auth, headers, opening, web
+from blog import auth, errors, headers, opening
 from blog.config import Config
 from blog.models import attempt, setup, site, user
 from blog.models.base import Base, now
@@ -152,6 +152,18 @@ def test_a_cookie_that_another_host_can_set_is_not_taken_for_ours(secure):
         assert who_is_in(secure, f"{tossed}={bob}; __Host-session={ann}") == "Ann Archer"
         assert who_is_in(secure, f"__Host-session={ann}; {tossed}={bob}") == "Ann Archer"
         assert who_is_in(secure, f"{tossed}={bob}") == ""
+
+
+def test_what_was_said_after_an_act_is_told_once_and_by_no_other_host(secure):
+    given = {"old": cast.PASSWORD, "password": "nine slow trains", "again": "nine slow trains"}
+    ann = {"__Host-session": secure.let_in("ann")["session"]}
+    said = secure.post("/control-panel/password", given, cookies=ann).cookies["__Host-flash"]
+    page = secure.get("/sign-in", cookies={"__Host-flash": said})
+    assert "Your password is changed." in page.text
+    (taken,) = [line for line in page.all("set-cookie") if line.startswith("__Host-flash=")]
+    assert "Max-Age=0" in taken and "Secure" in taken
+    for tossed in ("flash", "__Secure-flash", "__Secure-__Host-flash"):
+        assert "Your password" not in secure.get("/sign-in", cookies={tossed: said}).text
 
 
 def test_a_session_cookie_that_comes_twice_is_nobodys(secure):
@@ -879,7 +891,7 @@ def test_a_full_disk_is_told_apart_from_a_busy_database(tmp_path: Path) -> None:
         connection.exec_driver_sql("CREATE TABLE t (x)")
         connection.exec_driver_sql("PRAGMA max_page_count = 3")
         connection.exec_driver_sql("INSERT INTO t VALUES (zeroblob(100000))")
-    assert web.status_of(full.value) == 507
-    assert web.status_of(OSError(errno.ENOSPC, "No space left on device")) == 507
+    assert errors.status_of(full.value) == 507
+    assert errors.status_of(OSError(errno.ENOSPC, "No space left on device")) == 507
     busy = OperationalError("", None, Exception("database is locked"))
-    assert (web.status_of(busy), web.status_of(OSError(errno.EACCES, ""))) == (503, 500)
+    assert (errors.status_of(busy), errors.status_of(OSError(errno.EACCES, ""))) == (503, 500)

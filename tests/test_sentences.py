@@ -1,5 +1,6 @@
 """Every sentence that a person reads goes through gettext, and stands in both languages."""
 
+import argparse
 import ast
 import functools
 import re
@@ -15,6 +16,7 @@ from babel.messages.pofile import read_po
 from jinja2 import Environment
 from jinja2 import nodes as jinja
 
+from blog.__main__ import parser
 from blog.config import LANGUAGES
 from tests.house import MODULES, PACKAGE, ROOT, TEMPLATES, called, is_text
 
@@ -272,3 +274,13 @@ def test_what_is_strong_in_a_chapter_ends_before_its_full_stop(path):
 
 def prose(path: Path) -> str:
     return re.sub(r"```.*?```|<!--.*?-->", "", path.read_text(), flags=re.DOTALL)
+
+
+def test_what_a_command_says_of_itself_is_chinese_in_a_chinese_shell(monkeypatch):
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    top = parser()
+    [commands] = [one for one in top._actions if isinstance(one, argparse._SubParsersAction)]
+    for each in (top, *commands.choices.values()):
+        said = each.format_help().partition("\n\n")[2]
+        assert re.findall(r"[a-z']+ [a-z']+ [a-z']+", said) == []
+        assert [one.dest for one in each._actions if not one.help and one is not commands] == []

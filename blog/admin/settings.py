@@ -6,10 +6,11 @@ from typing import Any
 
 from sanic import HTTPResponse, Request
 
-from blog import auth, forms, web
+from blog import auth, cookies, forms, web
 from blog.admin.differences import diff
 from blog.admin.section import Section
 from blog.config import N_
+from blog.cookies import SESSION
 from blog.forms import Form
 from blog.headers import site_address
 from blog.models import decided, deciding, site
@@ -109,11 +110,11 @@ def _field(one: Choice) -> forms.Field[Any]:
 
 async def _saved(request: Request, changed: list[str]) -> HTTPResponse:
     """Where the address moves between http and https, the cookie has another name: give it anew."""
-    before = auth.cookie_name(request)
+    before = cookies.name_of(request, SESSION)
     request.ctx.site = await web.read(request, site.facts)
     web.flash(request, N_("Saved.") if changed else N_("Nothing has changed."))
     response = web.redirect(request, "admin.settings")
-    if auth.cookie_name(request) != before:
+    if cookies.name_of(request, SESSION) != before:
         token = await auth.open_session(request, request.ctx.user.id)
         auth.give_cookie(request, response, token)
     return response

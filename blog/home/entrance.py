@@ -5,8 +5,9 @@ from typing import Any
 
 from sanic import HTTPResponse, Request
 
-from blog import auth, web
+from blog import auth, cookies, web
 from blog.config import LANGUAGES, N_
+from blog.cookies import SESSION
 from blog.forms import Check, Choice, Form, Text, Verbatim
 from blog.headers import site_address
 from blog.home import bp
@@ -63,7 +64,7 @@ async def sign_out(request: Request) -> HTTPResponse:
     request.ctx.private = True
     await auth.sign_out(request)
     response = web.redirect_path(request, "/")
-    auth.take_cookie(request, response)
+    cookies.take(request, response, SESSION)
     return response
 
 

@@ -21,6 +21,8 @@ NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 # Links of ours in the cleaned HTML of a post; many feed readers know nothing of xml:base.
 OURS = re.compile(r'(<[a-z][^<>]*? (?:href|src)=")/(?![/\\])', re.IGNORECASE)
+SIZES = re.compile(r' srcset="[^"]*"')
+EACH = re.compile(r'((?:"|, ))/(?![/\\])')
 HERE = re.compile(r'(<a\b[^<>]*? href=")#', re.IGNORECASE)
 
 
@@ -118,6 +120,7 @@ def _feed_id(site: str, page: str) -> str:
 
 def outward(html: str, origin: str, path: str) -> str:
     """The text of a post with links that work anywhere."""
+    html = SIZES.sub(lambda found: EACH.sub(rf"\1{origin}/", found[0]), html)
     return HERE.sub(rf"\1{origin}{path}#", OURS.sub(rf"\1{origin}/", html))
 
 

@@ -2,7 +2,7 @@
 
 from sanic import HTTPResponse, Request
 
-from blog import auth, headers, web
+from blog import auth, errors, headers, web
 from blog.config import N_
 from blog.forms import Form, Text, Verbatim
 from blog.home import bp
@@ -35,7 +35,7 @@ async def ask_for_reset(request: Request) -> HTTPResponse:
         return _forgotten(request, form, 422)
     network = headers.network(headers.client_ip(request))
     if not await web.transact(request, attempt.claim_asking, form["login"], network):
-        return _forgotten(request, form.refuse(Refusal(web.SENTENCES[429])), 429)
+        return _forgotten(request, form.refuse(Refusal(errors.SENTENCES[429])), 429)
     await web.transact(request, resets.ask_for_reset, form["login"], request.ctx.site.language)
     web.flash(
         request,

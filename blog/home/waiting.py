@@ -8,7 +8,8 @@ from datetime import timedelta
 
 from sanic import HTTPResponse, Request
 
-from blog import web
+from blog import cookies, web
+from blog.cookies import WAITING
 from blog.models import commenting
 from blog.models.base import now
 from blog.models.comment import Reader
@@ -70,27 +71,15 @@ def _mac(request: Request, text: str, post_id: int) -> str:
 # --- the cookie ---
 
 
-def cookie_name(request: Request) -> str:
-    return "__Host-waiting" if web.is_secure(request) else "waiting"
-
-
 def key_of(request: Request) -> str:
-    """The key in the cookie; read past Sanic's own lookup, as for the session."""
-    values = dict.get(request.cookies, cookie_name(request)) or []
-    return values[0] if len(values) == 1 and KEY.match(values[0]) else ""
+    """The key in the cookie."""
+    key = cookies.read(request, WAITING)
+    return key if KEY.match(key) else ""
 
 
 def give_cookie(request: Request, response: HTTPResponse, key: str) -> None:
     """Set by commenting and by nothing else."""
-    response.add_cookie(
-        cookie_name(request),
-        key,
-        path="/",
-        httponly=True,
-        samesite="Lax",
-        secure=web.is_secure(request),
-        max_age=int(KEPT.total_seconds()),
-    )
+    cookies.give(request, response, WAITING, key, seconds=KEPT.total_seconds())
 
 
 def reader(request: Request) -> Reader:

@@ -15,7 +15,7 @@ LONG = 200
 MANY = 50  # entries of a dictionary; what changes more of them is told as a whole
 SECRET = {"secret": True}
 # By what a row is called, the first that it has.
-NAMES = ("title", "display_name", "name", "path", "original", "email", "to")
+NAMES = ("title", "display_name", "original", "name", "path", "email", "to")
 Values = dict[str, Any]
 Facts = dict[str, dict[str, list[Any]]]
 
