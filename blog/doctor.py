@@ -40,6 +40,7 @@ class Finding:
     said: str
     todo: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
+    section: str = ""  # of the office, where it is mended
 
 
 @dataclass(frozen=True)
@@ -121,12 +122,11 @@ def _address(address: str) -> Iterator[Finding]:
     told = {"address": address}
     give = N_("Give the public one in the settings of the office, or as BLOG_SITE_URL.")
     if not address:
-        yield Finding(
-            BAD, N_("The site has no address: links in mails and feeds lead astray."), give
-        )
+        said = N_("The site has no address: links in mails and feeds lead astray.")
+        yield Finding(BAD, said, give, section="settings")
     elif _is_local(address):
         said = N_("The site's address is %(address)s, which only this machine can open.")
-        yield Finding(WARN, said, give, told)
+        yield Finding(WARN, said, give, told, "settings")
     elif not address.startswith("https://"):
         said = N_("The site's address is %(address)s: passwords travel readable by others.")
         todo = N_("Get a certificate (blog deploy helps), and give the address with https.")
@@ -231,7 +231,7 @@ def _samples(found: Standing) -> Iterator[Finding]:
     if found.samples:
         said = N_("Sample posts that readers still see: %(number)s.")
         todo = N_("Edit them, or move them to the trash in the office, under Posts.")
-        yield Finding(WARN, said, todo, {"number": found.samples})
+        yield Finding(WARN, said, todo, {"number": found.samples}, "posts")
 
 
 def _versions(config: Config, found: Standing, machine: Machine) -> Iterator[Finding]:

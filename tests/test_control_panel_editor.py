@@ -110,7 +110,9 @@ def test_a_picture_chosen_by_the_button_comes_in_without_a_second_press(page):
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Picture", exact=True).click()
     chooser.value.set_files(kite)
-    expect(page.locator("#f-body")).to_have_value(re.compile(r"^!\[red kite\]\(/media/\S+\.png\)\s*$"))
+    expect(page.locator("#f-body")).to_have_value(
+        re.compile(r"^!\[red kite\]\(/media/\S+\.png\)\s*$")
+    )
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Use as cover").click()
     chooser.value.set_files(kite)

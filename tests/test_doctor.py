@@ -15,7 +15,7 @@ from blog.models.base import now
 from blog.models.delivery import Delivery, MailState
 from blog.models.lease import CLOCK, Lease
 from blog.models.post import Post
-from blog.models.site import SiteFacts
+from blog.models.site import THE_ONE, Site, SiteFacts
 from blog.models.standing import Standing
 
 MADE = now().isoformat(timespec="seconds")
@@ -156,6 +156,15 @@ def test_an_admin_reads_it_on_the_overview_and_an_editor_is_not_bothered(open_do
     page = open_door.get("/admin", cookies=open_door.let_in("kim")).text
     assert "No mail server is set" in page and "blog mail-test ADDRESS" in page
     assert "No mail server" not in open_door.get("/admin", cookies=open_door.let_in("eve")).text
+
+
+def test_what_the_office_can_mend_has_a_link_to_the_place(open_door):
+    def move(session):
+        session.get(Site, THE_ONE).address = "http://localhost:8000"
+
+    open_door.database.transact_now(move)
+    page = open_door.get("/admin", cookies=open_door.let_in("kim")).text
+    assert '<a href="/admin/settings">Settings</a></p>' in page
 
 
 def test_a_proxy_that_nobody_has_told_of_is_seen_by_its_headers(open_door):

@@ -35,6 +35,7 @@ class Receipt:
     folder: str
     dry_run: bool = False
     found: int = 0
+    drafts: int = 0  # among those that came in
     files: Counter[str] = field(default_factory=Counter)
     words: Counter[str] = field(default_factory=Counter)
     pictures: Counter[str] = field(default_factory=Counter)
@@ -72,6 +73,7 @@ class Receipt:
             "dry_run": self.dry_run,
             "seconds": round(self.seconds, 1),
             "files": {"found": self.found, **files, "reported": self.reported},
+            "drafts": self.drafts,
             "adds_up": self.adds_up,
             "words": dict(self.words),
             "pictures": {"named": self._named, **self.pictures},
@@ -87,7 +89,9 @@ class Receipt:
 
     def text(self, language: str = "en") -> str:
         """For the terminal."""
-        return "\n".join([*self._sums(language), *self._losses(language)])
+        sums, losses = list(self._sums(language)), list(self._losses(language))
+        # A long list of losses has carried the sums out of sight.
+        return "\n".join([*sums, *losses, "", *sums] if losses else sums)
 
     def _sums(self, language: str) -> Iterator[str]:
         names = (f"{name} ({number})" for name, number in self.fields.most_common())
@@ -95,6 +99,7 @@ class Receipt:
         sums: list[tuple[bool, str, dict[str, Any]]] = [
             (self.dry_run, N_("Nothing was written: this was a dry run."), {}),
             (True, FILES, {"found": self.found, **self._ends()}),
+            (self.drafts > 0, DRAFTS, {"number": self.drafts}),
             (not self.adds_up, N_("These numbers do not add up: please report this."), {}),
             (True, WORDS, {"old": self.words["old"], "new": self.words["new"]}),
             (
@@ -133,6 +138,7 @@ FILES = N_(
     "Files: %(found)s found = %(imported)s imported + %(updated)s updated + %(unchanged)s unchanged"
     " + %(left)s left + %(reported)s reported."
 )
+DRAFTS = N_("Drafts among them, which readers do not see: %(number)s.")
 WORDS = N_("Words: %(old)s in the old texts, %(new)s in the new.")
 PICTURES = N_(
     "Pictures: named %(named)s times; %(brought)s brought, %(missing)s missing,"
