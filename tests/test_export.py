@@ -200,12 +200,12 @@ def test_what_was_written_here_comes_back_with_its_addresses_states_and_days(kep
     assert {name for name in changed if not name.startswith("_working/")} == set()
 
 
-def test_comments_and_redirects_come_back_once_with_what_they_answer(blog, tmp_path):
-    database = Database(blog)
+def test_comments_and_redirects_come_back_once_with_what_they_answer(kept_blog, tmp_path):
+    database = Database(kept_blog)
     database.transact_now(redirects.add, path="/an-old-page", to="https://example.com/x")
     database.close()
-    export.write(blog, tmp_path / "out")
-    there = taken_back(blog, tmp_path / "out", tmp_path / "there")
+    export.write(kept_blog, tmp_path / "out")
+    there = taken_back(kept_blog, tmp_path / "out", tmp_path / "there")
     again = asyncio.run(moving.move_in(there, tmp_path / "out", Wishes()))
     assert again.besides.total() == 0
     with Door(there) as door:
@@ -215,11 +215,11 @@ def test_comments_and_redirects_come_back_once_with_what_they_answer(blog, tmp_p
     assert count(there, delivery.Delivery) == 0  # nobody is told anew
 
 
-def test_a_withdrawn_post_comes_back_withdrawn_under_its_address(blog, tmp_path):
-    export.write(blog, tmp_path / "out")
+def test_a_withdrawn_post_comes_back_withdrawn_under_its_address(kept_blog, tmp_path):
+    export.write(kept_blog, tmp_path / "out")
     path = tmp_path / "out/posts/a-umberlike-morning.md"
     assert (said(path)["draft"], said(path)["withdrawn"]) == ("true", "true")
-    there = taken_back(blog, tmp_path / "out", tmp_path / "there")
+    there = taken_back(kept_blog, tmp_path / "out", tmp_path / "there")
     with Door(there) as door:
         assert door.get(said(path)["url"]).status == 404
     assert export.write(there, tmp_path / "second").states["withdrawn"] == 1
@@ -235,20 +235,20 @@ def test_a_withdrawn_post_comes_back_withdrawn_under_its_address(blog, tmp_path)
         {"id": ""},
     ],
 )
-def test_a_comment_that_makes_no_sense_stays_out_and_the_rest_comes(small, tmp_path, row):
-    export.write(small, tmp_path / "out")
+def test_a_comment_that_makes_no_sense_stays_out_and_the_rest_comes(small_blog, tmp_path, row):
+    export.write(small_blog, tmp_path / "out")
     path = tmp_path / "out" / "comments.json"
     post = said(tmp_path / "out/posts/a-marmalade-morning.md")["guid"]
     whole = dict.fromkeys(("answers", "person", "email", "decided"), "")
     whole |= {"id": "one", "post": post, "name": "Bo", "state": "approved", "language": "en"}
     whole |= {"written": "2026-01-02T03:04:05+00:00", "body": "I was there."}
     path.write_text(json.dumps([{**whole, "id": "two", **row}, whole, "nonsense"]))
-    there = taken_back(small, tmp_path / "out", tmp_path / "there")
+    there = taken_back(small_blog, tmp_path / "out", tmp_path / "there")
     assert count(there, Comment) == 1
 
 
-def test_what_is_written_out_is_its_owners_alone(small, tmp_path):
-    export.write(small, tmp_path / "out")
+def test_what_is_written_out_is_its_owners_alone(small_blog, tmp_path):
+    export.write(small_blog, tmp_path / "out")
     modes = {
         p.name: p.stat().st_mode & 0o777 for p in [tmp_path / "out", *tmp_path.glob("out/*.json")]
     }

@@ -16,6 +16,7 @@ KINDS = {
     "file": N_("Files that are no posts, or could not be taken"),
     "left": N_("Posts that were left as they stand here"),
     "address": N_("Addresses"),
+    "comment": N_("Comments that did not come along"),
     "picture": N_("Pictures that did not come along"),
     "link": N_("Links that lead nowhere here"),
     "text": N_("Text that does not look as it did"),
@@ -42,6 +43,7 @@ class Receipt:
     links: Counter[str] = field(default_factory=Counter)
     addresses: Counter[str] = field(default_factory=Counter)
     fields: Counter[str] = field(default_factory=Counter)
+    besides: Counter[str] = field(default_factory=Counter)  # what only an export of ours holds
     remarks: list[Remark] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -79,6 +81,7 @@ class Receipt:
             "pictures": {"named": self._named, **self.pictures},
             "links": dict(self.links),
             "addresses": dict(self.addresses),
+            "besides": dict(self.besides),
             "front_matter_kept": dict(self.fields.most_common()),
             "losses": [remark.to_json() for remark in self.told()],
         }
@@ -110,6 +113,11 @@ class Receipt:
             (True, N_("Pictures on other sites: %(n)s."), {"n": self.pictures["abroad"]}),
             (True, LINKS, _counts(self.links, "ours", "abroad", "dangling")),
             (True, ADDRESSES, _counts(self.addresses, "kept", "new", "leading")),
+            (
+                bool(self.besides.total()),
+                N_("Beside them: %(comments)s comments, %(redirects)s redirects."),
+                _counts(self.besides, "comments", "redirects"),
+            ),
             (bool(kept), N_("Front matter kept, but not shown: %(fields)s."), {"fields": kept}),
             (True, N_("It took %(seconds)s seconds."), {"seconds": f"{self.seconds:.1f}"}),
         ]
