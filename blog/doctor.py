@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import sanic
 from pysqlite3 import dbapi2 as sqlite
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from blog import __version__
 from blog.config import N_, Config, Told, shell_language
@@ -80,7 +80,7 @@ def run(config: Config) -> int:
     except DBAPIError as fault:
         why = {"why": str(fault.orig).partition("\n")[0]}
         said = N_("The database cannot be read as it is: %(why)s")
-        findings = [Finding(BAD, said, N_("Start the blog anew: that brings it up."), why)]
+        findings = [Finding(BAD, said, _way_out(config, fault), why)]
     finally:
         database.close()
     language = shell_language()
@@ -89,6 +89,15 @@ def run(config: Config) -> int:
         if one.todo:
             print("  →", translate(language, one.todo, **one.params))
     return int(any(one.level == BAD for one in findings))
+
+
+def _way_out(config: Config, fault: DBAPIError) -> str:
+    """An older release's tables are brought up by a start; nothing else is."""
+    if isinstance(fault, ProgrammingError) or "no such" in str(fault.orig):
+        return N_("Start the blog anew: that brings it up.")
+    if config.is_sqlite:
+        return N_("If it is damaged, move it away and restore the last backup: blog restore FILE")
+    return N_("See that PostgreSQL runs, and that the address in BLOG_DATABASE_URL is right.")
 
 
 def look_at(config: Config) -> Machine:
@@ -106,7 +115,7 @@ def judge(
     address = config.site_url or found.site.address
     findings = [
         *_address(address),
-        *_proxies(config, address, came),
+        *_proxies(config, found, address, came),
         *_mail(config, found),
         *_people(found),
         *_disk(config, machine),
@@ -143,7 +152,7 @@ def _is_local(address: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _proxies(config: Config, address: str, came: Came | None) -> Iterator[Finding]:
+def _proxies(config: Config, found: Standing, address: str, came: Came | None) -> Iterator[Finding]:
     told = {"number": config.proxies, "hops": came.hops if came else 0}
     todo = N_("Set BLOG_PROXIES to the number of proxies in front, 1 for nginx, and start anew.")
     if came and came.has_proxy and not config.proxies:
@@ -158,6 +167,12 @@ def _proxies(config: Config, address: str, came: Came | None) -> Iterator[Findin
     elif address.startswith("https://") and not config.proxies:
         said = N_("The address is https, so a proxy stands in front, but BLOG_PROXIES is 0.")
         yield Finding(BAD, said, todo, told)
+    elif not (config.proxies or came or _is_local(address)) and found.is_asked_by_itself:
+        said = N_(
+            "Everybody who signed in came from this machine: most likely a proxy stands in front, "
+            "and all visitors count as one."
+        )
+        yield Finding(WARN, said, todo, told)
     else:
         yield Finding(GOOD, N_("Proxies in front, as BLOG_PROXIES says: %(number)s."), params=told)
 

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from blog import moving, opening
+from blog.__main__ import main
 from blog.config import Config, Told
 from blog.db import Database
 from blog.keeping import export, heading
@@ -114,6 +115,18 @@ def test_the_command_says_what_it_wrote(small_blog, tmp_path):
     assert "10 posts, 1 pages" in done.stdout
     assert "Public 6, scheduled 2, drafts 2, withdrawn 1" in done.stdout
     assert "trash" in done.stdout
+
+
+@pytest.mark.parametrize("words", [["import", ""], ["export", ""], ["restore", ""], ["backup", ""]])
+def test_an_empty_name_is_not_the_folder_that_one_stands_in(words, tmp_path, monkeypatch, capsys):
+    """As an unset variable of a script leaves it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BLOG_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    assert "it is empty" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- whole or not there --------------------------------------------------------------------------
