@@ -45,7 +45,7 @@ def report(rows: list[Row], more: Iterable[Table], rounds: int) -> str:
         [
             "# One page on every stack",
             "",
-            f"{datetime.now(UTC):%Y-%m-%d}, {rounds} interleaved rounds, medians. {MARKS}",
+            f"{datetime.now(UTC):%Y-%m-%d}, rounds: {rounds}, interleaved; medians. {MARKS}",
             "How it is measured: [README.md](README.md).",
             "",
             "![Requests per second of each](RESULTS.svg)",
@@ -76,7 +76,7 @@ def _cells(row: Row, base: Row | None) -> list[str]:
         number(row.median(lambda run: run.load.p99)),
         number(row.median(lambda run: run.cpu)),
         number(row.median(lambda run: run.memory)),
-        "–" if ratio is None else f"{ratio:.3g}×",
+        "–" if ratio is None else f"{number(ratio)}×",
     ]
 
 

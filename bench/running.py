@@ -64,8 +64,9 @@ class Running:
 
     def __enter__(self) -> Self:
         told, commands = self._told(), self.commands()
-        began = time.perf_counter()
         try:
+            self._prepare(told)
+            began = time.perf_counter()
             self._start(commands, told)
             self.page = self._first_page(began + PATIENCE)
             self.took = time.perf_counter() - began
@@ -83,11 +84,11 @@ class Running:
 
     def commands(self) -> list[list[str]]:
         """What is started, in this order."""
-        written = [
-            [word.format(**self.words) for word in shlex.split(command)]
-            for command in self.target.run
-        ]
+        written = [self._words(command) for command in self.target.run]
         return [*written, self._nginx()] if self.target.front else written
+
+    def _words(self, command: str) -> list[str]:
+        return [word.format(**self.words) for word in shlex.split(command)]
 
     def _told(self) -> dict[str, str]:
         config = self.stage.world.config
@@ -95,7 +96,16 @@ class Running:
         more = {"BLOG_DATABASE_URL": database} if database else {}
         files = {"DATABASE": config.sqlite_file, "PAGE": self.stage.world.file}
         more |= {f"BENCH_{name}": str(path) for name, path in files.items()}
-        return environment(config, **more, **self.target.env)
+        more |= {name: text.format(**self.words) for name, text in self.target.env.items()}
+        return environment(config, **more)
+
+    def _prepare(self, told: dict[str, str]) -> None:
+        """What must be there before it starts; it sees for itself whether it is."""
+        if self.target.prepare:
+            command = self._words(self.target.prepare)
+            done = subprocess.run(command, cwd=ROOT, env=told, capture_output=True, check=False)
+            if done.returncode:
+                raise Unfit(f"{self.target.name} was not prepared:\n{done.stderr.decode()}")
 
     def _start(self, commands: list[list[str]], told: dict[str, str]) -> None:
         with self.log.open("wb") as log:

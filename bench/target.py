@@ -24,6 +24,7 @@ class Target:
     name: str
     run: list[str] = field(default_factory=list)
     env: dict[str, str] = field(default_factory=dict)
+    prepare: str = ""
     front: str = ""
     database: str = "sqlite"
     path: str = ""

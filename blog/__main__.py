@@ -6,6 +6,7 @@ import blog.dependencies  # noqa: F401 -- first: names what is not installed
 import argparse
 import asyncio
 import getpass
+import os
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -41,13 +42,25 @@ def main(argv: list[str] | None = None) -> int:
     given = parser().parse_args(argv)
     try:
         with change.on_behalf_of(f"blog {given.command}"):
-            return int(given.run(Config.from_env(), given) or 0)
+            code = int(given.run(Config.from_env(), given) or 0)
+            sys.stdout.flush()
+            return code
+    except BrokenPipeError:  # `blog doctor | head`: whoever read it has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (Told, Refusal, OSError) as fault:
         print(opening.told(fault), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(say(N_("Interrupted; run it again to go on.")), file=sys.stderr)
         return 130
+
+
+def a_path(text: str) -> Path:
+    """An empty one, as an unset variable leaves it, would be wherever one happens to stand."""
+    if not text:
+        raise argparse.ArgumentTypeError(say(N_("it is empty")))
+    return Path(text)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -85,13 +98,15 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     moving = commands.add_parser("import", help=say(N_("Move an old blog in.")))
-    moving.add_argument("folder", type=Path, help=say(N_("folder of Markdown or reStructuredText")))
+    moving.add_argument(
+        "folder", type=a_path, help=say(N_("folder of Markdown or reStructuredText"))
+    )
     moving.add_argument("--permalink", help=say(N_("addresses it had: /:year/:month/:day/:title/")))
     moving.add_argument("--old-url", help=say(N_("its old site address; links to it become ours")))
     moving.add_argument("--author", help=say(N_("whose the posts are that name nobody")))
     moving.add_argument("--dry-run", action="store_true", help=say(N_("only print the receipt")))
     moving.add_argument("--force", action="store_true", help=say(N_("take files over edits here")))
-    moving.add_argument("--receipt", type=Path, help=say(N_("write the receipt as JSON, too")))
+    moving.add_argument("--receipt", type=a_path, help=say(N_("write the receipt as JSON, too")))
     moving.set_defaults(run=move_in)
 
 
@@ -102,7 +117,7 @@ def _add_deploy(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "--home", type=Path, default=Path("/srv/blog"), help=say(N_("folder of data"))
     )
     site.add_argument(
-        "--root", type=Path, default=Path("/"), help=say(N_("write below this folder"))
+        "--root", type=a_path, default=Path("/"), help=say(N_("write below this folder"))
     )
     site.add_argument("--yes", action="store_true", help=say(N_("do not ask")))
     site.add_argument(
@@ -119,14 +134,14 @@ def deploy_site(config: Config, given: argparse.Namespace) -> int:
 
 def _add_keeping(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     backup = commands.add_parser("backup", help=say(N_("Put the whole blog into one file.")))
-    backup.add_argument("file", type=Path, nargs="?", help=say(N_("else in the data folder")))
+    backup.add_argument("file", type=a_path, nargs="?", help=say(N_("else in the data folder")))
     backup.add_argument("--keep", type=int, help=say(N_("delete all but so many there")))
     backup.set_defaults(run=back_up)
     restore = commands.add_parser("restore", help=say(N_("Get the blog back from a backup.")))
-    restore.add_argument("file", type=Path, help=say(N_("what blog backup wrote")))
+    restore.add_argument("file", type=a_path, help=say(N_("what blog backup wrote")))
     restore.set_defaults(run=read_back)
     export = commands.add_parser("export", help=say(N_("Write the blog out as plain files.")))
-    export.add_argument("folder", type=Path, help=say(N_("a new folder")))
+    export.add_argument("folder", type=a_path, help=say(N_("a new folder")))
     export.set_defaults(run=write_out)
 
 

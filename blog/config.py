@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from email.utils import getaddresses
@@ -37,6 +38,13 @@ class BadSetting(Told):
 
 def setting(help: str, default: Any = "") -> Any:
     return field(default=default, metadata={"help": help})
+
+
+def interpreter() -> str:
+    """The Python of this installation. Within a server that embeds it, such as uWSGI,
+    `sys.executable` is something else."""
+    own = Path(sys.prefix, "bin", "python3")
+    return str(own) if own.exists() else sys.executable
 
 
 def _from_checkout(name: str) -> Path:

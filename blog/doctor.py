@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import sanic
 from pysqlite3 import dbapi2 as sqlite
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from blog import __version__
 from blog.config import N_, Config, Told, shell_language
@@ -40,6 +40,7 @@ class Finding:
     said: str
     todo: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
+    section: str = ""  # of the office, where it is mended
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def run(config: Config) -> int:
     except DBAPIError as fault:
         why = {"why": str(fault.orig).partition("\n")[0]}
         said = N_("The database cannot be read as it is: %(why)s")
-        findings = [Finding(BAD, said, N_("Start the blog anew: that brings it up."), why)]
+        findings = [Finding(BAD, said, _way_out(config, fault), why)]
     finally:
         database.close()
     language = shell_language()
@@ -88,6 +89,15 @@ def run(config: Config) -> int:
         if one.todo:
             print("  →", translate(language, one.todo, **one.params))
     return int(any(one.level == BAD for one in findings))
+
+
+def _way_out(config: Config, fault: DBAPIError) -> str:
+    """An older release's tables are brought up by a start; nothing else is."""
+    if isinstance(fault, ProgrammingError) or "no such" in str(fault.orig):
+        return N_("Start the blog anew: that brings it up.")
+    if config.is_sqlite:
+        return N_("If it is damaged, move it away and restore the last backup: blog restore FILE")
+    return N_("See that PostgreSQL runs, and that the address in BLOG_DATABASE_URL is right.")
 
 
 def look_at(config: Config) -> Machine:
@@ -105,7 +115,7 @@ def judge(
     address = config.site_url or found.site.address
     findings = [
         *_address(address),
-        *_proxies(config, address, came),
+        *_proxies(config, found, address, came),
         *_mail(config, found),
         *_people(found),
         *_disk(config, machine),
@@ -121,12 +131,11 @@ def _address(address: str) -> Iterator[Finding]:
     told = {"address": address}
     give = N_("Give the public one in the settings of the office, or as BLOG_SITE_URL.")
     if not address:
-        yield Finding(
-            BAD, N_("The site has no address: links in mails and feeds lead astray."), give
-        )
+        said = N_("The site has no address: links in mails and feeds lead astray.")
+        yield Finding(BAD, said, give, section="settings")
     elif _is_local(address):
         said = N_("The site's address is %(address)s, which only this machine can open.")
-        yield Finding(WARN, said, give, told)
+        yield Finding(WARN, said, give, told, "settings")
     elif not address.startswith("https://"):
         said = N_("The site's address is %(address)s: passwords travel readable by others.")
         todo = N_("Get a certificate (blog deploy helps), and give the address with https.")
@@ -143,7 +152,7 @@ def _is_local(address: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _proxies(config: Config, address: str, came: Came | None) -> Iterator[Finding]:
+def _proxies(config: Config, found: Standing, address: str, came: Came | None) -> Iterator[Finding]:
     told = {"number": config.proxies, "hops": came.hops if came else 0}
     todo = N_("Set BLOG_PROXIES to the number of proxies in front, 1 for nginx, and start anew.")
     if came and came.has_proxy and not config.proxies:
@@ -158,6 +167,12 @@ def _proxies(config: Config, address: str, came: Came | None) -> Iterator[Findin
     elif address.startswith("https://") and not config.proxies:
         said = N_("The address is https, so a proxy stands in front, but BLOG_PROXIES is 0.")
         yield Finding(BAD, said, todo, told)
+    elif not (config.proxies or came or _is_local(address)) and found.is_asked_by_itself:
+        said = N_(
+            "Everybody who signed in came from this machine: most likely a proxy stands in front, "
+            "and all visitors count as one."
+        )
+        yield Finding(WARN, said, todo, told)
     else:
         yield Finding(GOOD, N_("Proxies in front, as BLOG_PROXIES says: %(number)s."), params=told)
 
@@ -231,7 +246,7 @@ def _samples(found: Standing) -> Iterator[Finding]:
     if found.samples:
         said = N_("Sample posts that readers still see: %(number)s.")
         todo = N_("Edit them, or move them to the trash in the office, under Posts.")
-        yield Finding(WARN, said, todo, {"number": found.samples})
+        yield Finding(WARN, said, todo, {"number": found.samples}, "posts")
 
 
 def _versions(config: Config, found: Standing, machine: Machine) -> Iterator[Finding]:

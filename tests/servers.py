@@ -21,7 +21,12 @@ from blog.config import Config
 from tests.desk import fields_of
 from tests.live import ROOT, Site, environment
 
-SAID = {"8000": "{port}", "-w 4": "-w 2", "--workers 4": "--workers 2"}  # by the handbook; and here
+SAID = {
+    "8000": "{port}",
+    "-w 4": "-w 2",
+    "--workers 4": "--workers 2",
+    "-p 4": "-p 2",
+}  # by the handbook; and here
 PASSWORD = "four words in a row"
 BOUNDARY = "7d9f1c"
 
@@ -41,6 +46,7 @@ class Hosted(Site):
 
     def __init__(self, config: Config, said: str, **more: str) -> None:
         super().__init__(config, env=environment(config, **more))
+        said = said.replace("\\\n", " ")
         for word, ours in SAID.items():
             said = said.replace(word, ours.format(port=config.port))
         first, *words = shlex.split(said)
@@ -49,10 +55,14 @@ class Hosted(Site):
 
 def say(port: int, words: bytes, leave: bool = False) -> bytes:
     """Exactly these bytes, and what comes back; who leaves hears nothing."""
-    with socket.create_connection(("127.0.0.1", port), 20) as line, suppress(ConnectionError):
-        line.sendall(words)
-        return b"" if leave else b"".join(iter(lambda: line.recv(65536), b""))
-    return b""
+    heard = b""
+    with socket.create_connection(("127.0.0.1", port), 5) as line:
+        with suppress(ConnectionError, TimeoutError):
+            line.sendall(words)
+        with suppress(ConnectionError, TimeoutError):
+            while not leave and (piece := line.recv(65536)):
+                heard += piece
+    return heard
 
 
 class Keeper:

@@ -68,6 +68,12 @@ def test_there_is_no_handbook_before_the_keeper_wants_one(open_door):
         assert open_door.get(path).status == 404
 
 
+def test_who_works_here_finds_the_handbook_where_it_is_switched_on(open_docs):
+    for room in ("/control-panel", "/admin"):
+        page = open_docs.get(room, cookies=open_docs.let_in("kim")).text
+        assert '<a href="/docs">Handbook</a>' in page
+
+
 @pytest.mark.parametrize("language", ["", "/zh"])
 def test_every_chapter_is_served_and_its_links_stay_inside(open_docs, language):
     for name in ["", *(f"/{name}" for name in CHAPTERS if name != "README")]:

@@ -1,5 +1,7 @@
 """What is wrong with an installation is said in words, with what to do."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,13 +12,14 @@ from blog.__main__ import main
 from blog.config import Config
 from blog.doctor import BAD, GOOD, WARN, Came, Machine
 from blog.keeping.shelf import Last
-from blog.models import standing
+from blog.models import signin, standing
 from blog.models.base import now
 from blog.models.delivery import Delivery, MailState
 from blog.models.lease import CLOCK, Lease
 from blog.models.post import Post
-from blog.models.site import SiteFacts
+from blog.models.site import THE_ONE, Site, SiteFacts
 from blog.models.standing import Standing
+from tests.live import environment, free_port
 
 MADE = now().isoformat(timespec="seconds")
 WELL = Standing(
@@ -152,10 +155,63 @@ def test_how_things_stand_is_read_off_the_database(database, world, config_of):
 # --- where it is said ---
 
 
+@pytest.mark.parametrize(
+    ("places", "seen"),
+    [(["127.0.0.1", "::1"], True), (["127.0.0.1", "192.0.2.1"], False), ([], False)],
+)
+def test_a_shell_sees_a_proxy_that_nobody_has_told_of_by_where_people_come_from(
+    database, world, places, seen
+):
+    for place in places:
+        database.transact_now(signin.open_, world.kim.id, place, "a browser")
+    found = database.read_now(standing.look, "/nowhere")
+    found = replace(found, site=SiteFacts(address="http://ink.example"))
+    alone = replace(CONFIG, proxies=0)
+    assert any("came from this machine" in sentence for sentence in said(alone, found)) == seen
+    assert not any("came from this machine" in sentence for sentence in said(CONFIG, found))
+    assert not any("from this machine" in one for one in said(alone, found, came=Came(0, False)))
+
+
+@pytest.mark.parametrize(
+    ("broken", "todo"),
+    [("damaged", "restore the last backup"), ("elsewhere", "See that PostgreSQL runs")],
+)
+def test_a_database_that_no_start_would_bring_up_is_not_told_to_be_started(
+    broken, todo, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("BLOG_DATA_DIR", str(tmp_path))
+    (tmp_path / "blog.sqlite3").write_bytes(b"no database at all, " * 500)
+    if broken == "elsewhere":
+        monkeypatch.setenv("BLOG_DATABASE_URL", f"postgresql://x@127.0.0.1:{free_port()}/x")
+    assert main(["doctor"]) == 1
+    said = capsys.readouterr().out
+    assert todo in said and "Start the blog anew" not in said
+
+
+def test_who_has_read_enough_of_it_breaks_nothing(furnished, tmp_path):
+    config = Config(data_dir=tmp_path)
+    furnished.settle(config)
+    config.media_dir.mkdir()
+    words = f"{sys.executable} -m blog doctor | true"
+    done = subprocess.run(
+        ["sh", "-c", words], env=environment(config), capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("", "")
+
+
 def test_an_admin_reads_it_on_the_overview_and_an_editor_is_not_bothered(open_door):
     page = open_door.get("/admin", cookies=open_door.let_in("kim")).text
     assert "No mail server is set" in page and "blog mail-test ADDRESS" in page
     assert "No mail server" not in open_door.get("/admin", cookies=open_door.let_in("eve")).text
+
+
+def test_what_the_office_can_mend_has_a_link_to_the_place(open_door):
+    def move(session):
+        session.get(Site, THE_ONE).address = "http://localhost:8000"
+
+    open_door.database.transact_now(move)
+    page = open_door.get("/admin", cookies=open_door.let_in("kim")).text
+    assert '<a href="/admin/settings">Settings</a></p>' in page
 
 
 def test_a_proxy_that_nobody_has_told_of_is_seen_by_its_headers(open_door):

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from blog import moving, opening
+from blog.__main__ import main
 from blog.config import Config, Told
 from blog.db import Database
 from blog.keeping import export, heading
@@ -116,6 +117,18 @@ def test_the_command_says_what_it_wrote(small_blog, tmp_path):
     assert "trash" in done.stdout
 
 
+@pytest.mark.parametrize("words", [["import", ""], ["export", ""], ["restore", ""], ["backup", ""]])
+def test_an_empty_name_is_not_the_folder_that_one_stands_in(words, tmp_path, monkeypatch, capsys):
+    """As an unset variable of a script leaves it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BLOG_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    assert "it is empty" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 # --- whole or not there --------------------------------------------------------------------------
 
 
@@ -200,12 +213,12 @@ def test_what_was_written_here_comes_back_with_its_addresses_states_and_days(kep
     assert {name for name in changed if not name.startswith("_working/")} == set()
 
 
-def test_comments_and_redirects_come_back_once_with_what_they_answer(blog, tmp_path):
-    database = Database(blog)
+def test_comments_and_redirects_come_back_once_with_what_they_answer(kept_blog, tmp_path):
+    database = Database(kept_blog)
     database.transact_now(redirects.add, path="/an-old-page", to="https://example.com/x")
     database.close()
-    export.write(blog, tmp_path / "out")
-    there = taken_back(blog, tmp_path / "out", tmp_path / "there")
+    export.write(kept_blog, tmp_path / "out")
+    there = taken_back(kept_blog, tmp_path / "out", tmp_path / "there")
     again = asyncio.run(moving.move_in(there, tmp_path / "out", Wishes()))
     assert again.besides.total() == 0
     with Door(there) as door:
@@ -215,11 +228,11 @@ def test_comments_and_redirects_come_back_once_with_what_they_answer(blog, tmp_p
     assert count(there, delivery.Delivery) == 0  # nobody is told anew
 
 
-def test_a_withdrawn_post_comes_back_withdrawn_under_its_address(blog, tmp_path):
-    export.write(blog, tmp_path / "out")
+def test_a_withdrawn_post_comes_back_withdrawn_under_its_address(kept_blog, tmp_path):
+    export.write(kept_blog, tmp_path / "out")
     path = tmp_path / "out/posts/a-umberlike-morning.md"
     assert (said(path)["draft"], said(path)["withdrawn"]) == ("true", "true")
-    there = taken_back(blog, tmp_path / "out", tmp_path / "there")
+    there = taken_back(kept_blog, tmp_path / "out", tmp_path / "there")
     with Door(there) as door:
         assert door.get(said(path)["url"]).status == 404
     assert export.write(there, tmp_path / "second").states["withdrawn"] == 1
@@ -235,20 +248,20 @@ def test_a_withdrawn_post_comes_back_withdrawn_under_its_address(blog, tmp_path)
         {"id": ""},
     ],
 )
-def test_a_comment_that_makes_no_sense_stays_out_and_the_rest_comes(small, tmp_path, row):
-    export.write(small, tmp_path / "out")
+def test_a_comment_that_makes_no_sense_stays_out_and_the_rest_comes(small_blog, tmp_path, row):
+    export.write(small_blog, tmp_path / "out")
     path = tmp_path / "out" / "comments.json"
     post = said(tmp_path / "out/posts/a-marmalade-morning.md")["guid"]
     whole = dict.fromkeys(("answers", "person", "email", "decided"), "")
     whole |= {"id": "one", "post": post, "name": "Bo", "state": "approved", "language": "en"}
     whole |= {"written": "2026-01-02T03:04:05+00:00", "body": "I was there."}
     path.write_text(json.dumps([{**whole, "id": "two", **row}, whole, "nonsense"]))
-    there = taken_back(small, tmp_path / "out", tmp_path / "there")
+    there = taken_back(small_blog, tmp_path / "out", tmp_path / "there")
     assert count(there, Comment) == 1
 
 
-def test_what_is_written_out_is_its_owners_alone(small, tmp_path):
-    export.write(small, tmp_path / "out")
+def test_what_is_written_out_is_its_owners_alone(small_blog, tmp_path):
+    export.write(small_blog, tmp_path / "out")
     modes = {
         p.name: p.stat().st_mode & 0o777 for p in [tmp_path / "out", *tmp_path.glob("out/*.json")]
     }

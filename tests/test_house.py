@@ -21,7 +21,8 @@ EVERYTHING = frozenset(module.part for module in MODULES)
 # A part of the house, and the parts below it that it may import. A new part is entered here, and
 # in the README's map: that is the moment to ask where it stands.
 MAY_IMPORT: dict[str, frozenset[str]] = {
-    "app": EVERYTHING,
+    "app": EVERYTHING - {"wsgi"},
+    "wsgi": frozenset({"app", "hosted"}),
     "__main__": EVERYTHING,
     "": frozenset(),
     "home": ROOM,

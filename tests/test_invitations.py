@@ -92,6 +92,11 @@ def test_with_a_mail_server_the_link_goes_to_an_address_and_is_not_shown(mailing
     assert 'value="zoe@ink.example"' in page
 
 
+def test_an_empty_list_says_what_invitations_are_for(open_door):
+    page = open_door.get("/admin/invitations", cookies=open_door.let_in("kim")).text
+    assert "whoever opens it chooses a password and writes here from then on" in page
+
+
 def test_without_a_mail_server_there_is_no_field_for_an_address(open_door):
     page = open_door.get("/admin/invitations/new", cookies=open_door.let_in("kim")).text
     assert 'name="email"' not in page and "sends no mail" in page

@@ -275,7 +275,7 @@ def states_live(site: Site, ids: list[int]) -> list[str]:
 def test_a_keeper_decides_by_keys_alone(queue_page, site):
     ids = plant_live(site, "keyword one", "keyword two", "keyword three")
     page = queue_page("keyword")
-    page.locator("#list").focus()
+    assert page.evaluate("document.activeElement.id") == "list"  # the keys work at once
     page.keyboard.press("j")  # the newest stands first
     with page.expect_navigation():
         page.keyboard.press("a")

@@ -22,6 +22,7 @@ from blog.models.revision import Revision
 from blog.models.user import User
 from blog.models.writing import WorkingCopy
 from blog.moving.mover import Wishes
+from blog.moving.old import Remark
 from blog.moving.receipt import Receipt
 
 pytestmark = pytest.mark.slow
@@ -462,3 +463,12 @@ def test_the_command_prints_the_receipt_and_writes_it(
     written = json.loads((tmp_path / "receipt.json").read_text())
     assert written["adds_up"] and written["files"]["imported"] == 2
     assert {loss["file"] for loss in written["losses"]} >= {"source/tags/index.md"}
+
+
+def test_the_sums_stand_above_a_list_of_losses_and_below_it():
+    receipt = Receipt("old", found=1, drafts=1)
+    assert receipt.text().count("Files: 1 found") == 1
+    receipt.remarks.append(Remark("a.md", "lost", kind="picture"))
+    lines = receipt.text().splitlines()
+    assert lines.count(lines[0]) == 2 and lines[-1].startswith("It took")
+    assert "Drafts among them, which readers do not see: 1." in lines

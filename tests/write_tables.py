@@ -39,9 +39,14 @@ def written(language: str, text: str) -> str:
 def table(language: str, name: str) -> str:
     makers = {"environment": environment, "office": office, "commands": commands}
     rows = [HEADS[name][language], *makers[name](language)]
-    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    lines = ["| " + " | ".join(plain(cell) for cell in row) + " |" for row in rows]
     lines.insert(1, "|" + "---|" * len(rows[0]))
     return "\n".join(lines) + "\n"
+
+
+def plain(cell: str) -> str:
+    """Words as they stand, and no column or tag of Markdown."""
+    return cell if cell.startswith("`") else cell.replace("|", "\\|").replace("<", "\\<")
 
 
 def environment(language: str) -> Iterator[tuple[str, str, str]]:

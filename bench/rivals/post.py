@@ -23,7 +23,7 @@ SHOWN = f"""
       AND (p.withdraw_at IS NULL OR p.withdraw_at > {NOW})
 """
 LISTED = f"{SHOWN} AND r.is_listed AND p.kind = 'post'"
-CARD = "SELECT p.id, p.publish_at, a.path, r.title, r.language"
+CARD = "SELECT p.id, p.publish_at, a.path AS href, r.title, r.language"
 POST = f"{CARD}, r.id AS revision, r.excerpt, r.minutes, r.body_html {SHOWN} AND a.key = ?"
 OLDER = f"{CARD} {LISTED} AND (p.publish_at, p.id) < (?, ?) ORDER BY p.publish_at DESC LIMIT 1"
 NEWER = f"{CARD} {LISTED} AND (p.publish_at, p.id) > (?, ?) ORDER BY p.publish_at LIMIT 1"

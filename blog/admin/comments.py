@@ -72,6 +72,7 @@ section = Section(
     columns=COLUMNS,
     filters=FILTERS,
     search=N_("Text, name or mail address"),
+    purpose=N_("Nothing waits for you. What readers write comes here before others see it."),
     acts=ACTS,
     undo=moderation.undo,
     cells="admin/comments_cells.html",

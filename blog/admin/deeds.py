@@ -80,6 +80,8 @@ DEEDS: Mapping[str, Deed] = {
     "delivery.put_off": Deed(N_("put mails off"), "delivery"),
     "sweeping.give_up_stale": Deed(N_("gave up mails that came too late"), "delivery"),
     "moderation.sweep_spam": Deed(N_("swept old spam away"), "comment"),
+    "returning.bring_comment": Deed(N_("brought in a comment"), "comment"),
+    "returning.bring_redirect": Deed(N_("brought in a redirect"), "address"),
     "moving.introduce": Deed(N_("brought in people"), "user"),
     "sweeping.sweep": Deed(N_("swept away what is old")),
 }

@@ -42,6 +42,10 @@ section = Section(
         Filter("role", N_("Role"), ROLE_NAMES),
     ),
     search=N_("Name or mail address"),
+    purpose=N_(
+        "Nobody has been invited yet. An invitation is a link for one person: whoever opens it "
+        "chooses a password and writes here from then on."
+    ),
     acts=(
         Act(
             "revoke",

@@ -29,6 +29,7 @@ section = Section(
     ),
     filters=(Filter("by", N_("By"), pictures.uploaders),),
     search=N_("Name"),
+    purpose=N_("No picture yet. They come in at the desk, with the posts that show them."),
     acts=(
         Act(
             "delete",

@@ -26,6 +26,10 @@ section = Section(
     ),
     filters=(Filter("kind", N_("Kind"), {"own": N_("Added here"), "post": N_("Left by a post")}),),
     search=N_("Address"),
+    purpose=N_(
+        "Nothing leads elsewhere yet. An address that a post leaves behind comes here by itself; "
+        "add one for a page that you had elsewhere."
+    ),
     acts=(
         Act(
             "remove",

@@ -139,6 +139,7 @@ class Section:
         columns: tuple[Column, ...] = (),
         filters: tuple[Filter, ...] = (),
         search: str = "",
+        purpose: str = "",
         acts: tuple[Act, ...] = (),
         new: Sheet | None = None,
         load: Callable[..., Any] | None = None,
@@ -153,6 +154,7 @@ class Section:
         self.name, self.label, self.place, self.role = name, label, place, role
         self.listing, self.counted, self.columns = listing, counted, columns
         self.filters, self.search, self.acts = filters, search, acts
+        self.purpose = purpose  # said where the list is empty
         self.new, self.load, self.row, self.undo = new, load, row, undo
         self.cells, self.page = cells, page
         bp.ctx.sections[name] = role

@@ -28,6 +28,7 @@ section = Section(
     ),
     filters=(Filter("use", N_("Use"), {"used": N_("In use"), "unused": N_("Not in use")}),),
     search=N_("Name"),
+    purpose=N_("No post has a tag yet. Tags are given at the desk, and renamed and merged here."),
     acts=(
         Act(
             "delete",

@@ -2,10 +2,9 @@
 
 import asyncio
 import signal
-import sys
 from typing import Any
 
-from blog.config import PACKAGE
+from blog.config import PACKAGE, interpreter
 from blog.crew import frames
 
 START_SECONDS = 30
@@ -33,7 +32,7 @@ class Child:
         Its stderr is ours, so that nothing it says is lost.
         """
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "blog.crew", str(memory), str(idle)),
+            *(interpreter(), "-m", "blog.crew", str(memory), str(idle)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             cwd=PACKAGE.parent,

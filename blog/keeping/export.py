@@ -78,10 +78,7 @@ WRITTEN = N_(
     "%(folder)s: %(posts)s posts, %(pages)s pages, %(pictures)s pictures, %(comments)s comments,"
     " %(addresses)s addresses, %(people)s people."
 )
-STATES = N_(
-    "Public %(live)s, scheduled %(scheduled)s, drafts %(draft)s, withdrawn %(withdrawn)s"
-    " (as drafts)."
-)
+STATES = N_("Public %(live)s, scheduled %(scheduled)s, drafts %(draft)s, withdrawn %(withdrawn)s.")
 
 
 def run(config: Config, given: argparse.Namespace) -> int:
@@ -118,7 +115,7 @@ def write(config: Config, folder: Path, done: Callable[[], object] = lambda: Non
 def _draft(folder: Path) -> Iterator[Path]:
     draft = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
+    draft.mkdir(mode=0o700)  # drafts, and readers' mail addresses
     try:
         yield draft
     finally:
@@ -142,6 +139,7 @@ def _write(
     for name, read in LISTS.items():
         found = read(session)
         receipt.lists[name] = len(found)
+        (draft / name).touch(mode=0o600)
         (draft / name).write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", "utf-8")
     receipt.trashed = leaving.trashed(session)
 

@@ -55,7 +55,8 @@ def _fields(post: Leaving, words: Words) -> dict[str, Any]:
     ours = {
         "title": words.title,
         "kind": post.kind,
-        "draft": not post.is_public,
+        "draft": not post.is_public,  # which every program understands
+        "withdrawn": post.state == "withdrawn" and words is post.words,
         "date": _moment(post.publish_at),
         "updated": _moment(post.as_of) if post.as_of != post.publish_at else "",
         "authors": post.authors,

@@ -2,10 +2,9 @@
 
 import asyncio
 import shutil
-import sys
 from datetime import timedelta
 
-from blog.config import N_, Config, Told
+from blog.config import N_, Config, Told, interpreter
 from blog.db import Database
 from blog.keeping import contents, shelf
 from blog.models import inventory, site
@@ -43,7 +42,7 @@ def _refuse_to_fill(config: Config) -> None:
 async def _run(config: Config, keep: int) -> None:
     """`blog backup`, which steps aside for whoever reads; told what we were told."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "blog", "backup", "--keep", str(keep)),
+        *(interpreter(), "-m", "blog", "backup", "--keep", str(keep)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,

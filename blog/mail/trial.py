@@ -8,7 +8,7 @@ from blog.clock import House
 from blog.config import N_, Config, shell_language
 from blog.db import Database
 from blog.mail import letter
-from blog.models import site
+from blog.models import site, user
 from blog.models.base import now
 from blog.models.delivery import Owed
 from blog.models.site import SiteFacts
@@ -45,11 +45,12 @@ ADVICE = {
 
 
 def run(config: Config, address: str) -> int:
-    """Exit code 0 if the server took the mail."""
+    """Exit code 0 if the server took the mail. Raises `Refusal` for what is no address."""
     server = config.mail_server
     if server is None:
         print(say(N_("No mail server is set: give BLOG_SMTP_URL and BLOG_MAIL_FROM.")))
         return 1
+    user.check_email(address)
     opening.prepare(config)
     database = Database(config)
     try:

@@ -68,6 +68,7 @@ class Arrival:
     extra: dict[str, Any] = field(default_factory=dict)
     uploads: Sequence[NewUpload] = ()
     takes_comments: bool = True
+    is_withdrawn: bool = False
 
 
 def settled(session: Session) -> dict[str, Settled]:
@@ -110,6 +111,8 @@ def bring_in(session: Session, arrival: Arrival, id: int | None = None) -> int:
         _draft(session, post, arrival)
     else:
         _show(session, post, arrival, arrival.rendered, is_new=id is None)
+    if arrival.is_withdrawn:
+        post.withdraw_at = now()
     for path in arrival.leads:
         address.lead(session, path, post_id=post.id)
     return post.id

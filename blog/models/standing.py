@@ -11,13 +11,18 @@ from blog.models.base import now
 from blog.models.delivery import MailState
 from blog.models.lease import CLOCK, SPAN, Lease
 from blog.models.post import Post
+from blog.models.signin import SignIn
 from blog.models.site import THE_ONE, Site, SiteFacts
 from blog.models.user import ADMIN, User
+
+ITSELF = {"127.0.0.1", "::1"}
 
 
 @dataclass(frozen=True)
 class Standing:
-    """`samples`: sample posts that readers see as they came. `has_clock`: some process keeps it."""
+    """`samples`: sample posts that readers see as they came. `has_clock`: some process keeps it.
+    `is_asked_by_itself`: whoever has signed in seems to have come from this machine.
+    """
 
     site: SiteFacts
     born: datetime | None
@@ -27,6 +32,7 @@ class Standing:
     admins_with_mail: int
     samples: int
     has_clock: bool
+    is_asked_by_itself: bool = False
 
 
 def look(session: Session, samples: str) -> Standing:
@@ -43,6 +49,7 @@ def look(session: Session, samples: str) -> Standing:
         admins_with_mail=session.scalar(admins.where(User.email.is_not(None))) or 0,
         samples=_samples(session, samples),
         has_clock=_has_clock(session),
+        is_asked_by_itself=_is_asked_by_itself(session),
     )
 
 
@@ -51,6 +58,12 @@ def _samples(session: Session, folder: str) -> int:
     ours = Post.source_path.startswith(f"{folder}/", autoescape=True)
     query = select(func.count()).select_from(Post).where(Post.is_live(now()), ours, as_they_came)
     return session.scalar(query) or 0
+
+
+def _is_asked_by_itself(session: Session) -> bool:
+    """What it looks like where a proxy stands in front that nobody has told of."""
+    places = set(session.scalars(select(SignIn.ip).where(SignIn.ip != "").distinct()))
+    return bool(places) and places <= ITSELF
 
 
 def _has_clock(session: Session) -> bool:

@@ -16,7 +16,7 @@ from blog.crew import Crew
 from blog.db import Database
 from blog.models import moving, setup, site
 from blog.models.base import Refusal, now
-from blog.moving import collection, people, permalinks, stopped
+from blog.moving import collection, lists, people, permalinks, stopped
 from blog.moving.mover import Mover, Wishes
 from blog.moving.receipt import Receipt
 
@@ -80,15 +80,18 @@ async def _move_in(
         await database.transact(setup.blank)
         await _introduce(database, found)
     await _share_out(config, mover, progress)
+    if not wishes.dry_run:
+        await lists.bring(config, database, found.folder, mover.receipt)
     mover.receipt.seconds = time.monotonic() - began
     return mover.receipt
 
 
 async def _introduce(database: Database, found: collection.Collection) -> None:
-    """Who wrote these posts, where an export of ours says more of them than a name."""
+    """Who wrote here, where an export of ours says more of them than a name."""
     authors = {name for post in found.posts for name in post.authors}
+    commented = {one.person for one in await asyncio.to_thread(lists.comments, found.folder)}
     for person in await asyncio.to_thread(people.read, found.folder):
-        if person.display_name in authors:
+        if person.display_name in authors or person.name in commented:
             await database.transact(moving.introduce, **vars(person))
 
 

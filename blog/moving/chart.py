@@ -93,6 +93,8 @@ def fingerprint(post: OldPost, chart: Chart) -> str:
     facts["ways"] = {
         target: sha256(way.file) if way.file else way.to for target, way in chart.ways.items()
     }
+    if post.withdrawn:
+        facts["withdrawn"] = True
     text = json.dumps(facts, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 

@@ -51,7 +51,8 @@ def arrival_of(
         is_listed=post.listed,
         fallback_date=post.touched or now(),
         uid=post.guid[:200],
-        rendered=None if post.draft else rendered,
+        rendered=rendered if post.withdrawn or not post.draft else None,
+        is_withdrawn=post.withdrawn,
         uploads=list(freight.uploads.values()),
         **source,
     )

@@ -78,6 +78,7 @@ class Mover:
                 end = receipt.FAILED
                 post.remark("file", N_("It could not be rendered: %(fault)s"), fault=str(fault))
             self.receipt.files[end] += 1
+            self.receipt.drafts += post.draft and end in (receipt.IMPORTED, receipt.UPDATED)
             self.receipt.remarks += post.remarks
             done()
 

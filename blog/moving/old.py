@@ -50,6 +50,7 @@ class OldPost:
     touched: datetime | None = None  # the file itself
     remarks: list[Remark] = field(default_factory=list)
     takes_comments: bool = True
+    withdrawn: bool = False  # a draft that was public once
     links: dict[str, str] = field(default_factory=dict)  # said by an export of ours
 
     def remark(self, kind: str, message: str, **params: str) -> None:

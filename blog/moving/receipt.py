@@ -16,6 +16,7 @@ KINDS = {
     "file": N_("Files that are no posts, or could not be taken"),
     "left": N_("Posts that were left as they stand here"),
     "address": N_("Addresses"),
+    "comment": N_("Comments that did not come along"),
     "picture": N_("Pictures that did not come along"),
     "link": N_("Links that lead nowhere here"),
     "text": N_("Text that does not look as it did"),
@@ -35,12 +36,14 @@ class Receipt:
     folder: str
     dry_run: bool = False
     found: int = 0
+    drafts: int = 0  # among those that came in
     files: Counter[str] = field(default_factory=Counter)
     words: Counter[str] = field(default_factory=Counter)
     pictures: Counter[str] = field(default_factory=Counter)
     links: Counter[str] = field(default_factory=Counter)
     addresses: Counter[str] = field(default_factory=Counter)
     fields: Counter[str] = field(default_factory=Counter)
+    besides: Counter[str] = field(default_factory=Counter)  # what only an export of ours holds
     remarks: list[Remark] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -72,11 +75,13 @@ class Receipt:
             "dry_run": self.dry_run,
             "seconds": round(self.seconds, 1),
             "files": {"found": self.found, **files, "reported": self.reported},
+            "drafts": self.drafts,
             "adds_up": self.adds_up,
             "words": dict(self.words),
             "pictures": {"named": self._named, **self.pictures},
             "links": dict(self.links),
             "addresses": dict(self.addresses),
+            "besides": dict(self.besides),
             "front_matter_kept": dict(self.fields.most_common()),
             "losses": [remark.to_json() for remark in self.told()],
         }
@@ -87,7 +92,9 @@ class Receipt:
 
     def text(self, language: str = "en") -> str:
         """For the terminal."""
-        return "\n".join([*self._sums(language), *self._losses(language)])
+        sums, losses = list(self._sums(language)), list(self._losses(language))
+        # A long list of losses has carried the sums out of sight.
+        return "\n".join([*sums, *losses, "", *sums] if losses else sums)
 
     def _sums(self, language: str) -> Iterator[str]:
         names = (f"{name} ({number})" for name, number in self.fields.most_common())
@@ -95,6 +102,7 @@ class Receipt:
         sums: list[tuple[bool, str, dict[str, Any]]] = [
             (self.dry_run, N_("Nothing was written: this was a dry run."), {}),
             (True, FILES, {"found": self.found, **self._ends()}),
+            (self.drafts > 0, DRAFTS, {"number": self.drafts}),
             (not self.adds_up, N_("These numbers do not add up: please report this."), {}),
             (True, WORDS, {"old": self.words["old"], "new": self.words["new"]}),
             (
@@ -105,6 +113,11 @@ class Receipt:
             (True, N_("Pictures on other sites: %(n)s."), {"n": self.pictures["abroad"]}),
             (True, LINKS, _counts(self.links, "ours", "abroad", "dangling")),
             (True, ADDRESSES, _counts(self.addresses, "kept", "new", "leading")),
+            (
+                bool(self.besides.total()),
+                N_("Beside them: %(comments)s comments, %(redirects)s redirects."),
+                _counts(self.besides, "comments", "redirects"),
+            ),
             (bool(kept), N_("Front matter kept, but not shown: %(fields)s."), {"fields": kept}),
             (True, N_("It took %(seconds)s seconds."), {"seconds": f"{self.seconds:.1f}"}),
         ]
@@ -133,6 +146,7 @@ FILES = N_(
     "Files: %(found)s found = %(imported)s imported + %(updated)s updated + %(unchanged)s unchanged"
     " + %(left)s left + %(reported)s reported."
 )
+DRAFTS = N_("Drafts among them, which readers do not see: %(number)s.")
 WORDS = N_("Words: %(old)s in the old texts, %(new)s in the new.")
 PICTURES = N_(
     "Pictures: named %(named)s times; %(brought)s brought, %(missing)s missing,"

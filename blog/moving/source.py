@@ -80,12 +80,14 @@ class _Reader:
 
     def post(self) -> OldPost:
         self._refuse()
+        withdrawn = self.fields.switch("withdrawn") is True
         draft, listed = self._standing()
         return OldPost(
             file=self.file.name,
             sha256=self.sha256,
             kind=self.kind,
-            draft=draft,
+            draft=draft or withdrawn,
+            withdrawn=withdrawn,
             listed=listed,
             body=self.body,
             typed=self.typed,

@@ -109,7 +109,7 @@ class Post(models.Model):
         return self.live_revision.body_html
 
     @property
-    def path(self) -> str:
+    def href(self) -> str:
         return self.address.path
 
     @property

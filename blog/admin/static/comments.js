@@ -14,6 +14,9 @@ function key(event) {
 
 const list = document.querySelector("#list");
 if (list) {
+  // Whoever opens the queue may begin at once; a link to another place on the page comes first.
+  if (!location.hash && document.activeElement === document.body) list.focus({ preventScroll: true });
+  told.addEventListener("close", () => list.focus({ preventScroll: true }));
   list.addEventListener("keydown", key);
   open.hidden = false;
   open.addEventListener("click", () => told.showModal());

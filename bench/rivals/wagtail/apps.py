@@ -1,0 +1,7 @@
+"""What lets Wagtail know the models."""
+
+from django.apps import AppConfig
+
+
+class Ink(AppConfig):
+    name, label = "bench.rivals.wagtail", "wagtail_ink"

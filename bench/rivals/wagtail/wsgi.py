@@ -1,0 +1,8 @@
+"""What Gunicorn starts."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "bench.rivals.wagtail.settings"
+application = get_wsgi_application()
