@@ -253,11 +253,13 @@ def test_a_hundred_thousand_odd_requests_are_answered_alike(warm: Ways, requests
     """Generated and mutated, alone and pipelined, whole and split: both ways say the same bytes."""
     chance = random.Random(20261121)  # noqa: S311 -- the same requests each time
     etag = _etag(warm)
-    sent = 0
+    sent = said = 0
     while sent < requests:
         asked = [_request(chance, etag) for _ in range(chance.choice((1, 1, 2, 5, 20)))]
-        sent += len(asked)
-        both(warm, _pieces(chance, asked))
+        pieces = _pieces(chance, asked)
+        both(warm, pieces)
+        sent, said = sent + len(asked), said + len(pieces)
+    assert len(warm.long) < 2 * said * 0.8  # or too little went by the lane
 
 
 @pytest.fixture
@@ -312,52 +314,53 @@ def _pieces(chance: random.Random, asked: list[bytes]) -> list[bytes]:
 END = b"GET /robots.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 MOMENT = 0.2  # seconds in which a server that has something to say has mostly said it
 PATIENCE = 3
-
-
-@dataclass
-class Said:
-    """All that came over one connection. Where the other side closes with something unread, the
-    system may throw away what was still on its way."""
-
-    words: bytes = b""
-    is_cut: bool = False
+TRIES = 100
 
 
 def both(ways: Ways, pieces: list[bytes]) -> bytes:
-    """The same bytes to either server, in the same steps; the same bytes must come back."""
-    lane, off = (_talk(door.port, pieces) for door in (ways.lane, ways.off))
-    short = min(len(lane.words), len(off.words)) if lane.is_cut or off.is_cut else None
-    assert lane.words[:short] == off.words[:short], pieces
-    return lane.words
+    """The same bytes to either server, in the same steps; the same bytes must come back.
+
+    Where Sanic closes on a fault with more unread, the last answers before it are lost at times,
+    by either way; then all that both can say must be alike.
+    """
+    by_lane, by_long = (_talk(door.port, pieces) for door in (ways.lane, ways.off))
+    for _ in range(TRIES):
+        if by_lane == by_long:
+            return by_lane
+        by_lane = _longer(by_lane, _talk(ways.lane.port, pieces))
+        by_long = _longer(by_long, _talk(ways.off.port, pieces))
+    raise AssertionError(f"{pieces}\n{by_lane!r}\n{by_long!r}")
 
 
-def _talk(port: int, pieces: list[bytes]) -> Said:
-    said = Said()
+def _longer(one: bytes, other: bytes) -> bytes:
+    short, long = sorted((one, other), key=len)
+    assert long.startswith(short)
+    return long
+
+
+def _talk(port: int, pieces: list[bytes]) -> bytes:
+    """All that comes over one connection until the other side ends, which it is asked to."""
     with Wire(port) as wire:
-        try:
-            for piece in pieces:
-                said.words += _step(wire, piece)
+        said = b"".join(_step(wire, piece) for piece in pieces)
+        with suppress(ConnectionError):
             wire.say(END)
-            wire.line.settimeout(PATIENCE)
+        wire.line.settimeout(PATIENCE)
+        with suppress(ConnectionError, TimeoutError):
             while piece := wire.line.recv(1 << 20):
                 wire.waiting += piece
-        except ConnectionError:
-            said.is_cut = True
-        except TimeoutError:
-            pass
-        said.words += wire.waiting
-    return said
+        return said + wire.waiting
 
 
 def _step(wire: Wire, piece: bytes) -> bytes:
     """Say it, and wait for the answer if it looks like something that has one."""
-    wire.say(piece)
+    with suppress(ConnectionError):  # it may have closed already, with words on the way to us
+        wire.say(piece)
     if not piece.endswith(b"\r\n\r\n"):
         return b""
     wire.line.settimeout(MOMENT)
-    with suppress(EOFError, TimeoutError, ValueError, IndexError):
+    with suppress(EOFError, OSError, ValueError, IndexError):
         heard = wire.hear(is_head=piece.startswith(b"HEAD"))
-        return heard.head + heard.body
+        return heard.head + b"\r\n\r\n" + heard.body
     return b""
 
 

@@ -51,17 +51,20 @@ class Wire:
         return self.hear(is_head=words.startswith(b"HEAD"))
 
     def hear(self, *, is_head: bool = False) -> Heard:
-        """The next answer. Raises `EOFError` where the other side has closed."""
+        """The next answer, whole; what came of half of one keeps waiting.
+
+        Raises `EOFError` where the other side has closed.
+        """
         while b"\r\n\r\n" not in self.waiting:
             self._more()
-        head, _, self.waiting = self.waiting.partition(b"\r\n\r\n")
+        head, _, _ = self.waiting.partition(b"\r\n\r\n")
         heard = Heard(head, b"")
-        length = int(heard.headers.get("content-length", 0))
         has_body = not is_head and heard.status not in (204, 304)
-        while has_body and len(self.waiting) < length:
+        begin = len(head) + 4
+        end = begin + (int(heard.headers.get("content-length", 0)) if has_body else 0)
+        while len(self.waiting) < end:
             self._more()
-        if has_body:
-            heard.body, self.waiting = self.waiting[:length], self.waiting[length:]
+        heard.body, self.waiting = self.waiting[begin:end], self.waiting[end:]
         return heard
 
     def is_closed(self) -> bool:
