@@ -199,14 +199,16 @@ def system_packages(folder: Path, *, programs: dict[str, str], **env: str):
 
 
 def test_a_machine_without_a_font_is_told_and_nobody_is_asked_without_a_terminal(tmp_path):
-    done = system_packages(tmp_path, programs={"chromium": "", "nginx": "", "initdb": ""})
+    done = system_packages(
+        tmp_path, programs={"chromium": "", "nginx": "", "apache2": "", "initdb": ""}
+    )
     assert done.returncode == 0
     assert "fonts-noto-cjk" in done.stdout
     assert "listed at the end" in done.stdout
 
 
 def test_agreed_beforehand_the_missing_ones_are_installed(tmp_path):
-    programs = {"chromium": "", "nginx": "", "initdb": "", "env": 'shift; "$@"'}
+    programs = {"chromium": "", "nginx": "", "apache2": "", "initdb": "", "env": 'shift; "$@"'}
     programs["apt-get"] = f'echo "$@" >>{tmp_path}/asked'
     programs["sudo"] = '"$@"'
     done = system_packages(tmp_path, programs=programs, YES="1")
@@ -217,7 +219,7 @@ def test_agreed_beforehand_the_missing_ones_are_installed(tmp_path):
 
 
 def test_a_complete_machine_is_left_alone(tmp_path):
-    programs = {"chromium": "", "nginx": "", "initdb": "", "fc-list": "echo Noto"}
+    programs = {"chromium": "", "nginx": "", "apache2": "", "initdb": "", "fc-list": "echo Noto"}
     done = system_packages(tmp_path, programs=programs)
     assert (done.returncode, done.stdout) == (0, "")
 
