@@ -100,7 +100,7 @@ def make(*words: str, folder: Path = ROOT, **env: str) -> subprocess.CompletedPr
     return subprocess.run(
         ["make", "--no-print-directory", *words],
         cwd=folder,
-        env=os.environ | env,
+        env=os.environ | {"LC_ALL": "C.UTF-8"} | env,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -159,6 +159,11 @@ def test_a_missing_python_is_told(clone):
     done = make("installed", folder=clone, PYTHON="no-such-python")
     assert done.returncode != 0
     assert "no-such-python is missing" in done.stderr
+
+
+def test_a_chinese_shell_is_told_in_chinese(clone):
+    done = make("installed", folder=clone, PYTHON="no-such-python", LC_ALL="zh_CN.UTF-8")
+    assert "没有no-such-python：请安装Debian的软件包python3。" in done.stderr
 
 
 @pytest.mark.slow
