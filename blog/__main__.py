@@ -6,7 +6,7 @@ import blog.dependencies  # noqa: F401 -- first: names what is not installed
 import argparse
 import asyncio
 import getpass
-import os
+import io
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
             sys.stdout.flush()
             return code
     except BrokenPipeError:  # `blog doctor | head`: whoever read it has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.stdout = io.StringIO()  # for what would still be said at the end
         return 1
     except (Told, Refusal, OSError) as fault:
         print(opening.told(fault), file=sys.stderr)

@@ -168,11 +168,13 @@ def _prefix(bp: Blueprint) -> str:
     return (bp.url_prefix or "").strip("/") or "/"
 
 
-class NotAllowed(SanicException):
+class NotAllowed(errors.Explained):
     """Signed in, but not allowed here."""
 
     status_code = 403
     quiet = True
+    title = N_("This is not open to you")
+    sentence = N_("It asks for another role than yours. An admin can give it to you.")
 
 
 def _to_sign_in(request: Request) -> HTTPResponse:

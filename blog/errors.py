@@ -32,6 +32,13 @@ SENTENCES = {
 }
 
 
+class Explained(SanicException):
+    """An error that says in its own words what it is."""
+
+    title = ""
+    sentence = ""
+
+
 async def show_error(request: Request, error: Exception) -> HTTPResponse:
     """A sentence and a way on, for every status."""
     status = status_of(error)
@@ -40,10 +47,11 @@ async def show_error(request: Request, error: Exception) -> HTTPResponse:
     if not hasattr(request.ctx, "site"):
         request.ctx.site, request.ctx.language = SiteFacts(), "en"
         request.ctx.user, request.ctx.private = None, False
-    told = ""
+    title, told = web.say(request, SENTENCES.get(status, SENTENCES[400])), ""
     if isinstance(error, (Refusal, TooMuch)):
         told = web.say(request, error.message, **error.params)
-    title = web.say(request, SENTENCES.get(status, SENTENCES[400]))
+    elif isinstance(error, Explained):
+        title, told = web.say(request, error.title), web.say(request, error.sentence)
     kept = typed(request) if status >= 500 and request.ctx.private else []
     response = web.render(
         request, "error.html", status, code=status, title=title, sentence=told, fields=kept

@@ -29,16 +29,20 @@ SAID = {
 }  # by the handbook; and here
 PASSWORD = "four words in a row"
 BOUNDARY = "7d9f1c"
+FORM = "application/x-www-form-urlencoded"
 
 
-def chapter(language: str = "") -> dict[str, list[str]]:
-    """Each heading of the chapter, and the commands under it."""
+def blocks(kind: str, language: str = "") -> dict[str, list[str]]:
+    """Each heading of the chapter, and the blocks of this kind under it."""
     text = (ROOT / "docs" / language / "servers.md").read_text()
-    sections = re.split(r"(?m)^## ", text)[1:]
     return {
-        section.partition("\n")[0]: re.findall(r"(?ms)^```sh\n(.*?)^```", section)
-        for section in sections
+        section.partition("\n")[0]: re.findall(rf"(?ms)^```{kind}\n(.*?)^```", section)
+        for section in re.split(r"(?m)^###? ", text)[1:]
     }
+
+
+def chapter() -> dict[str, list[str]]:
+    return blocks("sh")
 
 
 class Hosted(Site):

@@ -10,6 +10,7 @@ missing() {
     have chromium || echo chromium
     [ -n "$(fc-list :lang=zh-cn 2>/dev/null)" ] || echo fonts-noto-cjk
     have nginx || echo nginx
+    have apache2 || echo apache2-bin
     have initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo postgresql
 }
 

@@ -192,3 +192,8 @@ def test_sign_ins_of_a_person_are_rows_that_go_with_them(door):
     door.post(f"/admin/people/{door.cast.ann.id}/disable", cookies=door.let_in("kim"))
     query = select(func.count()).where(SignIn.user_id == door.cast.ann.id)
     assert door.database.read_now(lambda session: session.scalar(query)) == 0
+
+
+def test_who_may_not_come_in_is_told_why_and_shown_the_way_to_the_desk(open_door):
+    page = open_door.get("/admin", cookies=open_door.let_in("ann")).text
+    assert "It asks for another role than yours" in page and 'href="/control-panel"' in page

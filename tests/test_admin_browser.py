@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from blog.models import redirects, tagging, upload, writing
 from blog.models.listing import Asked
 from tests.live import Site
-from tests.test_looks import SMALL_TARGETS, Open, axe, complaints, visit  # noqa: F401 -- fixtures
+from tests.test_looks import SMALL_TARGETS, Open, complaints, visit  # noqa: F401 -- fixtures
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]
 
@@ -42,7 +42,7 @@ def draft(site: Site, *titles: str) -> list[int]:
 def test_axe_finds_nothing_in_any_list(
     visit: Open,  # noqa: F811 -- the fixture of the same name
     site: Site,
-    axe: str,  # noqa: F811 -- the fixture of the same name
+    axe: str,
     path: str,
     width: int,
 ) -> None:

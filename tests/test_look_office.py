@@ -113,6 +113,14 @@ def test_the_footer_is_rendered_once_and_safe(kim: Writer) -> None:
     assert settings(kim).footer_html in page
 
 
+def test_the_audit_tells_of_a_footer_once(kim: Writer) -> None:
+    kim.post("/admin/look/footer", {"footer": "Made with *tea*"})
+    listed = kim.get("/admin/audit").text
+    assert "“Footer”" in listed and "1 more" not in listed
+    detail = kim.get(re.search(r'href="(/admin/audit/\d+)"', listed)[1]).text
+    assert "Made with *tea*" in detail and "&lt;em&gt;" not in detail
+
+
 def test_a_footer_that_is_too_long_is_shown_again(kim: Writer) -> None:
     answer = kim.post("/admin/look/footer", {"footer": "word " * 1000})
     assert answer.status == 422

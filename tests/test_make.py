@@ -100,7 +100,7 @@ def make(*words: str, folder: Path = ROOT, **env: str) -> subprocess.CompletedPr
     return subprocess.run(
         ["make", "--no-print-directory", *words],
         cwd=folder,
-        env=os.environ | env,
+        env=os.environ | {"LC_ALL": "C.UTF-8"} | env,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -161,6 +161,11 @@ def test_a_missing_python_is_told(clone):
     assert "no-such-python is missing" in done.stderr
 
 
+def test_a_chinese_shell_is_told_in_chinese(clone):
+    done = make("installed", folder=clone, PYTHON="no-such-python", LC_ALL="zh_CN.UTF-8")
+    assert "没有no-such-python：请安装Debian的软件包python3。" in done.stderr
+
+
 @pytest.mark.slow
 def test_what_is_installed_is_installed_once_and_the_user_decides_from_where(clone, tmp_path):
     """A lock of nothing stands for the real one: what matters is when pip is called, and how."""
@@ -199,14 +204,16 @@ def system_packages(folder: Path, *, programs: dict[str, str], **env: str):
 
 
 def test_a_machine_without_a_font_is_told_and_nobody_is_asked_without_a_terminal(tmp_path):
-    done = system_packages(tmp_path, programs={"chromium": "", "nginx": "", "initdb": ""})
+    done = system_packages(
+        tmp_path, programs={"chromium": "", "nginx": "", "apache2": "", "initdb": ""}
+    )
     assert done.returncode == 0
     assert "fonts-noto-cjk" in done.stdout
     assert "listed at the end" in done.stdout
 
 
 def test_agreed_beforehand_the_missing_ones_are_installed(tmp_path):
-    programs = {"chromium": "", "nginx": "", "initdb": "", "env": 'shift; "$@"'}
+    programs = {"chromium": "", "nginx": "", "apache2": "", "initdb": "", "env": 'shift; "$@"'}
     programs["apt-get"] = f'echo "$@" >>{tmp_path}/asked'
     programs["sudo"] = '"$@"'
     done = system_packages(tmp_path, programs=programs, YES="1")
@@ -217,7 +224,7 @@ def test_agreed_beforehand_the_missing_ones_are_installed(tmp_path):
 
 
 def test_a_complete_machine_is_left_alone(tmp_path):
-    programs = {"chromium": "", "nginx": "", "initdb": "", "fc-list": "echo Noto"}
+    programs = {"chromium": "", "nginx": "", "apache2": "", "initdb": "", "fc-list": "echo Noto"}
     done = system_packages(tmp_path, programs=programs)
     assert (done.returncode, done.stdout) == (0, "")
 

@@ -465,6 +465,12 @@ def test_the_command_prints_the_receipt_and_writes_it(
     assert {loss["file"] for loss in written["losses"]} >= {"source/tags/index.md"}
 
 
+def test_an_old_address_that_is_none_is_refused_before_anything_is_read(config, tmp_path):
+    given = argparse.Namespace(folder=tmp_path, old_url="old.example")
+    with pytest.raises(Refusal, match=r"old\.example"):
+        moving.run(config, given)
+
+
 def test_the_sums_stand_above_a_list_of_losses_and_below_it():
     receipt = Receipt("old", found=1, drafts=1)
     assert receipt.text().count("Files: 1 found") == 1

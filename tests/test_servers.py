@@ -18,7 +18,12 @@ from tests.test_server import a_slow_request
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
-COMMANDS = [(name, number) for name, said in chapter().items() for number in range(len(said))]
+COMMANDS = [
+    (name, number)
+    for name, said in chapter().items()
+    for number in range(len(said))
+    if not re.search("nginx|Apache", name)
+]
 ABRUPT = ("Tornado",)  # a stop cuts off whoever is still sending
 HEAD = b"Host: x\r\nConnection: close\r\nSec-Fetch-Site: same-origin\r\n"
 REFUSED = (b"413", b"411", b"400", b"")  # some hang up on whoever goes on talking
@@ -65,7 +70,8 @@ def test_whoever_asks_for_the_head_hears_the_same_but_for_the_body(site):
         head, _, body = say(site.port, method + b" / HTTP/1.1\r\n" + HEAD + b"\r\n").partition(
             b"\r\n\r\n"
         )
-        lines = {line.lower() for line in head.split(b"\r\n")}
+        lines = [line.lower() for line in head.split(b"\r\n")]
+        assert len(lines) == len(set(lines))
         told[method] = {line for line in lines if not line.startswith((b"date:", b"connection:"))}
         assert bool(body) == (method == b"GET")
         assert method == b"HEAD" or b"content-length: %d" % len(body) in lines

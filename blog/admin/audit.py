@@ -91,6 +91,7 @@ async def one_audit(request: Request, id: int) -> HTTPResponse:
         told=told(detail.line),
         kinds=deeds.KINDS,
         label_of=deeds.label_of,
+        is_derived=deeds.is_derived,
         shown=shown,
         diff=diff,
     )

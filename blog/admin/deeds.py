@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from blog.config import N_
 from blog.models.audit import Line
+from blog.models.decided import is_made
 from blog.models.deciding import CHOICES
 
 
@@ -202,7 +203,13 @@ def settings(line: Line) -> tuple[str, ...]:
     """The settings that a line changed, as sentences for the catalogue."""
     told = (one.name for one in line.things if one.kind == "site")
     names = " ".join(told).replace("choices.", "").split()
-    return tuple(CHOICES[name].label for name in names if name in CHOICES)
+    return tuple(CHOICES[name].label for name in names if name in CHOICES and not is_made(name))
+
+
+def is_derived(kind: str, column: str) -> bool:
+    """Whether a column only follows another one, which tells the same."""
+    name = column.removeprefix("choices.")
+    return kind == "site" and name in CHOICES and is_made(name)
 
 
 def label_of(kind: str, column: str) -> str:

@@ -6,12 +6,15 @@ from blog import web
 from blog.config import N_
 from blog.control_panel import bp
 from blog.models import history
+from blog.models.base import now
 
 
 @bp.get("/posts/<id:int>/revisions")
 async def revisions(request: Request, id: int) -> HTTPResponse:
     post, past = await web.get_or_404(request, history.history, id, by=request.ctx.user)
-    return web.render(request, "control_panel/revisions.html", post=post, past=past)
+    return web.render(
+        request, "control_panel/revisions.html", post=post, past=past, is_live=post.is_live(now())
+    )
 
 
 @bp.get("/posts/<id:int>/revisions/<number:int>")

@@ -17,7 +17,7 @@ class LookChoices:
         looks.ACCENT,
         "look",
         N_("Accent colour"),
-        N_("Of links and buttons. Where it could not be read, a neighbour of it stands in."),
+        N_("Of links and buttons. Where it is hard to read, the nearest readable shade is taken."),
         kind="colour",
         check=looks.check_accent,
     )

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from tqdm import tqdm
 
-from blog.config import Config, shell_language
+from blog.config import N_, Config, shell_language
 from blog.crew import Crew
 from blog.db import Database
 from blog.models import moving, setup, site
@@ -29,6 +29,9 @@ Progress = Callable[[int, int], None]
 def run(config: Config, given: argparse.Namespace) -> int:
     """The `import` command: a progress bar, the receipt, and an exit code. Raises `Refusal`."""
     os.nice(5)  # who reads comes first
+    if given.old_url and not given.old_url.startswith(("http://", "https://")):
+        message = N_("%(url)s is no address of a site, such as https://old.example.org.")
+        raise Refusal(message, url=given.old_url)
     wishes = Wishes(
         permalink=given.permalink or "",
         old_url=given.old_url or "",
