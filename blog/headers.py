@@ -32,6 +32,7 @@ def policy(counting: str = "") -> str:
 
 CSP = policy()
 ALWAYS = {
+    "vary": "accept-encoding",  # packed by us, or by the proxy in front
     "x-content-type-options": "nosniff",
     "referrer-policy": "strict-origin-when-cross-origin",
     "cross-origin-opener-policy": "same-origin",

@@ -47,7 +47,6 @@ class Page:
         self.pairs = [
             *((name, str(value)) for name, value in response.headers.items()),
             ("etag", self.etag),
-            ("vary", "accept-encoding"),
             ("content-type", str(response.content_type)),
         ]
         self.unchanged = Sent(304, b"Not Modified", self.pairs[:-1], b"")
