@@ -53,12 +53,11 @@ def arguments() -> argparse.Namespace:
 
 
 def further(rows: list[Row], stage: Stage) -> list[Table]:
-    base = [row.target for row in rows if row.target.is_base and row.runs]
     return [
         curves.resting(rows, stage),
         curves.by_connections(rows, stage),
         curves.by_workers(rows, stage),
-        *map(curves.by_posts, base),
+        *(curves.by_posts(row.target) for row in rows if row.target.is_grown and row.runs),
     ]
 
 

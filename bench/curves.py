@@ -1,11 +1,12 @@
 """How the figures change with the number of connections, of workers and of posts."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 
-from bench.measure import Run, Way, at_rest, measure
+from bench.measure import Run, Way, at_rest, measure, measure_pages
 from bench.report import Table, number
 from bench.rounds import Row
-from bench.running import WORKERS
+from bench.running import WORKERS, Unfit
 from bench.stage import Stage, staged
 from bench.target import Target
 
@@ -47,16 +48,16 @@ def by_workers(rows: list[Row], stage: Stage) -> Table:
     )
 
 
-def by_posts(base: Target, posts: tuple[int, ...] = POSTS) -> Table:
+def by_posts(target: Target) -> Table:
     """Our own pages, each as the database grows, with few readers at once."""
-    cells: dict[str, list[str]] = {name: [name] for name in PAGES}
-    for many in posts:
+    rows = [[name] for name in PAGES]
+    for many in POSTS:
         with staged(many) as stage:
-            for name, path in PAGES.items():
-                run = measure(base, stage, Way(path=path or stage.world.path, connections=FEW))
-                cells[name] += [number(run.load.p95), number(run.cpu)]
-    heads = [f"{many:,}: {what}" for many in posts for what in ("p95 ms", "CPU µs")]
-    return Table(f"{base.name}, by number of posts", ["page", *heads], list(cells.values()))
+            ways = [Way(path=path, connections=FEW) for path in PAGES.values()]
+            for row, run in zip(rows, _tried(measure_pages, target, stage, ways), strict=False):
+                row += [number(run.load.p95), number(run.cpu)]
+    heads = [f"{many:,}: {what}" for many in POSTS for what in ("p95 ms", "CPU µs")]
+    return Table(f"{target.name}, by number of posts", ["page", *heads], rows)
 
 
 def resting(rows: list[Row], stage: Stage) -> Table:
@@ -80,9 +81,28 @@ def resting(rows: list[Row], stage: Stage) -> Table:
 
 
 def _each(rows: list[Row], stage: Stage, ways: list[Way]) -> Iterator[tuple[Row, list[Run]]]:
-    for row in rows:
-        if row.runs and row.target.is_curve:
-            yield row, [measure(row.target, stage, way) for way in ways]
+    for row in (row for row in rows if row.runs and row.target.is_curve):
+        if runs := _tried(_measure_ways, row.target, stage, ways):
+            yield row, runs
+
+
+def _measure_ways(target: Target, stage: Stage, ways: list[Way]) -> list[Run]:
+    return [measure(target, stage, way) for way in ways]
+
+
+def _tried(
+    work: Callable[[Target, Stage, list[Way]], list[Run]],
+    target: Target,
+    stage: Stage,
+    ways: list[Way],
+) -> list[Run]:
+    """A target that fails here loses its line, and not everybody's hour."""
+    print(f"curve    {target.name}", file=sys.stderr, flush=True)
+    try:
+        return work(target, stage, ways)
+    except Unfit as fault:
+        print(fault, file=sys.stderr, flush=True)
+        return []
 
 
 def _rates(runs: list[Run]) -> list[str]:

@@ -26,9 +26,10 @@ class Load:
         return (self.requests - self.refused) / self.seconds
 
 
-def load(url: str, connections: int, seconds: float) -> Load:
+def load(url: str, connections: int, seconds: float, headers: dict[str, str]) -> Load:
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--latency", "--timeout=10s"]
-    done = subprocess.run(
-        [*command, "-s", str(SCRIPT), url], capture_output=True, text=True, check=True
-    )
+    for name, value in headers.items():
+        command += ["-H", f"{name}: {value}"]
+    command += ["-s", str(SCRIPT), url]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     return Load(**json.loads(done.stdout.strip().splitlines()[-1]))

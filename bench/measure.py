@@ -3,7 +3,9 @@
 import gzip
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from bench import processes
 from bench.load import Load, load
@@ -44,10 +46,18 @@ class Way:
 
 def measure(target: Target, stage: Stage, way: Way) -> Run:
     """A run that nobody has disturbed; or, of several that somebody has, the least disturbed."""
-    runs: list[Run] = []
-    while len(runs) < way.tries and all(run.others > QUIET for run in runs):
-        runs.append(_once(target, stage, way))
-    return min(runs, key=lambda run: run.others)
+
+    def run() -> Run:
+        with Running(target, stage, way.workers) as it:
+            return under_load(it, way, _resting(it))
+
+    return _undisturbed(run, way.tries)
+
+
+def measure_pages(target: Target, stage: Stage, ways: list[Way]) -> list[Run]:
+    """The same for several pages of a target that is started once."""
+    with Running(target, stage) as it:
+        return [_undisturbed(partial(under_load, it, way), way.tries) for way in ways]
 
 
 def at_rest(target: Target, stage: Stage, workers: int) -> float:
@@ -56,24 +66,30 @@ def at_rest(target: Target, stage: Stage, workers: int) -> float:
         return _resting(it)
 
 
-def _once(target: Target, stage: Stage, way: Way) -> Run:
-    with Running(target, stage, way.workers, way.path) as it:
-        resting = _resting(it)
-        load(it.url, way.connections, 1)
-        stack = it.processes
-        began, cpu, others = _clocks(stack)
-        seen = load(it.url, way.connections, way.seconds)
-        ended, cpu_then, others_then = _clocks(stack | it.processes)
-        return Run(
-            load=seen,
-            cpu=(cpu_then - cpu) * 1e6 / max(1, seen.requests),
-            memory=processes.memory(it.processes),
-            at_rest=resting,
-            start=it.took,
-            size=len(it.page.body),
-            zipped=len(gzip.compress(it.page.body, 6)),
-            others=(others_then - others) / (ended - began),
-        )
+def under_load(it: Running, way: Way, resting: float = 0) -> Run:
+    ask = partial(load, it.url(way.path), way.connections, headers=it.target.headers)
+    ask(seconds=1)
+    stack = it.processes
+    began, cpu, others = _clocks(stack)
+    seen = ask(seconds=way.seconds)
+    ended, cpu_then, others_then = _clocks(stack | it.processes)
+    return Run(
+        load=seen,
+        cpu=(cpu_then - cpu) * 1e6 / max(1, seen.requests),
+        memory=processes.memory(it.processes),
+        at_rest=resting,
+        start=it.took,
+        size=len(it.page.body),
+        zipped=len(gzip.compress(it.page.body, 6)),
+        others=(others_then - others) / (ended - began),
+    )
+
+
+def _undisturbed(run: Callable[[], Run], tries: int) -> Run:
+    runs: list[Run] = []
+    while len(runs) < tries and all(run.others > QUIET for run in runs):
+        runs.append(run())
+    return min(runs, key=lambda run: run.others)
 
 
 def _resting(it: Running) -> float:

@@ -16,6 +16,7 @@ STYLE = """
     text { font: 14px system-ui, sans-serif; fill: #22303c }
     .head { font-weight: 600 }
     .faint { fill: #66727c; font-size: 12px }
+    .power { fill: #66727c; font-size: 12px; text-anchor: middle }
     .grid { stroke: #dcd8cf }
     .thread { stroke: #b9b4a8 }
     circle { fill: #66727c }
@@ -23,8 +24,9 @@ STYLE = """
     @media (prefers-color-scheme: dark) {
       svg { background: #16191d }
       text { fill: #e4e0d6 }
-      .faint { fill: #98a2ab }
-      .grid { stroke: #2c3238 }
+      .faint, .power { fill: #98a2ab }
+      .power { fill: #66727c; font-size: 12px; text-anchor: middle }
+    .grid { stroke: #2c3238 }
       .thread { stroke: #4a525a }
       circle { fill: #98a2ab }
       .ours { fill: #f0885a }
@@ -39,7 +41,7 @@ def picture(rows: list[Row]) -> str:
         return ""
     low = floor(log10(min(row.rate for row in shown)))
     high = max(low + 1, ceil(log10(max(row.rate for row in shown))))
-    drawn, y = [], MARGIN + 2 * LINE
+    drawn, y = [], MARGIN + 3 * LINE
     for part, title in PARTS.items():
         of_part = [row for row in shown if row.target.part == part]
         if of_part:
@@ -72,9 +74,9 @@ def _row(row: Row, y: int, low: int, high: int) -> str:
 
 
 def _grid(power: int, height: int, low: int, high: int) -> str:
-    x, top = _place(power, low, high), MARGIN + LINE
+    x, top = _place(power, low, high), MARGIN + LINE + LINE // 2
     line = f'<line class="grid" x1="{x:.0f}" y1="{top + 6}" x2="{x:.0f}" y2="{height - LINE}"/>'
-    return line + _text(x - 12, top, f"{10**power:,}", "faint")
+    return line + _text(x, top, f"{10**power:,}", "power")
 
 
 def _place(power: float, low: int, high: int) -> float:

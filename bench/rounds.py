@@ -42,9 +42,10 @@ class Row:
 
     def ratio_to(self, base: "Row | None") -> float | None:
         """Each run against the base's run of the same round."""
-        if base is None or len(base.runs) != len(self.runs):
+        others = base.runs if base else []
+        if len(others) != len(self.runs) or not all(run.load.rate for run in others):
             return None
-        pairs = zip(self.runs, base.runs, strict=True)
+        pairs = zip(self.runs, others, strict=True)
         return median(one.load.rate / other.load.rate for one, other in pairs)
 
 

@@ -31,12 +31,9 @@ class Unfit(Exception):
 class Running:
     """Its processes, the port to ask, and how long it took until the first good page."""
 
-    def __init__(
-        self, target: Target, stage: Stage, workers: int = WORKERS, path: str = ""
-    ) -> None:
+    def __init__(self, target: Target, stage: Stage, workers: int = WORKERS) -> None:
         self.target, self.stage = target, stage
-        self.path = path or target.path or stage.world.path
-        self.is_checked = not path
+        self.path = target.path or stage.world.path
         self.asked = free_port()
         self.scratch = Path(tempfile.mkdtemp(prefix="bench-"))
         self.log = self.scratch / "log"
@@ -52,9 +49,9 @@ class Running:
             "rivals": RIVALS / "bin",
         }
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.asked}{self.path}"
+    def url(self, path: str = "") -> str:
+        """Of another page than the one that all serve, if one is named."""
+        return f"http://127.0.0.1:{self.asked}{path or self.path}"
 
     @property
     def processes(self) -> set[int]:
@@ -70,8 +67,7 @@ class Running:
             self._start(commands, told)
             self.page = self._first_page(began + PATIENCE)
             self.took = time.perf_counter() - began
-            if self.is_checked:
-                self._check(self.page)
+            self._check(self.page)
         except BaseException:
             self.stop()
             raise
@@ -126,7 +122,7 @@ class Running:
             if any(process.poll() is not None for process in self.started):
                 raise Unfit(f"{self.target.name} ended at once:\n{self.said}")
             with contextlib.suppress(OSError, HTTPException):
-                reply = ask(self.asked, self.path)
+                reply = ask(self.asked, self.path, **self.target.headers)
                 if reply.status < 500:
                     return reply
             time.sleep(0.005)
@@ -183,4 +179,5 @@ def _shipped(words: dict[str, object]) -> str:
     text = re.sub(r"listen 80\b", f"listen 127.0.0.1:{words['asked']}", text)
     text = text.replace("127.0.0.1:8000", f"127.0.0.1:{words['port']}")
     text = text.replace("blog.example.org", "127.0.0.1")
+    text = text.replace("/var/log/nginx", str(words["scratch"]))
     return text.replace("/srv/blog/data", str(words["data"]))

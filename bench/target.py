@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parent
 PARTS = {
     "limit": "The limit",
     "ours": "This blog",
-    "stacks": "The stacks that Python's web is served with",
+    "stacks": "The stacks of Python's web",
     "others": "What one would install instead",
 }
 
@@ -28,9 +28,11 @@ class Target:
     front: str = ""
     database: str = "sqlite"
     path: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
     needs: list[str] = field(default_factory=list)
     is_base: bool = False
     is_curve: bool = False
+    is_grown: bool = False
     is_alike: bool = True
 
     @property

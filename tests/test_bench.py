@@ -131,7 +131,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 SERVED = [
     "nginx, static file",
     "Sanic, bare handler, 1 worker",
-    "nginx, this blog from the database",
+    "nginx, this blog",
 ]
 
 
