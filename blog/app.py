@@ -80,6 +80,10 @@ class Blog(hosted.Hosted):
             opening.refuse_taken_port(str(host), int(port or 0))
         settings["backlog"] = max(settings.get("backlog", 0), 2048)
         settings["protocol"] = self.protocol
+        if settings.get("auto_reload") or settings.get("dev"):
+            watched = [*config.template_dirs, *config.static_dirs.values(), config.theme_dir]
+            found = [str(folder) for folder in watched if folder.exists()]
+            settings["reload_dir"] = [*(settings.get("reload_dir") or []), *found]
         super().prepare(host, port, **settings)
         if settings.get("single_process"):  # then Sanic has no main process to ask
             self.before_server_start(open_house, priority=1)

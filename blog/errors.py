@@ -8,7 +8,7 @@ from sanic import HTTPResponse, Request
 from sanic.exceptions import SanicException
 from sqlalchemy.exc import OperationalError
 
-from blog import web
+from blog import debugger, web
 from blog.config import N_
 from blog.markup import TooMuch
 from blog.models.base import Refusal
@@ -44,6 +44,8 @@ async def show_error(request: Request, error: Exception) -> HTTPResponse:
     status = status_of(error)
     if status >= 500:
         log.error("%s %s failed", request.method, request.path, exc_info=error)
+    if status == 500 and debugger.is_wanted(request):
+        return debugger.page(error)
     if not hasattr(request.ctx, "site"):
         request.ctx.site, request.ctx.language = SiteFacts(), "en"
         request.ctx.user, request.ctx.private = None, False
