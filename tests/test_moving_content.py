@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from blog import moving
 from blog.config import Config
 from blog.db import Database
-from blog.models import reading
+from blog.models import whole
 from blog.models.change import Change
 from blog.models.post import Post
 from blog.models.revision import Revision
@@ -78,7 +78,7 @@ def zola_addresses() -> Iterator[tuple[str, list[str]]]:
 def answers(database: Database, path: str) -> tuple[int, int]:
     """How many redirects, and to which post. A path that leads nowhere is post 0."""
     for redirects in range(3):
-        found = database.read_now(reading.at_address, path)
+        found = database.read_now(whole.at_address, path)
         if found.post_id:
             return redirects, found.post_id
         path = unquote(found.location)

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from blog.home import views
-from blog.models import base, moderation, reading, site, tagging, writing
+from blog.models import base, moderation, site, tagging, whole, writing
 from blog.models.base import now
 from blog.models.comment import APPROVED, REJECTED
 from blog.models.post import Post
@@ -262,7 +262,7 @@ def test_a_page_that_fails_is_not_kept(
     wire: Wire, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(reading, "post_page", lambda *_: 1 / 0)
+        broken.setattr(whole, "post_page", lambda *_: 1 / 0)
         assert wire.ask(plain(POST)).status == 500
     assert wire.ask(plain(POST)).status == 200
 

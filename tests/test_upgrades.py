@@ -17,7 +17,7 @@ from blog import __version__, db, opening
 from blog.config import Config
 from blog.db import Database
 from blog.keeping import restore, shelf
-from blog.models import reading, search
+from blog.models import reading, search, whole
 from tests.keep_release import KEPT
 from tests.live import environment
 
@@ -79,7 +79,7 @@ def test_readers_find_what_they_found_before(old, config):
         shelf = database.read_now(reading.shelf, page=1, per_page=50)
         assert shelf.total >= 2
         for card in shelf.cards:
-            assert database.read_now(reading.post_page, card.id).body_html
+            assert database.read_now(whole.post_page, card.id).body_html
             word = card.title.split()[0]
             hits = database.read_now(search.find, word, per_page=50).hits
             assert card.id in [hit.post_id for hit in hits]

@@ -7,7 +7,7 @@ import pytest
 
 from blog.db import Database
 from blog.markup import render
-from blog.models import reading, setup, user, writing
+from blog.models import setup, user, whole, writing
 from blog.models.base import Refusal, now
 from blog.models.post import Post
 from blog.models.revision import Revision
@@ -64,15 +64,15 @@ def edit(database: Database, id: int, by: User, **changes: object) -> int:
 
 
 def text_at(database: Database, path: str) -> str:
-    found = database.read_now(reading.at_address, path)
-    return database.read_now(reading.post_page, found.post_id or 0).body_html
+    found = database.read_now(whole.at_address, path)
+    return database.read_now(whole.post_page, found.post_id or 0).body_html
 
 
 def test_half_a_sentence_typed_into_a_live_post_is_not_seen_until_it_is_published(database, kim):
     id = draft(database, kim, title="Tea", body="Whole.")
     publish(database, id, kim)
     edit(database, id, kim, title="Coffee", body="Half a sen", tags="new")
-    page = database.read_now(reading.post_page, id)
+    page = database.read_now(whole.post_page, id)
     assert (page.card.title, page.card.tags) == ("Tea", ())
     assert "Half" not in page.body_html
     publish(database, id, kim)
@@ -114,10 +114,10 @@ def test_a_new_slug_leaves_a_redirect_behind(database, kim):
     id = draft(database, kim, title="Tea", body="x")
     publish(database, id, kim)
     edit(database, id, kim, slug="chai")
-    assert database.read_now(reading.at_address, "/posts/chai") == reading.Found()
+    assert database.read_now(whole.at_address, "/posts/chai") == whole.Found()
     publish(database, id, kim)
-    assert database.read_now(reading.at_address, "/posts/tea").location == "/posts/chai"
-    assert database.read_now(reading.at_address, "/posts/chai").post_id == id
+    assert database.read_now(whole.at_address, "/posts/tea").location == "/posts/chai"
+    assert database.read_now(whole.at_address, "/posts/chai").post_id == id
 
 
 def test_who_saves_over_somebody_else_is_told_and_nothing_is_overwritten(database, kim):
@@ -166,7 +166,7 @@ def test_a_scheduled_post_is_not_live_before_its_moment(database, kim):
     id = draft(database, kim, title="Tea", body="x")
     moment = now() + timedelta(hours=1)
     publish(database, id, kim, at=moment)
-    assert database.read_now(reading.at_address, "/posts/tea") == reading.Found()
+    assert database.read_now(whole.at_address, "/posts/tea") == whole.Found()
     assert load(database, id, kim).is_live(moment)
 
 
@@ -188,9 +188,9 @@ def test_a_restored_post_does_not_go_public_by_surprise(database, kim):
     id = draft(database, kim, title="Tea", body="x")
     publish(database, id, kim)
     database.transact_now(writing.trash, id, by=kim)
-    assert database.read_now(reading.at_address, "/posts/tea") == reading.Found()
+    assert database.read_now(whole.at_address, "/posts/tea") == whole.Found()
     database.transact_now(writing.restore, id, by=kim)
-    assert database.read_now(reading.at_address, "/posts/tea") == reading.Found()
+    assert database.read_now(whole.at_address, "/posts/tea") == whole.Found()
 
 
 def test_only_what_lies_in_the_trash_is_deleted_for_good(database, kim):

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from blog.models import catalogue, comment, reading, tag
+from blog.models import catalogue, comment, reading, tag, whole
 from blog.models.catalogue import Archive
 from blog.models.comment import Reader, Thread
 from blog.models.reading import Card, Name, PostPage, Shelf
@@ -36,9 +36,9 @@ class Overview:
 
 def at(session: Session, path: str, reader: Reader | None = None) -> PostPage | Leads | Nothing:
     """What a decoded path shows, and what has been said about it."""
-    found = reading.at_address(session, path)
+    found = whole.at_address(session, path)
     if found.post_id is not None:
-        page = reading.post_page(session, found.post_id)
+        page = whole.post_page(session, found.post_id)
         return replace(page, thread=_thread(session, page, reader or Reader()))
     return Leads(found.location) if found.location else nothing(session, path)
 

@@ -1,11 +1,10 @@
 """What visitors may read: lists, and a post with its neighbours. Columns, not objects."""
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from blog.models import address as addresses
@@ -16,8 +15,6 @@ from blog.models.post import POST, Post
 from blog.models.revision import Revision, RevisionAuthor, RevisionTag
 from blog.models.tag import Tag
 from blog.models.user import User
-
-CONSIDERED_FOR_RELATED = 200
 
 
 @dataclass(frozen=True)
@@ -82,14 +79,6 @@ class Shelf:
         return max(1, -(-self.total // self.per_page))
 
 
-@dataclass(frozen=True)
-class Found:
-    """What an address shows (`post_id`) or leads to (`location`); neither is a 404."""
-
-    post_id: int | None = None
-    location: str = ""
-
-
 COLUMNS = (
     Post.id,
     Post.kind,
@@ -108,19 +97,28 @@ COLUMNS = (
 )
 
 
-def shown(moment: datetime | None = None) -> Select[*tuple[Any, ...]]:
+def shown() -> Select[*tuple[Any, ...]]:
     """Everything a visitor may see, unlisted ones too."""
+    return shown_at(now())
+
+
+def shown_at(moment: Any) -> Select[*tuple[Any, ...]]:
+    """The same for another moment, or for one that is given when the statement is executed."""
     return (
         select(*COLUMNS)
         .join(Revision, Revision.id == Post.live_revision_id)
         .join(Address, Address.id == Post.address_id)
-        .where(Post.is_live(moment or now()))
+        .where(Post.is_live(moment))
     )
 
 
 def listed() -> Select[*tuple[Any, ...]]:
     """The posts that lists show, newest first."""
-    query = shown().where(Revision.is_listed, Post.kind == POST)
+    return listed_at(now())
+
+
+def listed_at(moment: Any) -> Select[*tuple[Any, ...]]:
+    query = shown_at(moment).where(Revision.is_listed, Post.kind == POST)
     return query.order_by(Post.publish_at.desc(), Post.id.desc())
 
 
@@ -174,21 +172,27 @@ def card_of(row: Any) -> Card:
     )
 
 
+# Statements that every page needs are made once: that takes longer than to execute one.
+REVISIONS: Any = bindparam("revisions", expanding=True)
+PEOPLE = (
+    select(RevisionAuthor.revision_id, User.display_name, User.name, User.bio)
+    .join(User)
+    .where(RevisionAuthor.revision_id.in_(REVISIONS))
+    .order_by(RevisionAuthor.position)
+)
+TAGS = (
+    select(RevisionTag.revision_id, Tag.name, Tag.slug)
+    .join(Tag)
+    .where(RevisionTag.revision_id.in_(REVISIONS))
+    .order_by(RevisionTag.position)
+)
+
+
 def with_names(session: Session, cards: list[Card]) -> tuple[Card, ...]:
     """The cards with their authors and tags, in two queries for all."""
-    ids = [card.revision_id for card in cards]
-    people = session.execute(
-        select(RevisionAuthor.revision_id, User.display_name, User.name, User.bio)
-        .join(User)
-        .where(RevisionAuthor.revision_id.in_(ids))
-        .order_by(RevisionAuthor.position)
-    ).all()
-    tags = session.execute(
-        select(RevisionTag.revision_id, Tag.name, Tag.slug)
-        .join(Tag)
-        .where(RevisionTag.revision_id.in_(ids))
-        .order_by(RevisionTag.position)
-    ).all()
+    these = {"revisions": [card.revision_id for card in cards]}
+    people = session.execute(PEOPLE, these).all()
+    tags = session.execute(TAGS, these).all()
     return tuple(
         replace(
             card,
@@ -211,89 +215,3 @@ def author_name(name: str, display_name: str, bio: str = "", posts: int = 0) -> 
 
 def tag_name(slug: str, name: str, posts: int = 0) -> Name:
     return Name(name, f"/tags/{addresses.href(slug)}", slug, posts=posts)
-
-
-# --- one post ---
-
-
-def at_address(session: Session, path: str) -> Found:
-    """Look a decoded path up in the address table."""
-    place = addresses.find(session, path)
-    if place is None or place.live_since is None:
-        return Found()
-    if place.post_id is None:
-        return Found(location=place.target)
-    own = session.execute(
-        select(Address.id, Address.path)
-        .join(Post, Post.address_id == Address.id)
-        .where(Post.id == place.post_id, Post.is_live(now()))
-    ).first()
-    if own is None:
-        return Found()
-    if own.id == place.id and own.path == path:
-        return Found(post_id=place.post_id)
-    return Found(location=addresses.href(own.path))
-
-
-def post_page(session: Session, id: int) -> PostPage:
-    """A live post, listed or not, with its neighbours. Raises `LookupError`."""
-    row = session.execute(
-        shown()
-        .add_columns(Revision.body_html, Revision.outline, Revision.summary)
-        .add_columns(Revision.takes_comments)
-        .where(Post.id == id)
-    ).first()
-    if row is None:
-        raise LookupError(id)
-    card = with_names(session, [card_of(row)])[0]
-    outline = tuple((level, anchor, text) for level, anchor, text in row.outline)
-    page = PostPage(card, row.body_html, outline, row.summary, takes_comments=row.takes_comments)
-    return _among_others(session, page) if card.kind == POST else page
-
-
-def _among_others(session: Session, page: PostPage) -> PostPage:
-    card = page.card
-    here = (Post.publish_at, Post.id)
-    before = listed().where(_earlier(card))
-    after = (
-        listed()
-        .where(~_earlier(card), Post.id != card.id)
-        .order_by(None)
-        .order_by(*(column.asc() for column in here))
-    )
-    older, newer = cards(session, before, 0, 1), cards(session, after, 0, 1)
-    return replace(
-        page,
-        older=older[0] if older else None,
-        newer=newer[0] if newer else None,
-        related=related(session, card),
-    )
-
-
-def _earlier(card: Card) -> ColumnElement[bool]:
-    same_moment = and_(Post.publish_at == card.published_at, Post.id < card.id)
-    return (Post.publish_at < card.published_at) | same_moment
-
-
-def related(session: Session, card: Card, most: int = 3) -> tuple[Card, ...]:
-    """Posts that share tags, those with rarer tags first; of equals the newest, same language."""
-    slugs = [tag.slug for tag in card.tags]
-    if not slugs:
-        return ()
-    near = session.execute(
-        select(Post.id, Tag.slug)
-        .join(Revision, Revision.id == Post.live_revision_id)
-        .join(RevisionTag, RevisionTag.revision_id == Revision.id)
-        .join(Tag)
-        .where(Post.is_live(now()), Revision.is_listed, Post.kind == POST, Post.id != card.id)
-        .where(Tag.slug.in_(slugs), Revision.language == card.language)
-        .order_by(Post.publish_at.desc())
-        .limit(CONSIDERED_FOR_RELATED)
-    ).all()
-    uses = Counter(slug for _, slug in near)
-    scores: Counter[int] = Counter()
-    for id, slug in near:
-        scores[id] += 1_000_000 // uses[slug]
-    best = [id for id, _ in scores.most_common(most)]
-    found = {card.id: card for card in cards(session, listed().where(Post.id.in_(best)), 0, most)}
-    return tuple(found[id] for id in best if id in found)
