@@ -40,6 +40,7 @@ from blog.lane import Lane
 from blog.log import leave_out_keys
 from blog.pages import Pages
 from blog.passwords import Passwords
+from blog.pulse import Pulse
 from blog.templating import environment, warm
 from blog.tick import CHORES
 
@@ -159,9 +160,11 @@ async def open_worker(app: Blog) -> None:
     app.ctx.passwords = Passwords()
     app.ctx.crew = Crew(config)
     app.ctx.handbook = Handbook(config)
+    app.ctx.pulse = Pulse()
     app.ctx.errands = set()
     app.ctx.bring_samples = partial(bring_samples, config)
     warm(app.ctx.templates)
+    app.ctx.pulse.start()
 
 
 async def bring_samples(config: Config, author: str) -> bool:
@@ -187,6 +190,7 @@ async def stop_clock(app: Blog) -> None:
 
 
 async def close_worker(app: Blog) -> None:
+    app.ctx.pulse.stop()
     await asyncio.gather(*app.ctx.errands, return_exceptions=True)
     await app.ctx.crew.close()
     app.ctx.passwords.close()

@@ -45,6 +45,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "lane": frozenset({"pages", "ready"}),
     "pages": FREE | MODELS | {"cookies", "follower", "headers", "ready"},
     "ready": frozenset(),
+    "pulse": frozenset(),
     "follower": FREE | MODELS | {"commits", "db"},
     "commits": frozenset({"config"}) | MODELS,
     "outside": frozenset({"smtp"}),
