@@ -9,6 +9,7 @@ What is asked for in part is written to .bench/ only, and stands in nobody's way
 
 import argparse
 import sys
+from pathlib import Path
 
 from bench import curves
 from bench.measure import Way
@@ -27,15 +28,16 @@ def main() -> int:
     chosen = targets("|".join(given.only))
     if any(target.wants_rivals for target in chosen):
         install_rivals()
-    rounds, way = (1, Way(seconds=1, tries=1)) if given.quick else (ROUNDS, Way())
+    rounds, way = (1, Way(seconds=2, tries=1)) if given.quick else (ROUNDS, Way())
     with staged(POSTS) as stage:
         rows = measure_all(chosen, stage, rounds, way)
+        keep(HOME, rows, report(rows, [], rounds))  # should what follows be cut short
         more = [] if given.quick else further(rows, stage)
     text = report(rows, more, rounds)
     print(text)
-    folder = HOME if given.quick or given.only else FOLDER
-    folder.joinpath("RESULTS.md").write_text(text, "utf-8")
-    folder.joinpath("RESULTS.svg").write_text(picture(rows), "utf-8")
+    if not (given.quick or given.only):
+        keep(FOLDER, rows, text)
+    keep(HOME, rows, text)
     return int(any(row.fault and not row.target.lacks for row in rows))
 
 
@@ -50,6 +52,11 @@ def arguments() -> argparse.Namespace:
         "--only", action="append", default=[], metavar="PATTERN", help="rows whose name has it"
     )
     return parser.parse_args()
+
+
+def keep(folder: Path, rows: list[Row], text: str) -> None:
+    folder.joinpath("RESULTS.md").write_text(text, "utf-8")
+    folder.joinpath("RESULTS.svg").write_text(picture(rows), "utf-8")
 
 
 def further(rows: list[Row], stage: Stage) -> list[Table]:

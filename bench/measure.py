@@ -16,6 +16,7 @@ from bench.target import Target
 CONNECTIONS = 64
 QUIET = 0.1  # cores that others may take before a run is made again
 TRIES = 3
+IDLE = 0.02  # seconds of CPU in a fifth of a second
 SETTLING = 1.0  # seconds after the first page until all workers have come up
 
 
@@ -69,6 +70,7 @@ def at_rest(target: Target, stage: Stage, workers: int) -> float:
 def under_load(it: Running, way: Way, resting: float = 0) -> Run:
     ask = partial(load, it.url(way.path), way.connections, headers=it.target.headers)
     ask(seconds=1)
+    _wait_until_idle(it)
     stack = it.processes
     began, cpu, others = _clocks(stack)
     seen = ask(seconds=way.seconds)
@@ -90,6 +92,16 @@ def _undisturbed(run: Callable[[], Run], tries: int) -> Run:
     while len(runs) < tries and all(run.others > QUIET for run in runs):
         runs.append(run())
     return min(runs, key=lambda run: run.others)
+
+
+def _wait_until_idle(it: Running) -> None:
+    """A slow target is still busy with what the warm-up asked for and did not wait for."""
+    before = 0.0
+    for _ in range(25):
+        if (spent := processes.cpu(it.processes)) - before < IDLE:
+            return
+        before = spent
+        time.sleep(0.2)
 
 
 def _resting(it: Running) -> float:

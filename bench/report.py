@@ -13,7 +13,7 @@ from pathlib import Path
 from pysqlite3 import dbapi2 as sqlite
 
 from bench.rounds import Row
-from bench.stage import RIVALS
+from bench.stage import HOME, RIVALS
 from bench.target import PARTS
 from tests.live import program
 from tests.postgres import BINARIES
@@ -95,7 +95,7 @@ def _machine() -> list[str]:
         f"{_said('postgres', '--version')}",
         f"Ours: Python {platform.python_version()}, {', '.join(map(_named, OURS))}, "
         f"SQLite {sqlite.sqlite_version}",
-        f"Theirs: {', '.join(_theirs())}",
+        f"Theirs: {', '.join([*_theirs(), *_unpacked()])}",
     ]
 
 
@@ -135,3 +135,10 @@ def _theirs() -> list[str]:
     command = [str(RIVALS / "bin/python"), "-c", code, *wanted]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return [" ".join(pair) for pair in re.findall(r"\('(.*?)', '(.*?)'\)", said)]
+
+
+def _unpacked() -> list[str]:
+    """What WordPress runs on, as its packages are named."""
+    names = " ".join(path.name for path in HOME.glob("debian/debs/*.deb"))
+    found = re.findall(r"(wordpress|php[\d.]+-fpm|mariadb-server)_(?:\d+%3a)?([\d.]+)", names)
+    return [" ".join(pair) for pair in found]

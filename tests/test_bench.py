@@ -37,7 +37,7 @@ def test_every_word_of_a_declared_target_is_known(target: Target, tmp_path: Path
     commands = told.commands()
     assert commands
     assert not re.search(r"[{}]", str(commands))
-    for module in re.findall(r"bench\.[a-z.]+", str(target.run)):
+    for module in re.findall(r"bench\.[a-z.]+", f"{target.run} {target.prepare}"):
         assert ROOT.joinpath(module.replace(".", "/") + ".py").exists(), module
     assert (
         not target.front or target.front == "shipped" or (NGINX / f"{target.front}.conf").exists()
