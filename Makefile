@@ -56,7 +56,7 @@ deploy: installed ## Set up nginx and systemd for DOMAIN=example.org; shows what
 	@exec .venv/bin/blog deploy $(DOMAIN)
 
 clean: ## Remove whatever was built; data/ stays
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .bench build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 installed:
