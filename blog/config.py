@@ -75,7 +75,7 @@ class Config:
     max_upload_mb: int = setting(N_("Largest picture that can be uploaded, in megabytes."), 20)
     max_pixels: int = setting(N_("Largest picture that is opened, in megapixels."), 40)
     pages_mb: int = setting(
-        N_("How many megabytes of finished pages each worker keeps ready; 0 keeps none."), 32
+        N_("How many megabytes of finished pages each worker keeps ready; 0 keeps none."), 16
     )
     lane: bool = setting(N_("Answer kept pages before a request is taken apart: on or off."), True)
     access_log: bool = setting(N_("Write a line for each request: on or off."), False)
