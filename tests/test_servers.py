@@ -1,10 +1,12 @@
 """The same blog under every server that docs/servers.md names, from an empty folder to a stop."""
 
+import os
 import re
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
+from http.client import HTTPException
 
 import pytest
 
@@ -24,6 +26,7 @@ COMMANDS = [
     for number in range(len(said))
     if not re.search("nginx|Apache", name)
 ]
+ALONE = ("Hypercorn", "Werkzeug", "Tornado")
 ABRUPT = ("Tornado",)  # a stop cuts off whoever is still sending
 HEAD = b"Host: x\r\nConnection: close\r\nSec-Fetch-Site: same-origin\r\n"
 REFUSED = (b"413", b"411", b"400", b"")  # some hang up on whoever goes on talking
@@ -45,6 +48,13 @@ def holder(site: Hosted) -> int:
     with closing(Database(site.config)) as database:
         facts = database.read_now(lease.facts, lease.CLOCK)
     return int(facts["holder"].split("-")[0]) if facts["until"] > now() else 0
+
+
+def answering(site: Hosted) -> int:
+    """The process that says that it is alive; 0 where none does."""
+    with suppress(OSError, HTTPException):
+        return int(re.search(r'"pid": ?(\d+)', ask(site.port, "/health/live").text)[1])
+    return 0
 
 
 def test_it_is_set_up_by_the_printed_link_and_a_post_is_published(site):
@@ -143,6 +153,15 @@ def test_an_address_is_believed_of_nobody_while_no_proxy_was_configured(site):
     assert "failed for 'sly' from 127.0.0.1" in site.said
 
 
+def test_a_killed_worker_is_replaced_and_readers_are_answered(site):
+    if site.name in ALONE:
+        pytest.skip("it serves with one process")
+    victim = next(pid for _ in range(200) if (pid := answering(site)) != holder(site))
+    before = set(site.processes())
+    os.kill(victim, signal.SIGKILL)
+    wait_for(lambda: answering(site) not in {0, *before}, 20, site.said)
+
+
 def test_a_stop_finishes_what_is_in_flight_and_leaves_nothing(site):
     with a_slow_request(site) as finish:
         site.process.send_signal(signal.SIGTERM)
@@ -152,3 +171,16 @@ def test_a_stop_finishes_what_is_in_flight_and_leaves_nothing(site):
     assert site.stop() in (0, -signal.SIGTERM)
     assert "Traceback" not in site.said
     assert holder(site) == 0  # given back: nobody has to wait for its end
+
+
+@pytest.mark.parametrize("server", ["Uvicorn", "Gunicorn with Uvicorn's worker", "Hypercorn"])
+def test_a_start_that_cannot_be_is_told_and_ends(config, server):
+    """With a code of the server's own; Uvicorn's and Hypercorn's is 0."""
+    url = f"postgresql://blog@127.0.0.1:{free_port()}/blog"
+    site = Hosted(config, chapter()[server][0], BLOG_DATABASE_URL=url).start()
+    try:
+        site.process.wait(30)
+        site.wait_until_gone()
+    finally:
+        site.kill()
+    assert "postgresql://…@127.0.0.1" in site.said
