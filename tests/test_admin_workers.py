@@ -27,12 +27,12 @@ async def send(client: aiohttp.ClientSession, path: str, token: str = "", **form
         return answer.status
 
 
-async def desk(clients: Clients, token: str) -> list[int]:
+async def seen(clients: Clients, path: str, token: str) -> list[int]:
     """What each worker answers to this browser."""
     statuses = []
     for client in clients.values():
         headers = {"Cookie": f"session={token}"}
-        async with client.get("/control-panel", headers=headers, allow_redirects=False) as answer:
+        async with client.get(path, headers=headers, allow_redirects=False) as answer:
             statuses.append(answer.status)
     return statuses
 
@@ -42,10 +42,10 @@ async def test_whoever_is_disabled_is_out_on_all_workers(site):
     theirs = cast.sign_in(site.database, person)["session"]
     kims = cast.sign_in(site.database, site.cast.kim)["session"]
     async with site.held() as clients:
-        assert await desk(clients, theirs) == [200] * 4
+        assert await seen(clients, "/control-panel", theirs) == [200] * 4
         one = next(iter(clients.values()))
         assert await send(one, f"/admin/people/{person.id}/disable", kims) == 303
-        assert await desk(clients, theirs) == [303] * 4
+        assert await seen(clients, "/control-panel", theirs) == [303] * 4
 
 
 async def test_tries_are_counted_by_all_workers_as_one(site):
@@ -67,22 +67,13 @@ async def test_whoever_gets_another_role_signs_in_anew_on_all_workers(site):
     theirs = cast.sign_in(site.database, person)["session"]
     kims = cast.sign_in(site.database, site.cast.kim)["session"]
     async with site.held() as clients:
-        assert await desk(clients, theirs) == [200] * 4
+        assert await seen(clients, "/control-panel", theirs) == [200] * 4
         one = next(iter(clients.values()))
         given = {"display_name": "Promoted", "email": "", "role": "editor"}
         assert await send(one, f"/admin/people/{person.id}", kims, **given) == 303
-        assert await desk(clients, theirs) == [303] * 4
+        assert await seen(clients, "/control-panel", theirs) == [303] * 4
         theirs = cast.sign_in(site.database, person)["session"]
-        assert await office(clients, theirs) == [200] * 4
-
-
-async def office(clients: Clients, token: str) -> list[int]:
-    statuses = []
-    for client in clients.values():
-        headers = {"Cookie": f"session={token}"}
-        async with client.get("/admin", headers=headers, allow_redirects=False) as answer:
-            statuses.append(answer.status)
-    return statuses
+        assert await seen(clients, "/admin", theirs) == [200] * 4
 
 
 async def test_one_of_many_who_accept_an_invitation_at_once_is_let_in(site):
