@@ -44,6 +44,10 @@ def test_a_chapter_says_the_same_in_both_languages(name):
     assert len(code(english)) == len(code(chinese))
 
 
+def test_a_server_is_started_by_the_same_words_in_both_languages():
+    assert code(DOCS / "servers.md") == code(DOCS / "zh" / "servers.md")
+
+
 def test_the_contents_lead_to_every_chapter():
     for folder in (DOCS, DOCS / "zh"):
         led_to = set(re.findall(r"\]\(([a-z-]+)\.md\)", (folder / "README.md").read_text()))
