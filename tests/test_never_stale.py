@@ -169,6 +169,7 @@ def undo(world: World) -> None:
     comment = world.cast.comments["paul"].id
 
     def work(session: Session, *, by: User) -> None:
+        moderation.decide(session, [comment], REJECTED, by=by)
         done = moderation.decide(session, [comment], APPROVED, by=by)
         moderation.undo(session, done.id, by=by)
 
