@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from bench.measure import Run, Way, at_rest, measure, measure_pages
 from bench.report import Table, number
 from bench.rounds import Row
-from bench.running import WORKERS, Unfit
+from bench.running import WORKERS
 from bench.stage import Stage, staged
-from bench.target import Target
+from bench.target import Target, Unfit
 
 MANY = (64, 256, 1024)
 WORKED = (1, 2, 4)
@@ -69,7 +69,7 @@ def resting(rows: list[Row], stage: Stage) -> Table:
             [
                 row.target.name,
                 f"{row.median(lambda run: run.start):.2f}",
-                number(at_rest(row.target, stage, 1)) if row.target.has_workers else "–",
+                _alone(row.target, stage),
                 number(row.median(lambda run: run.at_rest)),
                 number(row.runs[0].size),
                 number(row.runs[0].zipped),
@@ -78,6 +78,14 @@ def resting(rows: list[Row], stage: Stage) -> Table:
             if row.runs
         ],
     )
+
+
+def _alone(target: Target, stage: Stage) -> str:
+    """What it takes with one worker."""
+    try:
+        return number(at_rest(target, stage, 1)) if target.has_workers else "–"
+    except Unfit:
+        return "–"
 
 
 def _each(rows: list[Row], stage: Stage, ways: list[Way]) -> Iterator[tuple[Row, list[Run]]]:

@@ -5,6 +5,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.target import Unfit
+
 SCRIPT = Path(__file__).with_name("wrk.lua")
 
 
@@ -31,5 +33,7 @@ def load(url: str, connections: int, seconds: float, headers: dict[str, str]) ->
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
     command += ["-s", str(SCRIPT), url]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Unfit(f"wrk gave up: {done.stderr or done.stdout}")
     return Load(**json.loads(done.stdout.strip().splitlines()[-1]))

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from bench.measure import QUIET, Run, Way, measure
-from bench.running import Unfit
 from bench.stage import Stage
-from bench.target import Target
+from bench.target import Target, Unfit
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import shlex
 import shutil
 import signal
@@ -14,18 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from bench.front import nginx
 from bench.processes import family
 from bench.stage import HOME, OURS, RIVALS, Stage
-from bench.target import Target
-from tests.live import ROOT, Reply, ask, environment, free_port, program
+from bench.target import Target, Unfit
+from tests.live import ROOT, Reply, ask, environment, free_port
 
 WORKERS = 4
 PATIENCE = 60.0  # seconds
-NGINX = Path(__file__).parent / "nginx"
-
-
-class Unfit(Exception):
-    """A target that did not start, or whose page is not the page."""
 
 
 class Running:
@@ -61,8 +56,8 @@ class Running:
         return family([*(process.pid for process in self.started), *on_it])
 
     def __enter__(self) -> Self:
-        told, commands = self._told(), self.commands()
         try:
+            told, commands = self._told(), self.commands()
             self._prepare(told)
             began = time.perf_counter()
             self._start(commands, told)
@@ -82,7 +77,7 @@ class Running:
     def commands(self) -> list[list[str]]:
         """What is started, in this order."""
         written = [self._words(command) for command in self.target.run]
-        return [*written, self._nginx()] if self.target.front else written
+        return [*written, nginx(self.target.front, self.words)] if self.target.front else written
 
     def _words(self, command: str) -> list[str]:
         return [word.format(**self.words) for word in shlex.split(command)]
@@ -146,17 +141,6 @@ class Running:
         logs = [self.log, self.scratch / "nginx.log"]
         return "\n".join(log.read_text("utf-8", "replace")[-2000:] for log in logs if log.exists())
 
-    def _nginx(self) -> list[str]:
-        site = _shipped(self.words) if self.target.front == "shipped" else None
-        conf = site or _filled(NGINX / f"{self.target.front}.conf", self.words)
-        self.scratch.joinpath("site.conf").write_text(conf)
-        # Started by root its workers change to another user, who may not read a data folder.
-        user = "user root;" if os.geteuid() == 0 else ""
-        main = _filled(NGINX / "main.conf", self.words | {"user": user})
-        self.scratch.joinpath("nginx.conf").write_text(main)
-        logged = ["-e", f"{self.scratch}/nginx.log"]
-        return [str(program("nginx")), "-c", f"{self.scratch}/nginx.conf", *logged]
-
     def stop(self) -> None:
         left = family([process.pid for process in self.started])
         for process in reversed(self.started):
@@ -170,17 +154,3 @@ class Running:
         for process in self.started:
             process.wait()
         shutil.rmtree(self.scratch, ignore_errors=True)
-
-
-def _filled(conf: Path, words: dict[str, object]) -> str:
-    return re.sub(r"@(\w+)@", lambda found: str(words[found[1]]), conf.read_text())
-
-
-def _shipped(words: dict[str, object]) -> str:
-    """The configuration that the project ships, on our ports and in our folder."""
-    text = re.sub(r"(?m)^ *listen \[::\].*\n", "", ROOT.joinpath("nginx.conf").read_text())
-    text = re.sub(r"listen 80\b", f"listen 127.0.0.1:{words['asked']}", text)
-    text = text.replace("127.0.0.1:8000", f"127.0.0.1:{words['port']}")
-    text = text.replace("blog.example.org", "127.0.0.1")
-    text = text.replace("/var/log/nginx", str(words["scratch"]))
-    return text.replace("/srv/blog/data", str(words["data"]))

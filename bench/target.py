@@ -16,6 +16,10 @@ PARTS = {
 }
 
 
+class Unfit(Exception):
+    """A target that does not start, or whose page is not the page, or that cannot be asked."""
+
+
 @dataclass(frozen=True)
 class Target:
     """A row of the table; targets.toml tells what each word means."""

@@ -39,31 +39,34 @@ async def sign_in(request: Request, login: str, password: str) -> Entry:
     if not (right and person and person.can_sign_in):
         log.warning("sign-in failed for %r from %s", login[:100], who[1])
         web.beside(request, _note(request, refused.note_sign_in, login, "wrong"))
-        raise Refusal(N_("The name and the password do not belong together."))
+        raise Refusal(signin.WRONG)
     await web.transact(request, attempt.forgive, *who)
-    await _strengthen(request, person, password)
-    return await open_session(request, person.id)
+    proved = await _strengthen(request, person, password)
+    return await open_session(request, person.id, proved)
 
 
-async def _strengthen(request: Request, person: User, password: str) -> None:
+async def _strengthen(request: Request, person: User, password: str) -> str:
     """A hash from the days when less was asked is made anew, now that the password is known."""
     passwords: Passwords = request.app.ctx.passwords
-    if passwords.hasher.check_needs_rehash(str(person.password_hash)):
-        hashed = await passwords.hash(password[:1024])
-        await web.transact(request, user.set_password, person.id, hashed, by=person)
+    before = str(person.password_hash)
+    if not passwords.hasher.check_needs_rehash(before):
+        return before
+    hashed = await passwords.hash(password[:1024])
+    given = {"by": person, "instead_of": before}
+    await web.transact(request, user.set_password, person.id, hashed, **given)
+    return hashed
 
 
 class TooManyTries(Refusal):
     """Shown with status 429."""
 
 
-async def open_session(request: Request, user_id: int) -> Entry:
+async def open_session(request: Request, user_id: int, proved: str | None = None) -> Entry:
     """A new token for this browser; whichever it showed until now is worth nothing any more."""
     agent = str(request.headers.get("user-agent", ""))
     ip, before = headers.client_ip(request), session_token(request)
-    return await web.transact(
-        request, signin.enter, user_id, ip, agent, before, browser_key(request)
-    )
+    known = before, browser_key(request)
+    return await web.transact(request, signin.enter, user_id, ip, agent, *known, proved=proved)
 
 
 async def sign_out(request: Request) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PING_EVERY = 0.3  # seconds
 KNOWN_FOR = 1.0  # seconds after a ping was answered
+NEVER = float("-inf")
 
 
 class Commits(Protocol):
@@ -66,7 +67,7 @@ class PostgresCommits:
     def __init__(self, config: Config) -> None:
         self._address = config.database_url
         self._heard = 0
-        self._answered_at = 0.0
+        self._answered_at = NEVER
         self._is_closed = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="commits", daemon=True)
         self._thread.start()
@@ -76,7 +77,7 @@ class PostgresCommits:
 
     def close(self) -> None:
         self._is_closed.set()
-        self._thread.join()
+        self._thread.join(KNOWN_FOR)  # nobody waits for a database that does not answer
 
     def _listen(self) -> None:
         import psycopg  # here: who has no PostgreSQL need not load it
@@ -84,6 +85,7 @@ class PostgresCommits:
         while not self._is_closed.is_set():
             with contextlib.suppress(psycopg.Error):  # a line that broke is opened anew
                 self._follow(psycopg.connect(self._address, autocommit=True, connect_timeout=5))
+            self._answered_at = NEVER
             self._is_closed.wait(PING_EVERY)
 
     def _follow(self, line: Connection) -> None:

@@ -64,6 +64,9 @@ def target_of(request: Request, by_page: bool) -> bytes | None:
     path = address.decode(request.path)
     if path is None or address.href(path) != request.path:
         return None
+    numbers = (value for value in request.match_info.values() if isinstance(value, int))
+    if any(f"/{number}/" not in f"{path}/" for number in numbers):  # such as /archive/02026
+        return None
     number = request.args.get("page") if by_page and request.query_string else None
     if number in (None, "1"):
         return request.path.encode()
@@ -159,6 +162,7 @@ class Pages:
         headers.protect(request, response)
         page = Page(response, frozenset(request.ctx.shows))
         if not making.is_stale(page):
+            self.made += 1
             self._keep(target, page)
         return page
 
@@ -174,13 +178,12 @@ class Pages:
             self._forget(target)
 
     def _keep(self, target: bytes, page: Page) -> None:
+        """One that is too large by itself drives no other out."""
         self._forget(target)
+        if page.size > self.limit:
+            return
         self._pages[target] = page
         self.size += page.size
-        self.made += 1
-        self._make_room()
-
-    def _make_room(self) -> None:
         while self.size > self.limit:
             self._forget(next(iter(self._pages)))
 
@@ -197,10 +200,9 @@ class Pages:
     def _packed(self, target: bytes, page: Page, packing: Packing) -> None:
         if packing.cancelled() or self._pages.get(target) is not page:
             return
-        self.size -= page.size
+        self._forget(target)
         page.take(packing.result())
-        self.size += page.size
-        self._make_room()
+        self._keep(target, page)
 
 
 def is_keepable(request: Request, response: HTTPResponse) -> bool:

@@ -16,9 +16,9 @@ from bench.measure import Run
 from bench.picture import picture
 from bench.report import Table, number
 from bench.rounds import Row
-from bench.running import NGINX, Running, Unfit
+from bench.running import Running
 from bench.stage import LOCK, RIVALS, Stage, staged
-from bench.target import Target, targets
+from bench.target import Target, Unfit, targets
 from bench.world import World
 from tests.conftest import need
 from tests.live import ROOT, program
@@ -39,9 +39,6 @@ def test_every_word_of_a_declared_target_is_known(target: Target, tmp_path: Path
     assert not re.search(r"[{}]", str(commands))
     for module in re.findall(r"bench\.[a-z.]+", f"{target.run} {target.prepare}"):
         assert ROOT.joinpath(module.replace(".", "/") + ".py").exists(), module
-    assert (
-        not target.front or target.front == "shipped" or (NGINX / f"{target.front}.conf").exists()
-    )
     told.stop()
 
 

@@ -113,6 +113,38 @@ def test_the_command_finds_a_blog_in_such_a_folder(my_blog, tmp_path):
     assert done.stdout == said, done.stderr
 
 
+def test_the_command_deploys_with_the_rights_of_who_calls_it(my_blog):
+    text = written.command_text(my_blog).replace("runuser", "false")
+    done = subprocess.run(
+        ["sh", "-c", text, "blog", "deploy", DOMAIN, "--remove"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.endswith(f"|deploy|{DOMAIN}|--remove|"), done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the command takes the rights of a service")
+def test_the_command_reads_the_settings_as_the_services_do(my_blog, tmp_path):
+    """A shell would run what stands behind a & in a password, and open what is < in a sender."""
+    program = my_blog.programs / "blog"
+    program.write_text('#!/bin/sh\nprintf "%s|" "$BLOG_SMTP_URL" "$BLOG_MAIL_FROM" "$BLOG_PORT"\n')
+    settings = tmp_path / "blog.env"
+    settings.write_text(
+        "# BLOG_PORT=1\nBLOG_SMTP_URL=smtp://me:a$b&c(d`e\\f@mail.example.org\n\n"
+        "  BLOG_PORT='8001'  \nBLOG_MAIL_FROM=\"Ann's blog <ann@example.org>\""
+    )
+    text = written.command_text(my_blog).replace(str(my_blog.settings), str(settings))
+    done = subprocess.run(
+        ["sh", "-c", text.replace(f"-g {written.SHARED}", "-g root")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = "smtp://me:a$b&c(d`e\\f@mail.example.org|Ann's blog <ann@example.org>|8001|"
+    assert done.stdout == said, done.stderr
+
+
 def test_where_nobody_answers_nothing_is_written_and_it_is_said_in_one_line(tmp_path):
     done = deploy(tmp_path / "machine", said="")
     assert done.returncode == 1
@@ -190,6 +222,44 @@ def test_a_file_of_somebody_elses_is_left_alone(machine):
     done = deploy(machine, "--yes")
     assert done.returncode == 1
     assert "is not ours" in done.stderr
+    assert everything(machine) == before
+
+
+@pytest.mark.parametrize("lay", ["a file", "a link"])
+def test_a_site_of_somebody_elses_under_the_same_name_is_left_alone(tmp_path, lay):
+    place = tmp_path / "etc/nginx/sites-enabled" / DOMAIN
+    place.parent.mkdir(parents=True)
+    if lay == "a file":
+        place.write_text("server { }\n")
+    else:
+        place.symlink_to("/srv/mine/site.conf")
+    done = deploy(tmp_path, "--yes")
+    assert done.returncode == 1 and "is not ours" in done.stderr
+    deploy(tmp_path, "--remove", "--yes")
+    assert [path for path in tmp_path.rglob("*") if not path.is_dir()] == [place]
+
+
+def test_a_program_of_somebody_elses_is_left_alone(tmp_path):
+    command = tmp_path / "usr/local/bin/blog"
+    command.parent.mkdir(parents=True)
+    command.write_bytes(b"\x7fELF\xd0\xff")
+    done = deploy(tmp_path, "--yes")
+    assert done.returncode == 1 and "is not ours" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert command.read_bytes() == b"\x7fELF\xd0\xff"
+
+
+def test_a_second_name_is_refused_for_nginx_would_take_neither(machine):
+    before = everything(machine)
+    done = deploy(machine, "--yes", domain="other.example.org")
+    assert done.returncode == 1 and f"{DOMAIN} --remove" in done.stderr
+    assert everything(machine) == before
+
+
+def test_remove_with_a_name_mistyped_takes_nothing_away(machine):
+    before = everything(machine)
+    done = deploy(machine, "--remove", "--yes", domain="inc.example.org")
+    assert "nothing of" in done.stdout
     assert everything(machine) == before
 
 

@@ -1,16 +1,22 @@
 """The door: who signs in and out, and how an empty blog becomes somebody's."""
 
 import re
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from blog import auth
 from blog.config import Config
-from blog.models import site, user
+from blog.models import password, people, site, user
 from tests import cast
 from tests.cast import Cast
-from tests.door import Door
+from tests.door import Answer, Door
+from tests.live import wait_for
 
 SET_UP = {
     "title": "墨舍",
@@ -87,6 +93,42 @@ def test_signing_out_ends_the_session_and_not_only_the_cookie(door: Door, world:
     assert answer.status == 303
     assert answer.cookies == {"session": ""}
     assert door.get("/control-panel", cookies=cookies).status == 303
+
+
+def sign_in_while(door: Door, work: Callable[..., Any], *given: Any) -> Answer:
+    """A right password is being checked, and meanwhile a keeper does something."""
+    passwords, checking = door.app.ctx.passwords, threading.Event()
+    with ThreadPoolExecutor(1) as browser:
+        try:
+            for _ in range(2):  # both of its threads have something else to do
+                passwords.threads.submit(checking.wait)
+            typed = {"login": "ann", "password": cast.PASSWORD}
+            answer = browser.submit(door.post, "/sign-in", typed)
+            wait_for(lambda: passwords.waiting)
+            door.database.transact_now(work, door.cast.ann.id, *given, by=door.cast.kim)
+        finally:
+            checking.set()
+        return answer.result()
+
+
+@pytest.mark.parametrize(
+    "work",
+    [people.disable_person, partial(password.hand_over, password_hash=cast.CHEAP.hash("another"))],
+)
+def test_a_sign_in_that_is_under_way_is_ended_too(door: Door, world: Cast, work: Any) -> None:
+    answer = sign_in_while(door, work)
+    assert answer.status == 422 and "session" not in answer.cookies
+    door.database.transact_now(user.enable, world.ann.id, by=world.kim)
+    assert door.get("/control-panel", cookies=answer.cookies).status == 303
+
+
+def test_a_stronger_hash_of_the_old_password_replaces_no_new_one(door: Door, world: Cast) -> None:
+    given = {"by": world.ann, "instead_of": world.ann.password_hash}
+    new = cast.CHEAP.hash("nine slow trains")
+    door.database.transact_now(password.hand_over, world.ann.id, new, by=world.kim)
+    door.database.transact_now(user.set_password, world.ann.id, cast.HASHED, **given)
+    typed = {"login": "ann", "password": "nine slow trains"}
+    assert door.post("/sign-in", typed).status == 303
 
 
 # --- set up ------------------------------------------------------------------------------------

@@ -251,6 +251,25 @@ def test_another_spelling_of_an_address_is_not_kept_for_itself(
     assert made(door) == before
 
 
+@pytest.mark.parametrize(
+    ("path", "spelled"),
+    [
+        ("/archive/2026", "/archive/02026"),
+        ("/archive/2026", "/archive/+2026"),
+        ("/archive/2026/10", "/archive/2026/0010"),
+        ("/comments/1/feed.atom", "/comments/0001/feed.atom"),
+    ],
+)
+def test_a_number_with_zeros_before_it_is_not_kept_for_itself(
+    wire: Wire, door: Door, path: str, spelled: str
+) -> None:
+    """There are too many ways to write it."""
+    assert wire.ask(plain(path)).status == 200
+    before = made(door)
+    assert wire.ask(plain(spelled)).status == 200
+    assert made(door) == before
+
+
 def test_an_empty_blog_speaks_the_visitors_language_and_keeps_nothing(empty_door: Door) -> None:
     with Wire(empty_door.port) as wire:
         chinese = wire.ask(plain("/", "Accept-Language: zh-CN"))
@@ -411,6 +430,16 @@ def test_a_scheduled_post_appears_at_its_moment_without_a_commit(
     assert "vermilion" in wire.ask(plain("/")).text
 
 
+def test_a_clock_that_is_set_back_makes_a_scheduled_post_wait_once_more(
+    wire: Wire, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The moment at which it fell due lies ahead again."""
+    for days, is_shown in ((4, True), (0, False), (4, True)):
+        put_clock(monkeypatch, timedelta(days=days))
+        assert ("vermilion" in wire.ask(plain("/")).text) is is_shown
+        assert ("vermilion" in wire.ask(plain("/feed.atom")).text) is is_shown
+
+
 def test_comments_close_at_their_moment_without_a_commit(
     wire: Wire, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -424,9 +453,13 @@ def put_clock(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
     """The one clock, for every module that has it."""
     import sys
 
+    def moved() -> base.datetime:
+        return base.datetime.now(base.UTC) + by
+
     for module in list(sys.modules.values()):
-        if getattr(module, "now", None) is now and module.__name__.startswith("blog."):
-            monkeypatch.setattr(module, "now", lambda: base.datetime.now(base.UTC) + by)
+        known = getattr(module, "now", None)
+        if callable(known) and module.__name__.startswith("blog."):
+            monkeypatch.setattr(module, "now", moved)
 
 
 def test_many_who_ask_at_once_cost_one_rendering(
@@ -491,6 +524,19 @@ def test_what_was_not_used_for_longest_goes_first(wire: Wire, door: Door) -> Non
         assert pages.size <= pages.limit
         before = made(door)
         wire.ask(plain(KINDS[-1]))
+        assert made(door) == before
+    finally:
+        pages.limit = limit
+
+
+def test_a_page_that_is_too_large_to_keep_drives_no_other_out(wire: Wire, door: Door) -> None:
+    pages = door.app.ctx.pages
+    wait_until_packed(wire, "/robots.txt")
+    pages.limit, limit = pages.size + 500, pages.limit
+    try:
+        wire.ask(plain(POST))
+        before = made(door)
+        wire.ask(plain("/robots.txt"))
         assert made(door) == before
     finally:
         pages.limit = limit

@@ -31,6 +31,7 @@ def run(config: Config, given: argparse.Namespace) -> int:
     if given.remove:
         return remove(to, is_sure=given.yes)
     _refuse_what_cannot_work(to)
+    _refuse_what_is_anothers(to)
     changes = list(changed_files(to))
     steps = commands(to)
     show(to, changes, steps)
@@ -79,7 +80,8 @@ def _refuse_what_cannot_work(to: Deployment) -> None:
             )
     if to.root == Path("/") and os.geteuid() != 0:
         raise Told(N_("This writes below /etc: run it as root, with sudo."))
-    for folder in (to.installed, *to.installed.parents, *to.programs.parents):
+    interpreter = (to.programs / "python").resolve()
+    for folder in (to.installed, *to.installed.parents, *to.programs.parents, *interpreter.parents):
         if to.root == Path("/") and not folder.stat().st_mode & 0o001:
             raise Told(
                 N_("%(folder)s is closed to the service's user. Install the blog in /opt/blog."),
@@ -87,13 +89,30 @@ def _refuse_what_cannot_work(to: Deployment) -> None:
             )
 
 
+def _refuse_what_is_anothers(to: Deployment) -> None:
+    """Nothing but our own is written over; and nginx would take no second site of ours."""
+    files = (path for path in to.files() if _text(to, path) and not _is_ours(to, path))
+    links = (path for path in to.links() if _stands(to, path) and not _is_our_link(to, path))
+    for path in (*files, *links):
+        raise Told(N_("%(path)s is not ours: move it away first."), path=to.there(path))
+    for name in other_sites(to):
+        message = N_(
+            "The blog is set up here as %(name)s: blog deploy %(name)s --remove comes first."
+        )
+        raise Told(message, name=name)
+
+
+def other_sites(to: Deployment) -> list[str]:
+    """The names under which `blog deploy` has set the blog up, but for this one."""
+    sites = to.there(to.site.parent)
+    names = sorted(path.name for path in sites.iterdir()) if sites.is_dir() else []
+    return [name for name in names if name != to.domain and _is_ours(to, to.site.with_name(name))]
+
+
 def changed_files(to: Deployment) -> Iterator[tuple[Path, str, str]]:
-    """Path, what stands there, what will stand there. Raises `Told` for a file of another's."""
+    """Path, what stands there, what will stand there."""
     for path, text in to.files().items():
-        place = to.there(path)
-        now = place.read_text() if place.exists() else ""
-        if now and MARK not in now:
-            raise Told(N_("%(path)s is not ours: move it away first."), path=place)
+        now = _text(to, path)
         if now != text:
             yield path, now, text
 
@@ -134,7 +153,7 @@ def show(to: Deployment, changes: list[tuple[Path, str, str]], steps: list[list[
             print(f"+ {path}")
             print("".join(f"    {line}\n" for line in after.splitlines()))
     for path, target in to.links().items():
-        if not to.there(path).is_symlink():
+        if not _stands(to, path):
             print(f"+ {path} → {target}")
     for step in steps:
         print("$", *step)
@@ -195,9 +214,11 @@ def remove(to: Deployment, *, is_sure: bool) -> int:
     """Everything but the data folder and the settings that the keeper added."""
     # Settings with somebody's own words, such as the mail server's password, stay.
     staying = {to.settings} if to.added_settings() else set()
-    ours = [path for path in to.files() if path not in staying and _is_ours(to, path)]
-    links = [path for path in to.links() if to.there(path).is_symlink()]
-    stopping = [["systemctl", "disable", "--now", *UNITS]] if ours else []
+    is_last = not other_sites(to)  # else the services are the other's
+    files = [path for path in to.files() if is_last or path == to.site]
+    ours = [path for path in files if path not in staying and _is_ours(to, path)]
+    links = [path for path in to.links() if _is_our_link(to, path)]
+    stopping = [["systemctl", "disable", "--now", *UNITS]] if ours and is_last else []
     for path in (*links, *ours):
         print(f"- {path}")
     for step in stopping:
@@ -217,7 +238,25 @@ def remove(to: Deployment, *, is_sure: bool) -> int:
     return 0
 
 
+def _text(to: Deployment, path: Path) -> str:
+    """What stands there, be it a program; "" if nothing does."""
+    place = to.there(path)
+    return place.read_text(errors="replace") if place.exists() else ""
+
+
 def _is_ours(to: Deployment, path: Path) -> bool:
     with contextlib.suppress(OSError):
-        return MARK in to.there(path).read_text()
+        return MARK in _text(to, path)
     return False
+
+
+def _stands(to: Deployment, path: Path) -> bool:
+    """Be it a link that leads nowhere."""
+    return os.path.lexists(to.there(path))
+
+
+def _is_our_link(to: Deployment, path: Path) -> bool:
+    place = to.there(path)
+    if not place.is_symlink():
+        return False
+    return os.path.normpath(path.parent / place.readlink()) == str(to.links()[path])

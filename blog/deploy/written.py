@@ -126,11 +126,21 @@ def settings_text(to: Deployment) -> str:
     return "\n".join(lines) + "\n"
 
 
+# What systemd does with the file, too: no sign in a password means anything.
+READ_SETTINGS = """\
+while read -r line || [ -n "$line" ]; do
+    case $line in [A-Z]*=*) ;; *) continue ;; esac
+    value=${line#*=}
+    case $value in \\"*\\" | \\'*\\') value=${value#?} value=${value%?} ;; esac
+    export "${line%%=*}=$value"
+done"""
+
+
 def command_text(to: Deployment) -> str:
+    folder, program = shlex.quote(str(to.installed)), shlex.quote(str(to.programs / "blog"))
     return (
         f"#!/bin/sh\n{MARK} The command, with the settings and the rights of the service.\n"
-        f"set -a\n. {to.settings}\nset +a\numask 027\n"
-        f"cd {shlex.quote(str(to.installed))}\n"
-        f"exec runuser -u {to.user} -g {SHARED} -- "
-        f'{shlex.quote(str(to.programs / "blog"))} "$@"\n'
+        f'cd {folder}\n[ "$1" != deploy ] || exec {program} "$@"  # root alone can\n'
+        f"{READ_SETTINGS} < {to.settings}\numask 027\n"
+        f'exec runuser -u {to.user} -g {SHARED} -- {program} "$@"\n'
     )

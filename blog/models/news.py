@@ -22,29 +22,32 @@ EVERYTHING = None
 class News:
     """`tags` are those of every change since the last news; None where there is too much to say.
 
-    `until` is the next moment at which time alone changes what readers see: a post falls due, is
-    withdrawn, or takes no more comments.
+    `until` is the next moment, seen from `at`, at which time alone changes what readers see: a post
+    falls due, is withdrawn, or takes no more comments.
     """
 
     site: SiteFacts = field(default_factory=SiteFacts)
     last: Mark | None = None
+    at: datetime = field(default_factory=now)
     until: datetime | None = None
     tags: frozenset[str] | None = EVERYTHING
 
     def is_over(self) -> bool:
-        return self.until is not None and self.until <= now()
+        """That moment has come; or the clock was set back, and others lie ahead once more."""
+        moment = now()
+        return moment < self.at or (self.until is not None and self.until <= moment)
 
 
 def since(session: Session, before: News) -> News:
-    facts = sites.facts(session)
+    moment, facts = now(), sites.facts(session)
     last, tags = change.since(session, before.last)
     tags = EVERYTHING if before.is_over() else tags
     stands = tags is not EVERYTHING and not tags & TELLING
-    return News(facts, last, before.until if stands else _until(session, facts.settings), tags)
+    until = before.until if stands else _until(session, facts.settings, moment)
+    return News(facts, last, moment, until, tags)
 
 
-def _until(session: Session, settings: Settings) -> datetime | None:
-    moment = now()
+def _until(session: Session, settings: Settings, moment: datetime) -> datetime | None:
     found = [_first(session, Post.publish_at, moment), _first(session, Post.withdraw_at, moment)]
     if settings.comments_days:
         open_for = timedelta(days=settings.comments_days, microseconds=1)

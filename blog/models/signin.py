@@ -7,14 +7,16 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, ForeignKey, Select, String, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from blog.models import device
-from blog.models.base import Base, now
+from blog.config import N_
+from blog.models import device, user
+from blog.models.base import Base, Refusal, now
 from blog.models.device import digest
 from blog.models.user import User
 
 IDLE = timedelta(days=14)
 ABSOLUTE = timedelta(days=90)
 SEEN_EVERY = timedelta(minutes=10)
+WRONG = N_("The name and the password do not belong together.")
 
 
 class SignIn(Base):
@@ -57,9 +59,23 @@ class Entry(NamedTuple):
 
 
 def enter(
-    session: Session, user_id: int, ip: str, agent: str, instead_of: str, browser: str
+    session: Session,
+    user_id: int,
+    ip: str,
+    agent: str,
+    instead_of: str,
+    browser: str,
+    *,
+    proved: str | None = None,
 ) -> Entry:
-    """A new sign-in, in a browser that is known from now on."""
+    """A new sign-in, in a browser that is known from now on.
+
+    `proved` is the hash that a password was checked against. While that was done, somebody may have
+    shut the person out, or given them another password. Raises `Refusal`.
+    """
+    person = user.lock(session, user_id)
+    if not person.can_sign_in or proved not in (None, person.password_hash):
+        raise Refusal(WRONG)
     token = open_(session, user_id, ip, agent, instead_of)
     return Entry(token, device.remember(session, user_id, browser))
 

@@ -202,9 +202,18 @@ def enable(session: Session, id: int, *, by: User) -> User:
     return user
 
 
-def set_password(session: Session, id: int, password_hash: str, *, by: User | None = None) -> User:
+def set_password(
+    session: Session,
+    id: int,
+    password_hash: str,
+    *,
+    by: User | None = None,
+    instead_of: str | None = None,
+) -> User:
+    """With `instead_of` only where that still is the hash: one that came meanwhile is newer."""
     user = lock(session, id)
-    user.password_hash = password_hash
+    if instead_of in (None, user.password_hash):
+        user.password_hash = password_hash
     return user
 
 

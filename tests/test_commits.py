@@ -1,0 +1,65 @@
+"""Whether anybody has committed: known at once, or known not to be known."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from blog.commits import PostgresCommits
+from blog.config import Config
+from tests.live import wait_for
+
+ON_POSTGRESQL = [pytest.param("postgresql", marks=pytest.mark.postgresql)]
+pytestmark = pytest.mark.parametrize("migrated", ON_POSTGRESQL, indirect=True)
+LISTENERS = """
+    SELECT pid FROM pg_stat_activity
+    WHERE datname = current_database() AND query IN ('SELECT 1', 'LISTEN blog_change')
+"""
+
+
+@pytest.fixture
+def line(migrated: Config) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(migrated.database_url, autocommit=True) as line:
+        yield line
+
+
+@pytest.fixture
+def commits(migrated: Config, line: psycopg.Connection) -> Iterator[PostgresCommits]:
+    watching = PostgresCommits(migrated)
+    wait_for(lambda: watching.count() is not None, 10)
+    yield watching
+    watching.close()
+
+
+def listener(line: psycopg.Connection) -> int:
+    ((pid,),) = line.execute(LISTENERS.encode()).fetchall()
+    return int(pid)
+
+
+def test_while_the_line_is_down_nobody_claims_to_know(
+    commits: PostgresCommits, line: psycopg.Connection
+) -> None:
+    """What is committed between two lines is told to nobody."""
+    known = commits.count()
+    line.execute("SELECT pg_terminate_backend(%s, 5000)", (listener(line),))
+    time.sleep(0.05)
+    assert commits.count() is None
+    wait_for(lambda: commits.count() is not None, 10)
+    assert commits.count() != known  # whatever was committed meanwhile is asked for
+
+
+def test_a_database_that_hangs_holds_up_no_stop(migrated: Config, line: psycopg.Connection) -> None:
+    watching = PostgresCommits(migrated)
+    wait_for(lambda: watching.count() is not None, 10)
+    pid = listener(line)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_for(lambda: watching.count() is None, 3)
+        began = time.monotonic()
+        watching.close()
+        assert time.monotonic() - began < 3
+    finally:
+        os.kill(pid, signal.SIGCONT)
