@@ -96,8 +96,13 @@ def page_text(request: Request, template: str, **context: Any) -> str:
 
 
 def url(request: Request, name: str, **params: Any) -> str:
-    """The path of a route, such as `home.search`."""
-    return str(request.app.url_for(name, **params))
+    """The path of a route, such as `home.search`. One without parameters is looked up once."""
+    known: dict[str, str] = request.app.ctx.urls
+    if params:
+        return str(request.app.url_for(name, **params))
+    if name not in known:
+        known[name] = str(request.app.url_for(name))
+    return known[name]
 
 
 def absolute(request: Request, path: str) -> str:
