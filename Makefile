@@ -50,7 +50,7 @@ docs: installed-dev ## Write the tables of settings and commands in docs/ anew
 	@$(PY) -m tests.write_tables
 
 bench: installed-dev ## Serve one page on every stack, and print what it costs; BENCH="--quick --only flask"
-	@exec $(PY) -m bench $(BENCH)
+	@exec $(PY) -m bench $(value BENCH)
 
 deploy: installed ## Set up nginx and systemd for DOMAIN=example.org; shows what, then asks
 	@exec .venv/bin/blog deploy $(DOMAIN)

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 
-from bench.measure import Run, Way, at_rest, measure, measure_pages
+from bench.measure import Run, Way, alone, measure, measure_pages
 from bench.report import Table, number
 from bench.rounds import Row
 from bench.running import WORKERS
@@ -61,18 +61,17 @@ def by_posts(target: Target) -> Table:
 
 
 def resting(rows: list[Row], stage: Stage) -> Table:
-    """What is there before anybody has asked for much."""
+    """What is there before anybody has asked for much, and what a first visit fetches."""
+    heads = ["target", "start s", f"PSS MB, {WORKERS} workers", "1 worker", "page B", "gzip B"]
     return Table(
-        "At rest",
-        ["target", "start s", "PSS MB, 1 worker", f"PSS MB, {WORKERS}", "page B", "gzip B"],
+        "At rest, and the weight of the page",
+        [*heads, "its parts", "their B"],
         [
             [
                 row.target.name,
                 f"{row.median(lambda run: run.start):.2f}",
-                _alone(row.target, stage),
                 number(row.median(lambda run: run.at_rest)),
-                number(row.runs[0].size),
-                number(row.runs[0].zipped),
+                *_alone(row, stage),
             ]
             for row in rows
             if row.runs
@@ -80,12 +79,14 @@ def resting(rows: list[Row], stage: Stage) -> Table:
     )
 
 
-def _alone(target: Target, stage: Stage) -> str:
-    """What it takes with one worker."""
+def _alone(row: Row, stage: Stage) -> list[str]:
+    size = [number(row.runs[0].size), number(row.runs[0].zipped)]
     try:
-        return number(at_rest(target, stage, 1)) if target.has_workers else "–"
+        memory, parts = alone(row.target, stage)
     except Unfit:
-        return "–"
+        return ["–", *size, "–", "–"]
+    one = number(memory) if row.target.has_workers else "–"
+    return [one, *size, *([str(len(parts)), number(sum(parts))] if parts else ["–", "–"])]
 
 
 def _each(rows: list[Row], stage: Stage, ways: list[Way]) -> Iterator[tuple[Row, list[Run]]]:

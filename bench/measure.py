@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,10 +13,14 @@ from bench.load import Load, load
 from bench.running import WORKERS, Running
 from bench.stage import Stage
 from bench.target import Target
+from tests.live import ask
 
 CONNECTIONS = 64
 QUIET = 0.1  # cores that others may take before a run is made again
 TRIES = 3
+PARTS = re.compile(
+    r"""<(?:link(?=[^>]*stylesheet)|script|img)[^>]*?(?:href|src)=["'](?:http://127[.0-9:]+)?(/[^"']+)"""
+)
 IDLE = 0.02  # seconds of CPU in a fifth of a second
 SETTLING = 1.0  # seconds after the first page until all workers have come up
 
@@ -61,19 +66,22 @@ def measure_pages(target: Target, stage: Stage, ways: list[Way]) -> list[Run]:
         return [_undisturbed(partial(under_load, it, way), way.tries) for way in ways]
 
 
-def at_rest(target: Target, stage: Stage, workers: int) -> float:
-    """MiB of the whole stack after its first page."""
-    with Running(target, stage, workers) as it:
-        return _resting(it)
+def alone(target: Target, stage: Stage) -> tuple[float, list[int]]:
+    """MiB of the whole stack with one worker after its first page, and the bytes of each style,
+    script and picture that this page asks its own server for."""
+    with Running(target, stage, workers=1) as it:
+        resting = _resting(it)
+        replies = [ask(it.asked, path) for path in sorted(set(PARTS.findall(it.page.text)))]
+        return resting, [len(reply.body) for reply in replies if reply.status == 200]
 
 
 def under_load(it: Running, way: Way, resting: float = 0) -> Run:
-    ask = partial(load, it.url(way.path), way.connections, headers=it.target.headers)
-    ask(seconds=1)
+    readers = partial(load, it.url(way.path), way.connections, headers=it.target.headers)
+    readers(seconds=1)
     _wait_until_idle(it)
     stack = it.processes
     began, cpu, others = _clocks(stack)
-    seen = ask(seconds=way.seconds)
+    seen = readers(seconds=way.seconds)
     ended, cpu_then, others_then = _clocks(stack | it.processes)
     return Run(
         load=seen,

@@ -62,6 +62,7 @@ def keep_page(made: World) -> None:
     with Site(config, "-p", str(config.port), "-w", "1") as site:
         reply = site.get(made.path)
     assert reply.status == 200, site.said
+    site.log.unlink()
     made.file.parent.mkdir(exist_ok=True)
     made.file.write_bytes(reply.body)
 

@@ -42,7 +42,7 @@ class Target:
     @property
     def has_workers(self) -> bool:
         """Whether it can be started with another number of them."""
-        return any("{workers}" in command for command in self.run)
+        return any("{workers}" in text for text in (*self.run, *self.env.values()))
 
     @property
     def wants_rivals(self) -> bool:

@@ -51,7 +51,9 @@ def world(home: Path, posts: int) -> World:
     """The world of this size, made if it is not there or was made by other code."""
     made = World(home / f"world-{posts}", posts)
     stamp = made.folder / "made-by"
-    code = Path(planting.__file__).read_text() + max(path.name for path in VERSIONS.glob("0*.py"))
+    code = Path(planting.__file__).read_text() + max(
+        path.name for path in VERSIONS.glob("[0-9]*.py")
+    )
     if not stamp.exists() or stamp.read_text() != code:
         shutil.rmtree(made.folder, ignore_errors=True)
         fill(made.config, posts)

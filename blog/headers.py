@@ -47,7 +47,7 @@ def protect(request: Request, response: HTTPResponse) -> None:
     """Response middleware: it runs for errors of every status too."""
     if getattr(response, "is_finished", False):
         return
-    response.headers.setdefault("content-security-policy", _policy_for(request))
+    response.headers.setdefault("content-security-policy", _policy_for(request, response))
     for name, value in ALWAYS.items():
         response.headers.setdefault(name, value)
     if is_https(site_address(request)):
@@ -59,11 +59,13 @@ def protect(request: Request, response: HTTPResponse) -> None:
     response.headers.setdefault("cache-control", "no-cache")  # kept, but asked about each time
 
 
-def _policy_for(request: Request) -> str:
-    """Rooms behind a lock, private previews and whoever is signed in meet no script but ours."""
+def _policy_for(request: Request, response: HTTPResponse) -> str:
+    """Rooms behind a lock, private previews, whoever is signed in, and what is no page at all meet
+    no script but ours."""
     site = getattr(request.ctx, "site", None)
     hidden = getattr(request.ctx, "private", False) or getattr(request.ctx, "user", None)
-    script = None if hidden or site is None else site.settings.script
+    is_page = str(response.content_type or "").startswith("text/html")
+    script = site.settings.script if site and is_page and not hidden else None
     return policy(script.origin) if script else CSP
 
 

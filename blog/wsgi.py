@@ -34,7 +34,7 @@ class Application:
         if "CONTENT_LENGTH" not in environ and "HTTP_TRANSFER_ENCODING" in environ:
             start_response("411 Length Required", [("Content-Length", "0")])
             return  # the bridge would take it for empty
-        bridge = self._opened()
+        bridge = self.opened()
         asked = _as_asgi_wants_it(environ)
         try:
             yield from bridge(asked, start_response)  # type: ignore[arg-type]  # its own names
@@ -44,20 +44,27 @@ class Application:
 
     # --- start and stop --------------------------------------------------------------------------
 
-    def _opened(self) -> ASGIMiddleware:
+    def opened(self) -> ASGIMiddleware:
         with self._opening:
             if self._bridge is None:
                 bridge = ASGIMiddleware(self._answer)  # type: ignore[arg-type]  # its own names
-                asyncio.run_coroutine_threadsafe(self._begin(), bridge.loop).result(PATIENCE)
+                try:
+                    asyncio.run_coroutine_threadsafe(self._begin(), bridge.loop).result(PATIENCE)
+                except Exception:  # the next request tries again, with a loop of its own
+                    bridge.loop.call_soon_threadsafe(bridge.loop.stop)
+                    raise
                 # `atexit` would be too late: by then no thread takes work any more.
-                threading._register_atexit(self._close, bridge.loop)  # type: ignore[attr-defined]  # as concurrent.futures does
+                threading._register_atexit(self.close)  # type: ignore[attr-defined]  # as concurrent.futures does
                 self._bridge = bridge
             return self._bridge
 
-    def _close(self, loop: asyncio.AbstractEventLoop) -> None:
-        with suppress(TimeoutError):
-            asyncio.run_coroutine_threadsafe(self._tell("shutdown"), loop).result(PATIENCE)
-        loop.call_soon_threadsafe(loop.stop)
+    def close(self) -> None:
+        bridge, self._bridge = self._bridge, None
+        if bridge:
+            with suppress(TimeoutError):
+                told = asyncio.run_coroutine_threadsafe(self._tell("shutdown"), bridge.loop)
+                told.result(PATIENCE)
+            bridge.loop.call_soon_threadsafe(bridge.loop.stop)
 
     async def _begin(self) -> None:
         self._to, self._back = asyncio.Queue[Any](), asyncio.Queue[Any]()
@@ -96,7 +103,7 @@ def _as_asgi_wants_it(environ: dict[str, Any]) -> dict[str, Any]:
     path, query = (environ.get(name, "") for name in ("PATH_INFO", "QUERY_STRING"))
     return {
         **environ,
-        "PATH_INFO": quote(path.encode("latin-1"), safe=IN_PATH),
+        "PATH_INFO": quote(path.encode("latin-1"), safe=IN_PATH) or "/",
         "QUERY_STRING": quote(query.encode("latin-1"), safe=IN_QUERY),
         "REMOTE_PORT": environ.get("REMOTE_PORT") or "0",
         "wsgi.input": _Input(environ["wsgi.input"]),

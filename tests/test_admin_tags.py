@@ -51,6 +51,18 @@ def test_a_renamed_tag_is_found_by_its_new_name_and_its_old_address_leads_there(
     assert (post.tags, post.version) == ("Python, Orange jam", 2)
 
 
+@pytest.mark.parametrize(
+    ("verb", "given"), [("rename", {"name": "Jam"}), ("merge", {"into": "Python"})]
+)
+def test_the_log_tells_what_each_post_bore_before(database, world, verb, given):
+    id = tag_id(database, "marmalade")
+    database.transact_now(getattr(tagging, verb), id, **given, by=world.eve)
+    newest = select(Change.facts).order_by(Change.id.desc()).limit(1)
+    told = database.read_now(lambda s: s.scalar(newest))[f"post:{world.ann_live.id}"]
+    after = "Python, Jam" if verb == "rename" else "Python"
+    assert told == {"tags": ["Python, marmalade", after]}
+
+
 def test_an_old_name_goes_on_meaning_the_tag(database, world):
     id = tag_id(database, "marmalade")
     database.transact_now(tagging.rename, id, name="Jam", by=world.eve)

@@ -12,7 +12,7 @@ import pytest
 
 from bench import processes
 from bench.load import Load
-from bench.measure import Run
+from bench.measure import PARTS, Run
 from bench.picture import picture
 from bench.report import Table, number
 from bench.rounds import Row
@@ -93,6 +93,13 @@ def test_a_ratio_compares_runs_of_the_same_round():
 
 def test_answers_that_were_refused_do_not_count():
     assert replace(QUIET, requests=1000, refused=400).rate == 600
+
+
+def test_the_weight_of_a_page_counts_what_it_asks_its_own_server_for():
+    page = """<link rel="stylesheet" href="/a.css"><link rel='alternate' href='/feed'>
+        <link rel='stylesheet' media='all' href='http://127.0.0.1:8000/b.css?ver=6'>
+        <script defer src="/c.js"></script><img alt="" src="https://elsewhere.example/d.png">"""
+    assert PARTS.findall(page) == ["/a.css", "/b.css?ver=6", "/c.js"]
 
 
 @pytest.mark.parametrize(

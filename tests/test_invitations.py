@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from blog.db import Database
 from blog.models import delivery, invitation, people, user
 from blog.models.base import Refusal, now
+from blog.models.change import Change
 from blog.models.delivery import Delivery
 from blog.models.invitation import Invitation
 from blog.models.user import User
@@ -255,6 +256,21 @@ def test_who_may_invite_no_more_leaves_no_open_door(door, way):
         given = {"display_name": "Eve", "email": "eve@ink.example", "role": "editor"}
         door.post(f"/admin/people/{world.eve.id}", given, cookies=kim)
     assert door.get(path).status == accept(door, path).status == 404
+
+
+def test_the_log_tells_which_invitations_end_with_their_inviter_and_of_none_where_there_was_none(
+    database, world
+):
+    def shut_out() -> set[str]:
+        database.transact_now(people.disable_person, world.eve.id, by=world.kim)
+        newest = select(Change.facts).order_by(Change.id.desc()).limit(1)
+        return {key for key in database.read_now(lambda s: s.scalar(newest)) if "invit" in key}
+
+    assert shut_out() == set()
+    database.transact_now(user.set_role, world.eve.id, "admin", by=world.kim)
+    database.transact_now(user.enable, world.eve.id, by=world.kim)
+    database.transact_now(invitation.invite, role="author", by=world.eve)
+    assert shut_out() == {"invitation:1"}
 
 
 @pytest.mark.parametrize("key", ["x", "%00", "%ff%fe", "a" * 3000, "..%2fx", "%2e%2e"])

@@ -384,6 +384,12 @@ def test_no_other_host_is_let_into_a_private_room(door: Door, path: str, who: st
     assert '<script defer src="https://stats' not in answer.text
 
 
+@pytest.mark.parametrize("path", ["/feed.atom", "/sitemap.xml", "/robots.txt", "/health/live"])
+def test_no_other_host_is_let_in_by_what_is_no_page(door: Door, path: str) -> None:
+    choose(door, analytics=SCRIPT)
+    assert "stats.example.org" not in door.get(path).header("content-security-policy")
+
+
 def test_whoever_is_signed_in_is_not_counted(door: Door) -> None:
     choose(door, analytics=SCRIPT)
     answer = door.get("/", cookies=door.let_in("ann"))

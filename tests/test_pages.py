@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 
 from blog.home import views
 from blog.models import base, moderation, site, tagging, whole, writing
-from blog.models.base import now
 from blog.models.comment import APPROVED, REJECTED
 from blog.models.post import Post
 from blog.models.tag import Tag

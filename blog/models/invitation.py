@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, String, select, update
+from sqlalchemy import ColumnElement, ForeignKey, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.config import N_
@@ -137,12 +137,11 @@ def revoke_invitation(session: Session, id: int, *, by: User) -> None:
 
 def revoke_all(session: Session, by_id: int) -> None:
     """Who may not invite any more leaves no open door behind."""
-    theirs = update(Invitation).where(Invitation.by_id == by_id, Invitation.is_open())
-    revoked = session.scalars(
-        theirs.values(revoked_at=now()).returning(Invitation.id),
-        execution_options={"tags": ("invitations",)},
-    )
-    delivery.take_back(session, [_mail(id) for id in revoked.all()])
+    theirs = select(Invitation).where(Invitation.by_id == by_id, Invitation.is_open())
+    revoked = session.scalars(theirs.order_by(Invitation.id).with_for_update()).all()
+    for row in revoked:  # one by one: each is told in the audit, and only if there was one
+        row.revoked_at = now()
+    delivery.take_back(session, [_mail(row.id) for row in revoked])
 
 
 # --- accepting ---

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from blog.config import N_
-from blog.models import address, search
+from blog.models import address, facts, search
 from blog.models.address import Address
 from blog.models.base import Refusal, now
 from blog.models.listing import Filter, Listing, Order, containing
@@ -189,7 +189,9 @@ def _retype(session: Session, tag: Tag, name: str) -> None:
     for id, typed in session.execute(bearing).all():
         parts = [name if tag_slug(part) == tag.slug else part for part in split(typed)]
         if (text := ", ".join(split(", ".join(parts)))) != typed:
-            session.execute(_set_tags(id, text), execution_options={"tags": (f"draft:{id}",)})
+            told = {f"post:{id}": {"tags": [facts.short(typed), facts.short(text)]}}
+            options = {"tags": (f"draft:{id}",), "facts": told}
+            session.execute(_set_tags(id, text), execution_options=options)
 
 
 def _set_tags(id: int, text: str) -> Update:
