@@ -39,10 +39,11 @@ TEXT = (
     .where(Post.id == ID)
 )
 EARLIER = (Post.publish_at < PUBLISHED_AT) | and_(Post.publish_at == PUBLISHED_AT, Post.id < ID)
-OLDER = listed_at(MOMENT).where(EARLIER).limit(1)
+# What follows from the rest is said for the index, which reads no OR.
+OLDER = listed_at(MOMENT).where(Post.publish_at <= PUBLISHED_AT, EARLIER).limit(1)
 NEWER = (
     listed_at(MOMENT)
-    .where(not_(EARLIER), Post.id != ID)
+    .where(Post.publish_at >= PUBLISHED_AT, not_(EARLIER), Post.id != ID)
     .order_by(None)
     .order_by(Post.publish_at, Post.id)
     .limit(1)
