@@ -77,9 +77,11 @@ class Blog(hosted.Hosted):
         host = config.host if host in (None, DEFAULT_HOST) else host
         port = config.port if port in (None, DEFAULT_PORT) else port
         self.ctx.listens_on = (host, port)
-        if not (settings.get("unix") or settings.get("sock")):
-            opening.refuse_taken_port(str(host), int(port or 0))
         settings["backlog"] = max(settings.get("backlog", 0), 2048)
+        if unix := settings.pop("unix", None):
+            settings["sock"] = opening.unix_socket(unix, settings["backlog"])
+        elif not settings.get("sock"):
+            opening.refuse_taken_port(str(host), int(port or 0))
         settings["protocol"] = self.protocol
         if settings.get("auto_reload") or settings.get("dev"):
             watched = [*config.template_dirs, *config.static_dirs.values(), config.theme_dir]

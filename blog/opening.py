@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sanic import Sanic
+from sanic.server.socket import bind_unix_socket
 
 from blog import auth, db
 from blog.collect import collect
@@ -110,6 +111,15 @@ def refuse_taken_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             sys.exit(say(_why_not_there(error), port=port, host=host, why=error.strerror))
+
+
+def unix_socket(path: str, backlog: int) -> socket.socket:
+    """One for all workers. Sanic would have each put its own in the place of the one before, and
+    only the last would be asked."""
+    try:
+        return bind_unix_socket(path, backlog=backlog)
+    except OSError as fault:
+        sys.exit(told(fault))
 
 
 def _why_not_there(error: OSError) -> str:

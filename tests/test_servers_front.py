@@ -115,6 +115,12 @@ def reads(front: Nginx) -> bool:
     return front.get("/health/ready").status == 200
 
 
+def answering(front: Nginx, times: int) -> set[int]:
+    """The processes that say that they are alive, asked so many times."""
+    said = [front.get("/health/live").text for _ in range(times)]
+    return {int(found[1]) for text in said if (found := re.search(r'"pid": ?(\d+)', text))}
+
+
 @pytest.fixture
 def nginx():
     need("nginx", program("nginx"))
@@ -132,6 +138,9 @@ def test_nginx_reaches_the_blog_over_a_unix_socket(nginx, config):
     try:
         with front:
             wait_for(lambda: reads(front), why=site.said)
+            wait_for(lambda: len(answering(front, 30)) == 2)  # all workers share one socket
+            os.kill(answering(front, 1).pop(), signal.SIGKILL)
+            assert {front.get("/").status for _ in range(50)} == {200}
             front.ask(
                 "/sign-in", "POST", b"login=sly&password=no", Content_Type=FORM, **OURS, **LIES
             )
@@ -164,9 +173,14 @@ def test_of_two_instances_behind_nginx_one_may_be_killed(nginx, config):
     one = Hosted(config, chapter()[name][0])
     other = Hosted(replace(config, port=free_port()), chapter()[name][0])
     with one, other, Changed(one, other.port, upstream=blocks("nginx")[name][0]) as front:
-        asked = {front.get("/health/live").text for _ in range(20)}
-        answered = {int(re.search(r'"pid": ?(\d+)', text)[1]) for text in asked}
+        answered = answering(front, 20)
         assert answered & set(one.processes()) and answered & set(other.processes())
         os.killpg(one.process.pid, signal.SIGKILL)
         assert {front.get("/").status for _ in range(50)} == {200}
         assert other.stop() == 0
+
+
+def test_a_unix_socket_in_a_folder_that_is_not_there_is_told_in_a_line(config):
+    site = Hosted(config, "sanic blog.app -w 4 --unix /nowhere/blog.sock").start()
+    assert site.process.wait(30) != 0
+    assert "/nowhere" in site.said and "Traceback" not in site.said
