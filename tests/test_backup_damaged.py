@@ -8,7 +8,9 @@ import os
 import random
 import shutil
 import tarfile
+import tracemalloc
 import zlib
+from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -185,6 +187,51 @@ def headed(**said: object) -> Callable[[dict[str, bytes]], None]:
         files["backup.json"] = json.dumps({**json.loads(files["backup.json"]), **said}).encode()
 
     return change
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *({"counts": "many"}, {"counts": None}, {"counts": {"post": "x"}}, {"settings": []}),
+        *({"settings": {"BLOG_PORT": 1}}, {"made_at": 5}, {"database": []}, {"revision": None}),
+    ],
+    ids=str,
+)
+def test_one_that_says_of_itself_what_none_would_is_refused(there, whole, tmp_path, said):
+    refused(there, remade(whole, tmp_path / "odd", headed(**said)))
+
+
+def test_one_whose_head_is_nested_without_end_is_refused(there, tmp_path):
+    (tmp_path / "deep").write_bytes(tar_of(("backup.json", b"[" * 900_000)))
+    refused(there, tmp_path / "deep")
+
+
+def test_what_a_terminal_would_obey_is_not_said(there, whole, tmp_path, capsys):
+    loud = headed(made_at="\x1b[2J", settings={"BLOG_\x1b[2J": "\x1b]0;x\x07"})
+    assert restore.run(there, Namespace(file=remade(whole, tmp_path / "loud", loud))) == 0
+    said = capsys.readouterr().out
+    assert "?[2J" in said and said.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_header_that_says_it_is_huge_is_not_read_into_memory(
+    there, whole, tmp_path, kind, is_first
+):
+    huge = tarfile.TarInfo("huge")
+    huge.type, huge.size = kind, 64_000_000
+    with tarfile.open(whole) as tar:
+        head = tar.extractfile("backup.json").read()  # type: ignore[union-attr]  # it is a file
+    size = 512 + len(head) + -len(head) % 512  # up to the end of its head, where more may come
+    before = gzip.decompress(tar_of(("backup.json", head)))[:size]
+    raw = (b"" if is_first else before) + huge.tobuf(tarfile.GNU_FORMAT) + bytes(huge.size)
+    (tmp_path / "huge").write_bytes(gzip.compress(raw, 1))
+    tracemalloc.start()
+    try:
+        refused(there, tmp_path / "huge")
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_one_that_a_newer_program_wrote_is_refused_as_such(there, whole, tmp_path):

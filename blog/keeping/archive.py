@@ -28,7 +28,10 @@ LARGEST_HEAD = 1_000_000
 LARGEST_SUMS = 500_000_000
 MOST_FILES = 2_000_000
 SUM = re.compile(r"([0-9a-f]{64})  (.+)")
-BROKEN = (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, UnicodeError, ValueError)
+BROKEN = (
+    *(tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError),
+    *(UnicodeError, ValueError, RecursionError),
+)
 Progress = Callable[[int], object]
 
 
@@ -145,6 +148,17 @@ def head_bytes(head: Head) -> bytes:
     return json.dumps(asdict(head), ensure_ascii=False, indent=1).encode()
 
 
+class _Header(tarfile.TarInfo):
+    """What stands before a file. Python reads a long one whole into memory, however long."""
+
+    @classmethod
+    def frombuf(cls, buf: Any, encoding: str, errors: str) -> Self:
+        found = super().frombuf(buf, encoding, errors)
+        if found.size > LARGEST_HEAD and not found.isreg():
+            raise tarfile.ReadError(found.name)
+        return found
+
+
 class Unpacker:
     """A backup being read. `head` is known at once; `entries` end only where all of it is whole."""
 
@@ -161,7 +175,7 @@ class Unpacker:
         """Raises `Damaged`, here or while its entries are read, and OSError for no such file."""
         with path.open("rb") as file, gzip.GzipFile(fileobj=file) as packed:
             try:
-                with tarfile.open(fileobj=packed, mode="r|", bufsize=PIECE) as tar:
+                with tarfile.open(fileobj=packed, mode="r|", bufsize=PIECE, tarinfo=_Header) as tar:
                     yield cls(path, file, tar, packed)
             except BROKEN as fault:
                 raise damaged(path, str(fault) or type(fault).__name__) from fault
@@ -246,9 +260,20 @@ def _head(path: Path, said: Any) -> Head:
         head = Head(**said)
     except TypeError as fault:
         raise Damaged(NONE_OF_OURS, file=path) from fault
-    if head.database not in DATABASES:
+    if not _is_sane(asdict(head)) or head.database not in DATABASES:
         raise Damaged(NONE_OF_OURS, file=path)
     return head
+
+
+def _is_sane(said: dict[str, Any]) -> bool:
+    """Whether everything is of the kind that we would say it in."""
+    counts, settings, _ = said.pop("counts"), said.pop("settings"), said.pop("format")
+    if not isinstance(counts, dict) or not isinstance(settings, dict):
+        return False
+    is_counted = all(isinstance(count, int) for count in counts.values())
+    return is_counted and all(
+        isinstance(word, str) for word in (*said.values(), *settings.values())
+    )
 
 
 NONE_OF_OURS = N_("%(file)s is no backup of a blog.")
@@ -256,5 +281,9 @@ NONE_OF_OURS = N_("%(file)s is no backup of a blog.")
 
 def damaged(path: Path, where: str) -> Damaged:
     message = N_("%(file)s is damaged or incomplete (%(where)s). Nothing was touched.")
-    shown = "".join(sign if sign.isprintable() else "?" for sign in where[:200])
-    return Damaged(message, file=path, where=shown)
+    return Damaged(message, file=path, where=printable(where[:200]))
+
+
+def printable(text: str) -> str:
+    """Without anything that a terminal would obey."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text)

@@ -13,7 +13,16 @@ from tqdm import tqdm
 from blog import db, media
 from blog.config import N_, Config, Told, shell_language
 from blog.keeping import backup, contents, postgresql
-from blog.keeping.archive import DATABASES, PIECE, Damaged, Entry, Head, Unpacker, damaged
+from blog.keeping.archive import (
+    DATABASES,
+    PIECE,
+    Damaged,
+    Entry,
+    Head,
+    Unpacker,
+    damaged,
+    printable,
+)
 from blog.languages import translate
 
 STAGE = ".restoring"
@@ -28,7 +37,9 @@ def run(config: Config, given: argparse.Namespace) -> int:
     say = N_(
         "%(folder)s holds the blog of %(day)s: %(posts)s posts and pages, %(comments)s comments."
     )
-    print(translate(language, say, folder=config.data_dir, day=head.made_at[:16], **counts))
+    print(
+        translate(language, say, folder=config.data_dir, day=printable(head.made_at[:16]), **counts)
+    )
     here = backup.settings(config)
     for name, value in head.settings.items():
         if here.get(name) != value:
@@ -36,8 +47,8 @@ def run(config: Config, given: argparse.Namespace) -> int:
                 translate(
                     language,
                     N_("Where it was made, %(name)s was %(value)s."),
-                    name=name,
-                    value=value,
+                    name=printable(name),
+                    value=printable(value),
                 )
             )
     return 0
