@@ -246,6 +246,7 @@ def _upgrade(engine: Engine) -> None:
             if _revision(connection) != before:
                 search.create(connection)
                 _check_foreign_keys(connection)
+                change.call(connection)  # an older instance may still be serving
         _foreign_keys(connection, on=True)
 
 

@@ -4,16 +4,19 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import psycopg
 import pytest
 
+from blog import db
 from blog.commits import PostgresCommits
 from blog.config import Config
 from tests.live import wait_for
+from tests.postgres import Postgres
 
 ON_POSTGRESQL = [pytest.param("postgresql", marks=pytest.mark.postgresql)]
-pytestmark = pytest.mark.parametrize("migrated", ON_POSTGRESQL, indirect=True)
+on_postgresql = pytest.mark.parametrize("migrated", ON_POSTGRESQL, indirect=True)
 LISTENERS = """
     SELECT pid FROM pg_stat_activity
     WHERE datname = current_database() AND query IN ('SELECT 1', 'LISTEN blog_change')
@@ -39,6 +42,7 @@ def listener(line: psycopg.Connection) -> int:
     return int(pid)
 
 
+@on_postgresql
 def test_while_the_line_is_down_nobody_claims_to_know(
     commits: PostgresCommits, line: psycopg.Connection
 ) -> None:
@@ -51,6 +55,7 @@ def test_while_the_line_is_down_nobody_claims_to_know(
     assert commits.count() != known  # whatever was committed meanwhile is asked for
 
 
+@on_postgresql
 def test_a_database_that_hangs_holds_up_no_stop(migrated: Config, line: psycopg.Connection) -> None:
     watching = PostgresCommits(migrated)
     wait_for(lambda: watching.count() is not None, 10)
@@ -63,3 +68,14 @@ def test_a_database_that_hangs_holds_up_no_stop(migrated: Config, line: psycopg.
         assert time.monotonic() - began < 3
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.postgresql
+def test_a_migration_is_told(postgres: Postgres, config: Config) -> None:
+    empty = replace(config, database_url=postgres.url(postgres.create()))
+    watching = PostgresCommits(empty)
+    wait_for(lambda: watching.count() is not None, 10)
+    before = watching.count()
+    db.migrate(empty)
+    wait_for(lambda: watching.count() not in (None, before), 10)
+    watching.close()

@@ -399,6 +399,20 @@ def _forge(session: Session) -> None:
     line.cursor().execute(other)
 
 
+def test_what_a_migration_of_a_newer_program_rewrote_is_shown(wire: Wire, door: Door) -> None:
+    """It writes past every session, while an older instance may still be serving."""
+    ask_twice(wire, door, POST)
+    door.database.transact_now(_rewrite)
+    assert "A plum evening</h1>" in wire.ask(plain(POST)).text
+
+
+def _rewrite(session: Session) -> None:
+    line = session.connection().connection.dbapi_connection
+    assert line is not None
+    line.cursor().execute("UPDATE revision SET title = 'A plum evening'")
+    line.cursor().execute("UPDATE alembic_version SET version_num = '9999'")
+
+
 # --- the holes that were seen ---
 
 

@@ -131,6 +131,12 @@ def _mark(row: Any) -> Mark:
     return Mark(row.id, row.at)
 
 
+def call(connection: Connection) -> None:
+    """Let whoever listens hear of this transaction, at the moment it is committed."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})
+
+
 # --- the hooks ---
 
 
@@ -211,7 +217,7 @@ def _write(session: Session) -> None:
     if session.get_bind().dialect.name == "postgresql":
         # Number 1 must not commit after number 2: who follows the table would miss it.
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
-        session.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})
+    call(session.connection())
     by = session.info.get("by")
     row = {
         "at": now(),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import String, column, func, select, table
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from blog.models import change
@@ -16,6 +16,7 @@ from blog.models.site import SiteFacts
 
 TELLING = frozenset({"posts", "site"})  # what moves the next moment
 EVERYTHING = None
+SCHEMA = select(column("version_num", String)).select_from(table("alembic_version"))
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class News:
     """
 
     site: SiteFacts = field(default_factory=SiteFacts)
+    schema: str | None = None
     last: Mark | None = None
     at: datetime = field(default_factory=now)
     until: datetime | None = None
@@ -39,12 +41,13 @@ class News:
 
 
 def since(session: Session, before: News) -> News:
-    moment, facts = now(), sites.facts(session)
+    moment, facts, schema = now(), sites.facts(session), session.scalar(SCHEMA)
     last, tags = change.since(session, before.last)
-    tags = EVERYTHING if before.is_over() else tags
+    if before.is_over() or schema != before.schema:  # a migration says nothing of single rows
+        tags = EVERYTHING
     stands = tags is not EVERYTHING and not tags & TELLING
     until = before.until if stands else _until(session, facts.settings, moment)
-    return News(facts, last, moment, until, tags)
+    return News(facts, schema, last, moment, until, tags)
 
 
 def _until(session: Session, settings: Settings, moment: datetime) -> datetime | None:
