@@ -23,7 +23,7 @@ ErrorLog {folder}/error.log
 Listen 127.0.0.1:{port}
 ServerName localhost
 {user}
-TypesConfig /etc/mime.types
+TypesConfig {folder}/types
 {modules}
 Include {folder}/blog.conf
 """
@@ -46,6 +46,7 @@ class Apache:
         )
         self.folder.joinpath("logs").mkdir()
         self.folder.joinpath("apache2.conf").write_text(main)
+        self.folder.joinpath("types").write_text("text/css css\nimage/jpeg jpg\n")
         self.folder.joinpath("blog.conf").write_text(self.placed())
 
     def placed(self) -> str:

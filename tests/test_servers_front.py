@@ -26,6 +26,12 @@ OURS = {"Sec_Fetch_Site": "same-origin"}
 LIES = {"X_Forwarded_For": "203.0.113.7", "Forwarded": "for=203.0.113.7"}
 
 
+def tell_a_lie(front: Apache | Nginx) -> None:
+    """About where one comes from; the blog's log says what it believed."""
+    form = b"login=sly&password=no"
+    front.ask("/sign-in", "POST", form, Content_Type=FORM, **OURS, **LIES)
+
+
 # --- Apache ----------------------------------------------------------------------------------
 
 
@@ -69,8 +75,7 @@ def test_apache_reads_styles_from_disk_for_a_year(front, stylesheet):
 
 
 def test_apache_alone_says_who_asks(front):
-    form = b"login=sly&password=no"
-    front.ask("/sign-in", "POST", form, Content_Type=FORM, **OURS, **LIES)
+    tell_a_lie(front)
     wait_for(lambda: "failed for 'sly' from 127.0.0.1" in front.site.said)
     assert "203.0.113.7" not in front.site.said
 
@@ -141,13 +146,20 @@ def test_nginx_reaches_the_blog_over_a_unix_socket(nginx, config):
             wait_for(lambda: len(answering(front, 30)) == 2)  # all workers share one socket
             os.kill(answering(front, 1).pop(), signal.SIGKILL)
             assert {front.get("/").status for _ in range(50)} == {200}
-            front.ask(
-                "/sign-in", "POST", b"login=sly&password=no", Content_Type=FORM, **OURS, **LIES
-            )
+            tell_a_lie(front)
             wait_for(lambda: "failed for 'sly' from 127.0.0.1" in site.said)
             assert site.stop() == 0
     finally:
         site.kill()
+
+
+@pytest.mark.nginx
+@pytest.mark.parametrize("server", ["Uvicorn", "Gunicorn"])
+def test_nginx_stands_in_front_of_another_server_as_of_sanic(nginx, config, server):
+    with Hosted(config, chapter()[server][0], BLOG_PROXIES="1") as site, Nginx(site) as front:
+        assert "<h1" in front.get("/").text
+        tell_a_lie(front)
+        wait_for(lambda: "failed for 'sly' from 127.0.0.1" in site.said)
 
 
 @pytest.mark.nginx
@@ -158,9 +170,7 @@ def test_nginx_speaks_uwsgi_to_uwsgi(nginx, config):
         with Changed(site, script=change) as front:
             wait_for(lambda: reads(front), why=site.said)
             assert "<h1" in front.get("/").text
-            front.ask(
-                "/sign-in", "POST", b"login=sly&password=no", Content_Type=FORM, **OURS, **LIES
-            )
+            tell_a_lie(front)
             wait_for(lambda: "failed for 'sly' from 127.0.0.1" in site.said)
             assert site.stop() == 0
     finally:
