@@ -194,8 +194,13 @@ class Pages:
     def _pack(self, target: bytes, page: Page) -> None:
         """What is asked for twice is worth packing, off the loop."""
         page.is_asked_again = True
-        packing = asyncio.get_running_loop().run_in_executor(self._packer, page.packed)
+        pack = partial(self._forms, target, page)
+        packing = asyncio.get_running_loop().run_in_executor(self._packer, pack)
         packing.add_done_callback(partial(self._packed, target, page))
+
+    def _forms(self, target: bytes, page: Page) -> dict[str, Sent]:
+        """In the packer's thread; what was dropped while it waited there is passed over."""
+        return page.packed() if self._pages.get(target) is page else {}
 
     def _packed(self, target: bytes, page: Page, packing: Packing) -> None:
         if packing.cancelled() or self._pages.get(target) is not page:

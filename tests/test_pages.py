@@ -18,7 +18,7 @@ from blog.models.comment import APPROVED, REJECTED
 from blog.models.post import Post
 from blog.models.tag import Tag
 from blog.models.user import User
-from blog.ready import accepted
+from blog.ready import Page, accepted
 from tests import cast
 from tests.door import Door
 from tests.live import wait_for
@@ -553,6 +553,22 @@ def test_a_page_that_is_too_large_to_keep_drives_no_other_out(wire: Wire, door: 
         assert made(door) == before
     finally:
         pages.limit = limit
+
+
+def test_what_was_dropped_while_it_waited_for_the_packer_is_not_packed(
+    wire: Wire, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or who leafs through everything twice fills the memory with what nobody keeps."""
+    pages, gate, real, packed = door.app.ctx.pages, threading.Event(), Page.packed, []
+    monkeypatch.setattr(Page, "packed", lambda page: packed.append(page) or real(page))
+    pages._packer.submit(gate.wait, 10)
+    for path in KINDS:
+        ask_twice(wire, door, path)
+    pages.drop(frozenset({"posts"}))
+    ask_twice(wire, door, POST)
+    gate.set()
+    wait_until_packed(wire, POST)
+    assert len(packed) == 1
 
 
 def test_the_size_is_that_of_what_is_kept(wire: Wire, door: Door) -> None:
