@@ -86,7 +86,8 @@ class Clock:
                 self._begin_what_is_due()
             elif self._running:
                 log.warning("The clock was lost to another process; what was begun is left to it.")
-                await self._let_go(0)
+                # A server's yes may lie there unread since this process was frozen.
+                await self._let_go(GRACE)
             await asyncio.sleep(LOOK)
 
     async def _hold(self) -> None:

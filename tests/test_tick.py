@@ -202,6 +202,32 @@ async def test_who_loses_the_clock_lets_go_of_what_it_was_doing(houses):
     await running.stop()
 
 
+async def test_who_loses_the_clock_ends_what_is_nearly_done(houses):
+    """Such as to tick off a mail that was taken while this process was frozen."""
+    began: list[str] = []
+    ended: list[str] = []
+
+    async def work(house: House) -> None:
+        began.append("began")
+        while running.is_held:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
+        ended.append("ended")
+
+    running = Clock(houses[0], [Chore("work", 60, work)])
+    running.start()
+    await until(lambda: began)
+
+    def rob(session: Session) -> None:
+        session.get_one(Lease, CLOCK).holder = "another"
+
+    houses[1].database.transact_now(rob)
+    await until(lambda: not running.is_held)
+    await until(lambda: ended or not running._running)
+    await running.stop()
+    assert ended
+
+
 @pytest.mark.parametrize(("takes", "is_finished"), [(0.2, True), (30, False)])
 async def test_a_stop_leaves_a_moment_to_what_was_begun_and_gives_the_clock_back(
     houses, monkeypatch, takes, is_finished
