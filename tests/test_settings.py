@@ -13,7 +13,18 @@ from blog import opening
 from blog.config import Config
 from blog.db import Database
 from blog.markup import render
-from blog.models import address, audit, decided, deciding, pattern, relocating, site, writing
+from blog.models import (
+    address,
+    audit,
+    decided,
+    deciding,
+    pattern,
+    pictures,
+    relocating,
+    site,
+    upload,
+    writing,
+)
 from blog.models import slug as slugs
 from blog.models.address import Address
 from blog.models.base import Refusal, now
@@ -250,6 +261,21 @@ def test_what_is_made_from_a_setting_is_put_back_with_it(database, world):
     database.transact_now(decided.put_back, one.id, "footer", by=world.kim)
     kept = facts(database).settings
     assert (kept.footer, kept.footer_html) == ("*One*", "<em>One</em>")
+
+
+def test_a_logo_whose_picture_was_deleted_is_not_put_back(database, world):
+    name = f"ab/{'ab' * 16}.png"
+    given = {"original": "logo.png", "width": 9, "height": 9, "size": 9, "type": "image/png"}
+    picture = database.transact_now(upload.note, name=name, **given, by=world.kim)
+    decide(database, by=world.kim, logo=f"/media/{name}")
+    decide(database, by=world.kim, logo="")
+    gone = database.read_now(decided.history)[0][0]
+    database.transact_now(decided.put_back, gone.id, "logo", by=world.kim)
+    decide(database, by=world.kim, logo="")
+    database.transact_now(pictures.delete, [picture.id], by=world.kim)
+    with pytest.raises(Refusal, match="deleted meanwhile"):
+        database.transact_now(decided.put_back, gone.id, "logo", by=world.kim)
+    assert facts(database).settings.logo == ""
 
 
 def test_a_change_is_put_back_from_its_page(door):

@@ -7,7 +7,9 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from blog.models import site
+from blog.config import N_
+from blog.models import site, upload
+from blog.models.base import Refusal
 from blog.models.change import Change, Touched
 from blog.models.choice import Choice
 from blog.models.deciding import CHOICES, COLUMNS, Wish, save
@@ -78,13 +80,22 @@ def _as_typed(name: str, told: Any) -> Any:
 def put_back(session: Session, id: int, name: str) -> list[str]:
     """Make a setting what it was before a change, with what is made from it.
 
-    Raises `LookupError` for what the log does not tell.
+    Raises `LookupError` for what the log does not tell, and `Refusal` for a picture that is gone.
     """
     row = session.scalar(_lines().where(Change.id == id))
     found = {one.choice.name: one for one in _decisions(row)} if row else {}
     if name not in found or not found[name].can_go_back:
         raise LookupError(name)
-    return save(session, {name: Wish(found[name].before), **_made_from(row, name)})
+    before = found[name].before
+    _refuse_deleted(session, name, before)
+    return save(session, {name: Wish(before), **_made_from(row, name)})
+
+
+def _refuse_deleted(session: Session, name: str, before: Any) -> None:
+    """A picture that was the logo once, and that nobody has kept since."""
+    is_picture = isinstance(before, str) and upload.STORED.fullmatch(before)
+    if is_picture and not upload.sizes(session, before, {}):
+        raise Refusal(N_("This picture was deleted meanwhile. Upload it anew."), name)
 
 
 def _made_from(row: Change | None, name: str) -> dict[str, Wish]:
