@@ -206,11 +206,11 @@ async def test_who_loses_the_clock_ends_what_is_nearly_done(houses):
     """Such as to tick off a mail that was taken while this process was frozen."""
     began: list[str] = []
     ended: list[str] = []
+    lost = asyncio.Event()
 
     async def work(house: House) -> None:
         began.append("began")
-        while running.is_held:
-            await asyncio.sleep(0.01)
+        await lost.wait()
         await asyncio.sleep(0.2)
         ended.append("ended")
 
@@ -223,6 +223,7 @@ async def test_who_loses_the_clock_ends_what_is_nearly_done(houses):
 
     houses[1].database.transact_now(rob)
     await until(lambda: not running.is_held)
+    lost.set()
     await until(lambda: ended or not running._running)
     await running.stop()
     assert ended
