@@ -15,7 +15,7 @@ import sanic
 from pysqlite3 import dbapi2 as sqlite
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
-from blog import __version__
+from blog import __version__, db
 from blog.config import N_, Config, Told, shell_language
 from blog.db import Database, head
 from blog.keeping import shelf
@@ -259,8 +259,21 @@ def _versions(config: Config, found: Standing, machine: Machine) -> Iterator[Fin
         "schema": found.schema,
         "wanted": machine.wanted,
     }
-    if found.schema != machine.wanted:
+    if _is_newer(found.schema):
+        said = N_("The database is newer than the program: it is at %(schema)s.")
+        todo = N_("Start the newer release, or go the way back: docs/upgrade.md")
+        yield Finding(BAD, said, todo, told)
+    elif found.schema != machine.wanted:
         said = N_("The database is at %(schema)s, and the program on the disk wants %(wanted)s.")
         yield Finding(BAD, said, N_("Start the blog anew: that brings it up."), told)
     said = N_("%(program)s, Python %(python)s, Sanic %(sanic)s, %(database)s, schema %(schema)s.")
     yield Finding(GOOD, said, params=told)
+
+
+def _is_newer(schema: str) -> bool:
+    """Than the program on the disk; no start gets beyond that."""
+    try:
+        db.refuse_newer(schema)
+    except db.Unusable:
+        return True
+    return False

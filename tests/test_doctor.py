@@ -88,6 +88,7 @@ def test_proxies_that_the_setting_does_not_know_are_told(proxies, came, words):
         ({"admins_with_mail": 0}, "No admin has a mail address"),
         ({"samples": 3}, "still see: 3"),
         ({"has_clock": False}, "Nobody does the clock's work"),
+        ({"schema": "0099"}, "newer than the program: it is at 0099"),
         ({"schema": "0005"}, "at 0005, and the program on the disk wants 0006"),
         ({"mail": MailState(1, 1, 0, "550 no")}, "sent: 1. The last answer was: 550 no"),
         ({"mail": MailState(0, 0, 2, "timed out")}, "sent: 2. The last answer was: timed out"),
