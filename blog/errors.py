@@ -12,6 +12,7 @@ from blog import debugger, web
 from blog.config import N_
 from blog.markup import TooMuch
 from blog.models.base import Refusal
+from blog.models.signin import Ended
 from blog.models.site import SiteFacts
 
 log = logging.getLogger("blog")
@@ -41,6 +42,9 @@ class Explained(SanicException):
 
 async def show_error(request: Request, error: Exception) -> HTTPResponse:
     """A sentence and a way on, for every status."""
+    if isinstance(error, Ended):
+        request.ctx.user = None
+        return web.render(request, "signed_out.html", 401, fields=typed(request))
     status = status_of(error)
     if status >= 500:
         log.error("%s %s failed", request.method, request.path, exc_info=error)

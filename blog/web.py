@@ -17,6 +17,7 @@ from sanic.response import redirect as redirect_to
 from blog import cookies, headers
 from blog.cookies import FLASH
 from blog.languages import translate, wanted
+from blog.models import signin
 from blog.models.site import SiteFacts
 
 T = TypeVar("T")
@@ -33,8 +34,13 @@ async def read(request: Request, work: Callable[..., T], *args: Any, **kwargs: A
 
 
 async def transact(request: Request, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """`work(session, …, by=whoever asks)` in the writer's thread, as one transaction."""
+    """`work(session, …, by=whoever asks)` in the writer's thread, as one transaction.
+
+    Raises `signin.Ended` where whoever asks has been shut out since they came through the door.
+    """
     kwargs.setdefault("by", request.ctx.user)
+    if request.ctx.signin and kwargs["by"] is request.ctx.user:
+        work = signin.while_it_stands(work, request.ctx.signin.id, request.ctx.user.role)
     done: T = await request.app.ctx.database.transact(
         work, *args, ip=headers.client_ip(request), **kwargs
     )

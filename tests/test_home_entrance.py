@@ -2,7 +2,6 @@
 
 import re
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from tests import cast
 from tests.cast import Cast
 from tests.door import Answer, Door
 from tests.live import wait_for
+from tests.test_people import NEW
 
 SET_UP = {
     "title": "墨舍",
@@ -27,6 +27,7 @@ SET_UP = {
     "email": "wang@ink.example",
     "password": cast.PASSWORD,
 }
+EVE = {"display_name": "Eve Edgar", "email": "eve@ink.example"}
 
 
 @pytest.fixture
@@ -95,19 +96,19 @@ def test_signing_out_ends_the_session_and_not_only_the_cookie(door: Door, world:
     assert door.get("/control-panel", cookies=cookies).status == 303
 
 
-def sign_in_while(door: Door, work: Callable[..., Any], *given: Any) -> Answer:
-    """A right password is being checked, and meanwhile a keeper does something."""
-    passwords, checking = door.app.ctx.passwords, threading.Event()
+def post_while(door: Door, path: str, typed: dict[str, str], **how: Any) -> Answer:
+    """A form arrived, its password is being dealt with, and meanwhile something happens."""
+    passwords, dealing = door.app.ctx.passwords, threading.Event()
+    meanwhile = how.pop("meanwhile")
     with ThreadPoolExecutor(1) as browser:
         try:
             for _ in range(2):  # both of its threads have something else to do
-                passwords.threads.submit(checking.wait)
-            typed = {"login": "ann", "password": cast.PASSWORD}
-            answer = browser.submit(door.post, "/sign-in", typed)
+                passwords.threads.submit(dealing.wait)
+            answer = browser.submit(door.post, path, typed, **how)
             wait_for(lambda: passwords.waiting)
-            door.database.transact_now(work, door.cast.ann.id, *given, by=door.cast.kim)
+            door.database.transact_now(meanwhile, by=door.cast.kim)
         finally:
-            checking.set()
+            dealing.set()
         return answer.result()
 
 
@@ -116,10 +117,25 @@ def sign_in_while(door: Door, work: Callable[..., Any], *given: Any) -> Answer:
     [people.disable_person, partial(password.hand_over, password_hash=cast.CHEAP.hash("another"))],
 )
 def test_a_sign_in_that_is_under_way_is_ended_too(door: Door, world: Cast, work: Any) -> None:
-    answer = sign_in_while(door, work)
+    typed = {"login": "ann", "password": cast.PASSWORD}
+    answer = post_while(door, "/sign-in", typed, meanwhile=partial(work, id=world.ann.id))
     assert answer.status == 422 and "session" not in answer.cookies
     door.database.transact_now(user.enable, world.ann.id, by=world.kim)
     assert door.get("/control-panel", cookies=answer.cookies).status == 303
+
+
+@pytest.mark.parametrize(
+    "work", [people.disable_person, partial(people.save_person, **EVE, role="editor")]
+)
+def test_an_act_that_is_under_way_is_not_done_for_whoever_was_shut_out(
+    door: Door, world: Cast, work: Any
+) -> None:
+    door.database.transact_now(user.set_role, world.eve.id, "admin", by=world.kim)
+    cookies, meanwhile = door.let_in("eve"), partial(work, id=world.eve.id)
+    answer = post_while(door, "/admin/people/new", NEW, cookies=cookies, meanwhile=meanwhile)
+    assert answer.status == 401 and "Zoë Zhang" in answer.text
+    assert NEW["password"] not in answer.text
+    assert door.database.read_now(user.with_login, "zoe") is None
 
 
 def test_a_stronger_hash_of_the_old_password_replaces_no_new_one(door: Door, world: Cast) -> None:

@@ -1,8 +1,10 @@
 """A signed-in browser: a row whose token only the browser knows."""
 
 import secrets
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, ForeignKey, Select, String, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
@@ -13,6 +15,7 @@ from blog.models.base import Base, Refusal, now
 from blog.models.device import digest
 from blog.models.user import User
 
+T = TypeVar("T")
 IDLE = timedelta(days=14)
 ABSOLUTE = timedelta(days=90)
 SEEN_EVERY = timedelta(minutes=10)
@@ -100,6 +103,26 @@ def who(session: Session, token: str) -> tuple[User, SignIn] | None:
         .where(SignIn.seen_at > moment - IDLE, SignIn.created_at > moment - ABSOLUTE)
     ).first()
     return (found[0], found[1]) if found else None
+
+
+class Ended(Exception):
+    """The sign-in of whoever asked is over; nothing was done."""
+
+
+def while_it_stands(work: Callable[..., T], id: int, role: str) -> Callable[..., T]:
+    """`work`, but only while this sign-in has not been ended and its person has this role.
+
+    Between the door and the act a password may be hashed, or a page rendered.
+    """
+    mine = select(SignIn.id).join(User, User.id == SignIn.user_id).where(SignIn.id == id)
+
+    @wraps(work)
+    def checked(session: Session, *args: Any, **kwargs: Any) -> T:
+        if session.scalar(mine.where(User.can_sign_in, User.role == role)) is None:
+            raise Ended
+        return work(session, *args, **kwargs)
+
+    return checked
 
 
 def seen(session: Session, id: int) -> None:
