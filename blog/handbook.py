@@ -8,6 +8,7 @@ import aiofiles
 
 from blog.config import Config
 from blog.crew import Crew
+from blog.markup.parser import PREFIX
 
 CONTENTS = "README"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
@@ -88,7 +89,8 @@ class Handbook:
             there = Path(re.sub(r"[^/]+/\.\./", "", str(path.parent / target)))
             if ":" not in target and there.is_relative_to(self.folder):
                 inside = str(there.relative_to(self.folder))
-                links[target + anchor] = _served(inside) + anchor
+                place = anchor.replace("#", f"#{PREFIX}", 1)  # as our Markdown calls it
+                links[target + anchor] = _served(inside) + place
         return links
 
 

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -87,6 +88,8 @@ def test_every_chapter_is_served_and_its_links_stay_inside(open_docs, language):
         assert not re.findall(r'href="[^":]+\.md', page.text)
         for link in re.findall(r'(?:href|src)="(/docs[^"#]*)', page.text):
             assert open_docs.get(link).status == 200, (name, link)
+        for there, place in re.findall(r'href="(/docs[^"#]*)#([^"]*)"', page.text):
+            assert f'id="{unquote(place)}"' in open_docs.get(there).text, (name, there, place)
 
 
 @pytest.mark.parametrize(

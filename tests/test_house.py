@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "health": frozenset({"web"}) | MODELS,
     "hosted": frozenset({"config", "opening"}),
     "deploy": frozenset({"config", "opening"}),
-    "handbook": frozenset({"config", "crew"}),
+    "handbook": frozenset({"config", "crew", "markup"}),
     "opening": FREE | MODELS | {"auth", "collect", "db", "keeping", "languages"},
     "keeping": FREE | MODELS | {"", "db", "languages", "media"},
     "moving": FREE | MODELS | {"crew", "db", "keeping", "languages", "media", "opening"},
