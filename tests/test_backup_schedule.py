@@ -75,6 +75,12 @@ def test_one_that_is_due_is_made_once(blog):
     assert last.moment and now() - last.moment < timedelta(minutes=5) and not last.fault
 
 
+def test_while_one_is_made_for_a_worker_that_was_killed_no_second_is_begun(blog):
+    with shelf.alone(blog):
+        look(blog)
+    assert shelf.every(blog) == []
+
+
 def test_a_blog_of_today_needs_none_yet(blog, sqlite_database):
     sqlite_database.transact_now(set_up_at, now() - timedelta(hours=2))
     look(blog)

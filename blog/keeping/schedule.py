@@ -19,7 +19,8 @@ async def look_after(config: Config, database: Database) -> None:
         return
     born = await database.read(inventory.set_up_at)
     due = timedelta(hours=settings.backup_every)
-    if await asyncio.to_thread(shelf.is_due, config, due, born):
+    is_due = await asyncio.to_thread(shelf.is_due, config, due, born)
+    if is_due and not await asyncio.to_thread(shelf.is_busy, config):
         await asyncio.to_thread(_refuse_to_fill, config)
         await _run(config, settings.backup_keep)
 

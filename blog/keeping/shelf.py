@@ -57,6 +57,16 @@ def alone(config: Config) -> Iterator[None]:
         yield
 
 
+def is_busy(config: Config) -> bool:
+    """A backup is being made, maybe for a worker that was killed meanwhile."""
+    with (config.data_dir / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def every(config: Config, *, upgrades: bool = False) -> list[Path]:
     """The backups on the shelf, oldest first. What is no backup is neither counted nor deleted."""
     if not folder(config).is_dir():
