@@ -50,9 +50,12 @@ class SqliteCommits:
         )
         self._look = self._line.cursor()
 
-    def count(self) -> int:
-        # To its end: a statement left standing would go on reading the moment it began in.
-        ((number,),) = self._look.execute("PRAGMA data_version").fetchall()
+    def count(self) -> int | None:
+        try:
+            # To its end: a statement left standing would go on reading the moment it began in.
+            ((number,),) = self._look.execute("PRAGMA data_version").fetchall()
+        except sqlite.Error:  # a disk that fails: whoever reads the tables will say so
+            return None
         return int(number)
 
     def close(self) -> None:
