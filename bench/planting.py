@@ -49,8 +49,8 @@ def measured(posts: int) -> int:
 
 
 def plant(database: Database, posts: int) -> None:
-    texts = [text(random.Random(seed), USUAL_LENGTH) for seed in range(TEXTS)]  # noqa: S311
-    own = text(random.Random(0), LENGTH)  # noqa: S311
+    texts = [text(random.Random(seed), USUAL_LENGTH) for seed in range(TEXTS)]  # noqa: S311 -- the same texts each time
+    own = text(random.Random(0), LENGTH)  # noqa: S311 -- the same texts each time
     newest = now() - APART
     database.transact_now(people)
     for first in range(1, posts + 1, AT_ONCE):
@@ -63,7 +63,7 @@ def plant(database: Database, posts: int) -> None:
 
 def people(session: Session) -> None:
     given = {"title": TITLE, "address": "http://ink.example", "language": "en", "timezone": "UTC"}
-    setup.set_up(session, **given, name="kim", email="k@x.example", password_hash="-")  # noqa: S106
+    setup.set_up(session, **given, name="kim", email="k@x.example", password_hash="-")  # noqa: S106 -- nobody signs in
     row = session.get_one(site.Site, site.THE_ONE)
     row.tagline, row.navigation = TAGLINE, [["About", "/about"]]
     row.choices = {"backup_every": 0}  # a backup in the middle would be measured, too

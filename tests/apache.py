@@ -1,16 +1,12 @@
 """A real Apache with the site file that the project ships; only its places are changed."""
 
-import contextlib
 import os
-import shutil
-import subprocess
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
-from tests.front import HOST
-from tests.live import ROOT, Reply, Site, ask, free_port, program, wait_for
+from tests.front import HOST, Front
+from tests.live import ROOT, Site, free_port, program
 
 MODULES = Path("/usr/lib/apache2/modules")
 # What Debian enables by itself, and what the file's first lines ask for.
@@ -29,7 +25,7 @@ Include {folder}/blog.conf
 """
 
 
-class Apache:
+class Apache(Front):
     """`with Apache(site) as front: front.ask("/")`."""
 
     def __init__(self, site: Site) -> None:
@@ -58,27 +54,4 @@ class Apache:
 
     def __enter__(self) -> Self:
         command = [str(program("apache2")), "-d", str(self.folder), "-f", "apache2.conf"]
-        self.process = subprocess.Popen([*command, "-D", "FOREGROUND"])
-        wait_for(self.answers, why=self.errors)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
-    ) -> None:
-        self.process.terminate()
-        self.process.wait(20)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def answers(self) -> bool:
-        assert self.process.poll() is None, self.errors
-        with contextlib.suppress(OSError):
-            return self.ask("/").status > 0
-        return False
-
-    @property
-    def errors(self) -> str:
-        log = self.folder / "error.log"
-        return log.read_text() if log.exists() else ""
-
-    def ask(self, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> Reply:
-        return ask(self.port, path, method, body, **{"Host": HOST, **headers})
+        return self.run([*command, "-D", "FOREGROUND"])

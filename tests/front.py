@@ -31,29 +31,13 @@ http {{
 """
 
 
-class Nginx:
-    """`with Nginx(site) as front: front.get("/")`."""
+class Front:
+    """A server in front of a site, from a folder of its own; each kind says what it runs."""
 
-    def __init__(self, site: Site, *, may_read: bool = True) -> None:
-        self.site = site
-        self.port = free_port()
-        self.folder = Path(tempfile.mkdtemp(prefix="nginx-"))
-        # Started by root its workers change to another user, who may not read the data folder.
-        user = "user root;" if may_read and os.geteuid() == 0 else ""
-        self.folder.joinpath("nginx.conf").write_text(MAIN.format(folder=self.folder, user=user))
-        self.folder.joinpath("blog.conf").write_text(self.placed(ROOT.joinpath("nginx.conf")))
+    port: int
+    folder: Path
 
-    def placed(self, shipped: Path) -> str:
-        """The shipped file with our port, host and folder in the lines marked as the keeper's."""
-        text = re.sub(r"(?m)^ *listen \[::\].*\n", "", shipped.read_text())
-        text = re.sub(r"listen 80\b", f"listen 127.0.0.1:{self.port}", text)
-        text = text.replace("127.0.0.1:8000", f"127.0.0.1:{self.site.port}")
-        text = text.replace("blog.example.org", HOST).replace("/var/log/nginx", str(self.folder))
-        return text.replace("/srv/blog/data", str(self.site.config.data_dir))
-
-    def __enter__(self) -> Self:
-        command = [str(program("nginx")), "-c", str(self.folder / "nginx.conf")]
-        command += ["-e", str(self.folder / "error.log")]
+    def run(self, command: list[str]) -> Self:
         self.process = subprocess.Popen(command)
         wait_for(self.answers, why=self.errors)
         return self
@@ -76,14 +60,40 @@ class Nginx:
         log = self.folder / "error.log"
         return log.read_text() if log.exists() else ""
 
-    @property
-    def lines(self) -> str:
-        """Of the log: one for each request."""
-        log = self.folder / "access.log"
-        return log.read_text() if log.exists() else ""
-
     def get(self, path: str, **headers: str) -> Reply:
         return self.ask(path, **headers)
 
     def ask(self, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> Reply:
         return ask(self.port, path, method, body, **{"Host": HOST, **headers})
+
+
+class Nginx(Front):
+    """`with Nginx(site) as front: front.get("/")`."""
+
+    def __init__(self, site: Site, *, may_read: bool = True) -> None:
+        self.site = site
+        self.port = free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="nginx-"))
+        # Started by root its workers change to another user, who may not read the data folder.
+        user = "user root;" if may_read and os.geteuid() == 0 else ""
+        self.folder.joinpath("nginx.conf").write_text(MAIN.format(folder=self.folder, user=user))
+        self.folder.joinpath("blog.conf").write_text(self.placed(ROOT.joinpath("nginx.conf")))
+
+    def placed(self, shipped: Path) -> str:
+        """The shipped file with our port, host and folder in the lines marked as the keeper's."""
+        text = re.sub(r"(?m)^ *listen \[::\].*\n", "", shipped.read_text())
+        text = re.sub(r"listen 80\b", f"listen 127.0.0.1:{self.port}", text)
+        text = text.replace("127.0.0.1:8000", f"127.0.0.1:{self.site.port}")
+        text = text.replace("blog.example.org", HOST).replace("/var/log/nginx", str(self.folder))
+        return text.replace("/srv/blog/data", str(self.site.config.data_dir))
+
+    def __enter__(self) -> Self:
+        command = [str(program("nginx")), "-c", str(self.folder / "nginx.conf")]
+        command += ["-e", str(self.folder / "error.log")]
+        return self.run(command)
+
+    @property
+    def lines(self) -> str:
+        """Of the log: one for each request."""
+        log = self.folder / "access.log"
+        return log.read_text() if log.exists() else ""

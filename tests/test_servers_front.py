@@ -16,7 +16,7 @@ import pytest
 from blog.config import Config
 from tests.apache import Apache
 from tests.conftest import need
-from tests.front import Nginx
+from tests.front import Front, Nginx
 from tests.live import ROOT, free_port, program, wait_for
 from tests.servers import FORM, Hosted, blocks, chapter
 
@@ -26,7 +26,7 @@ OURS = {"Sec_Fetch_Site": "same-origin"}
 LIES = {"X_Forwarded_For": "203.0.113.7", "Forwarded": "for=203.0.113.7"}
 
 
-def tell_a_lie(front: Apache | Nginx) -> None:
+def tell_a_lie(front: Front) -> None:
     """About where one comes from; the blog's log says what it believed."""
     form = b"login=sly&password=no"
     front.ask("/sign-in", "POST", form, Content_Type=FORM, **OURS, **LIES)

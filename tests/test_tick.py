@@ -178,6 +178,11 @@ async def test_a_chore_that_fails_is_logged_and_called_again_and_holds_up_no_oth
     await running.stop()
 
 
+def rob(session: Session) -> None:
+    """Somebody else has the clock from now on."""
+    session.get_one(Lease, CLOCK).holder = "another"
+
+
 async def test_who_loses_the_clock_lets_go_of_what_it_was_doing(houses):
     began: list[str] = []
     ended: list[str] = []
@@ -192,9 +197,6 @@ async def test_who_loses_the_clock_lets_go_of_what_it_was_doing(houses):
     running = Clock(houses[0], [Chore("drag", 0, drag)])
     running.start()
     await until(lambda: began)
-
-    def rob(session: Session) -> None:
-        session.get_one(Lease, CLOCK).holder = "another"
 
     houses[1].database.transact_now(rob)
     await until(lambda: ended)
@@ -217,9 +219,6 @@ async def test_who_loses_the_clock_ends_what_is_nearly_done(houses):
     running = Clock(houses[0], [Chore("work", 60, work)])
     running.start()
     await until(lambda: began)
-
-    def rob(session: Session) -> None:
-        session.get_one(Lease, CLOCK).holder = "another"
 
     houses[1].database.transact_now(rob)
     await until(lambda: not running.is_held)
