@@ -109,6 +109,7 @@ def create_app(config: Config | None = None, name: str = "blog") -> Blog:
     )
     leave_out_keys()
     app.ctx.urls = {}
+    app.ctx.guest_forms = {}
     app.ctx.templates = environment(config)
     extension = ExtensionConfig(oas=False, cors=False, http_auto_trace=False, health=False)
     Extend(app, config=extension).environment = app.ctx.templates

@@ -1,10 +1,11 @@
 """The one Jinja environment: every name escaped, sentences in the language of the page."""
 
 from datetime import datetime, tzinfo
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import babel.dates
+from babel.dates import get_month_names
 from jinja2 import (
     Environment,
     FileSystemLoader,
@@ -19,13 +20,19 @@ from blog import __version__
 from blog.config import LANGUAGES, N_, Config, Told
 from blog.languages import BABEL, catalogue
 
+# How a moment is written: `{0}` is it, `{1}` and `{2}` are its month's name, whole and short.
 DATES = {
-    "en": {"long": "d MMMM y", "medium": "d MMM y", "month": "MMMM y", "time": "d MMM y, HH:mm"},
+    "en": {
+        "long": "{0.day} {1} {0.year}",
+        "medium": "{0.day} {2} {0.year}",
+        "month": "{1} {0.year}",
+        "time": "{0.day} {2} {0.year}, {0:%H:%M}",
+    },
     "zh": {
-        "long": "y年M月d日",
-        "medium": "y年M月d日",
-        "month": "y年M月",
-        "time": "y年M月d日 HH:mm",
+        "long": "{0.year}年{0.month}月{0.day}日",
+        "medium": "{0.year}年{0.month}月{0.day}日",
+        "month": "{0.year}年{0.month}月",
+        "time": "{0.year}年{0.month}月{0.day}日 {0:%H:%M}",
     },
 }
 
@@ -51,6 +58,7 @@ def environment(config: Config) -> Environment:
         version=__version__,
         languages=LANGUAGES,
     )
+    made.filters.update(date=date, isodate=isodate)  # half the price of a call
     return made
 
 
@@ -88,10 +96,20 @@ def _filled(context: Context, text: str, params: dict[str, Any]) -> str:
 @pass_context
 def date(context: Context, moment: datetime, form: str = "long") -> str:
     """A day (or month, or time) in the language of the page and the site's time zone."""
-    language = context["language"]
-    pattern = DATES[language][form]
-    local = moment.astimezone(zone_of(context["site"].timezone))
-    return babel.dates.format_datetime(local, pattern, locale=BABEL[language])
+    return written(moment.astimezone(zone_of(context["site"].timezone)), context["language"], form)
+
+
+def written(moment: datetime, language: str, form: str) -> str:
+    """A moment of its own zone. Pages have dozens; Babel takes ten times as long for each."""
+    whole, short = months(language)[moment.month - 1]
+    return DATES[language][form].format(moment, whole, short)
+
+
+@cache
+def months(language: str) -> list[tuple[str, str]]:
+    """The names of the twelve months, whole and short."""
+    names = [get_month_names(width, "format", BABEL[language]) for width in ("wide", "abbreviated")]
+    return [(names[0][number], names[1][number]) for number in range(1, 13)]
 
 
 def isodate(moment: datetime) -> str:

@@ -18,6 +18,7 @@ from blog.db import Database
 from blog.models import whole
 from blog.models.change import Change
 from blog.models.post import Post
+from blog.models.reading import PostPage
 from blog.models.revision import Revision
 from blog.moving.mover import Wishes
 from blog.moving.receipt import Receipt
@@ -78,10 +79,10 @@ def zola_addresses() -> Iterator[tuple[str, list[str]]]:
 def answers(database: Database, path: str) -> tuple[int, int]:
     """How many redirects, and to which post. A path that leads nowhere is post 0."""
     for redirects in range(3):
-        found = database.read_now(whole.at_address, path)
-        if found.post_id:
-            return redirects, found.post_id
-        path = unquote(found.location)
+        found = database.read_now(whole.at, path)
+        if isinstance(found, PostPage):
+            return redirects, found.card.id
+        path = unquote(found or "")
     return 9, 0
 
 

@@ -280,7 +280,7 @@ def test_a_page_that_fails_is_not_kept(
     wire: Wire, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(whole, "post_page", lambda *_: 1 / 0)
+        broken.setattr(whole, "at", lambda *_: 1 / 0)
         assert wire.ask(plain(POST)).status == 500
     assert wire.ask(plain(POST)).status == 200
 

@@ -1,10 +1,10 @@
 """Posts by tag, by author, by year and month, and the page that leads to all of these."""
 
-from datetime import date
+from datetime import datetime
 from itertools import groupby
 from urllib.parse import unquote
 
-from babel.dates import format_date, get_month_names
+from babel.dates import get_month_names
 from sanic import HTTPResponse, Request
 from sanic.response import redirect
 
@@ -16,7 +16,7 @@ from blog.languages import BABEL
 from blog.models import front
 from blog.models.catalogue import Month
 from blog.pages import kept
-from blog.templating import DATES, zone_of
+from blog.templating import written, zone_of
 
 
 @bp.get("/tags/<slug:str>")
@@ -75,8 +75,7 @@ async def month(request: Request, year: int, month: int) -> HTTPResponse:
     shelf = await web.get_or_404(
         request, front.from_span, year, month, _zone(request), *_page(request)
     )
-    language = request.ctx.language
-    heading = format_date(date(year, month, 1), DATES[language]["month"], BABEL[language])
+    heading = written(datetime(year, month, 1), request.ctx.language, "month")
     return show_listing(request, shelf, kicker=N_("Archive"), heading=heading)
 
 

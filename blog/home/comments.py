@@ -16,6 +16,7 @@ from blog.markup import Rendered, TooMuch
 from blog.models import commenting, guest, spam, user
 from blog.models.base import Refusal
 from blog.models.commenting import LONGEST_BODY, About, Submission, Twice
+from blog.models.reading import PostPage
 from blog.models.spam import TooMany
 
 TOO_EARLY = N_("That was very quick. Look at your comment once more, then send it.")
@@ -24,6 +25,7 @@ TRAPPED = N_(
     "A field that is to stay empty was filled in. It is empty again: please send once more."
 )
 
+ACTION = "/comments/0"  # of no post
 AT_ONCE = 10  # half of those who may wait before the crew
 RENDERING: list[Request] = []
 
@@ -55,7 +57,7 @@ async def comment(request: Request, id: int) -> HTTPResponse:
     """The form on a page of its own, to answer a comment or to come back to."""
     request.ctx.private = True
     about = await web.get_or_404(request, commenting.about, id)
-    form = blank(request, answers=request.args.get("answers") or "")
+    form = _blank(request, answers=request.args.get("answers") or "")
     return await _page(request, Try(about, form))
 
 
@@ -73,8 +75,30 @@ async def send_comment(request: Request, id: int) -> HTTPResponse:
         return await _page(request, attempt, status=_status(error))
 
 
-def blank(request: Request, answers: str = "") -> CommentForm:
-    """The form as it stands under a post."""
+def under(request: Request, post: PostPage) -> str:
+    """The empty form below a post, as HTML: for guests the same under each but for its address."""
+    if post.thread is None or post.thread.closed:
+        return ""
+    action = web.url(request, "home.send_comment", id=post.card.id)
+    if request.ctx.user:
+        return _empty(request, action)
+    return _for_guests(request).replace(ACTION, action)
+
+
+def _for_guests(request: Request) -> str:
+    """Rendered once: it is a quarter of a page's work."""
+    forms: dict[str, str] = request.app.ctx.guest_forms
+    if request.ctx.language not in forms:
+        forms[request.ctx.language] = _empty(request, ACTION)
+    return forms[request.ctx.language]
+
+
+def _empty(request: Request, action: str) -> str:
+    form = _blank(request)
+    return web.page_text(request, "home/_comment_form.html", form=form, action=action, proof="")
+
+
+def _blank(request: Request, answers: str = "") -> CommentForm:
     return _kind(request).blank(request, answers=answers, body="")
 
 

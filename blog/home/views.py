@@ -56,7 +56,8 @@ async def post(request: Request, path: str) -> HTTPResponse:
     shown = await web.read(request, front.at, wanted, waiting.reader(request))
     if isinstance(shown, PostPage):
         shows(request, f"post:{shown.card.id}")
-        return web.render(request, "home/post.html", post=shown, form=comments.blank(request))
+        form = comments.under(request, shown)
+        return web.render(request, "home/post.html", post=shown, comment_form=form)
     if isinstance(shown, Leads):
         return redirect(shown.location, status=301)
     if wanted == blogroll.PATH and request.ctx.site.settings.friends:

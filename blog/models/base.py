@@ -1,9 +1,10 @@
 """What every model stands on: the declarative base, UTC times, the clock, and `Refusal`."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, MetaData
+from sqlalchemy import JSON, DateTime, Dialect, Executable, MetaData
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -61,6 +62,11 @@ class Base(DeclarativeBase):
         Asked at flush for the values before and after; `changed` are the columns that differ.
         """
         return set()
+
+
+def rows(session: Session, statement: Executable, **values: Any) -> Sequence[Any]:
+    """Columns for a page, asked past the ORM: by its way the same takes twice as long."""
+    return session.connection().execute(statement, values).all()
 
 
 def now() -> datetime:

@@ -10,6 +10,8 @@ from sqlalchemy import (
     ColumnElement,
     ForeignKey,
     Index,
+    Integer,
+    Select,
     String,
     Text,
     and_,
@@ -25,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.config import N_
-from blog.models.base import Base, Refusal, now
+from blog.models.base import Base, Refusal, now, rows
 from blog.models.post import PAGE, POST, Post, PostAuthor
 from blog.models.revision import RevisionAuthor
 from blog.models.settings import Settings
@@ -35,6 +37,7 @@ PENDING, APPROVED, REJECTED, SPAM = "pending", "approved", "rejected", "spam"
 STATES = (PENDING, APPROVED, REJECTED, SPAM)
 # What its writer sees waiting. Nobody is told that their words were taken for spam.
 WAITING = (PENDING, SPAM)
+USER_ID = bindparam("user_id", type_=Integer)
 
 
 class Comment(Base):
@@ -76,31 +79,6 @@ class Comment(Base):
         if values["state"] == APPROVED:
             tags |= {f"post:{values['post_id']}", f"comments:{values['post_id']}"}
         return tags
-
-    @classmethod
-    def shown_to(cls, reader: "Reader") -> ColumnElement[bool]:
-        """What everybody sees, what this reader wrote, and what waits for their word."""
-        return or_(
-            cls.state == APPROVED,
-            cls.written_by(reader) & cls.state.in_(WAITING),
-            cls.decided_by(reader) & (cls.state == PENDING),
-        )
-
-    @classmethod
-    def written_by(cls, reader: "Reader") -> ColumnElement[bool]:
-        """A guest is known by their cookie, a person by their sign-in."""
-        mine = (cls.user_id == reader.user_id) if reader.user_id else false()
-        if reader.waiting_hash:
-            mine |= cls.waiting_hash == reader.waiting_hash
-        return mine
-
-    @classmethod
-    def decided_by(cls, reader: "Reader") -> ColumnElement[bool]:
-        """Editors, and the authors of the post, may read what waits where it will stand."""
-        if reader.is_editor or not reader.user_id:
-            return true() if reader.is_editor else false()
-        theirs = PostAuthor.post_id == cls.post_id, PostAuthor.user_id == reader.user_id
-        return exists().where(*theirs)
 
 
 def was_approved_last(session: Session, *same: ColumnElement[bool]) -> bool:
@@ -175,34 +153,42 @@ def of_post(
     kind: str = POST,
 ) -> Thread:
     """All comments of a post that this reader may see, in one query."""
-    query = _rows(reader) if reader.waiting_hash or reader.user_id else _rows_for_anybody()
-    rows = session.execute(query, {"post_id": post_id}).all()
+    statement = _shown_to(bool(reader.waiting_hash), bool(reader.user_id), reader.is_editor)
+    mine = {"waiting_hash": reader.waiting_hash, "user_id": reader.user_id}
+    found = rows(session, statement, post_id=post_id, **mine)
     return Thread(
         post_id=post_id,
-        comments=_in_order(rows),
-        count=sum(row.state == APPROVED for row in rows),
+        comments=_in_order(found),
+        count=sum(row.state == APPROVED for row in found),
         closed=closed,
         kind=kind,
     )
 
 
+WRITES_POST = and_(
+    RevisionAuthor.revision_id == Post.live_revision_id,
+    RevisionAuthor.user_id == Comment.user_id,
+)
+BADGE = case(
+    (RevisionAuthor.user_id.is_not(None), "author"),
+    (User.role.in_(ROLES[ROLES.index(EDITOR) :]), "editor"),
+    (User.id.is_not(None), "writer"),
+    else_=literal(""),
+)
+
+
 @cache
-def _rows_for_anybody() -> Any:
-    """Made once: it takes longer than to execute it."""
-    return _rows(Reader())
+def _shown_to(has_cookie: bool, is_person: bool, is_editor: bool) -> Select[Any]:
+    """What everybody sees, what this reader wrote, and what waits for their word.
 
-
-def _rows(reader: Reader) -> Any:
-    writes_post = and_(
-        RevisionAuthor.revision_id == Post.live_revision_id,
-        RevisionAuthor.user_id == Comment.user_id,
+    Made once for each kind of reader: it takes longer than to execute it.
+    """
+    is_mine = _is_mine(has_cookie, is_person)
+    is_seen = or_(
+        Comment.state == APPROVED,
+        is_mine & Comment.state.in_(WAITING),
+        _waits_for(is_person, is_editor) & (Comment.state == PENDING),
     )
-    badge = case(
-        (RevisionAuthor.user_id.is_not(None), "author"),
-        (User.role.in_(ROLES[ROLES.index(EDITOR) :]), "editor"),
-        (User.id.is_not(None), "writer"),
-        else_=literal(""),
-    ).label("badge")
     return (
         select(
             Comment.id,
@@ -214,15 +200,31 @@ def _rows(reader: Reader) -> Any:
             Comment.state,
             Comment.created_at,
             User.display_name,
-            badge,
-            Comment.written_by(reader).label("is_mine"),
+            BADGE.label("badge"),
+            is_mine.label("is_mine"),
         )
         .join(Post, Post.id == Comment.post_id)
         .outerjoin(User, User.id == Comment.user_id)
-        .outerjoin(RevisionAuthor, writes_post)
-        .where(Comment.post_id == bindparam("post_id"), Comment.shown_to(reader))
+        .outerjoin(RevisionAuthor, WRITES_POST)
+        .where(Comment.post_id == bindparam("post_id", type_=Integer), is_seen)
         .order_by(Comment.created_at, Comment.id)
     )
+
+
+def _is_mine(has_cookie: bool, is_person: bool) -> ColumnElement[bool]:
+    """A guest is known by their cookie, a person by their sign-in."""
+    mine = (Comment.user_id == USER_ID) if is_person else false()
+    if has_cookie:
+        mine |= Comment.waiting_hash == bindparam("waiting_hash", type_=String)
+    return mine
+
+
+def _waits_for(is_person: bool, is_editor: bool) -> ColumnElement[bool]:
+    """Editors, and the authors of the post, may read what waits where it will stand."""
+    if is_editor or not is_person:
+        return true() if is_editor else false()
+    theirs = PostAuthor.post_id == Comment.post_id, PostAuthor.user_id == USER_ID
+    return exists().where(*theirs)
 
 
 def _in_order(rows: Iterable[Any]) -> tuple[Said, ...]:

@@ -36,11 +36,10 @@ class Overview:
 
 def at(session: Session, path: str, reader: Reader | None = None) -> PostPage | Leads | Nothing:
     """What a decoded path shows, and what has been said about it."""
-    found = whole.at_address(session, path)
-    if found.post_id is not None:
-        page = whole.post_page(session, found.post_id)
-        return replace(page, thread=_thread(session, page, reader or Reader()))
-    return Leads(found.location) if found.location else nothing(session, path)
+    found = whole.at(session, path)
+    if isinstance(found, PostPage):
+        return replace(found, thread=_thread(session, found, reader or Reader()))
+    return Leads(found) if found else nothing(session, path)
 
 
 def _thread(session: Session, page: PostPage, reader: Reader) -> Thread:

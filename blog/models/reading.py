@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from blog.models import address as addresses
 from blog.models.address import Address
-from blog.models.base import now
+from blog.models.base import now, rows
 from blog.models.comment import Thread
 from blog.models.post import POST, Post
 from blog.models.revision import Revision, RevisionAuthor, RevisionTag
@@ -149,8 +149,8 @@ def shelf(session: Session, *which: ColumnElement[bool], page: int, per_page: in
 def cards(
     session: Session, query: Select[*tuple[Any, ...]], offset: int, limit: int
 ) -> tuple[Card, ...]:
-    rows = session.execute(query.offset(offset).limit(limit)).all()
-    return with_names(session, [card_of(row) for row in rows])
+    found = rows(session, query.offset(offset).limit(limit))
+    return with_names(session, [card_of(row) for row in found])
 
 
 def card_of(row: Any) -> Card:
@@ -174,39 +174,42 @@ def card_of(row: Any) -> Card:
 
 # Statements that every page needs are made once: that takes longer than to execute one.
 REVISIONS: Any = bindparam("revisions", expanding=True)
-PEOPLE = (
-    select(RevisionAuthor.revision_id, User.display_name, User.name, User.bio)
+NAMES = union_all(
+    select(
+        literal(True).label("is_author"),
+        RevisionAuthor.revision_id,
+        RevisionAuthor.position.label("position"),
+        User.display_name.label("name"),
+        User.name.label("slug"),
+        User.bio,
+    )
     .join(User)
-    .where(RevisionAuthor.revision_id.in_(REVISIONS))
-    .order_by(RevisionAuthor.position)
-)
-TAGS = (
-    select(RevisionTag.revision_id, Tag.name, Tag.slug)
+    .where(RevisionAuthor.revision_id.in_(REVISIONS)),
+    select(
+        literal(False),
+        RevisionTag.revision_id,
+        RevisionTag.position,
+        Tag.name,
+        Tag.slug,
+        literal(""),
+    )
     .join(Tag)
-    .where(RevisionTag.revision_id.in_(REVISIONS))
-    .order_by(RevisionTag.position)
-)
+    .where(RevisionTag.revision_id.in_(REVISIONS)),
+).order_by("position")
 
 
 def with_names(session: Session, cards: list[Card]) -> tuple[Card, ...]:
-    """The cards with their authors and tags, in two queries for all."""
-    these = {"revisions": [card.revision_id for card in cards]}
-    people = session.execute(PEOPLE, these).all()
-    tags = session.execute(TAGS, these).all()
+    """The cards with their authors and tags, in one query for all."""
+    found = rows(session, NAMES, revisions=[card.revision_id for card in cards])
     return tuple(
-        replace(
-            card,
-            authors=tuple(
-                author_name(row.name, row.display_name, row.bio)
-                for row in people
-                if row.revision_id == card.revision_id
-            ),
-            tags=tuple(
-                tag_name(row.slug, row.name) for row in tags if row.revision_id == card.revision_id
-            ),
-        )
-        for card in cards
+        _named(card, [row for row in found if row[1] == card.revision_id]) for card in cards
     )
+
+
+def _named(card: Card, names: list[Any]) -> Card:
+    authors = (author_name(one.slug, one.name, one.bio) for one in names if one.is_author)
+    tags = (tag_name(one.slug, one.name) for one in names if not one.is_author)
+    return replace(card, authors=tuple(authors), tags=tuple(tags))
 
 
 def author_name(name: str, display_name: str, bio: str = "", posts: int = 0) -> Name:

@@ -4,17 +4,17 @@ What readers ask for most is asked of the database by statements that are made o
 """
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Integer, String, and_, bindparam, not_, select
+from sqlalchemy import Integer, String, and_, bindparam, literal, not_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from blog.models import address as addresses
 from blog.models.address import Address
-from blog.models.base import UTCTime, now
+from blog.models.base import UTCTime, now, rows
 from blog.models.post import POST, Post
-from blog.models.reading import Card, PostPage, card_of, listed_at, shown_at, with_names
+from blog.models.reading import COLUMNS, Card, PostPage, card_of, listed_at, with_names
 from blog.models.revision import Revision, RevisionTag
 from blog.models.tag import Tag
 
@@ -24,19 +24,15 @@ MOST_RELATED = 3
 MOMENT: Any = bindparam("moment", type_=UTCTime)
 ID = bindparam("id", type_=Integer)
 PUBLISHED_AT = bindparam("published_at", type_=UTCTime)
-OWN = aliased(Address)
-
-PLACE = (
-    select(Address.live_since, Address.post_id, Address.target)
-    .add_columns(OWN.path.label("own_path"), (OWN.id == Address.id).label("is_own"))
-    .outerjoin(Post, and_(Post.id == Address.post_id, Post.is_live(MOMENT)))
-    .outerjoin(OWN, OWN.id == Post.address_id)
-    .where(Address.key == bindparam("key", type_=String))
-)
+ASKED = aliased(Address)
 TEXT = (
-    shown_at(MOMENT)
+    select(ASKED.live_since, ASKED.post_id, ASKED.target)
+    .add_columns((ASKED.id == Address.id).label("is_own"), *COLUMNS)
     .add_columns(Revision.body_html, Revision.outline, Revision.summary, Revision.takes_comments)
-    .where(Post.id == ID)
+    .outerjoin(Post, and_(Post.id == ASKED.post_id, Post.is_live(MOMENT)))
+    .outerjoin(Revision, Revision.id == Post.live_revision_id)
+    .outerjoin(Address, Address.id == Post.address_id)
+    .where(ASKED.key == bindparam("key", type_=String))
 )
 EARLIER = (Post.publish_at < PUBLISHED_AT) | and_(Post.publish_at == PUBLISHED_AT, Post.id < ID)
 # What follows from the rest is said for the index, which reads no OR.
@@ -47,6 +43,10 @@ NEWER = (
     .order_by(None)
     .order_by(Post.publish_at, Post.id)
     .limit(1)
+)
+BESIDE = union_all(
+    select(OLDER.add_columns(literal(False).label("is_newer")).subquery()),
+    select(NEWER.add_columns(literal(True).label("is_newer")).subquery()),
 )
 NEAR = (
     select(Post.id, Tag.slug)
@@ -62,35 +62,26 @@ NEAR = (
 THESE = listed_at(MOMENT).where(Post.id.in_(bindparam("ids", expanding=True)))
 
 
-@dataclass(frozen=True)
-class Found:
-    """What an address shows (`post_id`) or leads to (`location`); neither is a 404."""
+def at(session: Session, path: str) -> PostPage | str | None:
+    """What a decoded path shows, or the path or address it leads to, or None for nothing.
 
-    post_id: int | None = None
-    location: str = ""
-
-
-def at_address(session: Session, path: str) -> Found:
-    """Look a decoded path up in the address table."""
-    key = {"key": addresses.key_of(path), "moment": now()}
-    place = session.execute(PLACE, key).first()
-    if place is None or place.live_since is None:
-        return Found()
-    if place.post_id is None:
-        return Found(location=place.target)
-    if place.own_path is None:
-        return Found()
-    if place.is_own and place.own_path == path:
-        return Found(post_id=place.post_id)
-    return Found(location=addresses.href(place.own_path))
+    A post is found listed or not, and with its neighbours.
+    """
+    asked = {"key": addresses.key_of(path), "moment": now()}
+    row = next(iter(rows(session, TEXT, **asked)), None)
+    if row is None or row.live_since is None:
+        return None
+    if row.post_id is None:
+        return str(row.target)
+    if row.path is None:
+        return None
+    if not row.is_own or row.path != path:
+        return addresses.href(row.path)
+    return _page(session, row)
 
 
-def post_page(session: Session, id: int) -> PostPage:
-    """A live post, listed or not, with its neighbours. Raises `LookupError`."""
-    row = session.execute(TEXT, {"id": id, "moment": now()}).first()
-    if row is None:
-        raise LookupError(id)
-    card = with_names(session, [card_of(row)])[0]
+def _page(session: Session, row: Any) -> PostPage:
+    (card,) = with_names(session, [card_of(row)])
     outline = tuple((level, anchor, text) for level, anchor, text in row.outline)
     page = PostPage(card, row.body_html, outline, row.summary, takes_comments=row.takes_comments)
     return _among_others(session, page) if card.kind == POST else page
@@ -99,12 +90,11 @@ def post_page(session: Session, id: int) -> PostPage:
 def _among_others(session: Session, page: PostPage) -> PostPage:
     card = page.card
     here = {"id": card.id, "published_at": card.published_at, "moment": now()}
-    older = session.execute(OLDER, here).first()
-    newer = session.execute(NEWER, here).first()
+    beside = {row.is_newer: card_of(row) for row in rows(session, BESIDE, **here)}
     return replace(
         page,
-        older=card_of(older) if older else None,
-        newer=card_of(newer) if newer else None,
+        older=beside.get(False),
+        newer=beside.get(True),
         related=related(session, card),
     )
 
@@ -118,7 +108,7 @@ def related(session: Session, card: Card) -> tuple[Card, ...]:
     if not slugs:
         return ()
     asked: dict[str, Any] = {"id": card.id, "language": card.language, "moment": now()}
-    near = session.execute(NEAR, asked | {"slugs": slugs}).all()
+    near = rows(session, NEAR, **asked, slugs=slugs)
     uses = Counter(slug for _, slug in near)
     scores: Counter[int] = Counter()
     for id, slug in near:
@@ -126,6 +116,5 @@ def related(session: Session, card: Card) -> tuple[Card, ...]:
     best = [id for id, _ in scores.most_common(MOST_RELATED)]
     if not best:
         return ()
-    rows = session.execute(THESE, {"ids": best, "moment": now()}).all()
-    found = {row.id: card_of(row) for row in rows}
+    found = {row.id: card_of(row) for row in rows(session, THESE, ids=best, moment=now())}
     return tuple(found[id] for id in best if id in found)
