@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
 from blog.config import N_, Config, Told
-from blog.models import change, search
+from blog.models import change, search, shelf_index
 
 if TYPE_CHECKING:
     from alembic.config import Config as AlembicConfig
@@ -242,7 +242,9 @@ def _upgrade(engine: Engine) -> None:
             before = _revision(connection)
             refuse_newer(before)
             alembic.attributes["connection"] = connection
+            shelf_index.drop(connection)
             command.upgrade(alembic, "head")
+            shelf_index.create(connection)
             if _revision(connection) != before:
                 search.create(connection)
                 _check_foreign_keys(connection)

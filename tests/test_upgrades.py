@@ -41,7 +41,7 @@ def count_rows(config: Config) -> dict[str, int]:
     try:
         with engine.connect() as connection:
             tables = text("SELECT name FROM sqlite_master WHERE type = 'table'")
-            made_anew = ("sqlite_", "search_", "alembic_")
+            made_anew = ("sqlite_", "search_", "shelf_", "alembic_")
             names = [n for n in connection.scalars(tables) if not n.startswith(made_anew)]
             return {
                 name: connection.scalar(text(f'SELECT count(*) FROM "{name}"')) or 0  # noqa: S608 -- names of our own tables
@@ -227,7 +227,7 @@ def columns(config: Config) -> dict[str, dict[str, dict[str, object]]]:
     engine = db.make_engine(config, writes=False)
     try:
         seen = inspect(engine)
-        names = [name for name in seen.get_table_names() if not name.startswith("search")]
+        names = [name for name in seen.get_table_names() if not name.startswith(("search", "shelf"))]
         return {n: {c["name"]: dict(c) for c in seen.get_columns(n)} for n in names}
     finally:
         engine.dispose()

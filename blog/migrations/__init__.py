@@ -4,6 +4,6 @@ from typing import Any
 
 
 def is_ours(object: Any, name: str | None, kind: str, reflected: bool, other: Any) -> bool:
-    """Full-text tables are no migration's: blog.models.search makes them anew after each."""
+    """Those of search and of the shelves are no migration's: they are made anew after each."""
     table = name if kind == "table" else getattr(getattr(object, "table", None), "name", "")
-    return not (table or "").startswith("search")
+    return not (table or "").startswith(("search", "shelf"))

@@ -25,7 +25,10 @@ class Post(Base):
     """
 
     __tablename__ = "post"
-    __table_args__ = (Index("ix_post_kind_publish_at", "kind", "publish_at"),)
+    __table_args__ = (
+        Index("ix_post_kind_publish_at", "kind", "publish_at"),
+        Index("ix_post_kind_withdraw_at", "kind", "withdraw_at"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     uid: Mapped[str] = mapped_column(String(200), unique=True, default=lambda: uuid.uuid4().urn)

@@ -1,0 +1,113 @@
+"""How PostgreSQL keeps the shelves: as the last thing before a commit, one transaction after the
+other, when nobody waits any more for a row that another one holds."""
+
+from sqlalchemy import bindparam, text
+
+from blog.models.base import UTCTime
+
+FILLED = text("""
+    INSERT INTO shelf_post (shelf, publish_at, post_id, withdraw_at, month)
+    SELECT shelf, publish_at, post_id, withdraw_at,
+        to_char(publish_at AT TIME ZONE 'UTC', 'YYYY-MM')
+    FROM shelf_wanted
+""")
+FOLLOWED = (
+    text("""
+        CREATE FUNCTION shelf_added() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            INSERT INTO shelf_number AS known (shelf, month, posts)
+            SELECT shelf, given.month, count(*)
+            FROM added CROSS JOIN LATERAL (VALUES (''), (added.month)) AS given (month)
+            WHERE withdraw_at IS NULL GROUP BY shelf, given.month
+            ON CONFLICT (shelf, month) DO UPDATE SET posts = known.posts + excluded.posts;
+            RETURN NULL;
+        END $$
+    """),
+    text("""
+        CREATE FUNCTION shelf_taken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            UPDATE shelf_number AS known SET posts = known.posts - gone.posts
+            FROM (
+                SELECT shelf, given.month, count(*) AS posts
+                FROM taken CROSS JOIN LATERAL (VALUES (''), (taken.month)) AS given (month)
+                WHERE withdraw_at IS NULL GROUP BY shelf, given.month
+            ) AS gone
+            WHERE known.shelf = gone.shelf AND known.month = gone.month;
+            RETURN NULL;
+        END $$
+    """),
+    text("""
+        CREATE TRIGGER shelf_added AFTER INSERT ON shelf_post
+        REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION shelf_added()
+    """),
+    text("""
+        CREATE TRIGGER shelf_taken AFTER DELETE ON shelf_post
+        REFERENCING OLD TABLE AS taken FOR EACH STATEMENT EXECUTE FUNCTION shelf_taken()
+    """),
+    # The lock is the one under which changes are numbered: whoever tells one has it already.
+    text("""
+        CREATE FUNCTION shelf_put(post integer) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+            PERFORM pg_advisory_xact_lock(1667785070);
+            DELETE FROM shelf_post WHERE post_id = post;
+            INSERT INTO shelf_post (shelf, publish_at, post_id, withdraw_at, month)
+            SELECT shelf, publish_at, post_id, withdraw_at,
+                to_char(publish_at AT TIME ZONE 'UTC', 'YYYY-MM')
+            FROM shelf_wanted WHERE post_id = post;
+        END $$
+    """),
+    text("""
+        CREATE FUNCTION shelf_post_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            PERFORM shelf_put(coalesce(NEW.id, OLD.id));
+            RETURN NULL;
+        END $$
+    """),
+    text("""
+        CREATE FUNCTION shelf_revision_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            PERFORM shelf_put(id) FROM post WHERE live_revision_id = NEW.id;
+            RETURN NULL;
+        END $$
+    """),
+    text("""
+        CREATE FUNCTION shelf_name_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            PERFORM shelf_put(id) FROM post
+            WHERE live_revision_id IN (OLD.revision_id, NEW.revision_id);
+            RETURN NULL;
+        END $$
+    """),
+    text("""
+        CREATE CONSTRAINT TRIGGER shelf_post_changed
+        AFTER INSERT OR DELETE
+            OR UPDATE OF kind, live_revision_id, publish_at, withdraw_at, trashed_at
+        ON post DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shelf_post_changed()
+    """),
+    text("""
+        CREATE CONSTRAINT TRIGGER shelf_revision_changed AFTER UPDATE OF is_listed ON revision
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shelf_revision_changed()
+    """),
+    text("""
+        CREATE CONSTRAINT TRIGGER shelf_tag_changed AFTER INSERT OR UPDATE OR DELETE ON revision_tag
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shelf_name_changed()
+    """),
+    text("""
+        CREATE CONSTRAINT TRIGGER shelf_author_changed
+        AFTER INSERT OR UPDATE OR DELETE ON revision_author
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shelf_name_changed()
+    """),
+)
+FORGOTTEN = (
+    text("DROP FUNCTION IF EXISTS shelf_post_changed() CASCADE"),  # and the triggers that call it
+    text("DROP FUNCTION IF EXISTS shelf_revision_changed() CASCADE"),
+    text("DROP FUNCTION IF EXISTS shelf_name_changed() CASCADE"),
+    text("DROP FUNCTION IF EXISTS shelf_put(integer) CASCADE"),
+    text("DROP FUNCTION IF EXISTS shelf_added() CASCADE"),
+    text("DROP FUNCTION IF EXISTS shelf_taken() CASCADE"),
+)
+BETWEEN = text("""
+    SELECT (
+        SELECT count(*) FROM shelf_post
+        WHERE shelf = :shelf AND publish_at <= :moment
+          AND publish_at >= CAST(gap.value ->> 0 AS timestamp) AT TIME ZONE 'UTC'
+          AND publish_at < CAST(gap.value ->> 1 AS timestamp) AT TIME ZONE 'UTC'
+          AND (withdraw_at IS NULL OR withdraw_at > :moment)
+    )
+    FROM json_array_elements(CAST(:gaps AS json)) WITH ORDINALITY AS gap (value, place)
+    ORDER BY gap.place
+""").bindparams(bindparam("moment", type_=UTCTime))

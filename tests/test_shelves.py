@@ -1,0 +1,218 @@
+"""The numbers that are kept are those one would count, at each moment and whatever has happened."""
+
+import contextlib
+import random
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy.orm import Session
+
+from blog.db import Database
+from blog.markup import render
+from blog.models import reading, shelves, tagging, writing
+from blog.models.base import Refusal, now
+from blog.models.post import PAGE, POST, Post
+from blog.models.revision import Revision, RevisionAuthor, RevisionTag
+from blog.models.shelves import Part
+from blog.models.tag import Tag
+from blog.models.user import User
+from tests import cast
+
+UNTOLD = {"tags": (), "synchronize_session": False}
+TAGS = ("ink", "paper", "瓷器", "salt")
+FOLLOWED = "SELECT shelf, publish_at, post_id, withdraw_at FROM shelf_wanted"
+STANDING = "SELECT shelf, publish_at, post_id, withdraw_at FROM shelf_post"
+NUMBERS = "SELECT shelf, month, posts FROM shelf_number WHERE posts != 0"
+COUNTED = """
+    SELECT shelf, '', count(*) FROM shelf_post WHERE withdraw_at IS NULL GROUP BY shelf
+    UNION ALL
+    SELECT shelf, month, count(*) FROM shelf_post WHERE withdraw_at IS NULL GROUP BY shelf, month
+"""
+
+
+# --- what may happen ---
+
+
+class World:
+    """A blog of a few people and posts, to which things happen by chance."""
+
+    def __init__(self, database: Database, chance: random.Random) -> None:
+        self.database, self.chance = database, chance
+        self.eve = cast.fill(database).eve
+
+    def do(self, work: Callable[..., object], *args: Any, **kwargs: Any) -> None:
+        self.database.transact_now(work, *args, by=self.eve, **kwargs)
+
+    def moment(self) -> datetime:
+        """Somewhere around now, often on the edge of a month."""
+        edge = now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        some = self.chance.choice([now(), edge, edge - timedelta(days=400)])
+        return some + timedelta(hours=self.chance.choice([-1000, -9, -8, 0, 1, 9, 1000]))
+
+    def some(self, session: Session, column: Any) -> Any:
+        return self.chance.choice(session.scalars(select(column).order_by(column)).all())
+
+
+def write(world: World) -> None:
+    def work(session: Session) -> None:
+        tags = ", ".join(world.chance.sample(TAGS, world.chance.randrange(2)))
+        post = Post(title="One", body="Words.", tags=tags, language="en")
+        post.kind = world.chance.choice([POST, POST, POST, PAGE])
+        post.is_listed = world.chance.random() < 0.8
+        post.publish_at = world.moment()
+        session.add(post)
+        session.flush()
+        writing.show(session, post, render(post.body), by=None)
+        if world.chance.random() < 0.4:
+            post.withdraw_at = world.moment()
+
+    world.do(work)
+
+
+def edit(world: World) -> None:
+    def work(session: Session, *, by: User) -> None:
+        post = session.get_one(Post, world.some(session, Post.id))
+        post.is_listed, post.tags = (
+            world.chance.random() < 0.8,
+            ", ".join(world.chance.sample(TAGS, 2)),
+        )
+        writing.show(session, post, render("Other words."), by=None)
+
+    world.do(work)
+
+
+def move(world: World) -> None:
+    """As an import does, or a statement of many rows."""
+    columns = world.chance.choice([["publish_at"], ["withdraw_at"], ["publish_at", "withdraw_at"]])
+    values = {name: world.chance.choice([None, world.moment()]) for name in columns}
+    few = Post.id % 5 == world.chance.randrange(5)
+    world.do(
+        lambda session: session.execute(
+            update(Post).where(few).values(values), execution_options=UNTOLD
+        )
+    )
+
+
+def press(world: World) -> None:
+    verb = world.chance.choice([writing.unpublish, writing.trash, writing.restore])
+    world.do(lambda session, *, by: verb(session, world.some(session, Post.id), by=by))
+
+
+def delete_one(world: World) -> None:
+    def work(session: Session, *, by: User) -> None:
+        id = world.some(session, Post.id)
+        writing.trash(session, id, by=by)
+        writing.delete_for_good(session, id, by=by)
+
+    world.do(work)
+
+
+def retag(world: World) -> None:
+    def work(session: Session) -> None:
+        tags = session.scalars(select(Tag).order_by(Tag.id)).all()
+        one, other = world.chance.sample(tags, 2)
+        if world.chance.random() < 0.2 and len(tags) > 3:
+            tagging.merge(session, one.id, into=other.name)
+        else:
+            tagging.rename(session, one.id, name=f"Name {world.chance.randrange(99)}")
+
+    world.do(work)
+
+
+def rewrite(world: World) -> None:
+    """What no act of ours does, but somebody's own statement might."""
+
+    def work(session: Session) -> None:
+        live = select(Post.live_revision_id).where(Post.id == world.some(session, Post.id))
+        revision = session.scalar(live)
+        if revision is None:
+            return
+        for statement in world.chance.choice(
+            [
+                [
+                    update(Revision)
+                    .where(Revision.id == revision)
+                    .values(is_listed=~Revision.is_listed)
+                ],
+                [delete(RevisionTag).where(RevisionTag.revision_id == revision)],
+                [
+                    delete(RevisionAuthor).where(RevisionAuthor.revision_id == revision),
+                    insert(RevisionAuthor).values(revision_id=revision, user_id=world.eve.id),
+                ],
+                [update(Post).where(Post.live_revision_id == revision).values(kind=POST)],
+            ]
+        ):
+            session.execute(statement, execution_options=UNTOLD)
+
+    world.do(work)
+
+
+def think_better(world: World) -> None:
+    """Rolled back, whole or to a savepoint."""
+
+    def work(session: Session) -> None:
+        with session.begin_nested() as savepoint:
+            session.execute(update(Post).values(trashed_at=now()), execution_options=UNTOLD)
+            savepoint.rollback()
+        if world.chance.random() < 0.5:
+            session.execute(update(Post).values(publish_at=None), execution_options=UNTOLD)
+            raise Refusal("no")
+
+    world.do(work)
+
+
+ACTS = (write, write, write, edit, move, press, press, delete_one, retag, rewrite, think_better)
+
+
+# --- what must be so after each ---
+
+
+def refuse_wrong_numbers(session: Session) -> None:
+    """Each row follows from the posts, and each number from the rows."""
+    rows = [Counter(session.execute(text(query)).all()) for query in (STANDING, FOLLOWED)]
+    assert rows[0] == rows[1]
+    numbers = [Counter(session.execute(text(query)).all()) for query in (NUMBERS, COUNTED)]
+    assert numbers[0] == numbers[1]
+
+
+def refuse_wrong_pages(session: Session, part: Part, at: datetime, *which: Any) -> None:
+    """Total, order and place of each post are those of a query that counts."""
+    query = reading.listed_at(at).where(*which).with_only_columns(Post.id)
+    counted = list(session.scalars(query))
+    for offset in {0, 3, max(0, len(counted) - 2), len(counted)}:
+        found = shelves.page(session, part, at, offset, 5)
+        assert found == (counted[offset : offset + 5], len(counted)), (part, at, offset)
+
+
+def check(session: Session, chance: random.Random) -> None:
+    refuse_wrong_numbers(session)
+    day = now().replace(hour=0, minute=0, second=0, microsecond=0)
+    for at in (now(), now() + timedelta(days=60), now() - timedelta(days=30)):
+        refuse_wrong_pages(session, Part(), at)
+        for tag in session.scalars(select(Tag)).all():
+            marked = select(RevisionTag.revision_id).where(RevisionTag.tag_id == tag.id)
+            refuse_wrong_pages(session, Part(shelves.of_tag(tag.id)), at, Revision.id.in_(marked))
+        for days in (400, 40, 0):
+            start = day - timedelta(days=days, hours=chance.randrange(30))
+            end = start + timedelta(days=chance.choice([1, 31, 365]))
+            span = (Post.publish_at >= start, Post.publish_at < end)
+            refuse_wrong_pages(session, Part(start=start, end=end), at, *span)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+def test_whatever_happens_the_kept_numbers_are_those_one_counts(
+    database: Database, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    monkeypatch.setattr(shelves, "ONE_BY_ONE", 2)  # so that a few posts have far pages
+    chance = random.Random(seed)  # noqa: S311 -- the same acts each time
+    world = World(database, chance)
+    for _ in range(60):
+        act = chance.choice(ACTS)
+        with contextlib.suppress(Refusal, LookupError):
+            act(world)
+        database.read_now(check, chance)
