@@ -35,6 +35,7 @@ class Running:
         self.started: list[subprocess.Popen[bytes]] = []
         self.words = {
             "workers": workers,
+            "front_workers": target.front_workers,
             "asked": self.asked,
             "port": free_port() if target.front else self.asked,
             "socket": self.scratch / "socket",

@@ -30,6 +30,7 @@ class Target:
     env: dict[str, str] = field(default_factory=dict)
     prepare: str = ""
     front: str = ""
+    front_workers: int = 2
     database: str = "sqlite"
     path: str = ""
     headers: dict[str, str] = field(default_factory=dict)
