@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import delete, insert, select, text, update
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from blog.db import Database
 from blog.markup import render
-from blog.models import reading, shelves, tagging, writing
+from blog.models import catalogue, reading, shelves, tagging, writing
 from blog.models.base import Refusal, now
 from blog.models.post import PAGE, POST, Post
 from blog.models.revision import Revision, RevisionAuthor, RevisionTag
@@ -23,6 +24,7 @@ from blog.models.user import User
 from tests import cast
 
 UNTOLD = {"tags": (), "synchronize_session": False}
+ZONES = [ZoneInfo(name) for name in ("UTC", "Asia/Shanghai", "America/New_York", "Asia/Kathmandu")]
 TAGS = ("ink", "paper", "瓷器", "salt")
 FOLLOWED = "SELECT shelf, publish_at, post_id, withdraw_at FROM shelf_wanted"
 STANDING = "SELECT shelf, publish_at, post_id, withdraw_at FROM shelf_post"
@@ -188,11 +190,34 @@ def refuse_wrong_pages(session: Session, part: Part, at: datetime, *which: Any) 
         assert found == (counted[offset : offset + 5], len(counted)), (part, at, offset)
 
 
+def refuse_wrong_months(session: Session, at: datetime) -> None:
+    times = list(session.scalars(reading.listed_at(at).with_only_columns(Post.publish_at)))
+    for zone in ZONES:
+        local = Counter((time.year, time.month) for time in (t.astimezone(zone) for t in times))
+        found = shelves.by_month(session, at, zone)
+        assert found == dict(sorted(local.items())) and list(found) == sorted(found)
+
+
+def refuse_wrong_names(session: Session) -> None:
+    """What the archive says of tags and authors."""
+    live = select(Post.live_revision_id).where(Post.is_live(now()), Post.kind == POST)
+    shown = select(Revision.id).where(Revision.id.in_(live), Revision.is_listed)
+    for found, query, link in (
+        (catalogue.all_tags(session), select(Tag.slug).join(RevisionTag), RevisionTag),
+        (catalogue.all_authors(session), select(User.name).join(RevisionAuthor), RevisionAuthor),
+    ):
+        counted = Counter(session.scalars(query.where(link.revision_id.in_(shown))))
+        assert {name.slug: name.posts for name in found} == counted
+        assert [name.posts for name in found] == sorted(counted.values(), reverse=True)
+
+
 def check(session: Session, chance: random.Random) -> None:
     refuse_wrong_numbers(session)
+    refuse_wrong_names(session)
     day = now().replace(hour=0, minute=0, second=0, microsecond=0)
     for at in (now(), now() + timedelta(days=60), now() - timedelta(days=30)):
         refuse_wrong_pages(session, Part(), at)
+        refuse_wrong_months(session, at)
         for tag in session.scalars(select(Tag)).all():
             marked = select(RevisionTag.revision_id).where(RevisionTag.tag_id == tag.id)
             refuse_wrong_pages(session, Part(shelves.of_tag(tag.id)), at, Revision.id.in_(marked))

@@ -1,31 +1,33 @@
 """Ways to a post: by tag, author and month, by feed and sitemap, by an address that is near."""
 
-from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import String, bindparam, cast, literal, select
 from sqlalchemy.orm import Session
 
 from blog.models import address as addresses
+from blog.models import shelves
 from blog.models.address import Address
-from blog.models.base import now
-from blog.models.post import POST, Post
+from blog.models.base import now, rows
+from blog.models.post import Post
 from blog.models.reading import (
+    THESE,
     Card,
     Name,
     PostPage,
     author_name,
     card_of,
     cards,
-    listed,
     shown,
     tag_name,
     with_names,
 )
-from blog.models.revision import Revision, RevisionAuthor, RevisionTag
+from blog.models.revision import Revision
+from blog.models.shelf_index import EVER, number
+from blog.models.shelves import WHOLE, Part
 from blog.models.tag import Tag
 from blog.models.user import User
 
@@ -44,60 +46,67 @@ class Archive:
     months: tuple[Month, ...] = field(default_factory=tuple)
 
 
-def tag(session: Session, slug: str) -> Name:
-    """Raises `LookupError` for a tag that no visible post bears."""
-    row = session.execute(select(Tag).where(Tag.slug == slug)).scalar()
-    if row is None:
-        raise LookupError(slug)
-    return tag_name(row.slug, row.name)
+TAG = select(Tag.id, Tag.slug, Tag.name).where(Tag.slug == bindparam("slug", type_=String))
+AUTHOR = select(User.id, User.name, User.display_name, User.bio).where(
+    User.name == bindparam("name", type_=String)
+)
+NUMBER = number.c.month == EVER
+TAGS = select(Tag.id, Tag.slug, Tag.name, number.c.posts).outerjoin(
+    number, NUMBER & (number.c.shelf == literal(shelves.of_tag("")) + cast(Tag.id, String))
+)
+AUTHORS = select(User.id, User.name, User.display_name, number.c.posts).outerjoin(
+    number, NUMBER & (number.c.shelf == literal(shelves.of_author("")) + cast(User.id, String))
+)
+WHOLE_TEXTS = THESE.add_columns(Revision.body_html)
 
 
-def author(session: Session, name: str) -> Name:
-    row = session.execute(select(User).where(User.name == name)).scalar()
-    if row is None:
-        raise LookupError(name)
-    return author_name(row.name, row.display_name, row.bio)
+def tag(session: Session, slug: str) -> tuple[Name, Part]:
+    """A tag and its shelf. Raises `LookupError`."""
+    for row in rows(session, TAG, slug=slug):
+        return tag_name(row.slug, row.name), Part(shelves.of_tag(row.id))
+    raise LookupError(slug)
+
+
+def author(session: Session, name: str) -> tuple[Name, Part]:
+    for row in rows(session, AUTHOR, name=name):
+        who = author_name(row.name, row.display_name, row.bio)
+        return who, Part(shelves.of_author(row.id))
+    raise LookupError(name)
 
 
 def all_tags(session: Session) -> tuple[Name, ...]:
     """Every tag in use, the most used first."""
-    count = func.count().label("posts")
-    rows = session.execute(
-        select(Tag.slug, Tag.name, count)
-        .join(RevisionTag, RevisionTag.tag_id == Tag.id)
-        .join(Revision, Revision.id == RevisionTag.revision_id)
-        .join(Post, Post.live_revision_id == Revision.id)
-        .where(Post.is_live(now()), Revision.is_listed, Post.kind == POST)
-        .group_by(Tag.id, Tag.slug, Tag.name)
-        .order_by(count.desc(), Tag.slug)
-    )
-    return tuple(tag_name(row.slug, row.name, row.posts) for row in rows)
+    shifts = shelves.shifts(session, now())
+    found = [
+        tag_name(row.slug, row.name, (row.posts or 0) + shifts[shelves.of_tag(row.id)])
+        for row in rows(session, TAGS)
+    ]
+    return _most_first(found)
 
 
 def all_authors(session: Session) -> tuple[Name, ...]:
     """Everybody whose name stands above a listed post, the busiest first."""
-    count = func.count().label("posts")
-    rows = session.execute(
-        select(User.name, User.display_name, count)
-        .join(RevisionAuthor, RevisionAuthor.user_id == User.id)
-        .join(Revision, Revision.id == RevisionAuthor.revision_id)
-        .join(Post, Post.live_revision_id == Revision.id)
-        .where(Post.is_live(now()), Revision.is_listed, Post.kind == POST)
-        .group_by(User.id, User.name, User.display_name)
-        .order_by(count.desc(), User.name)
-    )
-    return tuple(author_name(row.name, row.display_name, posts=row.posts) for row in rows)
+    shifts = shelves.shifts(session, now())
+    found = [
+        author_name(
+            row.name,
+            row.display_name,
+            posts=(row.posts or 0) + shifts[shelves.of_author(row.id)],
+        )
+        for row in rows(session, AUTHORS)
+    ]
+    return _most_first(found)
+
+
+def _most_first(names: list[Name]) -> tuple[Name, ...]:
+    used = (name for name in names if name.posts)
+    return tuple(sorted(used, key=lambda name: (-name.posts, name.slug)))
 
 
 def archive(session: Session, zone: Any) -> Archive:
-    """How many posts each month of the site's time zone has."""
-    times = session.scalars(listed().with_only_columns(Post.publish_at).order_by(None))
-    counts: Counter[tuple[int, int]] = Counter()
-    for moment in filter(None, times):
-        local = moment.astimezone(zone)
-        counts[local.year, local.month] += 1
-    months = sorted(counts.items(), reverse=True)
-    return Archive(tuple(Month(year, month, posts) for (year, month), posts in months))
+    """How many posts each month of the site's time zone has, newest first."""
+    months = shelves.by_month(session, now(), zone)
+    return Archive(tuple(Month(*month, posts) for month, posts in reversed(months.items())))
 
 
 def span(year: int, month: int | None, zone: Any) -> tuple[datetime, datetime]:
@@ -106,17 +115,18 @@ def span(year: int, month: int | None, zone: Any) -> tuple[datetime, datetime]:
         start = datetime(year, month or 1, 1, tzinfo=zone)
         length = timedelta(days=32 if month else 366)
         end = (start + length).replace(day=1) if month else start.replace(year=year + 1)
+        return start.astimezone(UTC), end.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise LookupError(year) from error
-    return start, end
 
 
-def newest(session: Session, *which: ColumnElement[bool], most: int = 20) -> list[PostPage]:
+def newest(session: Session, part: Part = WHOLE, most: int = 20) -> list[PostPage]:
     """Whole posts for a feed."""
-    query = listed().add_columns(Revision.body_html).where(*which).limit(most)
-    rows = session.execute(query).all()
-    found = with_names(session, [card_of(row) for row in rows])
-    return [PostPage(card, row.body_html) for card, row in zip(found, rows, strict=True)]
+    moment = now()
+    ids = shelves.newest(session, part, moment, most)
+    texts = rows(session, WHOLE_TEXTS, ids=ids, moment=moment)
+    found = with_names(session, [card_of(row) for row in texts])
+    return [PostPage(card, row.body_html) for card, row in zip(found, texts, strict=True)]
 
 
 def for_sitemap(session: Session) -> list[tuple[str, datetime]]:

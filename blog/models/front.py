@@ -9,6 +9,7 @@ from blog.models import catalogue, comment, reading, tag, whole
 from blog.models.catalogue import Archive
 from blog.models.comment import Reader, Thread
 from blog.models.reading import Card, Name, PostPage, Shelf
+from blog.models.shelves import Part
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ def nothing(session: Session, path: str) -> Nothing:
 
 def tagged(session: Session, slug: str, page: int, per_page: int) -> tuple[Name, Shelf]:
     """A tag and a page of its posts. Raises `LookupError`, for a tag that none bears too."""
-    name = catalogue.tag(session, slug)
-    shelf = reading.shelf(session, reading.with_tag(slug), page=page, per_page=per_page)
+    name, part = catalogue.tag(session, slug)
+    shelf = reading.shelf(session, part, page=page, per_page=per_page)
     if not shelf.cards:
         raise LookupError(slug)
     return name, shelf
@@ -67,8 +68,8 @@ def tagged(session: Session, slug: str, page: int, per_page: int) -> tuple[Name,
 
 def written_by(session: Session, name: str, page: int, per_page: int) -> tuple[Name, Shelf]:
     """An author and a page of their posts. Who has published nothing is not shown."""
-    author = catalogue.author(session, name)
-    shelf = reading.shelf(session, reading.by_author(name), page=page, per_page=per_page)
+    author, part = catalogue.author(session, name)
+    shelf = reading.shelf(session, part, page=page, per_page=per_page)
     if not shelf.cards:
         raise LookupError(name)
     return author, shelf
@@ -78,8 +79,8 @@ def from_span(
     session: Session, year: int, month: int | None, zone: Any, page: int, per_page: int
 ) -> Shelf:
     """A page of what was published in a year or a month."""
-    span = reading.between(*catalogue.span(year, month, zone))
-    shelf = reading.shelf(session, span, page=page, per_page=per_page)
+    start, end = catalogue.span(year, month, zone)
+    shelf = reading.shelf(session, Part(start=start, end=end), page=page, per_page=per_page)
     if not shelf.cards:
         raise LookupError(year, month)
     return shelf
@@ -98,7 +99,7 @@ def tag_called(session: Session, text: str) -> str | None:
     a tag which has another name by now."""
     slug = tag.followed(session, tag.tag_slug(text))
     try:
-        return catalogue.tag(session, slug).slug if slug != text else None
+        return catalogue.tag(session, slug)[0].slug if slug != text else None
     except LookupError:
         return None
 
@@ -109,18 +110,15 @@ def feed(session: Session) -> tuple[None, list[PostPage]]:
 
 def tag_feed(session: Session, slug: str) -> tuple[Name, list[PostPage]]:
     """Raises `LookupError` for a tag that no visible post bears."""
-    return _with_posts(
-        catalogue.tag(session, slug), catalogue.newest(session, reading.with_tag(slug))
-    )
+    return _with_posts(session, *catalogue.tag(session, slug))
 
 
 def author_feed(session: Session, name: str) -> tuple[Name, list[PostPage]]:
-    return _with_posts(
-        catalogue.author(session, name), catalogue.newest(session, reading.by_author(name))
-    )
+    return _with_posts(session, *catalogue.author(session, name))
 
 
-def _with_posts(name: Name, posts: list[PostPage]) -> tuple[Name, list[PostPage]]:
+def _with_posts(session: Session, name: Name, part: Part) -> tuple[Name, list[PostPage]]:
+    posts = catalogue.newest(session, part)
     if not posts:
         raise LookupError(name.slug)
     return name, posts

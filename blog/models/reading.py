@@ -4,15 +4,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, literal, select, union_all
+from sqlalchemy import Select, bindparam, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from blog.models import address as addresses
+from blog.models import shelves
 from blog.models.address import Address
-from blog.models.base import now, rows
+from blog.models.base import UTCTime, now, rows
 from blog.models.comment import Thread
 from blog.models.post import POST, Post
 from blog.models.revision import Revision, RevisionAuthor, RevisionTag
+from blog.models.shelves import WHOLE, Part
 from blog.models.tag import Tag
 from blog.models.user import User
 
@@ -122,28 +124,19 @@ def listed_at(moment: Any) -> Select[*tuple[Any, ...]]:
     return query.order_by(Post.publish_at.desc(), Post.id.desc())
 
 
-def with_tag(slug: str) -> ColumnElement[bool]:
-    ids = select(RevisionTag.revision_id).join(Tag).where(Tag.slug == slug)
-    return Revision.id.in_(ids)
+MOMENT: Any = bindparam("moment", type_=UTCTime)
+THESE = listed_at(MOMENT).where(Post.id.in_(bindparam("ids", expanding=True)))
 
 
-def by_author(name: str) -> ColumnElement[bool]:
-    ids = select(RevisionAuthor.revision_id).join(User).where(User.name == name)
-    return Revision.id.in_(ids)
-
-
-def between(start: datetime, end: datetime) -> ColumnElement[bool]:
-    return and_(Post.publish_at >= start, Post.publish_at < end)
-
-
-def shelf(session: Session, *which: ColumnElement[bool], page: int, per_page: int) -> Shelf:
-    """One page of the listed posts that meet `which`. Raises `LookupError` past the last page."""
-    query = listed().where(*which)
-    total = session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
-    found = Shelf(cards(session, query, (page - 1) * per_page, per_page), total, page, per_page)
-    if page > found.pages:
+def shelf(session: Session, part: Part = WHOLE, *, page: int, per_page: int) -> Shelf:
+    """One page of what stands on a shelf. Raises `LookupError` past the last page."""
+    moment = now()
+    ids, total = shelves.page(session, part, moment, (page - 1) * per_page, per_page)
+    found = [card_of(row) for row in rows(session, THESE, ids=ids, moment=moment)]
+    shown = Shelf(with_names(session, found), total, page, per_page)
+    if page > shown.pages:
         raise LookupError(page)
-    return found
+    return shown
 
 
 def cards(

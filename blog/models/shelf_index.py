@@ -14,7 +14,7 @@ from sqlalchemy import Column, Connection, Index, Integer, MetaData, String, Tab
 from sqlalchemy.orm import Session
 
 from blog.models import shelf_postgresql, shelf_sqlite
-from blog.models.base import UTCTime
+from blog.models.base import UTCTime, rows
 
 metadata = MetaData()  # apart from the models': made anew after each migration, as search is
 standing = Table(
@@ -96,8 +96,9 @@ def count_between(
     if all(start == end for start, end in gaps):
         return [0 for _ in gaps]
     spans = [[_plain(time) for time in gap] for gap in gaps]
-    asked = {"shelf": shelf, "moment": at, "gaps": json.dumps(spans)}
-    return list(session.scalars(_keeper(session.connection()).BETWEEN, asked))
+    between = _keeper(session.connection()).BETWEEN
+    found = rows(session, between, shelf=shelf, moment=at, gaps=json.dumps(spans))
+    return [row[0] for row in found]
 
 
 def _keeper(connection: Connection) -> ModuleType:

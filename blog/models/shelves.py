@@ -8,15 +8,15 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import accumulate
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import accumulate, pairwise
 from typing import Any
 
 from sqlalchemy import Integer, String, bindparam, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from blog.models import shelf_index
-from blog.models.base import UTCTime
+from blog.models.base import UTCTime, rows
 from blog.models.shelf_index import EVER, number, standing
 
 POSTS, PAGES = "posts", "pages"
@@ -65,11 +65,11 @@ SHIFTS = (
 )
 
 
-def of_tag(id: int) -> str:
+def of_tag(id: int | str) -> str:
     return f"tag:{id}"
 
 
-def of_author(id: int) -> str:
+def of_author(id: int | str) -> str:
     return f"user:{id}"
 
 
@@ -82,6 +82,16 @@ class Part:
     end: datetime | None = None
 
 
+WHOLE = Part()
+
+
+def newest(session: Session, part: Part, at: datetime, most: int) -> list[int]:
+    """The ids of the last posts that readers see at that moment."""
+    here = {"shelf": part.shelf, "moment": at, "start": part.start or BEGINNING}
+    here |= {"end": part.end or at + TICK, "most": most, "skipped": 0}
+    return [row.post_id for row in rows(session, SOME, **here)]
+
+
 def page(
     session: Session, part: Part, at: datetime, offset: int, most: int
 ) -> tuple[list[int], int]:
@@ -91,13 +101,14 @@ def page(
     if part.start or part.end:
         first, last = before(session, part.shelf, at, (here["start"], end))
     else:
-        first, last = 0, sum(session.scalars(TOTAL, here))
+        first, last = 0, sum(row[0] for row in rows(session, TOTAL, **here))
     total = last - first
     skipped = offset
     if offset > ONE_BY_ONE:
         end, skipped = _near(session, part.shelf, at, last - offset, end, offset)
     here |= {"end": end, "skipped": skipped, "most": most}
-    return (list(session.scalars(SOME, here)) if offset < total else []), total
+    found = rows(session, SOME, **here) if offset < total else ()
+    return [row.post_id for row in found], total
 
 
 def before(session: Session, shelf: str, at: datetime, moments: Sequence[datetime]) -> list[int]:
@@ -119,10 +130,19 @@ def before(session: Session, shelf: str, at: datetime, moments: Sequence[datetim
     ]
 
 
+def by_month(session: Session, at: datetime, zone: tzinfo) -> dict[tuple[int, int], int]:
+    """How many posts readers see at a moment of each month of a time zone, oldest first."""
+    months, _ = _months(session, POSTS, at)
+    places = {12 * month.year + month.month + by for month in months for by in (-2, -1, 0, 1)}
+    names = [(place // 12, place % 12 + 1) for place in sorted(places) if place >= 12]
+    sums = before(session, POSTS, at, [_beginning(*name, zone) for name in names])
+    each = zip(names, pairwise(sums), strict=False)  # the last is there as an end
+    return {name: more for name, (one, two) in each if (more := two - one)}
+
+
 def shifts(session: Session, at: datetime) -> Counter[str]:
     """By how many posts each shelf differs at a moment from the number that is kept."""
-    asked = {"shelf": POSTS, "moment": at}
-    return Counter({row.shelf: row.shift for row in session.execute(SHIFTS, asked)})
+    return Counter({row.shelf: row.shift for row in rows(session, SHIFTS, shelf=POSTS, moment=at)})
 
 
 def _near(
@@ -139,11 +159,17 @@ def _near(
 def _months(session: Session, shelf: str, at: datetime) -> tuple[list[datetime], list[int]]:
     """The months of a shelf, and how many posts there are up to the end of each."""
     posts: Counter[str] = Counter()
-    for month, more in session.execute(MONTHS, {"shelf": shelf, "moment": at}):
+    for month, more in rows(session, MONTHS, shelf=shelf, moment=at):
         posts[month] += more
     names = sorted(name for name, some in posts.items() if some)
     months = [datetime(int(name[:4]), int(name[5:]), 1, tzinfo=UTC) for name in names]
     return months, list(accumulate(posts[name] for name in names))
+
+
+def _beginning(year: int, month: int, zone: tzinfo) -> datetime:
+    if (year, month) == (1, 1):  # what time it is elsewhere then, no calendar can say
+        return BEGINNING
+    return datetime(year, month, 1, tzinfo=zone).astimezone(UTC)
 
 
 def _nearest_month(time: datetime) -> datetime:
