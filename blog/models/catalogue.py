@@ -122,9 +122,8 @@ def span(year: int, month: int | None, zone: Any) -> tuple[datetime, datetime]:
 
 def newest(session: Session, part: Part = WHOLE, most: int = 20) -> list[PostPage]:
     """Whole posts for a feed."""
-    moment = now()
-    ids = shelves.newest(session, part, moment, most)
-    texts = rows(session, WHOLE_TEXTS, ids=ids, moment=moment)
+    ids = shelves.newest(session, part, now(), most)
+    texts = rows(session, WHOLE_TEXTS, ids=ids)
     found = with_names(session, [card_of(row) for row in texts])
     return [PostPage(card, row.body_html) for card, row in zip(found, texts, strict=True)]
 

@@ -103,7 +103,7 @@ FORGOTTEN = (
 BETWEEN = text("""
     SELECT (
         SELECT count(*) FROM shelf_post
-        WHERE shelf = :shelf AND publish_at <= :moment
+        WHERE shelf = :shelf
           AND publish_at >= CAST(gap.value ->> 0 AS timestamp) AT TIME ZONE 'UTC'
           AND publish_at < CAST(gap.value ->> 1 AS timestamp) AT TIME ZONE 'UTC'
           AND (withdraw_at IS NULL OR withdraw_at > :moment)

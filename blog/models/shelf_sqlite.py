@@ -105,7 +105,7 @@ FORGOTTEN = (
 BETWEEN = text("""
     SELECT (
         SELECT count(*) FROM shelf_post
-        WHERE shelf = :shelf AND publish_at <= :moment
+        WHERE shelf = :shelf
           AND publish_at >= gap.value ->> 0 AND publish_at < gap.value ->> 1
           AND (withdraw_at IS NULL OR withdraw_at > :moment)
     )

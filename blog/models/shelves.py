@@ -121,7 +121,9 @@ def before(session: Session, shelf: str, at: datetime, moments: Sequence[datetim
         return [0 for _ in moments]
     times = [min(max(moment, months[0]), at + TICK) for moment in moments]
     nearest = [_nearest_month(time) for time in times]
-    gaps = [sorted(gap) for gap in zip(times, nearest, strict=True)]
+    gaps = [
+        sorted((time, min(month, at + TICK))) for time, month in zip(times, nearest, strict=True)
+    ]
     counts = shelf_index.count_between(session, shelf, at, gaps)
     return [
         (sums[found - 1] if (found := bisect_left(months, month)) else 0)
