@@ -33,6 +33,7 @@ Index(
     "ix_shelf_post_ending",
     standing.c.shelf,
     standing.c.withdraw_at,
+    standing.c.month,
     sqlite_where=ENDING,
     postgresql_where=ENDING,
 )
