@@ -34,4 +34,5 @@ def _shipped(words: Mapping[str, object]) -> str:
     text = text.replace("127.0.0.1:8000", f"127.0.0.1:{words['port']}")
     text = text.replace("blog.example.org", "127.0.0.1")
     text = text.replace("/var/log/nginx", str(words["scratch"]))
+    text = text.replace("/var/cache/nginx-blog", f"{words['scratch']}/kept")
     return text.replace("/srv/blog/data", str(words["data"]))

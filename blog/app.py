@@ -26,6 +26,7 @@ from blog import (
     home,
     hosted,
     opening,
+    proxy,
     warden,
     web,
 )
@@ -119,6 +120,7 @@ def create_app(config: Config | None = None, name: str = "blog") -> Blog:
     app.register_middleware(auth.guard, "request", priority=70)
     for room in (home.bp, control_panel.bp, admin.bp, files.bp, health.bp):
         app.blueprint(room)
+    app.register_middleware(proxy.let_go, "response")  # type: ignore[arg-type]  # None is fine
     app.register_middleware(hosted.tell_length, "response")  # type: ignore[arg-type]  # None is fine
     warden.attach(app)
     app.main_process_start(open_house)

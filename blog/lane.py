@@ -27,7 +27,7 @@ PLAIN = re.compile(
 UNUSUAL = frozenset(
     b"authorization content-length content-type expect http2-settings if-match if-modified-since "
     b"if-range if-unmodified-since keep-alive proxy-connection range te trailer transfer-encoding "
-    b"upgrade via".split()
+    b"upgrade via x-accel-expires".split()
 )
 COOKIES = tuple(name.encode() for name in OURS)
 

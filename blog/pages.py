@@ -13,7 +13,7 @@ from typing import Any
 
 from sanic import HTTPResponse, Request
 
-from blog import headers
+from blog import headers, proxy
 from blog.cookies import FLASH, SESSION, WAITING
 from blog.follower import Follower
 from blog.models import address
@@ -99,6 +99,7 @@ class Pages:
         self._pages: OrderedDict[bytes, Page] = OrderedDict()
         self._to_join: dict[bytes, Making] = {}
         self._making: set[Making] = set()
+        self._packing: dict[bytes, Packing] = {}
         self._packer = ThreadPoolExecutor(1, thread_name_prefix="packer")
         follower.listeners.append(self.drop)
 
@@ -127,8 +128,19 @@ class Pages:
         page = self.find(target) or await self._made(request, target, make)
         if not isinstance(page, Page):
             return page
+        until = await self._until(request, target, page)
         takes = accepted(request.headers.get("accept-encoding", ""))
-        return Ready(request, page.form(takes, request.headers.get("if-none-match", "")))
+        return Ready(request, page.form(takes, request.headers.get("if-none-match", "")), until)
+
+    async def _until(self, request: Request, target: bytes, page: Page) -> str:
+        """For a proxy that keeps pages: it gets the best form at once, and only by the one spelling
+        under which it will find it again."""
+        until = proxy.kept_until(request) if request.raw_url == target else ""
+        if until and not page.is_asked_again:
+            self._pack(target, page)
+        if until and (packing := self._packing.get(target)):
+            await asyncio.wait([packing])
+        return until if page.is_packed else ""
 
     # --- making ---
 
@@ -196,6 +208,7 @@ class Pages:
         page.is_asked_again = True
         pack = partial(self._forms, target, page)
         packing = asyncio.get_running_loop().run_in_executor(self._packer, pack)
+        self._packing[target] = packing
         packing.add_done_callback(partial(self._packed, target, page))
 
     def _forms(self, target: bytes, page: Page) -> dict[str, Sent]:
@@ -203,6 +216,8 @@ class Pages:
         return page.packed() if self._pages.get(target) is page else {}
 
     def _packed(self, target: bytes, page: Page, packing: Packing) -> None:
+        if self._packing.get(target) is packing:
+            del self._packing[target]
         if packing.cancelled() or self._pages.get(target) is not page:
             return
         self._forget(target)

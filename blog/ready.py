@@ -9,6 +9,8 @@ from functools import lru_cache
 import brotli
 from sanic import HTTPResponse, Request
 
+from blog import proxy
+
 PLAIN, GZIP, BROTLI = "", "gzip", "br"
 KEEP_ALIVE = b"connection: keep-alive\r\n\r\n"
 ASIDE = 500  # bytes that an object takes beside what it holds
@@ -61,6 +63,10 @@ class Page:
             BROTLI: self._form(BROTLI, brotli.compress(body, quality=9)),
         }
 
+    @property
+    def is_packed(self) -> bool:
+        return len(self.forms) > 1
+
     def take(self, forms: dict[str, Sent]) -> None:
         self.forms |= forms
         self.size = self._weigh()
@@ -87,17 +93,19 @@ class Page:
 class Ready(HTTPResponse):
     """One form of a page, as Sanic sends it: nothing is encoded any more."""
 
-    __slots__ = ("_is_asgi", "_sent")
+    __slots__ = ("_is_asgi", "_sent", "_until")
     is_finished = True  # no header is to be added
 
-    def __init__(self, request: Request, sent: Sent) -> None:
+    def __init__(self, request: Request, sent: Sent, until: str = "") -> None:
         super().__init__(sent.body, sent.status)
-        self._sent, self._is_asgi = sent, request.app.asgi
+        self._sent, self._until, self._is_asgi = sent, until, request.app.asgi
 
     @property
     def processed_headers(self) -> Iterator[tuple[bytes, bytes]]:
         """Folded into one pair, which Sanic's own server writes out as it is; others refuse."""
         block = self._sent.block
+        if self._until:
+            yield proxy.HEADER.encode(), self._until.encode()
         if self._is_asgi:
             for line in block.splitlines():
                 name, _, value = line.partition(b": ")

@@ -18,7 +18,8 @@ daemon off;
 pid {folder}/pid;
 error_log {folder}/error.log;
 {user}
-events {{}}
+worker_rlimit_nofile 8192;
+events {{ worker_connections 4096; }}
 http {{
     access_log off;
     client_body_temp_path {folder}/body;
@@ -84,7 +85,9 @@ class Nginx(Front):
         text = re.sub(r"(?m)^ *listen \[::\].*\n", "", shipped.read_text())
         text = re.sub(r"listen 80\b", f"listen 127.0.0.1:{self.port}", text)
         text = text.replace("127.0.0.1:8000", f"127.0.0.1:{self.site.port}")
-        text = text.replace("blog.example.org", HOST).replace("/var/log/nginx", str(self.folder))
+        text = text.replace("blog.example.org", HOST)
+        text = text.replace("/var/log/nginx", str(self.folder))
+        text = text.replace("/var/cache/nginx-blog", str(self.folder / "kept"))
         return text.replace("/srv/blog/data", str(self.site.config.data_dir))
 
     def __enter__(self) -> Self:

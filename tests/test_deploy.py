@@ -278,7 +278,8 @@ def test_with_a_certificate_the_site_speaks_https_only(machine):
     assert f"return 301 https://{DOMAIN}$request_uri;" in found[SITE]
     assert found[SITE].count("location ^~ /.well-known/acme-challenge/") == 2
     servers = re.findall(r"(?m)^server \{", found[SITE])
-    assert found[SITE].count("access_log /var/log/nginx/access.log blog;") == len(servers) == 3
+    lines = found[SITE].count("access_log /var/log/nginx/access.log blog buffer=32k flush=1s;")
+    assert lines == len(servers) == 3
 
 
 # --- in a real nginx ---

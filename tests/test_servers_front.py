@@ -106,7 +106,7 @@ class Changed(Nginx):
         copy = self.folder / "nginx.shipped"
         text = shipped.read_text()
         if self.upstream:
-            text = re.sub(r"(?ms)^upstream blog \{.*?^\}\n", self.upstream, text)
+            text = re.sub(r"(?ms)^upstream blog \{.*^upstream.*?^\}\n", self.upstream, text)
         if self.script:
             done = subprocess.run(
                 ["/bin/sh", "-c", self.script], cwd=ROOT, capture_output=True, check=True, text=True

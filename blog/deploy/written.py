@@ -87,7 +87,7 @@ def _with_tls(to: Deployment, text: str) -> str:
     if challenge is None or ours not in text:
         raise Told(N_("%(path)s was changed: TLS cannot be added to it."), path="nginx.conf")
     plain = (
-        f"server {{\n{ours}\n    access_log /var/log/nginx/access.log blog;\n"
+        f"server {{\n{ours}\n    access_log /var/log/nginx/access.log blog buffer=32k flush=1s;\n"
         "    server_tokens off;\n    client_header_timeout 10s;\n\n"
         f"{challenge[0]}\n    location / {{\n        return 301 https://{to.domain}$request_uri;\n"
         "    }\n}\n\n"
