@@ -113,9 +113,8 @@ def make_engine(config: Config, *, writes: bool) -> Engine:
     engine = create_engine(
         config.database, module=sqlite, connect_args={"check_same_thread": False}, **size
     )
-    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
     event.listen(engine, "connect", _set_pragmas)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    event.listen(engine, "begin", _begin_writing if writes else _begin_reading)
     return engine
 
 
@@ -127,6 +126,15 @@ def refuse_old_sqlite() -> None:
             here=sqlite.sqlite_version,
             wanted=wanted,
         )
+
+
+def _begin_writing(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_reading(connection: Connection) -> None:
+    """Past SQLAlchemy, which would tell what goes wrong: nothing can, for it waits for nobody."""
+    connection.connection.cursor().execute("BEGIN")
 
 
 def _set_pragmas(connection: DBAPIConnection, record: Any) -> None:

@@ -11,7 +11,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    Select,
     String,
     Text,
     and_,
@@ -27,8 +26,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.config import N_
-from blog.models.base import Base, Refusal, now, rows
+from blog.models.base import Base, Refusal, now
 from blog.models.post import PAGE, POST, Post, PostAuthor
+from blog.models.prepared import Prepared
 from blog.models.revision import RevisionAuthor
 from blog.models.settings import Settings
 from blog.models.user import EDITOR, ROLES, User
@@ -155,7 +155,7 @@ def of_post(
     """All comments of a post that this reader may see, in one query."""
     statement = _shown_to(bool(reader.waiting_hash), bool(reader.user_id), reader.is_editor)
     mine = {"waiting_hash": reader.waiting_hash, "user_id": reader.user_id}
-    found = rows(session, statement, post_id=post_id, **mine)
+    found = statement.rows(session, post_id=post_id, **mine)
     return Thread(
         post_id=post_id,
         comments=_in_order(found),
@@ -171,14 +171,14 @@ WRITES_POST = and_(
 )
 BADGE = case(
     (RevisionAuthor.user_id.is_not(None), "author"),
-    (User.role.in_(ROLES[ROLES.index(EDITOR) :]), "editor"),
+    (or_(*(User.role == role for role in ROLES[ROLES.index(EDITOR) :])), "editor"),
     (User.id.is_not(None), "writer"),
     else_=literal(""),
 )
 
 
 @cache
-def _shown_to(has_cookie: bool, is_person: bool, is_editor: bool) -> Select[Any]:
+def _shown_to(has_cookie: bool, is_person: bool, is_editor: bool) -> Prepared:
     """What everybody sees, what this reader wrote, and what waits for their word.
 
     Made once for each kind of reader: it takes longer than to execute it.
@@ -186,10 +186,10 @@ def _shown_to(has_cookie: bool, is_person: bool, is_editor: bool) -> Select[Any]
     is_mine = _is_mine(has_cookie, is_person)
     is_seen = or_(
         Comment.state == APPROVED,
-        is_mine & Comment.state.in_(WAITING),
+        is_mine & or_(*(Comment.state == state for state in WAITING)),
         _waits_for(is_person, is_editor) & (Comment.state == PENDING),
     )
-    return (
+    return Prepared(
         select(
             Comment.id,
             Comment.uid,
@@ -240,7 +240,10 @@ def _in_order(rows: Iterable[Any]) -> tuple[Said, ...]:
     for parent in answers.keys() - tops.keys():
         first = answers[parent][0]
         tops[parent] = Said(f"above-{first.uid}", said_at=first.said_at, is_gone=True)
-    found = [replace(said, answers=tuple(answers.get(id, ()))) for id, said in tops.items()]
+    found = [
+        replace(said, answers=tuple(answers[id])) if id in answers else said
+        for id, said in tops.items()
+    ]
     return tuple(sorted(found, key=lambda said: said.said_at))
 
 

@@ -1,10 +1,20 @@
 """What visitors may read: lists, and a post with its neighbours. Columns, not objects."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, literal, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Integer,
+    Select,
+    bindparam,
+    literal,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
 from blog.models import address as addresses
@@ -13,6 +23,7 @@ from blog.models.address import Address
 from blog.models.base import now, rows
 from blog.models.comment import Thread
 from blog.models.post import POST, Post
+from blog.models.prepared import Prepared
 from blog.models.revision import Revision, RevisionAuthor, RevisionTag
 from blog.models.shelves import WHOLE, Part
 from blog.models.tag import Tag
@@ -171,41 +182,44 @@ def card_of(row: Any) -> Card:
     )
 
 
-# Statements that every page needs are made once: that takes longer than to execute one.
-REVISIONS: Any = bindparam("revisions", expanding=True)
-NAMES = union_all(
-    select(
+def names_of(is_theirs: Callable[[Any], ColumnElement[bool]]) -> CompoundSelect[*tuple[Any, ...]]:
+    """Whose revisions these are and what they are about, in the order of their lines."""
+    people = select(
         literal(True).label("is_author"),
         RevisionAuthor.revision_id,
         RevisionAuthor.position.label("position"),
         User.display_name.label("name"),
         User.name.label("slug"),
         User.bio,
-    )
-    .join(User)
-    .where(RevisionAuthor.revision_id.in_(REVISIONS)),
-    select(
+    ).join(User)
+    tags = select(
         literal(False),
         RevisionTag.revision_id,
         RevisionTag.position,
         Tag.name,
         Tag.slug,
         literal(""),
-    )
-    .join(Tag)
-    .where(RevisionTag.revision_id.in_(REVISIONS)),
-).order_by("position")
+    ).join(Tag)
+    return union_all(
+        people.where(is_theirs(RevisionAuthor.revision_id)),
+        tags.where(is_theirs(RevisionTag.revision_id)),
+    ).order_by("position")
+
+
+NAMES_OF_ONE = Prepared(names_of(lambda id: id == bindparam("revision", type_=Integer)))
+NAMES_OF_MANY = names_of(lambda id: id.in_(bindparam("revisions", expanding=True)))
 
 
 def with_names(session: Session, cards: list[Card]) -> tuple[Card, ...]:
     """The cards with their authors and tags, in one query for all."""
-    found = rows(session, NAMES, revisions=[card.revision_id for card in cards])
+    ids = [card.revision_id for card in cards]
+    names = rows(session, NAMES_OF_MANY, revisions=ids)
     return tuple(
-        _named(card, [row for row in found if row[1] == card.revision_id]) for card in cards
+        named(card, [row for row in names if row.revision_id == card.revision_id]) for card in cards
     )
 
 
-def _named(card: Card, names: list[Any]) -> Card:
+def named(card: Card, names: list[Any]) -> Card:
     authors = (author_name(one.slug, one.name, one.bio) for one in names if one.is_author)
     tags = (tag_name(one.slug, one.name) for one in names if not one.is_author)
     return replace(card, authors=tuple(authors), tags=tuple(tags))

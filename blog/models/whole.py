@@ -12,9 +12,18 @@ from sqlalchemy.orm import Session, aliased
 
 from blog.models import address as addresses
 from blog.models.address import Address
-from blog.models.base import UTCTime, now, rows
+from blog.models.base import UTCTime, now
 from blog.models.post import POST, Post
-from blog.models.reading import COLUMNS, Card, PostPage, card_of, listed_at, with_names
+from blog.models.prepared import Prepared
+from blog.models.reading import (
+    COLUMNS,
+    NAMES_OF_ONE,
+    Card,
+    PostPage,
+    card_of,
+    listed_at,
+    named,
+)
 from blog.models.revision import Revision, RevisionTag
 from blog.models.tag import Tag
 
@@ -25,7 +34,7 @@ MOMENT: Any = bindparam("moment", type_=UTCTime)
 ID = bindparam("id", type_=Integer)
 PUBLISHED_AT = bindparam("published_at", type_=UTCTime)
 ASKED = aliased(Address)
-TEXT = (
+TEXT = Prepared(
     select(ASKED.live_since, ASKED.post_id, ASKED.target)
     .add_columns((ASKED.id == Address.id).label("is_own"), *COLUMNS)
     .add_columns(Revision.body_html, Revision.outline, Revision.summary, Revision.takes_comments)
@@ -44,9 +53,11 @@ NEWER = (
     .order_by(Post.publish_at, Post.id)
     .limit(1)
 )
-BESIDE = union_all(
-    select(OLDER.add_columns(literal(False).label("is_newer")).subquery()),
-    select(NEWER.add_columns(literal(True).label("is_newer")).subquery()),
+BESIDE = Prepared(
+    union_all(
+        select(OLDER.add_columns(literal(False).label("is_newer")).subquery()),
+        select(NEWER.add_columns(literal(True).label("is_newer")).subquery()),
+    )
 )
 NEAR = (
     select(Post.id, Tag.slug)
@@ -68,7 +79,7 @@ def at(session: Session, path: str) -> PostPage | str | None:
     A post is found listed or not, and with its neighbours.
     """
     asked = {"key": addresses.key_of(path), "moment": now()}
-    row = next(iter(rows(session, TEXT, **asked)), None)
+    row = next(iter(TEXT.rows(session, **asked)), None)
     if row is None or row.live_since is None:
         return None
     if row.post_id is None:
@@ -81,7 +92,7 @@ def at(session: Session, path: str) -> PostPage | str | None:
 
 
 def _page(session: Session, row: Any) -> PostPage:
-    (card,) = with_names(session, [card_of(row)])
+    card = named(card_of(row), NAMES_OF_ONE.rows(session, revision=row.revision_id))
     outline = tuple((level, anchor, text) for level, anchor, text in row.outline)
     page = PostPage(card, row.body_html, outline, row.summary, takes_comments=row.takes_comments)
     return _among_others(session, page) if card.kind == POST else page
@@ -90,7 +101,7 @@ def _page(session: Session, row: Any) -> PostPage:
 def _among_others(session: Session, page: PostPage) -> PostPage:
     card = page.card
     here = {"id": card.id, "published_at": card.published_at, "moment": now()}
-    beside = {row.is_newer: card_of(row) for row in rows(session, BESIDE, **here)}
+    beside = {row.is_newer: card_of(row) for row in BESIDE.rows(session, **here)}
     return replace(
         page,
         older=beside.get(False),
@@ -108,7 +119,7 @@ def related(session: Session, card: Card) -> tuple[Card, ...]:
     if not slugs:
         return ()
     asked: dict[str, Any] = {"id": card.id, "language": card.language, "moment": now()}
-    near = rows(session, NEAR, **asked, slugs=slugs)
+    near = session.connection().execute(NEAR, asked | {"slugs": slugs}).all()
     uses = Counter(slug for _, slug in near)
     scores: Counter[int] = Counter()
     for id, slug in near:
@@ -116,5 +127,6 @@ def related(session: Session, card: Card) -> tuple[Card, ...]:
     best = [id for id, _ in scores.most_common(MOST_RELATED)]
     if not best:
         return ()
-    found = {row.id: card_of(row) for row in rows(session, THESE, ids=best, moment=now())}
+    these = session.connection().execute(THESE, {"ids": best, "moment": now()})
+    found = {row.id: card_of(row) for row in these}
     return tuple(found[id] for id in best if id in found)

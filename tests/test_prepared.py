@@ -1,0 +1,75 @@
+"""Statements that are compiled once say what SQLAlchemy says, on every database."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import bindparam, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from blog.db import Database
+from blog.models import comment, reading, whole
+from blog.models.address import Address, key_of
+from blog.models.base import now
+from blog.models.post import Post
+from blog.models.prepared import Prepared
+from tests.cast import Cast, Planted
+
+
+def both(session: Session, statement: Prepared, **values: Any) -> list[tuple[Any, ...]]:
+    """What it finds, once it is clear that both ways find the same, under the same names."""
+    found = statement.rows(session, **values)
+    by_the_core = session.connection().execute(statement.statement, values).all()
+    assert [row._asdict() for row in found] == [row._asdict() for row in by_the_core]
+    return found
+
+
+@pytest.fixture
+def ann(world: Cast) -> Planted:
+    return world.posts["ann_live"]
+
+
+def test_the_text_at_an_address(database: Database, ann: Planted) -> None:
+    def work(session: Session) -> None:
+        path = session.scalars(select(Address.path).where(Address.post_id == ann.id)).first()
+        (row,) = both(session, whole.TEXT, key=key_of(path), moment=now())
+        assert row.post_id == ann.id
+        assert row.publish_at.utcoffset() == timedelta(0)
+        assert isinstance(row.outline, list)
+        assert row.is_own is True
+
+    database.read_now(work)
+
+
+def test_nothing_at_an_address(database: Database, ann: Planted) -> None:
+    found = database.read_now(lambda s: both(s, whole.TEXT, key="/nowhere", moment=now()))
+    assert found == []
+
+
+def test_its_neighbours_and_names(database: Database, ann: Planted) -> None:
+    def work(session: Session) -> None:
+        post = session.get_one(Post, ann.id)
+        both(session, whole.BESIDE, id=post.id, published_at=post.publish_at, moment=now())
+        names = both(session, reading.NAMES_OF_ONE, revision=post.live_revision_id)
+        assert [name.slug for name in names if name.is_author] == ["ann"]
+
+    database.read_now(work)
+
+
+@pytest.mark.parametrize("has_cookie", [True, False])
+@pytest.mark.parametrize(("is_person", "is_editor"), [(False, False), (True, False), (True, True)])
+def test_what_each_kind_of_reader_sees_said(
+    database: Database, ann: Planted, *, has_cookie: bool, is_person: bool, is_editor: bool
+) -> None:
+    statement = comment._shown_to(has_cookie, is_person, is_editor)
+    values = {"post_id": ann.id, "user_id": 1, "waiting_hash": "a" * 64}
+    database.read_now(lambda s: both(s, statement, **values))
+
+
+def test_what_the_database_complains_of_is_told_as_by_sqlalchemy(database: Database) -> None:
+    broken = Prepared(select(Post.id).where(Post.id == bindparam("id")))
+    database.read_now(lambda s: broken.rows(s, id=1))
+    broken._compiled[database.reading.dialect.name].sql = "SELECT nothing FROM nowhere"
+    with pytest.raises(DBAPIError):
+        database.read_now(lambda s: broken.rows(s, id=1))
