@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from blog.db import Database
-from blog.models import comment, reading, whole
+from blog.models import around, comment, reading, whole
 from blog.models.address import Address, key_of
 from blog.models.base import now
 from blog.models.post import Post
@@ -50,7 +50,8 @@ def test_nothing_at_an_address(database: Database, ann: Planted) -> None:
 def test_its_neighbours_and_names(database: Database, ann: Planted) -> None:
     def work(session: Session) -> None:
         post = session.get_one(Post, ann.id)
-        both(session, whole.BESIDE, id=post.id, published_at=post.publish_at, moment=now())
+        here = {"id": post.id, "published_at": post.publish_at, "language": post.language}
+        both(session, around.AROUND, **here, revision=post.live_revision_id, moment=now())
         names = both(session, reading.NAMES_OF_ONE, revision=post.live_revision_id)
         assert [name.slug for name in names if name.is_author] == ["ann"]
 
@@ -62,7 +63,7 @@ def test_its_neighbours_and_names(database: Database, ann: Planted) -> None:
 def test_what_each_kind_of_reader_sees_said(
     database: Database, ann: Planted, *, has_cookie: bool, is_person: bool, is_editor: bool
 ) -> None:
-    statement = comment._shown_to(has_cookie, is_person, is_editor)
+    statement = comment._shown_to(has_cookie=has_cookie, is_person=is_person, is_editor=is_editor)
     values = {"post_id": ann.id, "user_id": 1, "waiting_hash": "a" * 64}
     database.read_now(lambda s: both(s, statement, **values))
 

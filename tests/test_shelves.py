@@ -26,8 +26,8 @@ from tests import cast
 UNTOLD = {"tags": (), "synchronize_session": False}
 ZONES = [ZoneInfo(name) for name in ("UTC", "Asia/Shanghai", "America/New_York", "Asia/Kathmandu")]
 TAGS = ("ink", "paper", "瓷器", "salt")
-FOLLOWED = "SELECT shelf, publish_at, post_id, withdraw_at FROM shelf_wanted"
-STANDING = "SELECT shelf, publish_at, post_id, withdraw_at FROM shelf_post"
+FOLLOWED = "SELECT shelf, publish_at, post_id, withdraw_at, language FROM shelf_wanted"
+STANDING = "SELECT shelf, publish_at, post_id, withdraw_at, language FROM shelf_post"
 NUMBERS = "SELECT shelf, month, posts FROM shelf_number WHERE posts != 0"
 COUNTED = """
     SELECT shelf, '', count(*) FROM shelf_post WHERE withdraw_at IS NULL GROUP BY shelf

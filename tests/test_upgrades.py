@@ -227,7 +227,9 @@ def columns(config: Config) -> dict[str, dict[str, dict[str, object]]]:
     engine = db.make_engine(config, writes=False)
     try:
         seen = inspect(engine)
-        names = [name for name in seen.get_table_names() if not name.startswith(("search", "shelf"))]
+        names = [
+            name for name in seen.get_table_names() if not name.startswith(("search", "shelf"))
+        ]
         return {n: {c["name"]: dict(c) for c in seen.get_columns(n)} for n in names}
     finally:
         engine.dispose()

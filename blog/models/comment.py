@@ -153,7 +153,11 @@ def of_post(
     kind: str = POST,
 ) -> Thread:
     """All comments of a post that this reader may see, in one query."""
-    statement = _shown_to(bool(reader.waiting_hash), bool(reader.user_id), reader.is_editor)
+    statement = _shown_to(
+        has_cookie=bool(reader.waiting_hash),
+        is_person=bool(reader.user_id),
+        is_editor=reader.is_editor,
+    )
     mine = {"waiting_hash": reader.waiting_hash, "user_id": reader.user_id}
     found = statement.rows(session, post_id=post_id, **mine)
     return Thread(
@@ -178,7 +182,7 @@ BADGE = case(
 
 
 @cache
-def _shown_to(has_cookie: bool, is_person: bool, is_editor: bool) -> Prepared:
+def _shown_to(*, has_cookie: bool, is_person: bool, is_editor: bool) -> Prepared:
     """What everybody sees, what this reader wrote, and what waits for their word.
 
     Made once for each kind of reader: it takes longer than to execute it.

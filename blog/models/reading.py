@@ -64,6 +64,16 @@ class Card:
 
 
 @dataclass(frozen=True)
+class Link:
+    """A post that another one leads to."""
+
+    path: str
+    title: str
+    language: str
+    published_at: datetime
+
+
+@dataclass(frozen=True)
 class PostPage:
     """A post to be read whole."""
 
@@ -71,9 +81,9 @@ class PostPage:
     body_html: str
     outline: tuple[tuple[int, str, str], ...] = ()
     summary: str = ""  # as its author wrote it; the card's may be an excerpt
-    newer: Card | None = None
-    older: Card | None = None
-    related: tuple[Card, ...] = ()
+    newer: Link | None = None
+    older: Link | None = None
+    related: tuple[Link, ...] = ()
     takes_comments: bool = False
     thread: Thread | None = None
 

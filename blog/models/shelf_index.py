@@ -24,6 +24,7 @@ standing = Table(
     Column("publish_at", UTCTime, primary_key=True),
     Column("post_id", Integer, primary_key=True),
     Column("withdraw_at", UTCTime),
+    Column("language", String(10), nullable=False),
     Column("month", String(7), nullable=False),  # of `publish_at`, in UTC: `2026-11`
     sqlite_with_rowid=False,
 )
@@ -48,20 +49,21 @@ number = Table(
 )
 LISTED = text("""
     CREATE VIEW shelf_listed AS
-    SELECT post.id AS post_id, post.kind, post.publish_at, post.withdraw_at, revision.id AS revision
+    SELECT post.id AS post_id, post.kind, post.publish_at, post.withdraw_at,
+        revision.id AS revision, revision.language
     FROM post JOIN revision ON revision.id = post.live_revision_id
     WHERE revision.is_listed AND post.trashed_at IS NULL AND post.publish_at IS NOT NULL
       AND (post.withdraw_at IS NULL OR post.withdraw_at > post.publish_at)
 """)
 WANTED = text("""
     CREATE VIEW shelf_wanted AS
-    SELECT kind || 's' AS shelf, publish_at, post_id, withdraw_at FROM shelf_listed
+    SELECT kind || 's' AS shelf, publish_at, post_id, withdraw_at, language FROM shelf_listed
     UNION ALL
-    SELECT 'tag:' || tag_id, publish_at, post_id, withdraw_at
+    SELECT 'tag:' || tag_id, publish_at, post_id, withdraw_at, language
     FROM shelf_listed JOIN revision_tag ON revision_tag.revision_id = revision
     WHERE kind = 'post'
     UNION ALL
-    SELECT 'user:' || user_id, publish_at, post_id, withdraw_at
+    SELECT 'user:' || user_id, publish_at, post_id, withdraw_at, language
     FROM shelf_listed JOIN revision_author ON revision_author.revision_id = revision
     WHERE kind = 'post'
 """)

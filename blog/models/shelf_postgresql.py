@@ -6,8 +6,8 @@ from sqlalchemy import bindparam, text
 from blog.models.base import UTCTime
 
 FILLED = text("""
-    INSERT INTO shelf_post (shelf, publish_at, post_id, withdraw_at, month)
-    SELECT shelf, publish_at, post_id, withdraw_at,
+    INSERT INTO shelf_post (shelf, publish_at, post_id, withdraw_at, language, month)
+    SELECT shelf, publish_at, post_id, withdraw_at, language,
         to_char(publish_at AT TIME ZONE 'UTC', 'YYYY-MM')
     FROM shelf_wanted
 """)
@@ -47,8 +47,8 @@ FOLLOWED = (
         CREATE FUNCTION shelf_put(post integer) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
             PERFORM pg_advisory_xact_lock(1667785070);
             DELETE FROM shelf_post WHERE post_id = post;
-            INSERT INTO shelf_post (shelf, publish_at, post_id, withdraw_at, month)
-            SELECT shelf, publish_at, post_id, withdraw_at,
+            INSERT INTO shelf_post (shelf, publish_at, post_id, withdraw_at, language, month)
+            SELECT shelf, publish_at, post_id, withdraw_at, language,
                 to_char(publish_at AT TIME ZONE 'UTC', 'YYYY-MM')
             FROM shelf_wanted WHERE post_id = post;
         END $$
@@ -79,7 +79,8 @@ FOLLOWED = (
         ON post DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shelf_post_changed()
     """),
     text("""
-        CREATE CONSTRAINT TRIGGER shelf_revision_changed AFTER UPDATE OF is_listed ON revision
+        CREATE CONSTRAINT TRIGGER shelf_revision_changed
+        AFTER UPDATE OF is_listed, language ON revision
         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shelf_revision_changed()
     """),
     text("""

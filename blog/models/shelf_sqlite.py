@@ -5,8 +5,9 @@ from sqlalchemy import bindparam, text
 from blog.models.base import UTCTime
 
 FILLED = text("""
-    INSERT INTO shelf_post (shelf, publish_at, post_id, withdraw_at, month)
-    SELECT shelf, publish_at, post_id, withdraw_at, substr(publish_at, 1, 7) FROM shelf_wanted
+    INSERT INTO shelf_post (shelf, publish_at, post_id, withdraw_at, language, month)
+    SELECT shelf, publish_at, post_id, withdraw_at, language, substr(publish_at, 1, 7)
+    FROM shelf_wanted
 """)
 FOLLOWED = (
     text("""
@@ -27,8 +28,8 @@ FOLLOWED = (
     text("""
         CREATE TRIGGER shelf_put INSTEAD OF INSERT ON shelf_anew BEGIN
             DELETE FROM shelf_post WHERE post_id = NEW.post_id;
-            INSERT INTO shelf_post (shelf, publish_at, post_id, withdraw_at, month)
-            SELECT shelf, publish_at, post_id, withdraw_at, substr(publish_at, 1, 7)
+            INSERT INTO shelf_post (shelf, publish_at, post_id, withdraw_at, language, month)
+            SELECT shelf, publish_at, post_id, withdraw_at, language, substr(publish_at, 1, 7)
             FROM shelf_wanted WHERE post_id = NEW.post_id;
         END
     """),
@@ -51,7 +52,7 @@ FOLLOWED = (
         END
     """),
     text("""
-        CREATE TRIGGER shelf_revision_changed AFTER UPDATE OF is_listed ON revision BEGIN
+        CREATE TRIGGER shelf_revision_changed AFTER UPDATE OF is_listed, language ON revision BEGIN
             INSERT INTO shelf_anew SELECT id FROM post WHERE live_revision_id = NEW.id;
         END
     """),
