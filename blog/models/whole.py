@@ -12,8 +12,9 @@ from blog.models.address import Address
 from blog.models.base import now
 from blog.models.post import POST, Post
 from blog.models.prepared import Prepared
-from blog.models.reading import COLUMNS, MOMENT, NAMES_OF_ONE, PostPage, card_of, named
+from blog.models.reading import COLUMNS, NAMES_OF_ONE, PostPage, card_of, named
 from blog.models.revision import Revision
+from blog.models.shelves import MOMENT
 
 ASKED = aliased(Address)
 TEXT = Prepared(
