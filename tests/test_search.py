@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from blog.db import Database
 from blog.markup import render
-from blog.models import search, writing
+from blog.models import ranking, search, writing
 from blog.models.base import now
 from blog.models.folding import fold, pieces
 from blog.models.post import PAGE, POST, Post
@@ -278,9 +278,46 @@ def test_a_new_version_of_the_tokens_indexes_every_post_anew(
 def test_only_so_many_of_a_common_word_are_ranked_and_those_are_the_newest(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "MOST_RANKED", 3)
+    monkeypatch.setattr(ranking, "MOST_RANKED", 3)
     for days in range(-9, 0):
         database.transact_now(plant, f"Common {-days}", "common", days=days)
     found = find(database, "common")
-    assert found.total == 3
-    assert {hit.title for hit in found.hits} == {"Common 1", "Common 2", "Common 3"}
+    assert (found.total, found.is_more) == (3, True)
+    assert [hit.title for hit in found.hits] == ["Common 1", "Common 2", "Common 3"]
+
+
+def test_of_a_common_word_the_titles_that_have_it_come_first_however_old(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking, "MOST_RANKED", 3)
+    for days in range(-19, 0):
+        title = {-15: "Commons", -12: "Of the common", -11: "Common"}.get(days, f"No. {-days}")
+        database.transact_now(plant, title, "common", days=days)
+    assert [hit.title for hit in find(database, "common").hits] == [
+        "Common",
+        "Of the common",
+        "No. 1",
+    ]
+    assert [hit.title for hit in find(database, "commons").hits] == ["Commons"]
+    assert not find(database, "commons").is_more
+
+
+def test_what_was_added_last_is_not_the_newest(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking, "MOST_RANKED", 2)
+    for days in (-3, -1, -400, -2, -40):
+        database.transact_now(plant, f"{-days} days", "common", days=days)
+    assert [hit.title for hit in find(database, "common").hits] == ["1 days", "2 days"]
+
+
+def test_of_too_many_that_have_some_words_those_with_the_rarest_come_first(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking, "MOST_RANKED", 3)
+    for days in range(-9, 0):
+        words = {-8: "common scarce", -7: "common scarcer"}.get(days, "common")
+        database.transact_now(plant, f"No. {-days}", words, days=days)
+    found = find(database, "common scarce scarcer zymurgy")
+    assert found.loosened and found.is_more
+    assert [hit.title for hit in found.hits] == ["No. 7", "No. 8", "No. 1"]

@@ -1,41 +1,34 @@
 """Search over the title, tags and whole text of what readers may see."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    CTE,
-    Column,
-    ColumnElement,
     Connection,
     Row,
-    Select,
-    and_,
     delete,
-    func,
     insert,
     select,
-    true,
 )
 from sqlalchemy.orm import Session
 
-from blog.models import address, reading
+from blog.models import address, ranking, reading
+from blog.models.base import rows
 from blog.models.folding import BREAK, fold, pieces
 from blog.models.post import Post
-from blog.models.question import Question, Term, ask, canonical
+from blog.models.question import Term, ask, canonical
+from blog.models.ranking import full_text
 from blog.models.revision import Revision, RevisionTag
-from blog.models.search_index import UNTOLD, FullText, Pieces, entry
-from blog.models.search_postgresql import Tsvector
-from blog.models.search_sqlite import Fts5
+from blog.models.search_index import UNTOLD, Pieces, entry, place_of
 from blog.models.snippet import Part, highlight, snippet
 from blog.models.tag import Tag
 
 VERSION = 1  # raise it when tokens change: every post is then indexed anew
 AT_ONCE = 200
-MOST_RANKED = 2000
 Terms = Sequence[Term]
+TEXTS = reading.THESE.add_columns(Revision.text)
 
 
 @dataclass(frozen=True)
@@ -62,6 +55,7 @@ class Found:
     loosened: bool = False
     page: int = 1
     per_page: int = 10
+    is_more: bool = False  # there are others, of which these are the newest
 
     @property
     def pages(self) -> int:
@@ -74,90 +68,20 @@ class Found:
 def find(session: Session, query: str, *, page: int = 1, per_page: int = 10) -> Found:
     """The posts that have every term of the query, else those that have some of its words."""
     question, page = ask(query), max(1, page)
-    for terms, every in ((question.terms, True), (question.loose, False)):
-        rows, total = _page(session, _ranked(session, question, terms, every), page, per_page)
-        if total:
-            hits = _hits(session, rows, question.finished if every else terms, terms)
-            return Found(hits, total, question.text, not every, page, per_page)
-    return Found([], 0, question.text, False, page, per_page)
+    ranked = ranking.by_every(session, question)
+    if loosened := not ranked.posts:
+        ranked = ranking.by_some(session, question)
+    total, skipped = len(ranked.posts), (page - 1) * per_page
+    hits = _hits(session, ranked.posts[skipped : skipped + per_page])
+    is_loosened = loosened and total > 0
+    return Found(hits, total, question.text, is_loosened, page, per_page, ranked.is_more)
 
 
-def _ranked(session: Session, question: Question, terms: Terms, every: bool) -> Select[Any] | None:
-    """Whole words before begun ones; title before tags before text; then by score."""
-    if not terms:
-        return None
-    index = full_text(session)
-    matching = index.matching(terms, every=every)
-    hits = _newest(matching)
-    scored = index.scored(session, terms, hits, every).subquery()
-    whole = _is_whole(session, hits, question, every).label("is_whole")
-    order = (
-        whole,
-        *(_places(question) if every else ()),
-        scored.c.score,
-        hits.c.publish_at,
-        hits.c.id,
-    )
-    return (
-        select(hits.c.id, whole, func.count().over().label("total"))
-        .join(scored, scored.c.post_id == hits.c.id)
-        .join(entry, entry.c.post_id == hits.c.id)
-        .order_by(*(column.desc() for column in order))
-    )
-
-
-def _is_whole(session: Session, hits: CTE, question: Question, every: bool) -> ColumnElement[bool]:
-    """Whether the last word stands there as typed, and is not only the beginning of another."""
-    if not (every and question.has_prefix):
-        return true()
-    return hits.c.id.in_(full_text(session).matching(question.finished, every=True))
-
-
-def _newest(matching: Select[Any]) -> CTE:
-    """Those that readers may find: of a word that is everywhere only the newest are ranked."""
-    return (
-        reading.shown()
-        .with_only_columns(Post.id, Post.publish_at)
-        .where(Revision.is_listed, Post.id.in_(matching))
-        .order_by(Post.publish_at.desc(), Post.id.desc())
-        .limit(MOST_RANKED)
-        .cte("hits")
-    )
-
-
-def _places(question: Question) -> Iterator[ColumnElement[bool]]:
-    """The very title; every term in the title; every term in title or tags."""
-    yield entry.c.title == question.canonical
-    for terms in dict.fromkeys((question.finished, question.terms)):
-        yield and_(*(_has(entry.c.title, term) for term in terms))
-        yield and_(*(_has(entry.c.title, term) | _has(entry.c.tags, term) for term in terms))
-
-
-def _has(column: Column[str], term: Term) -> ColumnElement[bool]:
-    return column.contains(term.canonical, autoescape=True)
-
-
-def _page(
-    session: Session, ranked: Select[Any] | None, page: int, per_page: int
-) -> tuple[Sequence[Row[Any]], int]:
-    """The rows of a page, and how many there are in all."""
-    if ranked is None:
-        return [], 0
-    skipped = min((page - 1) * per_page, MOST_RANKED)
-    rows = session.execute(ranked.offset(skipped).limit(per_page)).all()
-    if rows or not skipped:
-        return rows, rows[0].total if rows else 0
-    return [], _page(session, ranked, 1, 1)[1]
-
-
-def _hits(session: Session, rows: Sequence[Row[Any]], finished: Terms, terms: Terms) -> list[Hit]:
-    """The posts of a page, but for one whose time ran out since they were ranked."""
-    texts = reading.shown().add_columns(Revision.text)
-    posts = session.execute(texts.where(Post.id.in_([row.id for row in rows])))
-    found = {post.id: post for post in posts}
-    return [
-        _hit(found[row.id], finished if row.is_whole else terms) for row in rows if row.id in found
-    ]
+def _hits(session: Session, posts: Sequence[tuple[int, Terms]]) -> list[Hit]:
+    """The posts of a page."""
+    ids = [id for id, _ in posts]
+    found = {row.id: row for row in rows(session, TEXTS, ids=ids)} if ids else {}
+    return [_hit(found[id], terms) for id, terms in posts if id in found]
 
 
 def _hit(post: Row[Any], terms: Terms) -> Hit:
@@ -179,26 +103,24 @@ def _hit(post: Row[Any], terms: Terms) -> Hit:
 def index(session: Session, post_id: int, *, title: str, tags: Sequence[str], text: str) -> None:
     """Let a post be found by this, and by nothing it said before."""
     forget(session, post_id)
+    place = place_of(post_id, session.scalar(select(Post.publish_at).where(Post.id == post_id)))
     apart = [piece for tag in tags for piece in (*pieces(fold(tag)), BREAK)]
     row = Pieces(pieces(fold(title)), apart, pieces(fold(text)))
-    full_text(session).put(session, post_id, row)
+    full_text(session).put(session, place, row)
     values = {
         "post_id": post_id,
         "version": VERSION,
         "title": canonical(row.title),
         "tags": canonical(row.tags),
+        "place": place,
     }
     session.execute(insert(entry), [values], execution_options=UNTOLD)
 
 
 def forget(session: Session, post_id: int) -> None:
-    full_text(session).drop(session, post_id)
+    place = session.scalar(select(entry.c.place).where(entry.c.post_id == post_id))
+    full_text(session).drop(session, place or post_id)
     session.execute(delete(entry).where(entry.c.post_id == post_id), execution_options=UNTOLD)
-
-
-def full_text(connection: Session | Connection) -> FullText:
-    bind = connection.get_bind() if isinstance(connection, Session) else connection
-    return Tsvector() if bind.dialect.name == "postgresql" else Fts5()
 
 
 def create(connection: Connection) -> None:

@@ -1,13 +1,16 @@
 """What search keeps of each post, and what it asks of a database's full-text table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import CTE, Column, Connection, Integer, MetaData, Select, Table, Text
+from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, Text, exists
 from sqlalchemy.orm import Session
 
 from blog.models.question import Term
+from blog.models.shelf_index import standing
+from blog.models.shelves import MOMENT, PAGES, POSTS, SHOWN
 
 UNTOLD: Any = {"tags": ()}  # these tables hold nothing that a page shows
 WEIGHTS = {"title": 10.0, "tags": 4.0, "body": 1.0}  # of one occurrence
@@ -20,6 +23,21 @@ entry = Table(
     Column("version", Integer, nullable=False, index=True),
     Column("title", Text, nullable=False),
     Column("tags", Text, nullable=False),
+    # The newer a post, the higher; an older release that still runs leaves it out.
+    Column("place", BigInteger),
+)
+IDS = 2**32  # a place is a day and an id
+
+
+def place_of(post_id: int, publish_at: datetime | None) -> int:
+    return (publish_at.toordinal() if publish_at else 0) * IDS + post_id
+
+
+FOUND = exists().where(  # what readers may find, at `moment`
+    standing.c.post_id == entry.c.post_id,
+    standing.c.shelf.in_((POSTS, PAGES)),
+    standing.c.publish_at <= MOMENT,
+    SHOWN,
 )
 
 
@@ -32,19 +50,28 @@ class Pieces:
     body: list[str]
 
 
+@dataclass(frozen=True)
+class Sought:
+    """What a post must have: all of these terms, or any; perhaps in its title."""
+
+    terms: Sequence[Term]
+    every: bool = True
+    is_titled: bool = False
+
+
 class FullText(Protocol):
     """What search asks of a database; `search_index` holds one row for each entry."""
 
     def create(self, connection: Connection) -> None: ...
 
-    def put(self, session: Session, post_id: int, pieces: Pieces) -> None: ...
+    def put(self, session: Session, place: int, pieces: Pieces) -> None: ...
 
-    def drop(self, session: Session, post_id: int) -> None: ...
+    def drop(self, session: Session, place: int) -> None: ...
 
-    def matching(self, terms: Sequence[Term], *, every: bool) -> Select[Any]:
-        """The ids of the posts that have every term, or any."""
+    def newest(self, session: Session, sought: Sought, at: datetime, most: int) -> Sequence[Any]:
+        """`post_id`, `place`, `title` and `tags` of the newest posts that readers may find."""
 
-    def scored(
-        self, session: Session, terms: Sequence[Term], hits: CTE, every: bool
-    ) -> Select[Any]:
-        """`post_id` and `score`, the higher the better, of those hits."""
+    def scores(
+        self, session: Session, sought: Sought, places: Sequence[int]
+    ) -> Mapping[int, float]:
+        """By place, how well these meet it: the higher, the better."""

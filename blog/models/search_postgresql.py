@@ -1,11 +1,12 @@
 """Full text on PostgreSQL: a tsvector of our own tokens under a GIN index."""
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
 from math import log
 from typing import Any
 
 from sqlalchemy import (
-    CTE,
     Column,
     ColumnElement,
     Connection,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    bindparam,
     cast,
     delete,
     func,
@@ -26,9 +28,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, REAL, TSQUERY, TSVECTOR
 from sqlalchemy.orm import Session
 
+from blog.models import shelves
+from blog.models.base import rows
 from blog.models.folding import tokens
 from blog.models.question import Term, canonical
-from blog.models.search_index import UNTOLD, WEIGHTS, Pieces, entry, metadata
+from blog.models.search_index import FOUND, IDS, UNTOLD, WEIGHTS, Pieces, Sought, entry, metadata
 
 gin = Table(
     "search_index",
@@ -48,6 +52,7 @@ UNCOMPRESSED = """ALTER TABLE search_index
     ALTER body SET STORAGE EXTERNAL, ALTER vector SET STORAGE EXTERNAL"""
 LABELS = {"title": "A", "tags": "B", "body": "C"}
 SHARES = "{0, 0.1, 0.4, 1}"  # of the labels D, C, B and A, to be multiplied by the title's weight
+FEWEST, WIDER = 4, 4  # so many times the posts wanted are looked through first, then so many more
 MOST_COUNTED = 255  # occurrences of a token: PostgreSQL keeps no more
 LARGEST_VECTOR = 900_000  # bytes; PostgreSQL refuses a vector over 1 MiB
 MOST_WEIGHED = 4  # tokens of a phrase; the rarest of them tells how often it can stand there
@@ -66,33 +71,69 @@ class Tsvector:
         # Kept uncompressed: ranks and phrases are read off every row that is a candidate.
         connection.execute(text(UNCOMPRESSED))
 
-    def put(self, session: Session, post_id: int, pieces: Pieces) -> None:
+    def put(self, session: Session, place: int, pieces: Pieces) -> None:
+        day, post_id = divmod(place, IDS)
         row = {
             "post_id": post_id,
             "length": sum(len(tokens(part)) for part in (pieces.title, pieces.tags, pieces.body)),
             "body": canonical(pieces.body),
-            "vector": cast(literal(_vector(pieces)), TSVECTOR),
+            "vector": cast(literal(_vector(pieces, day)), TSVECTOR),
         }
         session.execute(insert(gin).values(row), execution_options=UNTOLD)
 
-    def drop(self, session: Session, post_id: int) -> None:
-        session.execute(delete(gin).where(gin.c.post_id == post_id), execution_options=UNTOLD)
+    def drop(self, session: Session, place: int) -> None:
+        which = gin.c.post_id == place % IDS
+        session.execute(delete(gin).where(which), execution_options=UNTOLD)
 
-    def matching(self, terms: Sequence[Term], *, every: bool) -> Select[Any]:
-        found = select(gin.c.post_id).join(entry, entry.c.post_id == gin.c.post_id)
-        so = [condition for term in terms for condition in _stands_so(term)]
-        return found.where(_has(terms, every), *(so if every else ()))
+    def newest(self, session: Session, sought: Sought, at: datetime, most: int) -> Sequence[Any]:
+        """Among the last months first: where a word is common, that is far enough."""
+        for months in _spans(session, at, most):
+            found = rows(session, _newest(sought, months), moment=at, most=most)
+            if len(found) == most:
+                break
+        return found
 
-    def scored(
-        self, session: Session, terms: Sequence[Term], hits: CTE, every: bool
-    ) -> Select[Any]:
-        average, rarity = _statistics(session, terms)
+    def scores(
+        self, session: Session, sought: Sought, places: Sequence[int]
+    ) -> Mapping[int, float]:
+        average, rarity = _statistics(session, sought.terms)
         evenness = K1 * (1 - B + B * gin.c.length / average)
-        often = [WEIGHTS["title"] * _frequency(term) for term in terms]
+        often = [WEIGHTS["title"] * _frequency(term) for term in sought.terms]
         parts = (r * f * (K1 + 1) / (f + evenness) for r, f in zip(rarity, often, strict=True))
         score: ColumnElement[float] = sum(parts, literal(0.0))
-        found = select(gin.c.post_id, score.label("score"))
-        return found.where(gin.c.post_id.in_(select(hits.c.id)))
+        known = {place % IDS: place for place in places}
+        found = select(gin.c.post_id, score.label("score")).where(gin.c.post_id.in_(known))
+        return {known[row.post_id]: row.score for row in rows(session, found)}
+
+
+def _spans(session: Session, at: datetime, most: int) -> Iterator[Sequence[str]]:
+    """Months from the newest on, more and more of them; none stands for all that there are."""
+    months, sums = shelves.calendar(session, shelves.POSTS, at)
+    least = FEWEST * most
+    while sums and least < sums[-1]:
+        first = bisect_left(sums, sums[-1] - least)
+        yield [_month(month.toordinal()) for month in months[first:]]
+        least *= WIDER
+    yield ()
+
+
+def _month(day: int) -> str:
+    """A token that stands in no text."""
+    return f"~{date.fromordinal(day):%Y-%m}" if day else "~"
+
+
+def _newest(sought: Sought, months: Sequence[str]) -> Select[Any]:
+    so = [condition for term in sought.terms for condition in _stands_so(term, sought.is_titled)]
+    among = f" & ({' | '.join(repr(month) for month in months)})" if months else ""
+    query = cast(literal(_syntax(sought) + among), TSQUERY)
+    return (
+        select(entry.c.post_id, entry.c.place, entry.c.title, entry.c.tags)
+        .join(gin, gin.c.post_id == entry.c.post_id)
+        .where(gin.c.vector.op("@@", is_comparison=True)(query), FOUND)
+        .where(*(so if sought.every else ()))
+        .order_by(entry.c.place.desc())
+        .limit(bindparam("most", type_=Integer))
+    )
 
 
 def _statistics(session: Session, terms: Sequence[Term]) -> tuple[float, list[float]]:
@@ -119,25 +160,31 @@ def _has(terms: Sequence[Term], every: bool = True) -> ColumnElement[bool]:
 
 
 def _query(terms: Sequence[Term], every: bool = True) -> ColumnElement[Any]:
+    return cast(literal(_syntax(Sought(terms, every))), TSQUERY)
+
+
+def _syntax(sought: Sought) -> str:
     """Our tokens hold no quote and no backslash, so that this is all syntax there is."""
     phrases = []
-    for term in terms:
-        tokens = [f"'{token}'" for token in term.tokens]
-        phrases.append(f"({' & '.join(tokens)}{':*' * term.is_prefix})")
-    return cast(literal((" & " if every else " | ").join(phrases)), TSQUERY)
+    label = "A" * sought.is_titled
+    for term in sought.terms:
+        marks = ["" for _ in term.tokens[1:]] + ["*" * term.is_prefix]
+        tokens = (f"'{t}':{mark}{label}" for t, mark in zip(term.tokens, marks, strict=True))
+        phrases.append(f"({' & '.join(token.removesuffix(':') for token in tokens)})")
+    return f"({(' & ' if sought.every else ' | ').join(phrases)})"
 
 
-def _stands_so(term: Term) -> list[ColumnElement[bool]]:
+def _stands_so(term: Term, is_titled: bool) -> list[ColumnElement[bool]]:
     """The tokens of a phrase side by side; of one token the index itself says enough."""
     if len(term.tokens) == 1:
         return []
-    columns = (entry.c.title, entry.c.tags, gin.c.body)
+    columns = (entry.c.title,) if is_titled else (entry.c.title, entry.c.tags, gin.c.body)
     return [or_(*(func.strpos(column, term.canonical) > 0 for column in columns))]
 
 
-def _vector(pieces: Pieces) -> str:
+def _vector(pieces: Pieces, day: int) -> str:
     """The tokens as PostgreSQL writes them, with as many places as there are occurrences."""
-    labels: dict[str, list[str]] = {}
+    labels: dict[str, list[str]] = {_month(day): ["1D"]}
     room = LARGEST_VECTOR
     for token, label in _labelled(pieces):
         known = labels.setdefault(token, [])

@@ -1,15 +1,15 @@
 """Full text on SQLite: an FTS5 table of our own tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    CTE,
-    ColumnElement,
+    BigInteger,
     Connection,
     Integer,
-    Select,
     Text,
+    bindparam,
     column,
     delete,
     func,
@@ -20,15 +20,32 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from blog.models.base import rows
 from blog.models.folding import tokens
-from blog.models.question import Term
-from blog.models.search_index import UNTOLD, WEIGHTS, Pieces
+from blog.models.search_index import FOUND, IDS, UNTOLD, WEIGHTS, Pieces, Sought, entry
 
 fts = table(
     "search_index",
     column("rowid", Integer),
     column("search_index", Text),  # the hidden column that stands for the whole row
     *(column(name, Text) for name in WEIGHTS),
+)
+
+MATCHING = fts.c.search_index.op("MATCH", is_comparison=True)(bindparam("wanted", type_=Text))
+# A row's number is its place: the newest are found first, and none beyond those that are asked for.
+NEWEST = (
+    select(entry.c.post_id, fts.c.rowid.label("place"), entry.c.title, entry.c.tags)
+    .join(entry, entry.c.post_id == fts.c.rowid.bitwise_and(IDS - 1))
+    .where(MATCHING, FOUND)
+    .order_by(fts.c.rowid.desc())
+    .limit(bindparam("most", type_=Integer))
+)
+SCORES = select(
+    fts.c.rowid, (-func.bm25(fts.c.search_index, *WEIGHTS.values())).label("score")
+).where(
+    MATCHING,
+    fts.c.rowid >= bindparam("first", type_=BigInteger),
+    fts.c.rowid <= bindparam("last", type_=BigInteger),
 )
 
 
@@ -47,25 +64,24 @@ class Fts5:
             )
         )
 
-    def put(self, session: Session, post_id: int, pieces: Pieces) -> None:
+    def put(self, session: Session, place: int, pieces: Pieces) -> None:
         columns = {name: " ".join(tokens(getattr(pieces, name))) for name in WEIGHTS}
-        session.execute(insert(fts), [{"rowid": post_id, **columns}], execution_options=UNTOLD)
+        session.execute(insert(fts), [{"rowid": place, **columns}], execution_options=UNTOLD)
 
-    def drop(self, session: Session, post_id: int) -> None:
-        session.execute(delete(fts).where(fts.c.rowid == post_id), execution_options=UNTOLD)
+    def drop(self, session: Session, place: int) -> None:
+        session.execute(delete(fts).where(fts.c.rowid == place), execution_options=UNTOLD)
 
-    def matching(self, terms: Sequence[Term], *, every: bool) -> Select[Any]:
-        return select(fts.c.rowid.label("post_id")).where(self._match(terms, every))
+    def newest(self, session: Session, sought: Sought, at: datetime, most: int) -> Sequence[Any]:
+        return rows(session, NEWEST, wanted=_wanted(sought), moment=at, most=most)
 
-    def scored(
-        self, session: Session, terms: Sequence[Term], hits: CTE, every: bool
-    ) -> Select[Any]:
-        score = -func.bm25(fts.c.search_index, *WEIGHTS.values())
-        # The plus keeps SQLite from asking the full-text table once for each hit.
-        one_of_them = fts.c.rowid.op("+")(0).in_(select(hits.c.id))
-        found = select(fts.c.rowid.label("post_id"), score.label("score"))
-        return found.where(self._match(terms, every), one_of_them)
+    def scores(
+        self, session: Session, sought: Sought, places: Sequence[int]
+    ) -> Mapping[int, float]:
+        asked = {"wanted": _wanted(sought), "first": min(places), "last": max(places)}
+        return {row.rowid: row.score for row in rows(session, SCORES, **asked)}
 
-    def _match(self, terms: Sequence[Term], every: bool) -> ColumnElement[bool]:
-        phrases = (f'"{" ".join(term.tokens)}"{" *" * term.is_prefix}' for term in terms)
-        return fts.c.search_index.op("MATCH")((" AND " if every else " OR ").join(phrases))
+
+def _wanted(sought: Sought) -> str:
+    phrases = (f'"{" ".join(term.tokens)}"{" *" * term.is_prefix}' for term in sought.terms)
+    joined = (" AND " if sought.every else " OR ").join(phrases)
+    return f"{{title}} : ({joined})" if sought.is_titled else joined
