@@ -116,7 +116,7 @@ def before(session: Session, shelf: str, at: datetime, moments: Sequence[datetim
 
     What lies between each and the nearest beginning of a month is counted; all before it is known.
     """
-    months, sums = _months(session, shelf, at)
+    months, sums = calendar(session, shelf, at)
     if not months:
         return [0 for _ in moments]
     times = [min(max(moment, months[0]), at + TICK) for moment in moments]
@@ -134,7 +134,7 @@ def before(session: Session, shelf: str, at: datetime, moments: Sequence[datetim
 
 def by_month(session: Session, at: datetime, zone: tzinfo) -> dict[tuple[int, int], int]:
     """How many posts readers see at a moment of each month of a time zone, oldest first."""
-    months, _ = _months(session, POSTS, at)
+    months, _ = calendar(session, POSTS, at)
     places = {12 * month.year + month.month + by for month in months for by in (-2, -1, 0, 1)}
     names = [(place // 12, place % 12 + 1) for place in sorted(places) if place >= 12]
     sums = before(session, POSTS, at, [_beginning(*name, zone) for name in names])
@@ -151,14 +151,14 @@ def _near(
     session: Session, shelf: str, at: datetime, place: int, end: datetime, offset: int
 ) -> tuple[datetime, int]:
     """From where to go back, and past how many posts, to the one with so many before and at it."""
-    months, sums = _months(session, shelf, at)
+    months, sums = calendar(session, shelf, at)
     found = bisect_left(sums, place)
     if place <= 0 or found == len(months) or (after := _next_month(months[found])) >= end:
         return end, offset
     return after, sums[found] - place
 
 
-def _months(session: Session, shelf: str, at: datetime) -> tuple[list[datetime], list[int]]:
+def calendar(session: Session, shelf: str, at: datetime) -> tuple[list[datetime], list[int]]:
     """The months of a shelf, and how many posts there are up to the end of each."""
     posts: Counter[str] = Counter()
     for month, more in rows(session, MONTHS, shelf=shelf, moment=at):
