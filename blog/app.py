@@ -26,6 +26,7 @@ from blog import (
     home,
     hosted,
     opening,
+    priority,
     proxy,
     warden,
     web,
@@ -129,6 +130,7 @@ def create_app(config: Config | None = None, name: str = "blog") -> Blog:
     app.before_server_start(_open_signals, priority=PRIORITY + 1)
     app.before_server_start(_shut_signals, priority=PRIORITY - 1)
     app.before_server_start(open_worker)
+    app.before_server_start(settle, priority=PRIORITY - 2)
     app.after_server_start(start_clock)
     app.after_server_start(hosted.invite)
     app.before_server_stop(stop_clock)
@@ -170,6 +172,12 @@ async def open_worker(app: Blog) -> None:
     app.ctx.errands = set()
     app.ctx.bring_samples = partial(bring_samples, config)
     warm(app.ctx.templates)
+
+
+async def settle(app: Blog) -> None:
+    """The last thing before anybody is served."""
+    if not app.test_mode:  # many of those live in one process, one after the other
+        priority.settle()
     app.ctx.pulse.start()
 
 

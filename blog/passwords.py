@@ -9,6 +9,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sanic.exceptions import SanicException
 
+from blog import priority
+
 WAITING_AT_MOST = 32
 
 
@@ -24,7 +26,9 @@ class Passwords:
 
     def __init__(self) -> None:
         self.hasher = PasswordHasher(time_cost=3, memory_cost=65536, parallelism=1)
-        self.threads = ThreadPoolExecutor(2, thread_name_prefix="password")
+        self.threads = ThreadPoolExecutor(
+            2, thread_name_prefix="password", initializer=priority.stand_back
+        )
         self.waiting = 0
         self.nobody = ""
 
