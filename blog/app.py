@@ -170,6 +170,7 @@ async def open_worker(app: Blog) -> None:
     app.ctx.handbook = Handbook(config)
     app.ctx.pulse = Pulse()
     app.ctx.errands = set()
+    app.ctx.searching = asyncio.Lock()
     app.ctx.bring_samples = partial(bring_samples, config)
     warm(app.ctx.templates)
 

@@ -1,14 +1,19 @@
 """The front room as a visitor finds it: lists, posts, addresses, the archive, search, previews."""
 
 import re
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
 from blog.markup import render
 from blog.models import preview, site, writing
+from blog.models import search as searching
 from blog.models.address import Address
 from blog.models.post import POST, Post
 from blog.models.user import User
@@ -302,6 +307,26 @@ def test_search_marks_the_hit_in_its_context(door: Door, world: Cast) -> None:
     assert world.bob_zh.path in page.links()
     assert f"<mark>{cast.ZH_WORD}</mark>" in answer.text
     assert page.one("input", name="q")["value"] == cast.ZH_WORD
+
+
+def test_whoever_searches_keeps_nobody_from_reading(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, gate = searching.find, threading.Event()
+
+    def slow(*args: Any, **kwargs: Any) -> Any:
+        gate.wait(10)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(searching, "find", slow)
+    with ThreadPoolExecutor(8) as people:
+        found = [people.submit(door.get, f"/search?q=marmalade+{n}") for n in range(8)]
+        time.sleep(0.3)  # until all of them have asked
+        read = door.get("/archive", cookies={"waiting": "a page of one's own"})
+        still_search = [not one.done() for one in found]
+        gate.set()
+    assert read.status == 200 and all(still_search)
+    assert {one.result().status for one in found} == {200}
 
 
 def test_search_without_a_hit_says_so_and_escapes_what_was_typed(door: Door, world: Cast) -> None:

@@ -18,7 +18,8 @@ async def search(request: Request) -> HTTPResponse:
     if not query:
         return web.render(request, "home/search.html", query="", found=None, page=None)
     number = paging.page_number(request.args.get("page"))
-    found = await web.read(request, searching.find, query, page=number)
+    async with request.app.ctx.searching:  # one by one: a thread is left for who reads a page
+        found = await web.read(request, searching.find, query, page=number)
     if number > found.pages:
         raise web.NotHere
     page = listed_pages(found, lambda n: f"{request.path}?{urlencode({'q': query, 'page': n})}")
