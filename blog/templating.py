@@ -77,7 +77,8 @@ def warm(made: Environment) -> None:
 
 @pass_context
 def sentence(context: Context, message: str, /, **params: Any) -> str:
-    return _filled(context, catalogue(context["language"]).gettext(message), params)
+    text = catalogue(context["language"]).gettext(message)
+    return _filled(context, text, params) if params else text
 
 
 @pass_context

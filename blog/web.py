@@ -5,6 +5,7 @@ import base64
 import hmac
 import json
 import logging
+import re
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ from blog.models.site import SiteFacts
 
 T = TypeVar("T")
 log = logging.getLogger("blog")
+PLACE = re.compile(r"<(\w+)(?::[^>]*)?>")  # in the path of a route
 
 
 # --- one transaction in one hop ---
@@ -102,13 +104,25 @@ def page_text(request: Request, template: str, **context: Any) -> str:
 
 
 def url(request: Request, name: str, **params: Any) -> str:
-    """The path of a route, such as `home.search`. One without parameters is looked up once."""
+    """The path of a route, such as `home.search`; what has no place in it becomes a query.
+
+    Sanic's own way takes 20 µs; where only numbers are filled in, the pattern is found once.
+    """
     known: dict[str, str] = request.app.ctx.urls
-    if params:
-        return str(request.app.url_for(name, **params))
     if name not in known:
-        known[name] = str(request.app.url_for(name))
-    return known[name]
+        known[name] = _pattern(request.app, name)
+    pattern = known[name]
+    if pattern.count("{") == len(params) and all(isinstance(one, int) for one in params.values()):
+        return pattern.format_map(params)
+    return str(request.app.url_for(name, **params))
+
+
+def _pattern(app: Sanic[Any, Any], name: str) -> str:
+    """`home.comment` -> `/comments/{id}`. Raises `LookupError` for an unknown name."""
+    route = app.router.find_route_by_view_name(name)
+    if route is None:
+        raise LookupError(name)
+    return "/" + PLACE.sub(r"{\1}", route.path)
 
 
 def absolute(request: Request, path: str) -> str:
