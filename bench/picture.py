@@ -25,8 +25,7 @@ STYLE = """
       svg { background: #16191d }
       text { fill: #e4e0d6 }
       .faint, .power { fill: #98a2ab }
-      .power { fill: #66727c; font-size: 12px; text-anchor: middle }
-    .grid { stroke: #2c3238 }
+      .grid { stroke: #2c3238 }
       .thread { stroke: #4a525a }
       circle { fill: #98a2ab }
       .ours { fill: #f0885a }
