@@ -25,6 +25,7 @@ from blog import (
     health,
     home,
     hosted,
+    lane,
     opening,
     priority,
     proxy,
@@ -38,11 +39,11 @@ from blog.crew import Crew
 from blog.db import Database
 from blog.follower import Follower
 from blog.handbook import Handbook
-from blog.lane import Lane
 from blog.log import leave_out_keys
 from blog.pages import Pages
 from blog.passwords import Passwords
 from blog.pulse import Pulse
+from blog.ready import Ready
 from blog.templating import environment, warm
 from blog.tick import CHORES
 
@@ -71,7 +72,16 @@ class Blog(hosted.Hosted):
 
     @property
     def protocol(self) -> type[HttpProtocol]:
-        return Lane if self.ctx.config.lane else HttpProtocol
+        return lane.Lane if self.ctx.config.lane else HttpProtocol
+
+    async def handle_request(self, request: Request) -> None:
+        """A kept page goes out before Sanic looks for a route and runs what stands around it."""
+        sent = lane.of_request(self.ctx.pages, request)
+        if sent is None:
+            await super().handle_request(request)
+        else:
+            stream: Any = request.stream
+            await stream.respond(Ready(request, sent)).send(end_stream=True)
 
     def prepare(self, host: str | None = None, port: int | None = None, **settings: Any) -> None:
         """Sanic's command line hands over its defaults; then our settings decide."""

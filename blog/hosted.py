@@ -11,7 +11,7 @@ from sanic.exceptions import PayloadTooLarge, SanicException
 from sanic.helpers import has_message_body
 from sanic.http import Stage
 
-from blog import opening
+from blog import lane, opening
 from blog.config import Told
 
 Scope = MutableMapping[str, Any]
@@ -38,6 +38,12 @@ class Hosted(Sanic[Any, Any]):
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What cannot even be made a request of is answered with a page, too."""
+        if self.ctx.config.lane and (sent := lane.of_scope(self.ctx.pages, scope)):
+            await send(
+                {"type": "http.response.start", "status": sent.status, "headers": sent.lines()}
+            )
+            await send({"type": "http.response.body", "body": sent.body})
+            return
         try:
             await super().__call__(scope, receive, send)  # type: ignore[no-untyped-call]  # Sanic's
         except SanicException as fault:

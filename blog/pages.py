@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial, wraps
+from time import monotonic
 from typing import Any
 
 from sanic import HTTPResponse, Request
@@ -48,6 +49,11 @@ def kept(*tags: str, by_page: bool = False) -> Callable[[Handler], Handler]:
         return answer
 
     return mark
+
+
+def may_be_ours(cookies: str) -> bool:
+    """Whether one of our cookies may be among them; nothing is taken apart to find out."""
+    return any(name in cookies for name in OURS)
 
 
 def shows(request: Request, *tags: str) -> None:
@@ -117,6 +123,11 @@ class Pages:
             if not page.is_asked_again:
                 self._pack(target, page)
         return page
+
+    def at_once(self, target: bytes, takes: str, known: str) -> Sent | None:
+        """The answer, where it lies ready and nobody has to be asked whether it is still true."""
+        page = self.find(target) if self.follower.is_current(monotonic()) else None
+        return page.form(accepted(takes), known) if page else None
 
     async def answer(self, request: Request, target: bytes, make: View) -> HTTPResponse:
         """The kept page, or the one that `make` renders, once for all who ask meanwhile."""

@@ -32,6 +32,11 @@ class Sent:
     def body(self) -> bytes:
         return self.whole[self._begin :]
 
+    def lines(self) -> list[tuple[bytes, bytes]]:
+        """Its header lines as pairs, for servers that write them out themselves."""
+        pairs = (line.partition(b": ") for line in self.block.splitlines())
+        return [(name, value) for name, _, value in pairs]
+
 
 class Page:
     """A kept page: plain at first, packed when it is asked for again, and 304 for who has it.
@@ -103,15 +108,12 @@ class Ready(HTTPResponse):
     @property
     def processed_headers(self) -> Iterator[tuple[bytes, bytes]]:
         """Folded into one pair, which Sanic's own server writes out as it is; others refuse."""
-        block = self._sent.block
         if self._until:
             yield proxy.HEADER.encode(), self._until.encode()
         if self._is_asgi:
-            for line in block.splitlines():
-                name, _, value = line.partition(b": ")
-                yield name, value
+            yield from self._sent.lines()
             return
-        name, _, rest = block[:-2].partition(b": ")
+        name, _, rest = self._sent.block[:-2].partition(b": ")
         yield name, rest
         yield b"connection", self.headers["connection"].encode()
 
