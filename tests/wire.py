@@ -20,7 +20,7 @@ class Heard:
         self.head, self.body = head, body
         self.status = int(head.split(b" ", 2)[1])
         pairs = (line.partition(b": ") for line in head.split(b"\r\n")[1:])
-        self.headers = {name.decode(): value.decode() for name, _, value in pairs if name}
+        self.headers = {name.decode().lower(): value.decode() for name, _, value in pairs if name}
 
     @property
     def text(self) -> str:
