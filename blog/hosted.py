@@ -42,7 +42,7 @@ class Hosted(Sanic[Any, Any]):
             await send(
                 {"type": "http.response.start", "status": sent.status, "headers": sent.lines()}
             )
-            await send({"type": "http.response.body", "body": sent.body})
+            await send({"type": "http.response.body", "body": sent.body, "more_body": False})
             return
         try:
             await super().__call__(scope, receive, send)  # type: ignore[no-untyped-call]  # Sanic's

@@ -135,6 +135,8 @@ def of_request(pages: Pages, request: Request) -> Sent | None:
     lines = request.headers
     if request.method not in ("GET", "HEAD") or proxy.HEADER in lines:
         return None
+    if request.method == "HEAD" and request.stream and request.stream.request_body:
+        return None  # its body would be read first, and may be refused
     if any(map(may_be_ours, lines.getall("cookie", ()))):
         return None
     takes, known = lines.get("accept-encoding", ""), lines.get("if-none-match", "")

@@ -300,6 +300,7 @@ LONG = {
     "another method": plain(POST).replace(b"GET", b"POST"),
     "another spelling": plain(POST.replace("a-", "%61-", 1)),
     "a query": plain(POST + "?utm=x"),
+    "a HEAD with a body": plain(POST, "Content-Length: 2").replace(b"GET", b"HEAD") + b"hi",
     "a proxy that keeps it": plain(POST, "X-Accel-Expires: @1"),
 }
 
