@@ -14,15 +14,14 @@ from sqlalchemy.orm import Session
 
 from blog.db import Database
 from blog.markup import RENDERER, Rendered, render
-from blog.models import search, setup, site, user
+from blog.models import ranking, search, setup, site, user
 from blog.models.address import Address, key_of
 from blog.models.base import now
 from blog.models.comment import APPROVED, Comment
-from blog.models.folding import fold, pieces, tokens
+from blog.models.folding import fold, pieces
 from blog.models.post import Post, PostAuthor
 from blog.models.revision import Revision, RevisionAuthor, RevisionTag
-from blog.models.search_index import entry
-from blog.models.search_sqlite import fts
+from blog.models.search_index import IDS, Pieces, entry, place_of
 from blog.models.tag import Tag
 
 TITLE, TAGLINE = "The Ink House", "A blog that is measured"
@@ -40,7 +39,7 @@ class Text:
     """A text that many posts share, as readers and as searches see it."""
 
     shown: Rendered
-    found: str
+    found: list[str]
 
 
 def measured(posts: int) -> int:
@@ -90,28 +89,28 @@ def batch(
     live = live.values(live_revision_id=Post.id, address_id=Post.id)
     session.execute(live, execution_options=UNTOLD | {"synchronize_session": False})
     put(session, Comment, [row for id in commented for row in comments(id, times[id])])
-    if session.get_bind().dialect.name == "sqlite":
-        index(session, texts)  # elsewhere `search.rebuild` does it, one by one
+    index(session, times, texts)
 
 
-def index(session: Session, texts: dict[int, Text]) -> None:
+def index(session: Session, times: dict[int, datetime], texts: dict[int, Text]) -> None:
     """What `search.rebuild` would come to, without folding the same text a thousand times."""
-    titles = {id: pieces(fold(title_of(id))) for id in texts}
-    tags = {id: pieces(fold(" ".join(map(tag_of, tags_of(id))))) for id in texts}
-    words = [
-        {"rowid": id, "title": joined(titles[id]), "tags": joined(tags[id]), "body": text.found}
+    found = {
+        place_of(id, times[id]): Pieces(
+            pieces(fold(title_of(id))), pieces(fold(" ".join(map(tag_of, tags_of(id))))), text.found
+        )
         for id, text in texts.items()
-    ]
+    }
     known = [
         {
-            "post_id": id,
+            "post_id": place % IDS,
             "version": search.VERSION,
-            "title": search.canonical(titles[id]),
-            "tags": search.canonical(tags[id]),
+            "title": search.canonical(row.title),
+            "tags": search.canonical(row.tags),
+            "place": place,
         }
-        for id in texts
+        for place, row in found.items()
     ]
-    session.execute(insert(fts), words, execution_options=UNTOLD)
+    ranking.full_text(session).put(session, found)
     session.execute(insert(entry), known, execution_options=UNTOLD)
 
 
@@ -202,7 +201,7 @@ def text(chance: random.Random, words: int) -> Text:
         heading = f"## On {sentence(chance, 3)}\n\n" if number else ""
         parts.append(f"{heading}{sentence(chance, 50)}.\n\n{sentence(chance, 50)}.\n")
     shown = render("\n".join(parts))
-    return Text(shown, joined(pieces(fold(shown.text))))
+    return Text(shown, pieces(fold(shown.text)))
 
 
 def sentence(chance: random.Random, words: int) -> str:
@@ -211,7 +210,3 @@ def sentence(chance: random.Random, words: int) -> str:
     return " ".join(
         "".join(chance.choices(syllables, k=chance.randint(1, 4))) for _ in range(words)
     )
-
-
-def joined(pieces: list[str]) -> str:
-    return " ".join(tokens(pieces))

@@ -18,7 +18,7 @@ from blog.models.search_index import FullText, Sought
 from blog.models.search_postgresql import Tsvector
 from blog.models.search_sqlite import Fts5
 
-MOST_RANKED = 500
+MOST_RANKED, MOST_TITLED = 500, 100
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,18 @@ def by_every(session: Session, question: Question) -> Ranked:
     if question.has_prefix and len(whole) <= MOST_RANKED:
         found |= _newest(session, Sought(question.terms))
     if is_more := len(found) > MOST_RANKED:
-        whole |= _newest(session, Sought(question.finished, is_titled=True))
+        whole |= _newest(session, Sought(question.finished, is_titled=True), MOST_TITLED)
         found |= whole
         scores: Any = {}
     else:
-        scores = _scores(session, Sought(question.terms), found)
+        scores = _scores(session, question.terms, found)
+
+    title, both = question.canonical, dict.fromkeys((question.finished, question.terms))
+    wanted = [[term.canonical for term in terms] for terms in both]
 
     def merit(place: int) -> tuple[Any, ...]:
-        row = found[place]
-        return place in whole, *_places(row, question), scores.get(place, 0.0), place
+        score = scores.get(place, 0.0)
+        return place in whole, *_places(found[place], title, wanted), score, place
 
     order = sorted(found, key=merit, reverse=True)
     terms = {True: question.finished, False: question.terms}
@@ -70,30 +73,35 @@ def by_some(session: Session, question: Question) -> Ranked:
             found |= having
             scores.update(dict.fromkeys(having, 1 / len(having) if having else 0))
     else:
-        scores = _scores(session, Sought(question.loose, every=False), found)
+        scores = _scores(session, question.loose, found)
     order = sorted(found, key=lambda place: (scores.get(place, 0.0), place), reverse=True)
     posts = [(found[place].post_id, question.loose) for place in order]
     return Ranked(posts[:MOST_RANKED], is_more)
 
 
-def _newest(session: Session, sought: Sought) -> dict[int, Any]:
+def _newest(session: Session, sought: Sought, most: int = 0) -> dict[int, Any]:
     """One more than are ranked, by their places; an older release gave none."""
     if not sought.terms:
         return {}
-    rows = full_text(session).newest(session, sought, now(), MOST_RANKED + 1)
+    rows = full_text(session).newest(session, sought, now(), most or MOST_RANKED + 1)
     return {row.place or row.post_id: row for row in rows}
 
 
-def _scores(session: Session, sought: Sought, found: dict[int, Any]) -> Any:
-    return full_text(session).scores(session, sought, list(found)) if found else {}
+def _scores(session: Session, terms: Sequence[Term], found: dict[int, Any]) -> Any:
+    """By the rare among the terms: to weigh one that is everywhere takes long and tells nothing."""
+    if len(found) < 2:
+        return {}
+    index = full_text(session)
+    most = MOST_RANKED + 1
+    rare = [term for term in terms if len(terms) == 1 or index.count(session, term, most) < most]
+    return index.scores(session, rare, list(found)) if rare else {}
 
 
-def _places(row: Any, question: Question) -> list[bool]:
+def _places(row: Any, whole: str, wanted: Sequence[Sequence[str]]) -> list[bool]:
     """The very title; every term in the title; every term in title or tags."""
-    said = [row.title == question.canonical]
-    for terms in dict.fromkeys((question.finished, question.terms)):
-        said.append(all(term.canonical in row.title for term in terms))
-        said.append(
-            all(term.canonical in row.title or term.canonical in row.tags for term in terms)
-        )
+    title, said = row.title, [row.title == whole]
+    for terms in wanted:
+        outside = [term for term in terms if term not in title]
+        said.append(not outside)
+        said.append(not [term for term in outside if term not in row.tags])
     return said

@@ -106,7 +106,7 @@ def index(session: Session, post_id: int, *, title: str, tags: Sequence[str], te
     place = place_of(post_id, session.scalar(select(Post.publish_at).where(Post.id == post_id)))
     apart = [piece for tag in tags for piece in (*pieces(fold(tag)), BREAK)]
     row = Pieces(pieces(fold(title)), apart, pieces(fold(text)))
-    full_text(session).put(session, place, row)
+    full_text(session).put(session, {place: row})
     values = {
         "post_id": post_id,
         "version": VERSION,

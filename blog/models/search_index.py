@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, Text, exists
+from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, Text, select
 from sqlalchemy.orm import Session
 
 from blog.models.question import Term
@@ -33,11 +33,16 @@ def place_of(post_id: int, publish_at: datetime | None) -> int:
     return (publish_at.toordinal() if publish_at else 0) * IDS + post_id
 
 
-FOUND = exists().where(  # what readers may find, at `moment`
-    standing.c.post_id == entry.c.post_id,
-    standing.c.shelf.in_((POSTS, PAGES)),
-    standing.c.publish_at <= MOMENT,
-    SHOWN,
+# What readers may find, at `moment`. Asked for all columns, SQLite would take another index.
+FOUND = (
+    select(standing.c.post_id)
+    .where(
+        standing.c.post_id == entry.c.post_id,
+        standing.c.shelf.in_((POSTS, PAGES)),
+        standing.c.publish_at <= MOMENT,
+        SHOWN,
+    )
+    .exists()
 )
 
 
@@ -64,14 +69,17 @@ class FullText(Protocol):
 
     def create(self, connection: Connection) -> None: ...
 
-    def put(self, session: Session, place: int, pieces: Pieces) -> None: ...
+    def put(self, session: Session, posts: Mapping[int, Pieces]) -> None: ...
 
     def drop(self, session: Session, place: int) -> None: ...
 
     def newest(self, session: Session, sought: Sought, at: datetime, most: int) -> Sequence[Any]:
         """`post_id`, `place`, `title` and `tags` of the newest posts that readers may find."""
 
+    def count(self, session: Session, term: Term, most: int) -> int:
+        """In how many posts it stands, as far as `most`."""
+
     def scores(
-        self, session: Session, sought: Sought, places: Sequence[int]
+        self, session: Session, terms: Sequence[Term], places: Sequence[int]
     ) -> Mapping[int, float]:
-        """By place, how well these meet it: the higher, the better."""
+        """By place, how well posts with any of the terms meet them: the higher, the better."""

@@ -29,7 +29,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, REAL, TSQUERY, TSVECTOR
 from sqlalchemy.orm import Session
 
 from blog.models import shelves
-from blog.models.base import rows
+from blog.models.base import now, rows
 from blog.models.folding import tokens
 from blog.models.question import Term, canonical
 from blog.models.search_index import FOUND, IDS, UNTOLD, WEIGHTS, Pieces, Sought, entry, metadata
@@ -71,15 +71,10 @@ class Tsvector:
         # Kept uncompressed: ranks and phrases are read off every row that is a candidate.
         connection.execute(text(UNCOMPRESSED))
 
-    def put(self, session: Session, place: int, pieces: Pieces) -> None:
-        day, post_id = divmod(place, IDS)
-        row = {
-            "post_id": post_id,
-            "length": sum(len(tokens(part)) for part in (pieces.title, pieces.tags, pieces.body)),
-            "body": canonical(pieces.body),
-            "vector": cast(literal(_vector(pieces, day)), TSVECTOR),
-        }
-        session.execute(insert(gin).values(row), execution_options=UNTOLD)
+    def put(self, session: Session, posts: Mapping[int, Pieces]) -> None:
+        found = [_row(*divmod(place, IDS), pieces) for place, pieces in posts.items()]
+        vector = cast(bindparam("vector", type_=Text), TSVECTOR)
+        session.execute(insert(gin).values(vector=vector), found, execution_options=UNTOLD)
 
     def drop(self, session: Session, place: int) -> None:
         which = gin.c.post_id == place % IDS
@@ -93,17 +88,30 @@ class Tsvector:
                 break
         return found
 
+    def count(self, session: Session, term: Term, most: int) -> int:
+        (found,) = rows(session, _counted(term, most))
+        return int(found[0])
+
     def scores(
-        self, session: Session, sought: Sought, places: Sequence[int]
+        self, session: Session, terms: Sequence[Term], places: Sequence[int]
     ) -> Mapping[int, float]:
-        average, rarity = _statistics(session, sought.terms)
-        evenness = K1 * (1 - B + B * gin.c.length / average)
-        often = [WEIGHTS["title"] * _frequency(term) for term in sought.terms]
-        parts = (r * f * (K1 + 1) / (f + evenness) for r, f in zip(rarity, often, strict=True))
+        evenness = K1 * (1 - B + B * gin.c.length / func.avg(gin.c.length).over())
+        often = [WEIGHTS["title"] * _frequency(term) for term in terms]
+        worth = _worth(session, terms)
+        parts = (w * f * (K1 + 1) / (f + evenness) for w, f in zip(worth, often, strict=True))
         score: ColumnElement[float] = sum(parts, literal(0.0))
         known = {place % IDS: place for place in places}
         found = select(gin.c.post_id, score.label("score")).where(gin.c.post_id.in_(known))
-        return {known[row.post_id]: row.score for row in rows(session, found)}
+        return {known[row.post_id]: float(row.score) for row in rows(session, found)}
+
+
+def _row(day: int, post_id: int, pieces: Pieces) -> dict[str, Any]:
+    return {
+        "post_id": post_id,
+        "length": sum(len(tokens(part)) for part in (pieces.title, pieces.tags, pieces.body)),
+        "body": canonical(pieces.body),
+        "vector": _vector(pieces, day),
+    }
 
 
 def _spans(session: Session, at: datetime, most: int) -> Iterator[Sequence[str]]:
@@ -136,14 +144,18 @@ def _newest(sought: Sought, months: Sequence[str]) -> Select[Any]:
     )
 
 
-def _statistics(session: Session, terms: Sequence[Term]) -> tuple[float, list[float]]:
-    """The average length, and what each term is worth: the fewer posts have it, the more."""
-    counted = terms if len(terms) > 1 else ()
-    counts = [select(func.count()).where(_has([term])).scalar_subquery() for term in counted]
-    lengths = select(func.count(gin.c.post_id), func.avg(gin.c.length), *counts)
-    posts, average, *having = session.execute(lengths).one()
-    rarity = [max(log((posts - count + 0.5) / (count + 0.5)), 1e-6) for count in having]
-    return float(average or 1), rarity or [1.0]
+def _worth(session: Session, terms: Sequence[Term]) -> list[float]:
+    """What each term is worth: the fewer posts have it, the more."""
+    if len(terms) == 1:
+        return [1.0]
+    posts = shelves.total(session, shelves.POSTS, now())
+    counts = [rows(session, _counted(term, posts))[0][0] for term in terms]
+    return [max(log((posts - count + 0.5) / (count + 0.5)), 1e-6) for count in counts]
+
+
+def _counted(term: Term, most: int) -> Select[Any]:
+    has = gin.c.vector.op("@@", is_comparison=True)(_query([term]))
+    return select(func.count()).select_from(select(gin.c.post_id).where(has).limit(most).subquery())
 
 
 def _frequency(term: Term) -> ColumnElement[float]:
@@ -153,10 +165,6 @@ def _frequency(term: Term) -> ColumnElement[float]:
     parts.append(Term((last,), term.is_prefix and len(term.tokens) <= MOST_WEIGHED))
     shares = cast(literal(SHARES), ARRAY(REAL))
     return func.least(*(func.ts_rank_cd(shares, gin.c.vector, _query([part])) for part in parts))
-
-
-def _has(terms: Sequence[Term], every: bool = True) -> ColumnElement[bool]:
-    return gin.c.vector.op("@@", is_comparison=True)(_query(terms, every))
 
 
 def _query(terms: Sequence[Term], every: bool = True) -> ColumnElement[Any]:

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from blog.models.base import rows
 from blog.models.folding import tokens
+from blog.models.question import Term
 from blog.models.search_index import FOUND, IDS, UNTOLD, WEIGHTS, Pieces, Sought, entry
 
 fts = table(
@@ -39,6 +40,9 @@ NEWEST = (
     .where(MATCHING, FOUND)
     .order_by(fts.c.rowid.desc())
     .limit(bindparam("most", type_=Integer))
+)
+SOME = select(func.count()).select_from(
+    select(fts.c.rowid).where(MATCHING).limit(bindparam("most", type_=Integer)).subquery()
 )
 SCORES = select(
     fts.c.rowid, (-func.bm25(fts.c.search_index, *WEIGHTS.values())).label("score")
@@ -64,9 +68,9 @@ class Fts5:
             )
         )
 
-    def put(self, session: Session, place: int, pieces: Pieces) -> None:
-        columns = {name: " ".join(tokens(getattr(pieces, name))) for name in WEIGHTS}
-        session.execute(insert(fts), [{"rowid": place, **columns}], execution_options=UNTOLD)
+    def put(self, session: Session, posts: Mapping[int, Pieces]) -> None:
+        found = [{"rowid": place, **_columns(pieces)} for place, pieces in posts.items()]
+        session.execute(insert(fts), found, execution_options=UNTOLD)
 
     def drop(self, session: Session, place: int) -> None:
         session.execute(delete(fts).where(fts.c.rowid == place), execution_options=UNTOLD)
@@ -74,11 +78,20 @@ class Fts5:
     def newest(self, session: Session, sought: Sought, at: datetime, most: int) -> Sequence[Any]:
         return rows(session, NEWEST, wanted=_wanted(sought), moment=at, most=most)
 
+    def count(self, session: Session, term: Term, most: int) -> int:
+        (found,) = rows(session, SOME, wanted=_wanted(Sought([term])), most=most)
+        return int(found[0])
+
     def scores(
-        self, session: Session, sought: Sought, places: Sequence[int]
+        self, session: Session, terms: Sequence[Term], places: Sequence[int]
     ) -> Mapping[int, float]:
-        asked = {"wanted": _wanted(sought), "first": min(places), "last": max(places)}
+        wanted = _wanted(Sought(terms, every=False))
+        asked = {"wanted": wanted, "first": min(places), "last": max(places)}
         return {row.rowid: row.score for row in rows(session, SCORES, **asked)}
+
+
+def _columns(pieces: Pieces) -> dict[str, str]:
+    return {name: " ".join(tokens(getattr(pieces, name))) for name in WEIGHTS}
 
 
 def _wanted(sought: Sought) -> str:

@@ -28,7 +28,13 @@ standing = Table(
     Column("month", String(7), nullable=False),  # of `publish_at`, in UTC: `2026-11`
     sqlite_with_rowid=False,
 )
-Index("ix_shelf_post_post_id", standing.c.post_id, standing.c.shelf)
+Index(
+    "ix_shelf_post_post_id",
+    standing.c.post_id,
+    standing.c.shelf,
+    standing.c.publish_at,
+    standing.c.withdraw_at,
+)
 ENDING = standing.c.withdraw_at.is_not(None)
 Index(
     "ix_shelf_post_ending",

@@ -92,6 +92,10 @@ def newest(session: Session, part: Part, at: datetime, most: int) -> list[int]:
     return [row.post_id for row in rows(session, SOME, **here)]
 
 
+def total(session: Session, shelf: str, at: datetime) -> int:
+    return sum(row[0] for row in rows(session, TOTAL, shelf=shelf, moment=at))
+
+
 def page(
     session: Session, part: Part, at: datetime, offset: int, most: int
 ) -> tuple[list[int], int]:
@@ -101,14 +105,14 @@ def page(
     if part.start or part.end:
         first, last = before(session, part.shelf, at, (here["start"], end))
     else:
-        first, last = 0, sum(row[0] for row in rows(session, TOTAL, **here))
-    total = last - first
+        first, last = 0, total(session, part.shelf, at)
+    in_all = last - first
     skipped = offset
     if offset > ONE_BY_ONE:
         end, skipped = _near(session, part.shelf, at, last - offset, end, offset)
     here |= {"end": end, "skipped": skipped, "most": most}
-    found = rows(session, SOME, **here) if offset < total else ()
-    return [row.post_id for row in found], total
+    found = rows(session, SOME, **here) if offset < in_all else ()
+    return [row.post_id for row in found], in_all
 
 
 def before(session: Session, shelf: str, at: datetime, moments: Sequence[datetime]) -> list[int]:
