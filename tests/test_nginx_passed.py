@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import connect
 
+from blog.app import create_app
 from blog.config import Config
 from tests.conftest import need
 from tests.front import HOST, Nginx
@@ -149,6 +150,25 @@ def test_readers_share_connections_and_each_form_has_its_own(asked: tuple[Nginx,
     assert not set(lines["GET"]) & set(lines["POST"])
 
 
+def doors() -> list[str]:
+    """Where forms are sent to, with something in the place of what varies."""
+    routes = create_app(Config(data_dir=Path("nowhere")), "blog-of-forms").router.routes
+    sent = sorted({"/" + route.path for route in routes if "POST" in route.methods})
+    assert len(sent) > 40
+    return [re.sub(r"<[^>]+>", "7", path) for path in sent]
+
+
+def test_no_form_goes_the_way_of_the_readers(asked: tuple[Nginx, Blog]) -> None:
+    front, blog = asked
+    front.get("/")
+    for path in doors():
+        front.ask(path, "POST", b"a=b")
+    readers = {at for kind, _, at in blog.asked if kind == "GET"}
+    assert not readers & {at for kind, _, at in blog.asked if kind == "POST"}
+    forms = [path for kind, path, _ in blog.asked if kind == "POST"]
+    assert len(forms) > 40  # the rest came too often for nginx
+
+
 def test_a_page_that_was_dropped_half_way_is_asked_for_again_and_a_form_is_not(
     asked: tuple[Nginx, Blog],
 ) -> None:
@@ -207,7 +227,7 @@ REFUSED = {
     403: None,
     404: plain("/.well-known/acme-challenge/nothing"),
     405: b"TRACE / HTTP/1.1\r\nHost: ink.example\r\n\r\n",
-    413: b"POST /about HTTP/1.1\r\nHost: ink.example\r\nContent-Length: 99000000\r\n\r\n",
+    413: b"GET /about HTTP/1.1\r\nHost: ink.example\r\nContent-Length: 99000000\r\n\r\n",
     414: plain("/" + "x" * 9000),
     421: b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n",
     503: plain("/about"),
