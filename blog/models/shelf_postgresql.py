@@ -42,64 +42,84 @@ FOLLOWED = (
         CREATE TRIGGER shelf_taken AFTER DELETE ON shelf_post
         REFERENCING OLD TABLE AS taken FOR EACH STATEMENT EXECUTE FUNCTION shelf_taken()
     """),
-    # The lock is the one under which changes are numbered: whoever tells one has it already.
+    # What a transaction has touched, each post once however often; empty between transactions.
     text("""
-        CREATE FUNCTION shelf_put(post integer) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+        CREATE TABLE shelf_changed (
+            transaction bigint, post_id integer, PRIMARY KEY (transaction, post_id)
+        )
+    """),
+    # The lock is the one under which changes are numbered: whoever tells one has it already.
+    # Of a young database PostgreSQL does not know yet how many rows a walk would meet.
+    text("""
+        CREATE FUNCTION shelf_put() RETURNS trigger LANGUAGE plpgsql
+        SET enable_seqscan = off AS $$ BEGIN
             PERFORM pg_advisory_xact_lock(1667785070);
-            DELETE FROM shelf_post WHERE post_id = post;
+            DELETE FROM shelf_changed
+            WHERE transaction = NEW.transaction AND post_id = NEW.post_id;
+            DELETE FROM shelf_post WHERE post_id = NEW.post_id;
             INSERT INTO shelf_post (shelf, publish_at, post_id, withdraw_at, language, month)
             SELECT shelf, publish_at, post_id, withdraw_at, language,
                 to_char(publish_at AT TIME ZONE 'UTC', 'YYYY-MM')
-            FROM shelf_wanted WHERE post_id = post;
+            FROM shelf_wanted WHERE post_id = NEW.post_id;
+            RETURN NULL;
         END $$
     """),
     text("""
+        CREATE CONSTRAINT TRIGGER shelf_put AFTER INSERT ON shelf_changed
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shelf_put()
+    """),
+    text("""
         CREATE FUNCTION shelf_post_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            PERFORM shelf_put(coalesce(NEW.id, OLD.id));
+            INSERT INTO shelf_changed VALUES (txid_current(), coalesce(NEW.id, OLD.id))
+            ON CONFLICT DO NOTHING;
             RETURN NULL;
         END $$
     """),
     text("""
         CREATE FUNCTION shelf_revision_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            PERFORM shelf_put(id) FROM post WHERE live_revision_id = NEW.id;
+            INSERT INTO shelf_changed
+            SELECT txid_current(), id FROM post WHERE live_revision_id = NEW.id
+            ON CONFLICT DO NOTHING;
             RETURN NULL;
         END $$
     """),
     text("""
-        CREATE FUNCTION shelf_name_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            PERFORM shelf_put(id) FROM post
-            WHERE live_revision_id IN (OLD.revision_id, NEW.revision_id);
+        CREATE FUNCTION shelf_name_changed() RETURNS trigger LANGUAGE plpgsql
+        SET enable_seqscan = off AS $$ BEGIN
+            INSERT INTO shelf_changed
+            SELECT txid_current(), id FROM post
+            WHERE live_revision_id IN (OLD.revision_id, NEW.revision_id)
+            ON CONFLICT DO NOTHING;
             RETURN NULL;
         END $$
     """),
     text("""
-        CREATE CONSTRAINT TRIGGER shelf_post_changed
+        CREATE TRIGGER shelf_post_changed
         AFTER INSERT OR DELETE
             OR UPDATE OF kind, live_revision_id, publish_at, withdraw_at, trashed_at
-        ON post DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shelf_post_changed()
+        ON post FOR EACH ROW EXECUTE FUNCTION shelf_post_changed()
     """),
     text("""
-        CREATE CONSTRAINT TRIGGER shelf_revision_changed
-        AFTER UPDATE OF is_listed, language ON revision
-        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shelf_revision_changed()
+        CREATE TRIGGER shelf_revision_changed AFTER UPDATE OF is_listed, language ON revision
+        FOR EACH ROW EXECUTE FUNCTION shelf_revision_changed()
     """),
     text("""
-        CREATE CONSTRAINT TRIGGER shelf_tag_changed AFTER INSERT OR UPDATE OR DELETE ON revision_tag
-        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shelf_name_changed()
+        CREATE TRIGGER shelf_tag_changed AFTER INSERT OR UPDATE OR DELETE ON revision_tag
+        FOR EACH ROW EXECUTE FUNCTION shelf_name_changed()
     """),
     text("""
-        CREATE CONSTRAINT TRIGGER shelf_author_changed
-        AFTER INSERT OR UPDATE OR DELETE ON revision_author
-        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shelf_name_changed()
+        CREATE TRIGGER shelf_author_changed AFTER INSERT OR UPDATE OR DELETE ON revision_author
+        FOR EACH ROW EXECUTE FUNCTION shelf_name_changed()
     """),
 )
 FORGOTTEN = (
-    text("DROP FUNCTION IF EXISTS shelf_post_changed() CASCADE"),  # and the triggers that call it
-    text("DROP FUNCTION IF EXISTS shelf_revision_changed() CASCADE"),
-    text("DROP FUNCTION IF EXISTS shelf_name_changed() CASCADE"),
-    text("DROP FUNCTION IF EXISTS shelf_put(integer) CASCADE"),
-    text("DROP FUNCTION IF EXISTS shelf_added() CASCADE"),
-    text("DROP FUNCTION IF EXISTS shelf_taken() CASCADE"),
+    text("DROP FUNCTION IF EXISTS shelf_post_changed CASCADE"),  # and the triggers that call it
+    text("DROP FUNCTION IF EXISTS shelf_revision_changed CASCADE"),
+    text("DROP FUNCTION IF EXISTS shelf_name_changed CASCADE"),
+    text("DROP TABLE IF EXISTS shelf_changed"),
+    text("DROP FUNCTION IF EXISTS shelf_put CASCADE"),
+    text("DROP FUNCTION IF EXISTS shelf_added CASCADE"),
+    text("DROP FUNCTION IF EXISTS shelf_taken CASCADE"),
 )
 BETWEEN = text("""
     SELECT (
