@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from blog.config import Config
 from blog.home.feeds import outward
 from blog.markup import render
-from blog.models import writing
+from blog.models import catalogue, site, writing
 from blog.models.post import Post
 from blog.models.user import User
 from tests import cast
@@ -186,6 +186,30 @@ def test_the_sitemap_has_every_listed_post_and_page(door: Door, world: Cast) -> 
     assert {cast.ADDRESS + path for path in shown} <= set(places)
     assert cast.ADDRESS + world.ann_unlisted.path not in places
     assert all(url.findtext(MAP + "lastmod") for url in list(tree)[1:])
+
+
+def test_the_sitemap_of_a_large_blog_comes_in_parts_that_stay_as_they_are(
+    door: Door, world: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def places(path: str) -> list[str]:
+        tree = ElementTree.fromstring(door.get(path).body)  # noqa: S314 -- our own
+        return [str(url.findtext(MAP + "loc")).removeprefix(cast.ADDRESS) for url in tree]
+
+    whole = places("/sitemap.xml")
+    monkeypatch.setattr(catalogue, "IN_ONE_SITEMAP", 2)
+    door.database.transact_now(touch, by=world.bob)
+    parts = places("/sitemap.xml")
+    assert parts == [f"/sitemap.xml/{number}" for number in range(len(parts))] and len(parts) > 2
+    found = [places(part) for part in parts]
+    assert sorted(path for part in found for path in part) == sorted(whole)
+    assert [len(part) for part in found[1:-1]] == [2] * len(found[1:-1])
+    assert "/" in found[0] and world.about.path in found[0]
+    for beyond in (len(parts), -1, 10**9):
+        assert door.get(f"/sitemap.xml/{beyond}").status == 404
+
+
+def touch(session: Session, *, by: User) -> None:
+    session.get_one(site.Site, site.THE_ONE).tagline += "!"
 
 
 def test_robots_are_kept_out_of_the_private_rooms(door: Door, world: Cast) -> None:

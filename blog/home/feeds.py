@@ -12,6 +12,7 @@ from sanic.response import raw, redirect, text
 from blog import web
 from blog.home import bp
 from blog.models import blogroll, catalogue, commenting, front
+from blog.models.catalogue import Place
 from blog.models.reading import Name, PostPage
 from blog.pages import kept, shows
 
@@ -83,10 +84,30 @@ for old in ("feed", "rss", "atom.xml", "feed.xml", "index.xml"):
 @bp.get("/sitemap.xml")
 @kept()
 async def sitemap(request: Request) -> HTTPResponse:
-    pages = await web.read(request, catalogue.for_sitemap)
-    has_blogroll = request.ctx.site.settings.friends and blogroll.PATH not in dict(pages)
-    links = blogroll.PATH if has_blogroll else ""
-    body = _xml(request, "home/sitemap.xml", pages=pages, links=links)
+    """Of a large blog only where its parts are."""
+    found = await web.read(request, catalogue.for_sitemap)
+    if not found.parts:
+        return _places(request, ["/", *_blogroll(request, found.places)], found.places)
+    parts = range(found.parts + 1)
+    return _answer(_xml(request, "home/sitemaps.xml", parts=parts), "application/xml")
+
+
+@bp.get("/sitemap.xml/<number:int>")
+@kept()
+async def sitemap_part(request: Request, number: int) -> HTTPResponse:
+    if number == 0:
+        found = await web.read(request, catalogue.for_sitemap)
+        return _places(request, ["/", *_blogroll(request, found.places)], found.places)
+    return _places(request, [], await web.get_or_404(request, catalogue.sitemap_part, number))
+
+
+def _blogroll(request: Request, places: list[Place]) -> list[str]:
+    has_one = request.ctx.site.settings.friends and blogroll.PATH not in dict(places)
+    return [blogroll.PATH] if has_one else []
+
+
+def _places(request: Request, ours: list[str], places: list[Place]) -> HTTPResponse:
+    body = _xml(request, "home/sitemap.xml", ours=ours, places=places)
     return _answer(body, "application/xml")
 
 

@@ -27,7 +27,7 @@ from blog.models.reading import (
 )
 from blog.models.revision import Revision
 from blog.models.shelf_index import EVER, number
-from blog.models.shelves import WHOLE, Part
+from blog.models.shelves import PAGES, POSTS, WHOLE, Part
 from blog.models.tag import Tag
 from blog.models.user import User
 
@@ -37,6 +37,14 @@ class Month:
     year: int
     month: int
     posts: int
+
+
+@dataclass(frozen=True)
+class Sitemap:
+    """Paths with their last change, and how many more parts there are."""
+
+    places: list["Place"]
+    parts: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,11 @@ AUTHORS = select(User.id, User.name, User.display_name, number.c.posts).outerjoi
     number, NUMBER & (number.c.shelf == literal(shelves.of_author("")) + cast(User.id, String))
 )
 WHOLE_TEXTS = THESE.add_columns(Revision.body_html)
+PLACES = THESE.with_only_columns(
+    Address.path, Revision.as_of, Post.publish_at, maintain_column_froms=True
+)
+IN_ONE_SITEMAP = 500
+Place = tuple[str, datetime]
 
 
 def tag(session: Session, slug: str) -> tuple[Name, Part]:
@@ -128,16 +141,32 @@ def newest(session: Session, part: Part = WHOLE, most: int = 20) -> list[PostPag
     return [PostPage(card, row.body_html) for card, row in zip(found, texts, strict=True)]
 
 
-def for_sitemap(session: Session) -> list[tuple[str, datetime]]:
-    """Path and last change of every listed post and page."""
-    rows = session.execute(
-        shown()
-        .where(Revision.is_listed)
-        .with_only_columns(Address.path, Revision.as_of, Post.publish_at)
-        .order_by(Post.publish_at.desc())
-        .limit(50_000)
-    )
-    return [(addresses.href(row.path), max(row.as_of, row.publish_at)) for row in rows]
+def for_sitemap(session: Session) -> Sitemap:
+    """All of a small blog. A large one comes in parts: its pages, then its posts, the oldest first,
+    so that each part stays as it is when another post comes."""
+    moment = now()
+    parts = -(-shelves.total(session, POSTS, moment) // IN_ONE_SITEMAP)
+    pages = _places(session, shelves.newest(session, Part(PAGES), moment, IN_ONE_SITEMAP))
+    if parts > 1:
+        return Sitemap(pages, parts)
+    return Sitemap(pages + _places(session, shelves.newest(session, WHOLE, moment, IN_ONE_SITEMAP)))
+
+
+def sitemap_part(session: Session, number: int) -> list[Place]:
+    """From 1 on. Raises `LookupError`."""
+    moment = now()
+    offset = shelves.total(session, POSTS, moment) - number * IN_ONE_SITEMAP
+    if number < 1 or offset <= -IN_ONE_SITEMAP:
+        raise LookupError(number)
+    most = IN_ONE_SITEMAP + min(offset, 0)
+    ids, _ = shelves.page(session, WHOLE, moment, max(offset, 0), most)
+    return _places(session, ids)
+
+
+def _places(session: Session, ids: list[int]) -> list[Place]:
+    """Path and last change of each."""
+    found = rows(session, PLACES, ids=ids)
+    return [(addresses.href(row.path), max(row.as_of, row.publish_at)) for row in found]
 
 
 def nearest(session: Session, path: str, most: int = 3) -> tuple[Card, ...]:
