@@ -300,6 +300,7 @@ def https(machine, config):
     text = text.replace("/srv/blog/data", str(config.data_dir)).replace("/srv/blog", str(machine))
     text = text.replace("127.0.0.1:8000", f"127.0.0.1:{config.port}")
     text = text.replace("/var/log/nginx", str(machine))
+    text = text.replace("/var/cache/nginx-blog", f"{machine}/kept")
     temps = "".join(
         f"{kind}_temp_path {machine}/{kind};"
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -353,3 +354,35 @@ def test_the_deployed_site_answers_over_tls_and_leads_there_from_http(https):
     status, _, headers = ask(f"http://127.0.0.1:{http}/posts/a?b=c")
     assert (status, headers["Location"]) == (301, f"https://{DOMAIN}/posts/a?b=c")
     assert ask(f"http://127.0.0.1:{http}/.well-known/acme-challenge/token")[1] == "a challenge"
+
+
+@pytest.mark.server
+@pytest.mark.nginx
+def test_the_deployed_site_speaks_http2_and_protects_what_it_says_itself(https):
+    need("curl", program("curl"))
+    http, tls, chain = https
+
+    def head(url: str, *options: str) -> list[str]:
+        command = ["curl", "-s", "-D-", "-o/dev/null", "--cacert", str(chain), "--http2"]
+        command += ["--connect-to", f"{DOMAIN}:443:127.0.0.1:{tls}"]
+        command += ["--connect-to", f"{DOMAIN}:80:127.0.0.1:{http}", *options, url]
+        done = subprocess.run(command, capture_output=True, check=False, text=True, timeout=60)
+        return done.stdout.lower().splitlines()
+
+    wait_for(lambda: head(f"https://{DOMAIN}/")[:1] == ["http/2 200 "])
+    secure = "strict-transport-security: max-age=31536000"
+    for path, options, status in (
+        ("/", [], 200),
+        ("/", ["-H", "Accept-Encoding: br"], 200),
+        ("/sign-in", ["-H", "Content-Length: 99000000", "-d", "x"], 413),
+        ("/", ["-X", "TRACE"], 405),
+        ("/.well-known/acme-challenge/nothing", [], 404),
+    ):
+        said = head(f"https://{DOMAIN}{path}", *options)
+        assert said[0] == f"http/2 {status} ", path
+        assert said.count(secure) == 1, path
+        assert sum(line.startswith("content-security-policy:") for line in said) == 1, path
+    led = head(f"http://{DOMAIN}/about")
+    assert led[0] == "http/1.1 301 moved permanently"
+    assert any(line.startswith("content-security-policy:") for line in led)
+    assert secure not in led  # over plain http it means nothing

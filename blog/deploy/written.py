@@ -86,9 +86,11 @@ def _with_tls(to: Deployment, text: str) -> str:
     ours = f"    listen 80;\n    listen [::]:80;\n    server_name {to.domain};"
     if challenge is None or ours not in text:
         raise Told(N_("%(path)s was changed: TLS cannot be added to it."), path="nginx.conf")
+    headers = re.search(r"(?m)(^    add_header .*\n)+", text)
     plain = (
         f"server {{\n{ours}\n    access_log /var/log/nginx/access.log blog buffer=32k flush=1s;\n"
-        "    server_tokens off;\n    client_header_timeout 10s;\n\n"
+        "    server_tokens off;\n    client_header_timeout 10s;\n"
+        f"{headers[0] if headers else ''}\n"
         f"{challenge[0]}\n    location / {{\n        return 301 https://{to.domain}$request_uri;\n"
         "    }\n}\n\n"
     )
