@@ -139,6 +139,7 @@ def create_app(config: Config | None = None, name: str = "blog") -> Blog:
     # sanic-ext adds some hundred routes between these two, and each rebuilds a router that is shut.
     app.before_server_start(_open_signals, priority=PRIORITY + 1)
     app.before_server_start(_shut_signals, priority=PRIORITY - 1)
+    health.attach(app)
     app.before_server_start(open_worker)
     app.before_server_start(settle, priority=PRIORITY - 2)
     app.after_server_start(start_clock)
@@ -180,7 +181,7 @@ async def open_worker(app: Blog) -> None:
     app.ctx.handbook = Handbook(config)
     app.ctx.pulse = Pulse()
     app.ctx.errands = set()
-    app.ctx.searching = asyncio.Lock()
+    app.ctx.searches = priority.Turns(config.data_dir, "search")
     app.ctx.bring_samples = partial(bring_samples, config)
     warm(app.ctx.templates)
 
@@ -189,7 +190,6 @@ async def settle(app: Blog) -> None:
     """The last thing before anybody is served."""
     if not app.test_mode:  # many of those live in one process, one after the other
         priority.settle()
-    app.ctx.pulse.start()
 
 
 async def bring_samples(config: Config, author: str) -> bool:
@@ -202,6 +202,7 @@ async def bring_samples(config: Config, author: str) -> bool:
 
 async def start_clock(app: Blog) -> None:
     """Every process that serves tries for the clock, whoever started it; a test's own does not."""
+    app.ctx.pulse.start()  # from here on somebody may wait for an answer
     app.ctx.clock = None
     if not app.test_mode:
         house = House(app.ctx.config, app.ctx.database, app.ctx.secret)

@@ -1,13 +1,20 @@
 """Who comes first: whoever reads. All else in a process, and beside it, stands back."""
 
+import asyncio
+import fcntl
 import gc
 import os
 import sys
 import threading
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
 
 TURN = 0.0005  # seconds that a busy thread keeps the event loop waiting; Python's own are 5 ms
 HUMBLE = 10  # niceness
+LOOK = 0.005  # seconds between two looks whether it is one's turn
+T = TypeVar("T")
 
 
 def settle() -> None:
@@ -25,3 +32,43 @@ def stand_back() -> None:
     """The calling thread goes last. Not for one that holds the GIL for long: then all wait."""
     with suppress(OSError):  # where threads have no niceness of their own
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), HUMBLE)
+
+
+class Turns:
+    """For work of which many at once would take every processor: one by one in each worker, and
+    in all of them together no more than half of the processors have to do.
+
+    The kernel keeps the turns, so that nobody who dies takes one along.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        seats = max(1, (os.cpu_count() or 1) // 2)
+        self._seat = folder / f"{name}-{os.getpid() % seats}.lock"
+        self._seat.touch()
+        self._queue = asyncio.Lock()
+
+    async def take(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Whoever leaves: what was begun is finished before the next one's turn."""
+        async with self._queue:
+            file = await self._sit_down()
+            task = asyncio.create_task(work())
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+            task.add_done_callback(lambda _: file.close())
+            return await asyncio.shield(task)
+
+    async def _sit_down(self) -> BinaryIO:
+        file = self._seat.open("rb")
+        try:
+            while not _is_mine(file):  # noqa: ASYNC110 -- the kernel calls nobody
+                await asyncio.sleep(LOOK)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+
+def _is_mine(file: BinaryIO) -> bool:
+    with suppress(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False

@@ -26,6 +26,7 @@ PATIENCE = 20  # looks until a replacement that has not come is asked for again
 TRIES = 2  # at a worker that dies during the first start, after the first
 LONGEST_PAUSE = 120  # looks between two tries at a worker that dies before it serves
 SLOTS = 256
+VITALS = 8  # numbers that each worker lets the others know
 LEAVING = 1 << 62  # where the beats of a worker go on from that has heard of the stop
 GOING_DOWN = (OSError, EOFError, KeyError, ValueError, AssertionError)  # what main leaves to us
 MOMENT = 2  # seconds in which a repeated signal is the same one
@@ -68,8 +69,10 @@ def _stop_early(number: int, _frame: object) -> None:
 
 
 async def _prepare(app: Sanic[Any, Any]) -> None:
-    """Share a counter of beats per worker; slot 0 names the process with Sanic's shared state."""
+    """Share a counter of beats and some numbers per worker; slot 0 of the beats names the process
+    with Sanic's shared state."""
     app.shared_ctx.beats = RawArray("Q", SLOTS)
+    app.shared_ctx.vitals = RawArray("d", SLOTS * VITALS)
     app.shared_ctx.beats[0] = next((child.pid or 0 for child in active_children()), 0)
     _unshield()
 

@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "admin": ROOM | {"doctor"},
     "doctor": FREE | MODELS | {"", "db", "keeping", "languages"},
     "files": frozenset({"config", "media", "web"}),
-    "health": frozenset({"web"}) | MODELS,
+    "health": frozenset({"warden"}) | MODELS,
     "hosted": frozenset({"config", "lane", "opening"}),
     "deploy": frozenset({"config", "opening"}),
     "handbook": frozenset({"config", "crew", "markup"}),
@@ -88,6 +88,7 @@ DISK = frozenset(
         "opening",
         "languages",
         "config",
+        "priority",
     }
 )
 # Where a child process is started or a worker replaced.

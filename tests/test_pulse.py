@@ -2,12 +2,17 @@
 
 import asyncio
 import logging
+import re
 import time
 
 import pytest
 
+from blog.config import Config
 from blog.pulse import BEAT, LATE, Lag, Pulse
 from tests.door import Door
+from tests.live import WORKERS, Site
+
+NUMBER = re.compile(r'^(\w+)\{worker="([^"]+)",pid="\d+"\} (\S+)$', re.MULTILINE)
 
 
 async def beating(seconds: float) -> Pulse:
@@ -49,8 +54,11 @@ def test_a_pulse_that_has_not_beaten_yet_tells_nothing() -> None:
 
 
 def test_the_numbers_of_a_worker_can_be_read(open_door: Door) -> None:
-    lines = open_door.get("/health/metrics").text.splitlines()
-    numbers = {line.split("{")[0]: float(line.split()[-1]) for line in lines}
+    told = open_door.get("/health/metrics")
+    assert told.header("content-type").startswith("text/plain; version=0.0.4")
+    found = NUMBER.findall(told.text)
+    numbers = {name: float(number) for name, worker, number in found}
+    assert {worker for _, worker, _ in found} == {"alone"}
     assert set(numbers) == {
         "blog_loop_lag_p50_seconds",
         "blog_loop_lag_p99_seconds",
@@ -60,3 +68,23 @@ def test_the_numbers_of_a_worker_can_be_read(open_door: Door) -> None:
         "blog_pages_made_total",
     }
     assert numbers["blog_loop_lag_worst_seconds"] >= numbers["blog_loop_lag_p50_seconds"]
+
+
+@pytest.mark.server
+def test_every_worker_tells_the_numbers_of_all(config: Config) -> None:
+    with Site(config) as site:
+        workers = site.workers()
+        for _ in range(8):  # whichever of them answers
+            found = NUMBER.findall(site.get("/health/metrics").text)
+            late = {worker: float(n) for name, worker, n in found if "p99" in name}
+            assert late.keys() == workers.keys() and len(late) == WORKERS
+            assert all(number >= 0 for number in late.values())
+
+
+@pytest.mark.server
+def test_what_a_worker_does_before_it_serves_holds_up_nobody(config: Config) -> None:
+    with Site(config) as site:
+        for _ in range(50):
+            assert site.get("/").status == 200
+    assert '"init", "before"' not in site.said  # where Sanic calls what is done before
+    assert "Worker ready" in site.said

@@ -1,5 +1,6 @@
 """Search: a form that works without a script, and its hits in their context."""
 
+from functools import partial
 from urllib.parse import urlencode
 
 from sanic import HTTPResponse, Request
@@ -18,8 +19,8 @@ async def search(request: Request) -> HTTPResponse:
     if not query:
         return web.render(request, "home/search.html", query="", found=None, page=None)
     number = paging.page_number(request.args.get("page"))
-    async with request.app.ctx.searching:  # one by one: a thread is left for who reads a page
-        found = await web.read(request, searching.find, query, page=number)
+    find = partial(web.read, request, searching.find, query, page=number)
+    found = await request.app.ctx.searches.take(find)
     if number > found.pages:
         raise web.NotHere
     page = listed_pages(found, lambda n: f"{request.path}?{urlencode({'q': query, 'page': n})}")
