@@ -4,7 +4,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -51,6 +51,7 @@ def report(rows: list[Row], more: Iterable[Table], rounds: int) -> str:
             "![Requests per second of each](RESULTS.svg)",
             "",
             *(str(table) for table in [*filter(None, parts), *more]),
+            *_beside(done),
             *(["## Not measured", "", *absent, ""] if absent else []),
             "## Machine and versions",
             "",
@@ -63,6 +64,14 @@ def report(rows: list[Row], more: Iterable[Table], rounds: int) -> str:
 def _part(part: str, rows: list[Row], base: Row | None) -> Table | None:
     cells = [_cells(row, base) for row in rows if row.target.part == part]
     return Table(PARTS[part], HEADS, cells) if cells else None
+
+
+def _beside(rows: list[Row]) -> Iterator[str]:
+    """What a row reaches of the one that it is told beside."""
+    named = {row.target.name: row for row in rows}
+    for row in rows:
+        if ratio := row.ratio_to(named.get(row.target.beside)):
+            yield f"“{row.target.name}” reaches {number(ratio)}× of “{row.target.beside}”.\n"
 
 
 def _cells(row: Row, base: Row | None) -> list[str]:

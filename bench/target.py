@@ -35,6 +35,7 @@ class Target:
     path: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     needs: list[str] = field(default_factory=list)
+    beside: str = ""
     is_base: bool = False
     is_curve: bool = False
     is_grown: bool = False
