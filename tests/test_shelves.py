@@ -2,9 +2,11 @@
 
 import contextlib
 import random
+import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,9 +14,11 @@ import pytest
 from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.orm import Session
 
+from bench import planting
+from blog.config import Config
 from blog.db import Database
 from blog.markup import render
-from blog.models import catalogue, reading, shelves, tagging, writing
+from blog.models import catalogue, front, reading, search, shelves, tagging, whole, writing
 from blog.models.base import Refusal, now
 from blog.models.post import PAGE, POST, Post
 from blog.models.revision import Revision, RevisionAuthor, RevisionTag
@@ -241,3 +245,66 @@ def test_whatever_happens_the_kept_numbers_are_those_one_counts(
         with contextlib.suppress(Refusal, LookupError):
             act(world)
         database.read_now(check, chance)
+
+
+# --- what it costs ---
+
+
+def steps(database: Database, work: Callable[..., object], *args: Any, **kwargs: Any) -> int:
+    """How many of a hundred of SQLite's own steps it takes: the same each time, on any machine."""
+    counted = []
+
+    def measured(session: Session) -> None:
+        line: Any = session.connection().connection.dbapi_connection
+        line.set_progress_handler(lambda: counted.append(1), 100)
+        try:
+            work(session, *args, **kwargs)
+        finally:
+            line.set_progress_handler(None, 0)
+
+    database.read_now(measured)
+    return len(counted)
+
+
+@pytest.fixture(scope="module")
+def grown(
+    tmp_path_factory: pytest.TempPathFactory, empty_sqlite: Path
+) -> Iterator[dict[int, Database]]:
+    """The bench's blog, with as many posts as search ranks, and with many more."""
+    made = {}
+    for posts in (1_000, 8_000):
+        config = Config(data_dir=tmp_path_factory.mktemp("grown"))
+        shutil.copy(empty_sqlite, config.data_dir)
+        made[posts] = Database(config)
+        planting.plant(made[posts], posts)
+    yield made
+    for database in made.values():
+        database.close()
+
+
+A_MONTH = 60  # what it takes to walk through a half of the bench's two thousand posts a month
+PAGES_ASKED: dict[str, Callable[[Session, int], object]] = {
+    "the front page": lambda s, n: reading.shelf(s, page=1, per_page=10),
+    "its middle": lambda s, n: reading.shelf(s, page=n // 20, per_page=10),
+    "its end": lambda s, n: reading.shelf(s, page=n // 10, per_page=10),
+    "the archive": lambda s, n: front.overview(s, ZONES[1]),
+    "a year": lambda s, n: front.from_span(s, now().year, None, ZONES[1], 1, 10),
+    "a tag": lambda s, n: front.tagged(s, "tag-40", 1, 10),
+    "its end, too": lambda s, n: front.tagged(s, "tag-40", n // 20, 10),
+    "an author": lambda s, n: front.written_by(s, "ann", n // 20, 10),
+    "a common word": lambda s, n: search.find(s, "ink"),
+    "two of them": lambda s, n: search.find(s, "ink notes"),
+    "one of many": lambda s, n: search.find(s, f"part {n - 7}"),
+    "the feed": lambda s, n: front.feed(s),
+    "a tag's": lambda s, n: front.tag_feed(s, "tag-40"),
+    "a post": lambda s, n: whole.at(s, planting.path_of(n // 2)),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES_ASKED)
+def test_a_page_costs_no_more_where_there_are_eight_times_the_posts(
+    grown: dict[int, Database], page: str
+) -> None:
+    few, many = (steps(grown[n], PAGES_ASKED[page], n) for n in sorted(grown))
+    assert many <= 1.5 * few + A_MONTH, (few, many)
