@@ -75,9 +75,11 @@ def counted(front: Nginx, name: str) -> int:
     async def ask() -> int:
         total = 0
         async with front.site.held() as clients:
-            for client in clients.values():
-                async with client.get("/health/metrics") as answer:
-                    found = re.search(rf"{name}\{{.*\}} (\d+)", await answer.text())
+            for worker, client in clients.items():
+                async with client.get("/health/metrics") as answer:  # its own number is the newest
+                    found = re.search(
+                        rf'{name}{{worker="{worker}",.*?}} (\d+)', await answer.text()
+                    )
                     total += int(found[1])
         return total
 
@@ -375,11 +377,12 @@ def test_a_cold_page_is_rendered_once_however_many_ask(front: Nginx) -> None:
     time.sleep(2)
     before = made(front)
     await_second()
-    replies: list[bytes] = []
+    began, replies = time.monotonic(), []
     in_many_threads(lambda _: replies.append(front.get("/archive").body))
+    took = time.monotonic() - began
     assert len(set(replies)) == 1 and word.encode() in replies[0]
-    # Each worker keeps pages of its own; those that were asked while the first rendered, wait.
-    assert made(front) - before <= 4
+    # Who asks in the next second may meet another worker, which keeps pages of its own.
+    assert made(front) - before <= (1 if took < 0.9 else 4)
 
 
 def test_with_the_cache_wiped_under_load_no_page_is_rendered_again_and_again(

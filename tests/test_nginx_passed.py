@@ -92,6 +92,9 @@ def test_no_other_protocol_is_changed_to(talking: Nginx) -> None:
 # --- connections to the blog -------------------------------------------------------------------
 
 
+LONG = 20_000_000  # bytes; more than the kernel takes for whoever does not read
+
+
 class Blog(ThreadingHTTPServer):
     """Stands where the blog would: notes who comes by which connection, and drops some of them."""
 
@@ -99,6 +102,7 @@ class Blog(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, int]] = []
+        self.answered = 0
         self.to_drop = 0
         super().__init__(("127.0.0.1", 0), Answering)
 
@@ -115,10 +119,12 @@ class Answering(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True
             return
+        body = b"x" * LONG if self.path == "/search?q=long" else b"ok"
         self.send_response(200)
-        self.send_header("Content-Length", "2")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(b"ok")
+        self.wfile.write(body)
+        self.server.answered += 1
 
     do_POST = do_HEAD = do_GET  # noqa: N815 -- as the library calls them
 
@@ -202,6 +208,31 @@ def test_of_a_query_only_what_a_page_knows_is_handed_on(asked: tuple[Nginx, Blog
     for path in handed:
         front.get(path)
     assert [path for _, path, _ in blog.asked] == list(handed.values())
+
+
+def test_who_reads_slowly_holds_up_nobody(asked: tuple[Nginx, Blog]) -> None:
+    """nginx takes the whole answer at once, and the blog is free."""
+    front, blog = asked
+    with contextlib.ExitStack() as stack:
+        for _ in range(8):
+            line = stack.enter_context(socket.create_connection(("127.0.0.1", front.port), 20))
+            line.sendall(plain("/search?q=long"))
+        wait_for(lambda: blog.answered == 8, 20)
+        assert front.get("/about").status == 200
+
+
+def test_a_form_that_arrives_slowly_reaches_the_blog_whole_or_not_at_all(
+    asked: tuple[Nginx, Blog],
+) -> None:
+    front, blog = asked
+    head = b"POST /sign-in HTTP/1.1\r\nHost: ink.example\r\nContent-Length: 4\r\n\r\n"
+    with Wire(front.port) as wire:
+        for piece in (head, b"a=", b"b"):
+            wire.say(piece)
+            time.sleep(0.2)
+            assert blog.asked == []
+        assert wire.ask(b"c").status == 200
+    assert [kind for kind, _, _ in blog.asked] == ["POST"]
 
 
 def test_who_searches_without_end_is_answered_by_nginx(asked: tuple[Nginx, Blog]) -> None:
