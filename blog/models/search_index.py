@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, Text, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    MetaData,
+    Select,
+    Table,
+    Text,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from blog.models.question import Term
@@ -33,17 +44,14 @@ def place_of(post_id: int, publish_at: datetime | None) -> int:
     return (publish_at.toordinal() if publish_at else 0) * IDS + post_id
 
 
-# What readers may find, at `moment`. Asked for all columns, SQLite would take another index.
-FOUND = (
-    select(standing.c.post_id)
-    .where(
-        standing.c.post_id == entry.c.post_id,
+def shown_to_readers(post_id: ColumnElement[int]) -> Select[Any]:
+    """Its id if readers may find it at `moment`. Asked for more, SQLite takes another index."""
+    return select(standing.c.post_id).where(
+        standing.c.post_id == post_id,
         standing.c.shelf.in_((POSTS, PAGES)),
         standing.c.publish_at <= MOMENT,
         SHOWN,
     )
-    .exists()
-)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from math import log
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     ColumnElement,
     Connection,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, REAL, TSQUERY, TSVECTOR
 from sqlalchemy.orm import Session
@@ -32,7 +34,16 @@ from blog.models import shelves
 from blog.models.base import now, rows
 from blog.models.folding import tokens
 from blog.models.question import Term, canonical
-from blog.models.search_index import FOUND, IDS, UNTOLD, WEIGHTS, Pieces, Sought, entry, metadata
+from blog.models.search_index import (
+    IDS,
+    UNTOLD,
+    WEIGHTS,
+    Pieces,
+    Sought,
+    entry,
+    metadata,
+    shown_to_readers,
+)
 
 gin = Table(
     "search_index",
@@ -40,6 +51,7 @@ gin = Table(
     Column("post_id", Integer, primary_key=True, autoincrement=False),
     Column("length", Integer, nullable=False),
     Column("body", Text, nullable=False),
+    Column("place", BigInteger),
     Column("vector", TSVECTOR, nullable=False),
     Index(
         "ix_search_index_vector",
@@ -55,7 +67,9 @@ SHARES = "{0, 0.1, 0.4, 1}"  # of the labels D, C, B and A, to be multiplied by 
 FEWEST, WIDER = 4, 4  # so many times the posts wanted are looked through first, then so many more
 MOST_COUNTED = 255  # occurrences of a token: PostgreSQL keeps no more
 LARGEST_VECTOR = 900_000  # bytes; PostgreSQL refuses a vector over 1 MiB
+MOST_TITLED = 600  # tokens of a title, which is shorter
 MOST_WEIGHED = 4  # tokens of a phrase; the rarest of them tells how often it can stand there
+IN_TITLE = "^"  # before a token of the title: to look at labels, PostgreSQL would read each vector
 K1, B = 1.2, 0.75  # BM25, as FTS5 has it
 
 
@@ -108,6 +122,7 @@ class Tsvector:
 def _row(day: int, post_id: int, pieces: Pieces) -> dict[str, Any]:
     return {
         "post_id": post_id,
+        "place": day * IDS + post_id,
         "length": sum(len(tokens(part)) for part in (pieces.title, pieces.tags, pieces.body)),
         "body": canonical(pieces.body),
         "vector": _vector(pieces, day),
@@ -131,15 +146,22 @@ def _month(day: int) -> str:
 
 
 def _newest(sought: Sought, months: Sequence[str]) -> Select[Any]:
-    so = [condition for term in sought.terms for condition in _stands_so(term, sought.is_titled)]
+    """Found by their words, then looked at one by one from the newest on, until there are enough:
+    left the choice, PostgreSQL goes through all posts that there are."""
     among = f" & ({' | '.join(repr(month) for month in months)})" if months else ""
-    query = cast(literal(_syntax(sought) + among), TSQUERY)
+    has = gin.c.vector.op("@@", is_comparison=True)(cast(literal(_syntax(sought) + among), TSQUERY))
+    found = select(gin.c.post_id, gin.c.place, gin.c.body).where(has)
+    found_ = found.order_by(gin.c.place.desc().nulls_last()).offset(0).subquery()
+    told = select(entry.c.title, entry.c.tags).where(entry.c.post_id == found_.c.post_id)
+    told_ = told.limit(1).lateral()
+    columns = [told_.c.title] if sought.is_titled else [told_.c.title, told_.c.tags, found_.c.body]
+    so = [_stands_so(term, columns) for term in sought.terms if len(term.tokens) > 1]
     return (
-        select(entry.c.post_id, entry.c.place, entry.c.title, entry.c.tags)
-        .join(gin, gin.c.post_id == entry.c.post_id)
-        .where(gin.c.vector.op("@@", is_comparison=True)(query), FOUND)
+        select(found_.c.post_id, found_.c.place, told_.c.title, told_.c.tags)
+        .join(told_, true())
+        .join(shown_to_readers(found_.c.post_id).limit(1).lateral(), true())
         .where(*(so if sought.every else ()))
-        .order_by(entry.c.place.desc())
+        .order_by(found_.c.place.desc().nulls_last())
         .limit(bindparam("most", type_=Integer))
     )
 
@@ -174,26 +196,22 @@ def _query(terms: Sequence[Term], every: bool = True) -> ColumnElement[Any]:
 def _syntax(sought: Sought) -> str:
     """Our tokens hold no quote and no backslash, so that this is all syntax there is."""
     phrases = []
-    label = "A" * sought.is_titled
     for term in sought.terms:
-        marks = ["" for _ in term.tokens[1:]] + ["*" * term.is_prefix]
-        tokens = (f"'{t}':{mark}{label}" for t, mark in zip(term.tokens, marks, strict=True))
-        phrases.append(f"({' & '.join(token.removesuffix(':') for token in tokens)})")
+        tokens = [f"'{IN_TITLE * sought.is_titled}{token}'" for token in term.tokens]
+        phrases.append(f"({' & '.join(tokens)}{':*' * term.is_prefix})")
     return f"({(' & ' if sought.every else ' | ').join(phrases)})"
 
 
-def _stands_so(term: Term, is_titled: bool) -> list[ColumnElement[bool]]:
+def _stands_so(term: Term, columns: Sequence[ColumnElement[str]]) -> ColumnElement[bool]:
     """The tokens of a phrase side by side; of one token the index itself says enough."""
-    if len(term.tokens) == 1:
-        return []
-    columns = (entry.c.title,) if is_titled else (entry.c.title, entry.c.tags, gin.c.body)
-    return [or_(*(func.strpos(column, term.canonical) > 0 for column in columns))]
+    return or_(*(func.strpos(column, term.canonical) > 0 for column in columns))
 
 
 def _vector(pieces: Pieces, day: int) -> str:
     """The tokens as PostgreSQL writes them, with as many places as there are occurrences."""
-    labels: dict[str, list[str]] = {_month(day): ["1D"]}
-    room = LARGEST_VECTOR
+    ours = [_month(day), *(f"{IN_TITLE}{token}" for token in tokens(pieces.title)[:MOST_TITLED])]
+    labels: dict[str, list[str]] = {token: ["1D"] for token in ours}
+    room = LARGEST_VECTOR - sum(len(token.encode()) + 6 for token in ours)
     for token, label in _labelled(pieces):
         known = labels.setdefault(token, [])
         if len(known) < MOST_COUNTED and room > 0:

@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 from blog.models.base import rows
 from blog.models.folding import tokens
 from blog.models.question import Term
-from blog.models.search_index import FOUND, IDS, UNTOLD, WEIGHTS, Pieces, Sought, entry
+from blog.models.search_index import IDS, UNTOLD, WEIGHTS, Pieces, Sought, entry, shown_to_readers
 
 fts = table(
     "search_index",
@@ -37,7 +37,7 @@ MATCHING = fts.c.search_index.op("MATCH", is_comparison=True)(bindparam("wanted"
 NEWEST = (
     select(entry.c.post_id, fts.c.rowid.label("place"), entry.c.title, entry.c.tags)
     .join(entry, entry.c.post_id == fts.c.rowid.bitwise_and(IDS - 1))
-    .where(MATCHING, FOUND)
+    .where(MATCHING, shown_to_readers(entry.c.post_id).exists())
     .order_by(fts.c.rowid.desc())
     .limit(bindparam("most", type_=Integer))
 )
