@@ -73,6 +73,7 @@ def warm(made: Environment) -> None:
             raise Told(message, file=slip.filename, line=slip.lineno, why=slip.message) from slip
     for language in LANGUAGES:
         catalogue(language)
+        get_month_names(locale=BABEL[language])  # reads the file of that language
 
 
 @pass_context
