@@ -5,6 +5,7 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -245,6 +246,35 @@ def test_whatever_happens_the_kept_numbers_are_those_one_counts(
         with contextlib.suppress(Refusal, LookupError):
             act(world)
         database.read_now(check, chance)
+
+
+@pytest.mark.slow
+def test_several_who_publish_at_once_neither_wait_for_one_another_in_a_circle_nor_miscount(
+    database: Database, config_of: Callable[[Database], Config]
+) -> None:
+    """The same tags in other orders, posts of one another's, in transactions of several posts."""
+    World(database, random.Random(0))  # noqa: S311 -- only its people
+    ids = list(database.read_now(lambda session: session.scalars(select(Post.id)).all()))
+
+    def publish(number: int) -> None:
+        chance = random.Random(number)  # noqa: S311 -- the same acts each time
+        own = Database(config_of(database))
+        try:
+            for _ in range(15):
+                own.transact_now(several, sorted(chance.sample(ids, 3)), chance)
+        finally:
+            own.close()
+
+    def several(session: Session, ids: list[int], chance: random.Random) -> None:
+        for id in ids:
+            post = session.scalars(select(Post).where(Post.id == id).with_for_update()).one()
+            post.trashed_at = chance.choice([None, now()])
+            post.publish_at = now() - timedelta(days=chance.randrange(90))
+            session.flush()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(publish, range(4)))
+    database.read_now(refuse_wrong_numbers)
 
 
 # --- what it costs ---
