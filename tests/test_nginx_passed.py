@@ -210,6 +210,13 @@ def test_of_a_query_only_what_a_page_knows_is_handed_on(asked: tuple[Nginx, Blog
     assert [path for _, path, _ in blog.asked] == list(handed.values())
 
 
+def test_each_parameter_that_the_front_room_reads_is_one_that_is_handed_on() -> None:
+    """A new one needs a location in nginx.conf, and a line in the test above."""
+    sources = [path.read_text() for path in (ROOT / "blog/home").glob("*.py")]
+    read = set(re.findall(r'args\.get\("(\w+)"', "".join(sources)))
+    assert read == {"answers", "key", "next", "page", "q"}
+
+
 def test_who_reads_slowly_holds_up_nobody(asked: tuple[Nginx, Blog]) -> None:
     """nginx takes the whole answer at once, and the blog is free."""
     front, blog = asked
