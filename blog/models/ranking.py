@@ -18,7 +18,7 @@ from blog.models.search_index import FullText, Sought
 from blog.models.search_postgresql import Tsvector
 from blog.models.search_sqlite import Fts5
 
-MOST_RANKED, MOST_TITLED = 500, 100
+MOST_RANKED, MOST_TITLED = 200, 100
 
 
 @dataclass(frozen=True)
