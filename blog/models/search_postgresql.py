@@ -95,12 +95,15 @@ class Tsvector:
         session.execute(delete(gin).where(which), execution_options=UNTOLD)
 
     def newest(self, session: Session, sought: Sought, at: datetime, most: int) -> Sequence[Any]:
-        """Among the last months first: where a word is common, that is far enough."""
+        """Among the last months first: where a word is common, that is far enough. Where hardly
+        any post of theirs has it, there are not many anywhere."""
         for months in _spans(session, at, most):
             found = rows(session, _newest(sought, months), moment=at, most=most)
             if len(found) == most:
+                return found
+            if len(found) * WIDER < most:
                 break
-        return found
+        return rows(session, _newest(sought, ()), moment=at, most=most)
 
     def count(self, session: Session, term: Term, most: int) -> int:
         (found,) = rows(session, _counted(term, most))
@@ -130,14 +133,13 @@ def _row(day: int, post_id: int, pieces: Pieces) -> dict[str, Any]:
 
 
 def _spans(session: Session, at: datetime, most: int) -> Iterator[Sequence[str]]:
-    """Months from the newest on, more and more of them; none stands for all that there are."""
+    """Months from the newest on, more and more of them."""
     months, sums = shelves.calendar(session, shelves.POSTS, at)
     least = FEWEST * most
     while sums and least < sums[-1]:
         first = bisect_left(sums, sums[-1] - least)
         yield [_month(month.toordinal()) for month in months[first:]]
         least *= WIDER
-    yield ()
 
 
 def _month(day: int) -> str:
