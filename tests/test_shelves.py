@@ -172,7 +172,8 @@ def think_better(world: World) -> None:
     world.do(work)
 
 
-ACTS = (write, write, write, edit, move, press, press, delete_one, retag, rewrite, rewrite, think_better)
+ACTS = (write, write, write, edit, move, press, press)
+ACTS += (delete_one, retag, rewrite, rewrite, think_better)
 
 
 # --- what must be so after each ---

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from alembic import command
@@ -79,7 +80,7 @@ def test_readers_find_what_they_found_before(old, config):
         shelf = database.read_now(reading.shelf, page=1, per_page=50)
         assert shelf.total >= 2
         for card in shelf.cards:
-            assert database.read_now(whole.post_page, card.id).body_html
+            assert database.read_now(whole.at, unquote(card.path)).body_html
             word = card.title.split()[0]
             hits = database.read_now(search.find, word, per_page=50).hits
             assert card.id in [hit.post_id for hit in hits]
