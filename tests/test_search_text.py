@@ -115,7 +115,7 @@ def full_text_table() -> Iterator[Connection]:
 def test_sqlite_keeps_our_tokens_whole(full_text_table: Connection, text: str) -> None:
     found = pieces(fold(text))
     with Session(full_text_table) as session:
-        Fts5().put(session, 1, Pieces([], [], found))
+        Fts5().put(session, {1: Pieces([], [], found)})
         words = session.execute(sql("SELECT term, cnt FROM words")).all()
     assert dict(map(tuple, words)) == Counter(tokens(found))
 

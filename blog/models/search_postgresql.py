@@ -71,6 +71,7 @@ MOST_TITLED = 600  # tokens of a title, which is shorter
 MOST_WEIGHED = 4  # tokens of a phrase; the rarest of them tells how often it can stand there
 IN_TITLE = "^"  # before a token of the title: to look at labels, PostgreSQL would read each vector
 K1, B = 1.2, 0.75  # BM25, as FTS5 has it
+TYPICAL = 800.0  # tokens of a post; the mean of all would have to be counted for each search
 
 
 class Tsvector:
@@ -112,7 +113,7 @@ class Tsvector:
     def scores(
         self, session: Session, terms: Sequence[Term], places: Sequence[int]
     ) -> Mapping[int, float]:
-        evenness = K1 * (1 - B + B * gin.c.length / func.avg(gin.c.length).over())
+        evenness = K1 * (1 - B + B * gin.c.length / TYPICAL)
         often = [WEIGHTS["title"] * _frequency(term) for term in terms]
         worth = _worth(session, terms)
         parts = (w * f * (K1 + 1) / (f + evenness) for w, f in zip(worth, often, strict=True))
