@@ -111,8 +111,17 @@ class Crowd:
         for one in readings:
             is_late = one.asked_at > done.true_from + within
             may_be = [true[one.path]] if is_late else [before[one.path], true[one.path]]
-            if is_late or done.is_one:
-                assert one.seen in may_be, f"{done.what}: a reader was shown old {one.path}"
+            # What is near an address that shows nothing is asked for when that is clear.
+            was_nothing = one.seen[0] == before[one.path][0] == 404 and not is_late
+            if (is_late or done.is_one) and not was_nothing:
+                assert one.seen in may_be, f"{done.what}: {one.path} was {news(one, may_be)}"
+
+
+def news(shown: Reading, may_be: list[Seen]) -> str:
+    """The lines that stand in neither of the pages that it might have been."""
+    known = {line for _, page in may_be for line in page.decode().splitlines()}
+    lines = [line for line in shown.seen[1].decode().splitlines() if line not in known]
+    return f"{shown.seen[0]} with {lines}, and not {[status for status, _ in may_be]}"
 
 
 def seen(heard: Heard) -> Seen:
