@@ -19,9 +19,8 @@ from blog.config import Config
 from tests.conftest import need
 from tests.front import HOST, Nginx
 from tests.live import ROOT, Site, free_port, program, wait_for
-from tests.servers import Hosted, blocks, chapter
 from tests.talk import PAUSE
-from tests.test_servers_front import Changed, reads
+from tests.test_servers_front import over_a_socket
 from tests.wire import Wire, plain
 
 pytestmark = [pytest.mark.server, pytest.mark.nginx]
@@ -308,23 +307,11 @@ def test_every_page_of_its_own_says_what_it_may_load(alone: Nginx, status: int) 
 @pytest.mark.slow
 def test_a_thousand_connections_over_a_unix_socket_are_all_answered(config: Config) -> None:
     need("wrk", program("wrk"))
-    name = "nginx over a unix socket"
-    site = Hosted(config, chapter()[name][0], BLOG_PROXIES="1")
-    front = Changed(site, upstream=blocks("nginx")[name][0])
-    site.command = [
-        word.replace("/run/blog/blog.sock", str(front.folder / "socket")) for word in site.command
-    ]
-    site.start()
-    try:
-        with front:
-            wait_for(lambda: reads(front), why=site.said)
-            for count in (256, 1024):
-                for way in ("Accept: */*", "Cookie: session=x"):  # kept; and handed on each time
-                    assert crowd(front, count, way) == 0
-            assert not re.search(r"\(11: |no live upstreams", front.errors)
-            assert site.stop() == 0
-    finally:
-        site.kill()
+    with over_a_socket(config) as (_, front):
+        for count in (256, 1024):
+            for way in ("Accept: */*", "Cookie: session=x"):  # kept; and handed on each time
+                assert crowd(front, count, way) == 0
+        assert not re.search(r"\(11: |no live upstreams", front.errors)
 
 
 def crowd(front: Nginx, count: int, header: str) -> int:

@@ -1,6 +1,7 @@
 """What may stand in front of the blog, as docs/servers.md says it: Apache, and nginx in other ways
 than nginx.conf's own."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -116,6 +117,25 @@ class Changed(Nginx):
         return copy
 
 
+@contextlib.contextmanager
+def over_a_socket(config: Config) -> Iterator[tuple[Hosted, Nginx]]:
+    """The blog and nginx, as the handbook joins them by a unix socket; both stop in good order."""
+    name = "nginx over a unix socket"
+    site = Hosted(config, chapter()[name][0], BLOG_PROXIES="1")
+    front = Changed(site, upstream=blocks("nginx")[name][0])
+    site.command = [
+        word.replace("/run/blog/blog.sock", str(front.folder / "socket")) for word in site.command
+    ]
+    site.start()
+    try:
+        with front:
+            wait_for(lambda: reads(front), why=site.said)
+            yield site, front
+            assert site.stop() == 0
+    finally:
+        site.kill()
+
+
 def reads(front: Nginx) -> bool:
     return front.get("/health/ready").status == 200
 
@@ -133,24 +153,12 @@ def nginx():
 
 @pytest.mark.nginx
 def test_nginx_reaches_the_blog_over_a_unix_socket(nginx, config):
-    name = "nginx over a unix socket"
-    site = Hosted(config, chapter()[name][0], BLOG_PROXIES="1")
-    front = Changed(site, upstream=blocks("nginx")[name][0])
-    site.command = [
-        word.replace("/run/blog/blog.sock", str(front.folder / "socket")) for word in site.command
-    ]
-    site.start()
-    try:
-        with front:
-            wait_for(lambda: reads(front), why=site.said)
-            wait_for(lambda: len(answering(front, 30)) == 2)  # all workers share one socket
-            os.kill(answering(front, 1).pop(), signal.SIGKILL)
-            assert {front.get("/").status for _ in range(50)} == {200}
-            tell_a_lie(front)
-            wait_for(lambda: "failed for 'sly' from 127.0.0.1" in site.said)
-            assert site.stop() == 0
-    finally:
-        site.kill()
+    with over_a_socket(config) as (site, front):
+        wait_for(lambda: len(answering(front, 30)) == 2)  # all workers share one socket
+        os.kill(answering(front, 1).pop(), signal.SIGKILL)
+        assert {front.get("/").status for _ in range(50)} == {200}
+        tell_a_lie(front)
+        wait_for(lambda: "failed for 'sly' from 127.0.0.1" in site.said)
 
 
 @pytest.mark.nginx

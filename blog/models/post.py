@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, ForeignKey, Index, Select, String, Text, and_, select, true
 from sqlalchemy.ext.hybrid import hybrid_method
-from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from blog.models.address import Address
 from blog.models.base import Base, now
@@ -192,6 +192,3 @@ def _shown_on(session: Session, values: dict[str, Any]) -> set[str]:
     if values["publish_at"]:
         tags.add(f"month:{values['publish_at']:%Y-%m}")
     return tags
-
-
-LiveRevision = aliased(Revision, name="live_revision")
