@@ -220,6 +220,7 @@ async def close_worker(app: Blog) -> None:
     await asyncio.gather(*app.ctx.errands, return_exceptions=True)
     await app.ctx.crew.close()
     app.ctx.passwords.close()
+    app.ctx.searches.close()
     app.ctx.pages.close()
     app.ctx.follower.close()
     app.ctx.database.close()

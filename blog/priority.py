@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -43,32 +44,42 @@ class Turns:
 
     def __init__(self, folder: Path, name: str) -> None:
         seats = max(1, (os.cpu_count() or 1) // 2)
-        self._seat = folder / f"{name}-{os.getpid() % seats}.lock"
-        self._seat.touch()
+        self._seats = [(folder / f"{name}-{seat}.lock").open("ab") for seat in range(seats)]
         self._queue = asyncio.Lock()
+
+    def close(self) -> None:
+        for seat in self._seats:
+            seat.close()
 
     async def take(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Whoever leaves: what was begun is finished before the next one's turn."""
-        async with self._queue:
-            file = await self._sit_down()
-            task = asyncio.create_task(work())
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())
-            task.add_done_callback(lambda _: file.close())
-            return await asyncio.shield(task)
+        await self._queue.acquire()
+        try:
+            seat = await self._sit_down()
+        except BaseException:
+            self._queue.release()
+            raise
+        task = asyncio.create_task(work())
+        task.add_done_callback(partial(self._stand_up, seat))
+        return await asyncio.shield(task)
 
     async def _sit_down(self) -> BinaryIO:
-        file = self._seat.open("rb")
-        try:
-            while not _is_mine(file):  # noqa: ASYNC110 -- the kernel calls nobody
-                await asyncio.sleep(LOOK)
-        except BaseException:
-            file.close()
-            raise
-        return file
+        """On whichever seat is free first."""
+        while True:
+            for seat in self._seats:
+                if _is_mine(seat):
+                    return seat
+            await asyncio.sleep(LOOK)  # the kernel calls nobody
+
+    def _stand_up(self, seat: BinaryIO, done: asyncio.Task[Any]) -> None:
+        done.cancelled() or done.exception()
+        if not seat.closed:
+            fcntl.flock(seat, fcntl.LOCK_UN)
+        self._queue.release()
 
 
-def _is_mine(file: BinaryIO) -> bool:
+def _is_mine(seat: BinaryIO) -> bool:
     with suppress(BlockingIOError):
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(seat, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
     return False

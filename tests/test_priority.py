@@ -5,7 +5,11 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
+
+import pytest
 
 from blog.priority import Turns
 
@@ -24,9 +28,30 @@ async def do(seen: list[str], name: str) -> None:
     seen.append(f"{name} ends")
 
 
-async def test_one_comes_after_the_other_in_two_workers(tmp_path: Path) -> None:
+def workers(folder: Path, monkeypatch: pytest.MonkeyPatch, processors: int) -> Iterator[Turns]:
+    """As many as one asks for, on a machine with so many processors."""
+    monkeypatch.setattr(os, "cpu_count", lambda: processors)
+    with ExitStack() as stack:
+        while True:
+            yield stack.enter_context(closing(Turns(folder, "x")))
+
+
+@pytest.fixture
+def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Iterator[Turns]]:
+    """Workers of a machine with two processors: one of them has its turn."""
+    with closing(workers(tmp_path, monkeypatch, 2)) as made:
+        yield made
+
+
+@pytest.fixture
+def four(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Iterator[Turns]]:
+    with closing(workers(tmp_path, monkeypatch, 4)) as made:
+        yield made
+
+
+async def test_one_comes_after_the_other_in_two_workers(two: Iterator[Turns]) -> None:
     seen: list[str] = []
-    here, there = Turns(tmp_path, "x"), Turns(tmp_path, "x")
+    here, there = next(two), next(two)
     async with asyncio.TaskGroup() as group:
         for name, turns in (("a", here), ("b", there), ("c", here)):
             group.create_task(turns.take(lambda name=name: do(seen, name)))
@@ -35,11 +60,34 @@ async def test_one_comes_after_the_other_in_two_workers(tmp_path: Path) -> None:
     assert len(begun) == 3
 
 
-async def test_what_was_begun_is_finished_before_the_next_turn_whoever_leaves(
-    tmp_path: Path,
+async def test_half_of_the_processors_are_busy_whichever_workers_are_asked(
+    four: Iterator[Turns],
 ) -> None:
     seen: list[str] = []
-    turns = Turns(tmp_path, "x")
+    turns = [next(four) for _ in range(3)]
+    async with asyncio.TaskGroup() as group:
+        for name, worker in zip("abc", turns, strict=True):
+            group.create_task(worker.take(lambda name=name: do(seen, name)))
+    begins = [line for line in seen if line.endswith("begins")]
+    assert seen[:2] == begins[:2]
+    assert seen[2] != begins[2]
+
+
+async def test_a_turn_opens_no_file_while_others_are_served(two: Iterator[Turns]) -> None:
+    turns = next(two)
+    before = os.listdir("/proc/self/fd")
+
+    async def opened() -> list[str]:
+        return os.listdir("/proc/self/fd")
+
+    assert await turns.take(opened) == before
+
+
+async def test_what_was_begun_is_finished_before_the_next_turn_whoever_leaves(
+    two: Iterator[Turns],
+) -> None:
+    seen: list[str] = []
+    turns = next(two)
     first = asyncio.create_task(turns.take(lambda: do(seen, "a")))
     waiting = asyncio.create_task(turns.take(lambda: do(seen, "b")))
     await asyncio.sleep(0.05)
@@ -49,8 +97,21 @@ async def test_what_was_begun_is_finished_before_the_next_turn_whoever_leaves(
     assert seen == ["a begins", "a ends", "c begins", "c ends"]
 
 
-async def test_whoever_dies_takes_no_turn_along(tmp_path: Path) -> None:
-    turns, seen = Turns(tmp_path, "x"), list[str]()
+async def test_who_leaves_while_waiting_gives_the_turn_on(two: Iterator[Turns]) -> None:
+    seen: list[str] = []
+    here, there = next(two), next(two)
+    first = asyncio.create_task(there.take(lambda: do(seen, "a")))
+    await asyncio.sleep(0.02)
+    waiting = asyncio.create_task(here.take(lambda: do(seen, "b")))
+    await asyncio.sleep(0.02)
+    waiting.cancel()
+    await asyncio.wait_for(here.take(lambda: do(seen, "c")), 5)
+    await first
+    assert seen == ["a begins", "a ends", "c begins", "c ends"]
+
+
+async def test_whoever_dies_takes_no_turn_along(two: Iterator[Turns], tmp_path: Path) -> None:
+    turns, seen = next(two), list[str]()
     (seat,) = tmp_path.iterdir()
     told = [sys.executable, "-c", HOLDS, str(seat)]
     with subprocess.Popen(told, stdout=subprocess.PIPE) as other:  # noqa: ASYNC220 -- nobody waits
