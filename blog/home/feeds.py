@@ -87,7 +87,7 @@ async def sitemap(request: Request) -> HTTPResponse:
     """Of a large blog only where its parts are."""
     found = await web.read(request, catalogue.for_sitemap)
     if not found.parts:
-        return _places(request, ["/", *_blogroll(request, found.places)], found.places)
+        return _with_ours(request, found.places)
     parts = range(found.parts + 1)
     return _answer(_xml(request, "home/sitemaps.xml", parts=parts), "application/xml")
 
@@ -95,15 +95,14 @@ async def sitemap(request: Request) -> HTTPResponse:
 @bp.get("/sitemap.xml/<number:int>")
 @kept()
 async def sitemap_part(request: Request, number: int) -> HTTPResponse:
-    if number == 0:
-        found = await web.read(request, catalogue.for_sitemap)
-        return _places(request, ["/", *_blogroll(request, found.places)], found.places)
-    return _places(request, [], await web.get_or_404(request, catalogue.sitemap_part, number))
+    places = await web.get_or_404(request, catalogue.sitemap_part, number)
+    return _places(request, [], places) if number else _with_ours(request, places)
 
 
-def _blogroll(request: Request, places: list[Place]) -> list[str]:
-    has_one = request.ctx.site.settings.friends and blogroll.PATH not in dict(places)
-    return [blogroll.PATH] if has_one else []
+def _with_ours(request: Request, places: list[Place]) -> HTTPResponse:
+    """Beside these places, the front page and the blogroll."""
+    has_friends = request.ctx.site.settings.friends and blogroll.PATH not in dict(places)
+    return _places(request, ["/", *([blogroll.PATH] if has_friends else [])], places)
 
 
 def _places(request: Request, ours: list[str], places: list[Place]) -> HTTPResponse:

@@ -146,21 +146,28 @@ def for_sitemap(session: Session) -> Sitemap:
     so that each part stays as it is when another post comes."""
     moment = now()
     parts = -(-shelves.total(session, POSTS, moment) // IN_ONE_SITEMAP)
-    pages = _places(session, shelves.newest(session, Part(PAGES), moment, IN_ONE_SITEMAP))
     if parts > 1:
-        return Sitemap(pages, parts)
-    return Sitemap(pages + _places(session, shelves.newest(session, WHOLE, moment, IN_ONE_SITEMAP)))
+        return Sitemap([], parts)
+    return Sitemap(
+        _newest_places(session, Part(PAGES), moment) + _newest_places(session, WHOLE, moment)
+    )
 
 
 def sitemap_part(session: Session, number: int) -> list[Place]:
-    """From 1 on. Raises `LookupError`."""
+    """The first, 0, is of the pages. Raises `LookupError`."""
     moment = now()
+    if number == 0:
+        return _newest_places(session, Part(PAGES), moment)
     offset = shelves.total(session, POSTS, moment) - number * IN_ONE_SITEMAP
     if number < 1 or offset <= -IN_ONE_SITEMAP:
         raise LookupError(number)
     most = IN_ONE_SITEMAP + min(offset, 0)
     ids, _ = shelves.page(session, WHOLE, moment, max(offset, 0), most)
     return _places(session, ids)
+
+
+def _newest_places(session: Session, part: Part, moment: datetime) -> list[Place]:
+    return _places(session, shelves.newest(session, part, moment, IN_ONE_SITEMAP))
 
 
 def _places(session: Session, ids: list[int]) -> list[Place]:
