@@ -100,7 +100,8 @@ def _with_tls(to: Deployment, text: str) -> str:
         f"    ssl_certificate {to.certificate}/fullchain.pem;\n"
         f"    ssl_certificate_key {to.certificate}/privkey.pem;\n"
         "    ssl_protocols TLSv1.2 TLSv1.3;\n    ssl_session_cache shared:blog:1m;\n"
-        "    ssl_session_tickets off;"
+        "    ssl_session_tickets off;\n"
+        f"    if ($host != {to.domain}) {{\n        return 421;\n    }}"
     )
     before, _, after = text.partition(f"server {{\n{ours}")
     return f"{before}{plain}server {{\n{secure}{after}"
