@@ -14,9 +14,11 @@ from blog import moving
 from blog.config import Config
 from blog.db import Database
 from blog.markup import render
+from blog.models import moving as arriving
 from blog.models import reading, setup, upload, user, whole, writing
-from blog.models.base import Refusal
+from blog.models.base import Refusal, now
 from blog.models.change import Change
+from blog.models.moving import Arrival
 from blog.models.post import Post
 from blog.models.revision import Revision
 from blog.models.user import User
@@ -383,7 +385,7 @@ async def test_a_post_that_cannot_be_rendered_is_reported_and_the_others_come(
 
 
 async def test_an_interrupted_move_goes_on_where_it_stopped(
-    config: Config, sqlite_database: Database, old: Path
+    config: Config, sqlite_database: Database, tmp_path: Path
 ) -> None:
     class Stopped(Exception):
         pass
@@ -392,12 +394,54 @@ async def test_an_interrupted_move_goes_on_where_it_stopped(
         if done == 2:
             raise Stopped
 
+    for number in range(60):
+        (tmp_path / f"{number}.md").write_text(f"# Number {number}\n\nText.\n")
     with pytest.raises(Stopped):
-        await moving.move_in(config, old / "jekyll", Wishes(), stop)
+        await moving.move_in(config, tmp_path, Wishes(), stop)
     brought = sqlite_database.read_now(count, Post)
-    assert 2 <= brought < 6
-    again = await move(config, old / "jekyll")
-    assert files(again) == {"unchanged": brought, "imported": 6 - brought}
+    assert 2 <= brought < 60
+    again = await move(config, tmp_path)
+    assert files(again) == {"unchanged": brought, "imported": 60 - brought}
+
+
+async def test_posts_that_come_together_are_written_together(
+    config: Config, sqlite_database: Database, tmp_path: Path
+) -> None:
+    before = sqlite_database.read_now(count, Change)
+    for number in range(60):
+        (tmp_path / f"{number}.md").write_text(f"# Number {number}\n\nText.\n")
+    assert files(await move(config, tmp_path)) == {"imported": 60}
+    assert sqlite_database.read_now(count, Change) - before < 30
+
+
+def test_a_post_that_is_refused_takes_none_along_that_come_with_it(database: Database) -> None:
+    first, second, third = (arrival(*each) for each in (("1", "/a"), ("2", "/a"), ("3", "/b")))
+    ends = database.transact_now(arriving.bring_in, [first, second, third])
+    assert [end and end.message for end in ends] == [None, "The address %(path)s is taken.", None]
+    assert database.read_now(count, Post) == 2
+
+
+def arrival(file: str, address: str) -> Arrival:
+    return Arrival(
+        kind="post",
+        title=address,
+        slug="",
+        address=address,
+        summary="",
+        body="Text.",
+        tags=["ink"],
+        authors=["Ann"],
+        cover="",
+        language="en",
+        is_listed=True,
+        date=None,
+        fallback_date=now(),
+        updated=None,
+        uid="",
+        source_path=file,
+        source_hash="",
+        rendered=render("Text."),
+    )
 
 
 async def test_a_date_that_only_the_file_bears_does_not_move_the_post(

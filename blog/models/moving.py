@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, selectinload
 from blog.markup import Rendered
 from blog.models import address, pattern, site, tag, upload, user, writing
 from blog.models.address import Address
-from blog.models.base import now
+from blog.models.base import Refusal, now
 from blog.models.post import PAGE, Post, PostAuthor
 from blog.models.user import AUTHOR, User
 
@@ -43,7 +43,10 @@ class NewUpload:
 
 @dataclass(frozen=True)
 class Arrival:
-    """A post as it is to stand here. Without `rendered` it is a draft. Times are aware."""
+    """A post as it is to stand here. Without `rendered` it is a draft. Times are aware.
+
+    `id` is that of the post that it is to replace.
+    """
 
     kind: str
     title: str
@@ -63,6 +66,7 @@ class Arrival:
     source_path: str
     source_hash: str
     rendered: Rendered | None
+    id: int | None = None
     leads: Sequence[str] = ()
     links: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
@@ -100,9 +104,22 @@ def keys(session: Session) -> dict[str, int | None]:
     return {row.key: row.post_id for row in rows}
 
 
-def bring_in(session: Session, arrival: Arrival, id: int | None = None) -> int:
-    """Write one post: a new one, or the one with this id anew. Raises `Refusal`, `LookupError`."""
-    post = _loaded(session, id) if id else _new(session, arrival)
+def bring_in(session: Session, arrivals: Sequence[Arrival]) -> list[Refusal | None]:
+    """Write each of these posts whole, or say why it was refused."""
+    return [_refused(session, arrival) for arrival in arrivals]
+
+
+def _refused(session: Session, arrival: Arrival) -> Refusal | None:
+    try:
+        with session.begin_nested():
+            _bring(session, arrival)
+    except Refusal as reason:
+        return reason
+    return None
+
+
+def _bring(session: Session, arrival: Arrival) -> None:
+    post = _loaded(session, arrival.id) if arrival.id else _new(session, arrival)
     _write(post, arrival, site.facts(session).settings.post_address == pattern.FIRST)
     _credit(session, post, arrival.authors)
     for picture in arrival.uploads:
@@ -110,12 +127,11 @@ def bring_in(session: Session, arrival: Arrival, id: int | None = None) -> int:
     if arrival.rendered is None:
         _draft(session, post, arrival)
     else:
-        _show(session, post, arrival, arrival.rendered, is_new=id is None)
+        _show(session, post, arrival, arrival.rendered, is_new=not arrival.id)
     if arrival.is_withdrawn:
         post.withdraw_at = now()
     for path in arrival.leads:
         address.lead(session, path, post_id=post.id)
-    return post.id
 
 
 def _new(session: Session, arrival: Arrival) -> Post:

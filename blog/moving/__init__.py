@@ -23,6 +23,7 @@ from blog.moving.receipt import Receipt
 __all__ = ["Progress", "Wishes", "move_in", "run"]
 HELPERS = 2  # processes that render
 WORTH_ANOTHER = 20  # posts, before a second one is worth its start
+IN_HAND = 12  # posts of each helper: one is rendered while others wait to be written
 Progress = Callable[[int, int], None]
 
 
@@ -99,7 +100,7 @@ async def _introduce(database: Database, found: collection.Collection) -> None:
 
 
 async def _share_out(config: Config, mover: Mover, progress: Progress) -> None:
-    """Each helper takes the next post when it has done one."""
+    """Each helper has some posts in hand, and takes the next when one of them is written."""
     posts = iter(mover.collection.posts)
     total, count = len(mover.collection.posts), 0
 
@@ -113,7 +114,7 @@ async def _share_out(config: Config, mover: Mover, progress: Progress) -> None:
         crews = [await stack.enter_async_context(Crew(config)) for _ in range(helpers)]
         try:
             async with asyncio.TaskGroup() as group:
-                for crew in crews:
+                for crew in crews * IN_HAND:
                     group.create_task(mover.work(posts, crew, done))
         except BaseExceptionGroup as faults:
             raise faults.exceptions[0] from None  # whoever calls knows nothing of helpers

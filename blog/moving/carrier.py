@@ -12,6 +12,8 @@ from blog.markup import NARROW, narrow
 from blog.media import Picture
 from blog.models.moving import NewUpload
 
+HANDS = 2  # pictures that are held in memory at once
+
 
 @dataclass
 class Carrier:
@@ -20,6 +22,7 @@ class Carrier:
     config: Config
     is_dry: bool = False
     tasks: dict[Path, asyncio.Task[NewUpload]] = field(default_factory=dict)
+    hands: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(HANDS))
 
     async def bring(self, path: Path, crew: Crew) -> NewUpload:
         """The picture as it lies with us. Raises `Refusal` for one that cannot be taken."""
@@ -28,6 +31,10 @@ class Carrier:
         return await self.tasks[path]
 
     async def _bring(self, path: Path, crew: Crew) -> NewUpload:
+        async with self.hands:
+            return await self._carry(path, crew)
+
+    async def _carry(self, path: Path, crew: Crew) -> NewUpload:
         raw = await asyncio.to_thread(_read, path, self.config.max_upload)
         picture = await crew.picture(raw, path.name)
         if _is_ours(path, raw):  # drawn anew, it would lose a little each time

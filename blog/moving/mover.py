@@ -1,4 +1,4 @@
-"""Moves a collection in: renders, brings pictures, writes each post in one transaction."""
+"""Moves a collection in: renders, brings pictures, and has each post written whole."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from blog.moving.carrier import Carrier
 from blog.moving.chart import Chart
 from blog.moving.collection import Collection
 from blog.moving.freight import Freight, arrival_of
+from blog.moving.landing import Landing
 from blog.moving.links import Guide
 from blog.moving.old import OldPost
 from blog.moving.places import Places
@@ -44,6 +45,7 @@ class Mover:
         wishes: Wishes,
     ) -> None:
         self.database, self.collection, self.wishes = database, collection, wishes
+        self.landing = Landing(database)
         self.receipt = Receipt(str(collection.folder), wishes.dry_run, collection.found)
         self.receipt.remarks += collection.refused
         self.carrier = Carrier(config, wishes.dry_run)
@@ -98,8 +100,7 @@ class Mover:
                 rendered = await _rendered(crew, post.body, links, freight.sizes)
             if not self.wishes.dry_run:
                 shown = await _as_page(crew, post, rendered, links, freight.sizes)
-                arrival = self._arrival(post, freight, shown, links, mark)
-                await self.database.transact(moving.bring_in, arrival, standing and standing.id)
+                await self.landing.bring(self._arrival(post, freight, shown, links, mark))
         self._tell(post, plan, rendered, links)
         return end
 
@@ -130,10 +131,12 @@ class Mover:
     def _arrival(
         self, post: OldPost, freight: Freight, rendered: Rendered, links: dict[str, str], mark: str
     ) -> Arrival:
+        standing = self.here.get(post.file)
         return arrival_of(
             post,
             freight,
             rendered,
+            id=standing and standing.id,
             links=links,
             place=self.places.of[post.file],
             source_path=known.source(self.collection.folder, post),
