@@ -59,6 +59,13 @@ def test_pages_come_from_the_blog_with_its_headers_said_once(front):
     assert_protected(reply)
 
 
+def test_a_condition_that_is_not_met_is_refused_as_well_protected(front, stylesheet):
+    for path in ("/", "/archive?page=1", stylesheet):
+        reply = front.get(path, If_Match='"another"')
+        assert reply.status == 412
+        assert_protected(reply)
+
+
 def test_static_files_come_from_disk_packed_and_for_a_year(front, stylesheet):
     plain = front.get(stylesheet)
     packed = front.get(stylesheet, Accept_Encoding="gzip")
