@@ -38,9 +38,10 @@ def paginate(shelf: Paged, address: Callable[[int], str]) -> Pages:
 
 
 def page_number(text: str | None) -> int:
-    """A page number from an address; what is none is a page that does not exist."""
+    """A page number from an address, in its one spelling; what is none is a page that does not
+    exist."""
     if text is None:
         return 1
-    if not (text.isascii() and text.isdigit() and 0 < len(text) < 6 and int(text) > 0):
+    if not (text.isascii() and text.isdigit() and len(text) < 6) or text.startswith("0"):
         raise web.NotHere
     return int(text)

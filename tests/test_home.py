@@ -151,7 +151,9 @@ def test_page_one_is_the_front_page_itself(door: Door, world: Cast) -> None:
     assert (answer.status, answer.header("location")) == (301, "/")
 
 
-@pytest.mark.parametrize("number", ["0", "-1", "two", "1e3", "99999999", "%32%00", "%EF%BC%91"])
+@pytest.mark.parametrize(
+    "number", ["0", "-1", "two", "01", "1e3", "99999999", "%32%00", "%EF%BC%91"]
+)
 def test_a_page_number_that_is_none_is_no_page(door: Door, world: Cast, number: str) -> None:
     assert door.get(f"/page/{number}").status == 404
 

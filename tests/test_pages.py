@@ -225,7 +225,7 @@ def test_pages_of_a_list_are_kept_apart(wire: Wire, door: Door) -> None:
     assert first.body != second.body
     assert wire.ask(plain("/tags/ink?page=2&utm=x")).body == second.body
     assert wire.ask(plain("/tags/ink?page=1")).body == first.body
-    assert wire.ask(plain("/tags/ink?page=02")).status in (200, 404)
+    assert wire.ask(plain("/tags/ink?page=02")).status == 404
     assert wire.ask(plain("/tags/ink?page=99")).status == 404
     assert wire.ask(plain("/tags/ink")).body == first.body
 
