@@ -11,12 +11,13 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from blog.config import Config
 from tests.front import HOST, Nginx
-from tests.live import Reply, Site, environment, free_port, wait_for
+from tests.live import ROOT, Reply, Site, environment, free_port, wait_for
 
 pytestmark = [pytest.mark.server, pytest.mark.nginx]
 
@@ -57,6 +58,27 @@ def test_pages_come_from_the_blog_with_its_headers_said_once(front):
     line.close()
     assert len(names) == len(set(names))
     assert_protected(reply)
+
+
+ROOMS = re.findall(
+    r"(?m)^ *location (?:\^~ )?(/[a-z-]+)/ ", ROOT.joinpath("nginx.conf").read_text()
+)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_is_found_without_a_slash_at_its_end(front, site, room):
+    through, direct = front.get(room), site.get(room)
+    assert through.status == direct.status
+    assert through.headers.get("location") == direct.headers.get("location")
+
+
+def test_the_way_to_the_desk_and_the_office_leads_past_the_door(front):
+    for room in ("/control-panel", "/admin"):
+        reply = front.get(room)
+        assert (reply.status, reply.headers["location"]) == (
+            303,
+            f"/sign-in?next={quote(room, safe='')}",
+        )
 
 
 def test_a_condition_that_is_not_met_is_refused_as_well_protected(front, stylesheet):
