@@ -7,12 +7,14 @@ PostgreSQL a thread listens, and is told within milliseconds; while it cannot, n
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
 from pysqlite3 import dbapi2 as sqlite
 
+from blog import replaced
 from blog.config import Config
 from blog.models.change import CHANNEL
 
@@ -22,14 +24,15 @@ if TYPE_CHECKING:
 PING_EVERY = 0.3  # seconds
 KNOWN_FOR = 1.0  # seconds after a ping was answered
 NEVER = float("-inf")
+log = logging.getLogger("blog")
 
 
 class Commits(Protocol):
-    """A number that is another one after each commit; None while that is not known."""
+    """Something that is another after each commit; None while that is not known."""
 
     are_told: bool  # by a message that takes its time; or seen at once
 
-    def count(self) -> int | None: ...
+    def count(self) -> object | None: ...
 
     def close(self) -> None: ...
 
@@ -45,18 +48,25 @@ class SqliteCommits:
     are_told = False
 
     def __init__(self, config: Config) -> None:
-        self._line = sqlite.connect(
-            config.sqlite_file, isolation_level=None, check_same_thread=False
-        )
-        self._look = self._line.cursor()
+        self._path = config.sqlite_file
+        self._open()
 
-    def count(self) -> int | None:
+    def _open(self) -> None:
+        self._line = sqlite.connect(self._path, isolation_level=None, check_same_thread=False)
+        self._look = self._line.cursor()
+        self._file = replaced.file_at(self._path)
+
+    def count(self) -> object | None:
         try:
+            if replaced.is_another(self._file, self._path):
+                log.warning("another database stands at %s now: start the blog anew", self._path)
+                self.close()
+                self._open()
             # To its end: a statement left standing would go on reading the moment it began in.
             ((number,),) = self._look.execute("PRAGMA data_version").fetchall()
         except sqlite.Error:  # a disk that fails: whoever reads the tables will say so
             return None
-        return int(number)
+        return self._file, number
 
     def close(self) -> None:
         self._line.close()

@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
+from blog import replaced
 from blog.config import N_, Config, Told
 from blog.models import change, search, shelf_index
 
@@ -114,6 +115,7 @@ def make_engine(config: Config, *, writes: bool) -> Engine:
         config.database, module=sqlite, connect_args={"check_same_thread": False}, **size
     )
     event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "checkout", replaced.look_at(config.sqlite_file))
     event.listen(engine, "begin", _begin_writing if writes else _begin_reading)
     return engine
 

@@ -25,7 +25,7 @@ class Follower:
         self.listeners: list[Callable[[frozenset[str] | None], None]] = []
         self._database, self._commits = database, commits
         self._news = News()
-        self._count: int | None = None
+        self._count: object | None = None
         self._looked_at = self._began_at = NEVER
         self._turn = asyncio.Lock()
 

@@ -8,10 +8,16 @@ from dataclasses import replace
 
 import psycopg
 import pytest
+from sqlalchemy.orm import Session
 
 from blog import db
-from blog.commits import PostgresCommits
+from blog.commits import PostgresCommits, watch
 from blog.config import Config
+from blog.db import Database
+from blog.follower import Follower
+from blog.keeping import backup, restore
+from blog.models.site import THE_ONE, Site
+from tests import cast
 from tests.live import wait_for
 from tests.postgres import Postgres
 
@@ -79,3 +85,44 @@ def test_a_migration_is_told(postgres: Postgres, config: Config) -> None:
     db.migrate(empty)
     wait_for(lambda: watching.count() not in (None, before), 10)
     watching.close()
+
+
+# --- a backup that is restored under a blog that runs ---
+
+
+async def test_another_file_in_the_place_of_the_database_is_read_and_written_at_once(
+    config: Config, sqlite_database: Database
+) -> None:
+    running = sqlite_database
+    cast.fill(running)
+    follower, told = Follower(running, watch(config)), list[object]()
+    follower.listeners.append(told.append)
+    await follower.catch_up()
+    saved = config.data_dir.parent / "backup.tar.gz"
+    backup.write(config, saved)
+    await running.transact(say, "Of yesterday.")
+    await follower.catch_up()
+    assert follower.site.tagline == "Of yesterday."
+
+    config.data_dir.rename(config.data_dir.with_name("before"))
+    await follower.catch_up()  # while there is none, the old one is all that there is
+    assert await running.read(said) == "Of yesterday."
+    restore.read_back(config, saved)
+    await follower.catch_up()
+    assert told[-1] is None  # nothing is kept
+    assert follower.site.tagline == await running.read(said) != "Of yesterday."
+    await running.transact(say, "Of today.")
+    await follower.catch_up()
+    assert follower.site.tagline == "Of today."
+    other = Database(config)
+    assert other.read_now(said) == "Of today."
+    other.close()
+    follower.close()
+
+
+def said(session: Session) -> str:
+    return session.get_one(Site, THE_ONE).tagline
+
+
+def say(session: Session, words: str) -> None:
+    session.get_one(Site, THE_ONE).tagline = words
