@@ -19,6 +19,9 @@ help: ## Show these lines
 run: installed ## Install what is locked, and serve the blog on 127.0.0.1:8000
 	@exec .venv/bin/sanic blog.app -w 4
 
+# Whoever wishes for no bytecode would wait for it: each worker and each child would compile anew.
+test check: export PYTHONDONTWRITEBYTECODE =
+
 test: installed-dev ## Run every test; offers to install the system packages that are missing
 	@tests/system_packages.sh
 	@exec $(PY) -m pytest --complete $(PYTEST_ARGS)
