@@ -45,6 +45,13 @@ def test_a_chapter_says_the_same_in_both_languages(name):
     assert len(code(english)) == len(code(chinese))
 
 
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chinese_chapter_has_chinese_headings_but_for_names(name):
+    text = re.sub(r"(?ms)^```.*?^```", "", (DOCS / "zh" / f"{name}.md").read_text())
+    foreign = re.findall(r"(?m)^#+ ([^一-龥\n]* [^一-龥\n]*)$", text)
+    assert foreign == []
+
+
 def test_a_server_is_started_by_the_same_words_in_both_languages():
     assert code(DOCS / "servers.md") == code(DOCS / "zh" / "servers.md")
 
