@@ -1,7 +1,8 @@
 """Whether anybody has committed since one last looked.
 
 On SQLite a look costs 2.5 µs, waits for no writer and sees every commit, of whatever process. On
-PostgreSQL a thread listens, and is told within milliseconds; while it cannot, nobody knows.
+PostgreSQL a thread listens, and is told within milliseconds; what nobody told, such as a restore,
+or what a pooler on the way has swallowed, it sees soon after. While it cannot, nobody knows.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 PING_EVERY = 0.3  # seconds
+PING = "SELECT CAST(txid_current_snapshot() AS text)"  # another after each commit
 KNOWN_FOR = 1.0  # seconds after a ping was answered
 NEVER = float("-inf")
 log = logging.getLogger("blog")
@@ -73,7 +75,7 @@ class SqliteCommits:
 
 
 class PostgresCommits:
-    """Is told by whoever has changed something, and asks whether the line still stands."""
+    """Is told by whoever has changed something, and asks whether that is so."""
 
     are_told = True
 
@@ -104,9 +106,10 @@ class PostgresCommits:
     def _follow(self, line: Connection) -> None:
         with line:
             line.execute(f"LISTEN {CHANNEL}")
-            self._heard += 1  # what was told meanwhile, was told to nobody
+            seen = None  # what was told meanwhile, was told to nobody
             while not self._is_closed.is_set():
-                line.execute("SELECT 1")
+                before, seen = seen, line.execute(PING).fetchone()
+                self._heard += seen != before
                 self._answered_at = time.monotonic()
                 for _ in line.notifies(timeout=PING_EVERY):
                     self._heard += 1
