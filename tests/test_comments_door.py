@@ -3,7 +3,7 @@
 import json
 import re
 import threading
-import time
+from datetime import timedelta
 from html import unescape
 from urllib.parse import quote
 from xml.etree import ElementTree
@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from sqlalchemy import func, select
 
+from blog.home import waiting
 from blog.home.waiting import Proof
 from blog.models import moderation, site
 from blog.models.base import now
@@ -38,11 +39,15 @@ def proof_of(answer: Answer) -> str:
 
 def aged(door: Door, seconds: int = 10, post: str = "ann_live", key: str = "k" * 32) -> str:
     """A proof as a preview carried it so long ago."""
-    from blog.home import waiting
-
     request = type("Request", (), {"app": door.app})
     proof = Proof(int(now().timestamp()) - seconds, key)
     return waiting.sign(request, proof, door.cast.posts[post].id)
+
+
+def read_on(monkeypatch: pytest.MonkeyPatch, seconds: int = 3) -> None:
+    """So much time passes, on the clock that proofs are read by."""
+    later = now() + timedelta(seconds=seconds)
+    monkeypatch.setattr(waiting, "now", lambda: later)
 
 
 def send(door: Door, post: str = "ann_live", **how: object) -> Answer:
@@ -115,13 +120,13 @@ def test_the_comments_of_a_post_have_a_feed(open_door):
 # --- two presses ---
 
 
-def test_a_guest_sees_a_preview_and_sends_it_with_the_second_press(door):
+def test_a_guest_sees_a_preview_and_sends_it_with_the_second_press(door, monkeypatch):
     shown = door.post(address(door), TYPED)
     assert (shown.status, shown.header("cache-control"), shown.cookies) == (200, "no-store", {})
     assert "A <em>fine</em> morning." in shown.text
     assert shows_typed(shown)
     assert kept(door) == []
-    time.sleep(3.1)
+    read_on(monkeypatch)
     sent = door.post(address(door), {**TYPED, "proof": proof_of(shown)})
     (comment,) = kept(door)
     assert sent.status == 303
@@ -193,9 +198,9 @@ def test_too_early_or_too_late_it_is_shown_again_with_its_text(door, seconds, se
     assert kept(door) == []
 
 
-def test_whoever_was_too_early_need_not_begin_anew(door):
+def test_whoever_was_too_early_need_not_begin_anew(door, monkeypatch):
     early = send(door, proof=aged(door, 1))
-    time.sleep(2.5)
+    read_on(monkeypatch, 2)
     assert send(door, proof=proof_of(early)).status == 303
 
 

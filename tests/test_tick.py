@@ -41,6 +41,7 @@ SECRET = b"s" * 32
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "LOOK", 0.02)
     monkeypatch.setattr(clock, "AFTER_FAULT", 0.02)
+    monkeypatch.setattr(clock, "GRACE", 1.0)
 
 
 @pytest.fixture
@@ -230,9 +231,8 @@ async def test_who_loses_the_clock_ends_what_is_nearly_done(houses):
 
 @pytest.mark.parametrize(("takes", "is_finished"), [(0.2, True), (30, False)])
 async def test_a_stop_leaves_a_moment_to_what_was_begun_and_gives_the_clock_back(
-    houses, monkeypatch, takes, is_finished
+    houses, takes, is_finished
 ):
-    monkeypatch.setattr(clock, "GRACE", 1.0)
     began: list[str] = []
     finished: list[str] = []
 
