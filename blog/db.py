@@ -14,14 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from pysqlite3 import dbapi2 as sqlite
-from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from pysqlite3 import dbapi2
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
-from blog import replaced
+from blog import sqlite
 from blog.config import N_, Config, Told
 from blog.models import change, search, shelf_index
 
@@ -34,14 +33,6 @@ OLDEST_SQLITE = (3, 51, 3)
 READERS = 2
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
 MIGRATING = 0x626C_6F67  # number of the PostgreSQL advisory lock, "blog"
-PRAGMAS = (
-    "busy_timeout=5000",  # first, so that the others wait too
-    "journal_mode=WAL",
-    "synchronous=FULL",  # a confirmed post survives a power cut
-    "foreign_keys=ON",
-    "journal_size_limit=67108864",
-    "trusted_schema=OFF",
-)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -111,38 +102,17 @@ def make_engine(config: Config, *, writes: bool) -> Engine:
         engine = create_engine(config.database, pool_pre_ping=True, **size)
         return engine.execution_options(**options)
     refuse_old_sqlite()
-    engine = create_engine(
-        config.database, module=sqlite, connect_args={"check_same_thread": False}, **size
-    )
-    event.listen(engine, "connect", _set_pragmas)
-    event.listen(engine, "checkout", replaced.look_at(config.sqlite_file))
-    event.listen(engine, "begin", _begin_writing if writes else _begin_reading)
-    return engine
+    return sqlite.engine(config, writes=writes, **size)
 
 
 def refuse_old_sqlite() -> None:
-    if sqlite.sqlite_version_info < OLDEST_SQLITE:
+    if dbapi2.sqlite_version_info < OLDEST_SQLITE:
         wanted = ".".join(map(str, OLDEST_SQLITE))
         raise Unusable(
             N_("SQLite %(here)s can damage the database; %(wanted)s or later is needed."),
-            here=sqlite.sqlite_version,
+            here=dbapi2.sqlite_version,
             wanted=wanted,
         )
-
-
-def _begin_writing(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _begin_reading(connection: Connection) -> None:
-    """Past SQLAlchemy, which would tell what goes wrong: nothing can, for it waits for nobody."""
-    connection.connection.cursor().execute("BEGIN")
-
-
-def _set_pragmas(connection: DBAPIConnection, record: Any) -> None:
-    connection.isolation_level = None
-    for pragma in PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}")
 
 
 # --- migrations ---
@@ -178,20 +148,20 @@ def migrate(config: Config, before: Callable[[], object] = lambda: None) -> None
 def copy_sqlite(config: Config, target: Path) -> None:
     """The database as it is at one moment, in a file of its own, while others go on writing."""
     refuse_old_sqlite()
-    with contextlib.closing(sqlite.connect(config.sqlite_file, isolation_level=None)) as line:
+    with contextlib.closing(dbapi2.connect(config.sqlite_file, isolation_level=None)) as line:
         try:
             line.execute("PRAGMA busy_timeout=60000")
             line.execute("VACUUM INTO ?", (str(target),))
-        except sqlite.Error as fault:
+        except dbapi2.Error as fault:
             raise Unusable(N_("The database could not be copied: %(why)s."), why=fault) from fault
 
 
 def refuse_damaged(file: Path) -> None:
     """Read every page of an SQLite database, and raise `Unusable` if one does not fit."""
-    with contextlib.closing(sqlite.connect(file)) as line:
+    with contextlib.closing(dbapi2.connect(file)) as line:
         try:
             said = line.execute("PRAGMA integrity_check(1)").fetchone()[0].splitlines()[-1]
-        except sqlite.DatabaseError as fault:
+        except dbapi2.DatabaseError as fault:
             said = str(fault)
     if said != "ok":
         raise Unusable(N_("The database %(place)s is damaged: %(why)s"), place=file, why=said)

@@ -49,10 +49,12 @@ class Compiled:
 
     def __init__(self, statement: Select[Any] | CompoundSelect[Any], dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
-        self.sql = compiled.string
+        open_ = {name: None for name, bind in compiled.binds.items() if bind.required}
+        expanded = compiled.construct_expanded_state(open_)  # with the numbers that stand in it
+        self.sql = expanded.statement
         kinds = {name: bind.type.dialect_impl(dialect) for name, bind in compiled.binds.items()}
         self._into = {name: kind.bind_processor(dialect) for name, kind in kinds.items()}
-        self._order = compiled.positiontup  # None where the driver wants names
+        self._order = expanded.positiontup  # None where the driver wants names
         self._constant = {
             name: self._converted(name, value)
             for name, value in compiled.params.items()
