@@ -44,6 +44,7 @@ class Hosted(Sanic[Any, Any]):
             )
             await send({"type": "http.response.body", "body": sent.body, "more_body": False})
             return
+        scope = _with_cookies_in_one_line(scope)
         try:
             await super().__call__(scope, receive, send)  # type: ignore[no-untyped-call]  # Sanic's
         except SanicException as fault:
@@ -51,6 +52,16 @@ class Hosted(Sanic[Any, Any]):
             asked = await ASGIApp.create(self, plain, receive, send)
             asked.stage = Stage.HANDLER
             await self.handle_exception(asked.request, fault)
+
+
+def _with_cookies_in_one_line(scope: Scope) -> Scope:
+    """By HTTP/2 a browser sends each in a line of its own, and Sanic would read the first alone."""
+    pairs = [(name.lower(), text) for name, text in scope["headers"]]
+    cookies = [text for name, text in pairs if name == b"cookie"]
+    if len(cookies) < 2:
+        return scope
+    others = [pair for pair in pairs if pair[0] != b"cookie"]
+    return {**scope, "headers": [*others, (b"cookie", b"; ".join(cookies))]}
 
 
 async def _refuse(_scope: Scope, receive: Receive, send: Send) -> None:

@@ -161,6 +161,17 @@ def test_everything_else_becomes_a_request(warm: Asgi, requests: list[str], case
     assert said == warm.ask(target, *lines, method=method, is_short=False)
 
 
+def test_a_browser_that_sends_each_cookie_in_a_line_of_its_own_is_known(
+    warm: Asgi, furnished: Furnished
+) -> None:
+    """As Chromium does by HTTP/2."""
+    ((name, token),) = cast.sign_in(warm.app.ctx.database, furnished.cast.ann).items()
+    said = warm.ask("/control-panel", "Cookie: theme=dark", f"Cookie: {name}={token}")
+    assert said[0]["status"] == 200
+    twice = (f"Cookie: {name}={token}", f"Cookie: {name}=another")  # whoever set the other
+    assert warm.ask("/control-panel", *twice)[0]["status"] == 303
+
+
 def test_the_head_is_the_same(warm: Asgi) -> None:
     whole, head = warm.ask(POST), warm.ask(POST, method="HEAD")
     assert head[0] == whole[0]
