@@ -17,6 +17,7 @@ from types import FrameType
 BEAT = 0.05  # seconds
 LATE = 0.05  # seconds that are told in the log
 KEPT = 6000  # beats: five minutes
+NOBODY = "by nothing that was seen: all threads waited for one, or the machine had other work"
 log = logging.getLogger("blog.pulse")
 
 
@@ -66,16 +67,20 @@ class Pulse:
         self._lags.append(late)
         self.worst = max(self.worst, late)
         if late > LATE:
-            log.warning("the event loop was held for %.0f ms\n%s", late * 1000, self._held_at)
-        self._held_at = ""
+            held_at = self._held_at or NOBODY
+            log.warning("the event loop was held for %.0f ms\n%s", late * 1000, held_at)
         self._due = now + BEAT
+        self._held_at = ""
         asyncio.get_running_loop().call_later(BEAT, self._beat)
 
     def _watch(self) -> None:
         """Look at each late beat once, while it is late: afterwards nobody is at it any more."""
-        while not self._is_over.wait(BEAT / 2):
-            if time.monotonic() - self._due > LATE / 2 and not self._held_at:
+        while not self._is_over.wait(self._until_late() if not self._held_at else BEAT):
+            if self._until_late() <= 0 and not self._held_at:
                 self._held_at = _stack(sys._current_frames().get(self._loop_thread))
+
+    def _until_late(self) -> float:
+        return self._due + LATE / 2 - time.monotonic()
 
 
 def _stack(frame: FrameType | None) -> str:

@@ -41,6 +41,18 @@ async def test_whatever_holds_the_loop_is_named_with_its_stack(
     assert pulse.lag().worst > 3 * LATE
 
 
+async def test_what_is_told_is_never_without_a_reason(caplog: pytest.LogCaptureFixture) -> None:
+    pulse = await beating(2 * BEAT)
+    with caplog.at_level(logging.WARNING, "blog.pulse"):
+        for _ in range(10):
+            hold_up_everybody(BEAT + 1.1 * LATE)  # hardly longer than what is told
+            await asyncio.sleep(2 * BEAT)
+    pulse.stop()
+    reasons = [told.partition(" ms\n")[2].strip() for told in caplog.messages]
+    assert len(reasons) >= 10
+    assert all(reasons)
+
+
 async def test_who_waits_holds_nothing(caplog: pytest.LogCaptureFixture) -> None:
     pulse = await beating(6 * BEAT)
     pulse.stop()
