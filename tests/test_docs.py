@@ -110,3 +110,16 @@ def test_what_is_no_chapter_is_not_found(open_docs, path):
 def test_a_chapter_has_one_address(open_docs):
     answer = open_docs.get("/docs/install/")
     assert (answer.status, answer.header("location")) == (301, "/docs/install")
+
+
+@pytest.mark.browser
+def test_on_a_telephone_the_rows_of_a_wide_table_stay_rows(open_docs, browser):
+    context = browser.new_context(viewport={"width": 360, "height": 800})
+    page = context.new_page()
+    page.goto(f"http://127.0.0.1:{open_docs.port}/docs/servers")
+    heights = page.evaluate(
+        """[...document.querySelector("table").rows].map(row =>
+            new Set([...row.cells].map(cell => cell.getBoundingClientRect().top)).size)"""
+    )
+    context.close()
+    assert heights == [1] * len(heights) and len(heights) > 5
