@@ -22,6 +22,7 @@ from blog.markup import render
 from blog.models import catalogue, front, reading, search, shelves, tagging, whole, writing
 from blog.models.base import Refusal, now
 from blog.models.post import PAGE, POST, Post
+from blog.models.reading import PostPage
 from blog.models.revision import Revision, RevisionAuthor, RevisionTag
 from blog.models.shelves import Part
 from blog.models.tag import Tag
@@ -276,6 +277,22 @@ def test_several_who_publish_at_once_neither_wait_for_one_another_in_a_circle_no
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(publish, range(4)))
     database.read_now(refuse_wrong_numbers)
+
+
+def test_posts_with_a_day_of_their_end_lead_to_one_another(database: Database) -> None:
+    def write_two(session: Session) -> None:
+        for slug in ("one", "two"):
+            post = Post(title=slug, slug=slug, body="Words.", tags="short-lived", language="en")
+            post.publish_at, post.withdraw_at = now(), now() + timedelta(days=1)
+            session.add(post)
+            session.flush()
+            writing.show(session, post, render(post.body), by=None)
+
+    world = World(database, random.Random(0))  # noqa: S311 -- only its people
+    world.do(write_two)
+    shown = database.read_now(whole.at, "/posts/one")
+    assert isinstance(shown, PostPage)
+    assert [link.title for link in shown.related] == ["two"]
 
 
 # --- what it costs ---
