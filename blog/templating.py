@@ -1,7 +1,7 @@
 """The one Jinja environment: every name escaped, sentences in the language of the page."""
 
 from datetime import datetime, tzinfo
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ from blog import __version__
 from blog.config import LANGUAGES, N_, Config, Told
 from blog.languages import BABEL, catalogue
 
+KNOWN = 4096  # moments whose words are remembered: a page has dozens, and other pages the same
 # How a moment is written: `{0}` is it, `{1}` and `{2}` are its month's name, whole and short.
 DATES = {
     "en": {
@@ -98,11 +99,16 @@ def _filled(context: Context, text: str, params: dict[str, Any]) -> str:
 @pass_context
 def date(context: Context, moment: datetime, form: str = "long") -> str:
     """A day (or month, or time) in the language of the page and the site's time zone."""
-    return written(moment.astimezone(zone_of(context["site"].timezone)), context["language"], form)
+    return _known(moment, context["site"].timezone, context["language"], form)
+
+
+@lru_cache(KNOWN)
+def _known(moment: datetime, zone: str, language: str, form: str) -> str:
+    return written(moment.astimezone(zone_of(zone)), language, form)
 
 
 def written(moment: datetime, language: str, form: str) -> str:
-    """A moment of its own zone. Pages have dozens; Babel takes ten times as long for each."""
+    """A moment of its own zone. Babel takes ten times as long for each."""
     whole, short = months(language)[moment.month - 1]
     return DATES[language][form].format(moment, whole, short)
 
@@ -114,6 +120,7 @@ def months(language: str) -> list[tuple[str, str]]:
     return [(names[0][number], names[1][number]) for number in range(1, 13)]
 
 
+@lru_cache(KNOWN)
 def isodate(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 

@@ -97,7 +97,7 @@ def page_text(request: Request, template: str, **context: Any) -> str:
         "static": statics.url,
         "has_static": statics.names.__contains__,
         "url": partial(url, request),
-        "absolute": partial(absolute, request),
+        "absolute": headers.site_address(request).__add__,
         **context,
     }
     return str(request.app.ctx.templates.get_template(template).render(everything))
