@@ -1,11 +1,14 @@
-"""A real nginx with the configuration that the project ships; only its places are changed."""
+"""A real nginx with the configuration that the project ships; only its places are changed. And what
+stands behind it where it is to be heard what is handed on."""
 
 import contextlib
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,6 +16,19 @@ from typing import Self
 from tests.live import ROOT, Reply, Site, ask, free_port, program, wait_for
 
 HOST = "ink.example"
+# What a visitor may say of where they come from, and nobody is to believe.
+FORGED = {
+    "Forwarded": "for=6.6.6.6;host=evil.example;proto=https",
+    "X_Forwarded_For": "6.6.6.6",
+    "X_Forwarded_Host": "evil.example",
+    "X_Forwarded_Proto": "https",
+    "X_Forwarded_Port": "444",
+    "X_Forwarded_Path": "/evil",
+    "X_Real_IP": "6.6.6.6",
+    "X_Scheme": "https",
+    "Origin": "https://elsewhere.example",
+    "Sec_Fetch_Site": "cross-site",
+}
 MAIN = """
 daemon off;
 pid {folder}/pid;
@@ -100,3 +116,28 @@ class Nginx(Front):
         """Of the log: one for each request."""
         log = self.folder / "access.log"
         return log.read_text() if log.exists() else ""
+
+
+class Listener:
+    """Stands where the blog would, and notes what nginx hands on."""
+
+    def __enter__(self):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.heard: list[bytes] = []
+        threading.Thread(target=self.listen, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def listen(self):
+        while True:
+            try:
+                line, _ = self.socket.accept()
+            except OSError:
+                return
+            with line:
+                line.settimeout(20)
+                self.heard.append(line.recv(65536))
+                line.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 
 from blog.config import Config
-from tests.front import HOST, Nginx
+from tests.front import FORGED, HOST, Listener, Nginx
 from tests.live import ROOT, Reply, Site, environment, free_port, wait_for
 
 pytestmark = [pytest.mark.server, pytest.mark.nginx]
@@ -200,49 +200,12 @@ def test_ambiguous_requests_end_at_nginx(front, words):
     assert answers.split(b" ")[1] in (b"400", b"405", b"421")
 
 
-class Listener:
-    """Stands where the blog would, and notes what nginx hands on."""
-
-    def __enter__(self):
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        self.heard: list[bytes] = []
-        threading.Thread(target=self.listen, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-
-    def listen(self):
-        while True:
-            try:
-                line, _ = self.socket.accept()
-            except OSError:
-                return
-            with line:
-                line.settimeout(20)
-                self.heard.append(line.recv(65536))
-                line.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
-
-
 def test_only_nginx_says_who_asks_and_how(tmp_path):
-    forged = {
-        "Forwarded": "for=6.6.6.6;host=evil.example;proto=https",
-        "X_Forwarded_For": "6.6.6.6",
-        "X_Forwarded_Host": "evil.example",
-        "X_Forwarded_Proto": "https",
-        "X_Forwarded_Port": "444",
-        "X_Forwarded_Path": "/evil",
-        "X_Real_IP": "6.6.6.6",
-        "X_Scheme": "https",
-        "Origin": "https://elsewhere.example",
-        "Sec_Fetch_Site": "cross-site",
-    }
     with Listener() as listener:
         stand_in = Site(Config(data_dir=tmp_path, port=listener.port))
         with Nginx(stand_in) as front:
             listener.heard.clear()
-            assert front.get("/", **forged).status == 204
+            assert front.get("/", **FORGED).status == 204
     heard = listener.heard[0].decode().lower()
     assert "6.6.6.6" not in heard
     assert "evil" not in heard

@@ -17,8 +17,8 @@ import pytest
 from blog.config import Config
 from tests.apache import Apache
 from tests.conftest import need
-from tests.front import Front, Nginx
-from tests.live import ROOT, free_port, program, wait_for
+from tests.front import FORGED, HOST, Front, Listener, Nginx
+from tests.live import ROOT, Site, free_port, program, wait_for
 from tests.servers import FORM, Hosted, blocks, chapter
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
@@ -65,6 +65,20 @@ def test_apache_hands_pages_on_and_adds_no_header_twice(front):
     assert front.ask("/a%2Fb%3Fc").status == front.site.get("/a%2Fb%3Fc").status == 404
 
 
+def test_apache_hands_on_nothing_of_what_is_forged(tmp_path):
+    with Listener() as listener:
+        stand_in = Site(Config(data_dir=tmp_path, port=listener.port))
+        with Apache(stand_in) as front:
+            listener.heard.clear()
+            assert front.get("/", X_Accel_Expires="@9999999999", **FORGED).status == 204
+    heard = listener.heard[0].decode().lower()
+    for lie in ("6.6.6.6", "evil", ": 444", "x-scheme", "x-accel"):
+        assert lie not in heard
+    for truth in ("for: 127.0.0.1", "proto: http", f"host: {HOST}"):
+        assert f"x-forwarded-{truth}\r\n" in heard
+    assert "sec-fetch-site: cross-site\r\n" in heard
+
+
 def test_apache_reads_styles_from_disk_for_a_year(front, stylesheet):
     file = front.ask(stylesheet)
     assert (file.status, "etag" in file.headers) == (200, True)  # the blog's own has none
@@ -85,6 +99,8 @@ def test_apache_says_when_the_blog_is_away(front):
     front.site.stop()
     reply = front.ask("/")
     assert (reply.status, "博客" in reply.text) == (503, True)
+    assert reply.headers["content-type"] == "text/plain; charset=utf-8"
+    assert reply.headers["retry-after"] == "5"
     assert reply.headers["content-security-policy"].startswith("default-src 'none'")
 
 
