@@ -242,6 +242,8 @@ def test_a_slash_at_the_end_of_our_own_addresses_does_no_harm(
 ) -> None:
     answer = door.get(path)
     assert (answer.status, answer.header("location")) == (301, path.rstrip("/"))
+    spelled = door.get(path.rstrip("/") + "%2F")  # and does not lead to itself
+    assert (spelled.status, spelled.header("location")) == (301, path.rstrip("/"))
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ async def post(request: Request, path: str) -> HTTPResponse:
     if wanted is None:
         return not_found(request, Nothing())
     if address.is_reserved(wanted) and wanted.rstrip("/") not in ("", wanted):
-        return redirect(request.path.rstrip("/"), status=301)
+        return redirect(address.href(wanted.rstrip("/")), status=301)
     shown = await web.read(request, front.at, wanted, waiting.reader(request))
     if isinstance(shown, PostPage):
         shows(request, f"post:{shown.card.id}")
