@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from blog.markup import render
@@ -234,6 +236,19 @@ def test_an_address_may_be_chinese(door: Door, world: Cast) -> None:
     path = publish(door, world, WorkingCopy(title="旧文", body="正文。", language="zh"), "/旧/文章")
     assert path == "/%E6%97%A7/%E6%96%87%E7%AB%A0"
     assert page_of(door, path).one("article")["lang"] == "zh"
+
+
+def test_an_accent_is_the_same_however_it_is_typed(door: Door, world: Cast) -> None:
+    """In the names of a Mac's files it stands apart from its letter."""
+    apart, one = "/cafe\u0301", "/caf%C3%A9"
+    post = WorkingCopy(title="Café", body="Noir.")
+    assert publish(door, world, post, apart) == one
+    assert door.get(one).status == door.get(quote(apart)).status == 200
+    put = update(Address).where(Address.path == unquote(one)).values(path=apart)  # as by an old one
+    door.database.transact_now(
+        lambda session: session.execute(put, execution_options={"tags": ("addresses",)})
+    )
+    assert door.get(one).status == door.get(quote(apart)).status == 200
 
 
 @pytest.mark.parametrize("path", ["/archive/", "/search/", "/sign-in/", "/tags/python/"])

@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote
 
 from sqlalchemy import ForeignKey, String, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column, validates
 
 from blog.config import N_
 from blog.models.base import Base, Refusal, now
@@ -72,9 +72,18 @@ class Address(Base):
         tags = {f"address:{values['key']}"}
         return tags | {"addresses"} if values["live_since"] else tags
 
+    @validates("path")
+    def _compose(self, column: str, path: str) -> str:
+        return composed(path)
+
     @property
     def href(self) -> str:
         return href(self.path)
+
+
+def composed(path: str) -> str:
+    """With `é` as one character, however it was typed: in the names of a Mac's files it is two."""
+    return unicodedata.normalize("NFC", path)
 
 
 def href(path: str) -> str:
@@ -87,12 +96,12 @@ def decode(raw: str) -> str | None:
     path = unquote(raw, errors="surrogateescape")
     if len(path) > LONGEST or not path.isprintable() or not path.startswith("/"):
         return None
-    return unicodedata.normalize("NFC", path)
+    return composed(path)
 
 
 def key_of(path: str) -> str:
     """What `/A/b.html`, `/a/b/` and `/a/b` share."""
-    key = unicodedata.normalize("NFC", path).casefold().rstrip("/")
+    key = composed(path).casefold().rstrip("/")
     for ending in ("/index.html", "/index.htm", ".html", ".htm"):
         key = key.removesuffix(ending)
     return key.rstrip("/") or "/"

@@ -41,7 +41,7 @@ def at(session: Session, path: str) -> PostPage | str | None:
         return str(row.target)
     if row.path is None:
         return None
-    if not row.is_own or row.path != path:
+    if not row.is_own or addresses.composed(row.path) != path:
         return addresses.href(row.path)
     return _page(session, row)
 
