@@ -1,5 +1,6 @@
 """Ways to a post: by tag, author and month, by feed and sitemap, by an address that is near."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
@@ -178,18 +179,27 @@ def _places(session: Session, ids: list[int]) -> list[Place]:
 
 def nearest(session: Session, path: str, most: int = 3) -> tuple[Card, ...]:
     """Listed posts whose addresses look most like a path that leads nowhere."""
-    wanted = addresses.key_of(path).rpartition("/")[2]
     rows = session.execute(
         shown().where(Revision.is_listed).with_only_columns(Post.id, Address.key).limit(2000)
     ).all()
-    scored = sorted(
-        ((_likeness(wanted, row.key.rpartition("/")[2]), row.id) for row in rows), reverse=True
-    )
+    alike = _likeness(addresses.key_of(path))
+    scored = sorted(((alike(row.key), row.id) for row in rows), reverse=True)
     best = [id for score, id in scored[:most] if score > 0.6]
     found = {c.id: c for c in cards(session, shown().where(Post.id.in_(best)), 0, most)}
     return tuple(found[id] for id in best if id in found)
 
 
-def _likeness(one: str, other: str) -> float:
-    matcher = SequenceMatcher(None, one[:80], other[:80])
-    return matcher.quick_ratio() and matcher.ratio() if matcher.real_quick_ratio() > 0.6 else 0.0
+def _likeness(wanted: str) -> Callable[[str], float]:
+    """How like it another address is, by the last part of each; 0 for what is not worth a look."""
+    matcher = SequenceMatcher(None, b=_last(wanted))  # which remembers what it saw in `b`
+
+    def alike(key: str) -> float:
+        matcher.set_seq1(_last(key))
+        is_near = matcher.real_quick_ratio() > 0.6 and matcher.quick_ratio() > 0.6
+        return matcher.ratio() if is_near else 0.0
+
+    return alike
+
+
+def _last(key: str) -> str:
+    return key.rpartition("/")[2][:80]
