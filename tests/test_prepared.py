@@ -13,7 +13,7 @@ from blog.models import around, comment, reading, whole
 from blog.models.address import Address, key_of
 from blog.models.base import now
 from blog.models.post import Post
-from blog.models.prepared import Prepared
+from blog.models.prepared import Compiled, Prepared
 from tests.cast import Cast, Planted
 
 
@@ -74,3 +74,19 @@ def test_what_the_database_complains_of_is_told_as_by_sqlalchemy(database: Datab
     broken._compiled[database.reading.dialect.name].sql = "SELECT nothing FROM nowhere"
     with pytest.raises(DBAPIError):
         database.read_now(lambda s: broken.rows(s, id=1))
+
+
+def test_sqlite_is_told_limits_as_numbers_or_it_plans_anew_each_time(
+    sqlite_database: Database,
+) -> None:
+    dialect = sqlite_database.reading.dialect
+    for statement in (around.AROUND.statement, select(Post.id).limit(3).offset(6)):
+        sql = Compiled(statement, dialect).sql
+        assert "LIMIT 3" in sql and "LIMIT ?" not in sql
+
+
+def test_two_limits_are_two_statements(database: Database, world: Cast) -> None:
+    def work(session: Session) -> list[int]:
+        return [len(session.scalars(select(Post.id).limit(many)).all()) for many in (1, 3, 2)]
+
+    assert database.read_now(work) == [1, 3, 2]
