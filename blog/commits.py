@@ -60,7 +60,7 @@ class SqliteCommits:
 
     def count(self) -> object | None:
         try:
-            if replaced.is_another(self._file, self._path):
+            if replaced.file_at(self._path) not in (None, self._file):
                 log.warning("another database stands at %s now: start the blog anew", self._path)
                 self.close()
                 self._open()

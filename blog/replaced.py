@@ -15,24 +15,20 @@ File = tuple[int, int]
 
 
 def file_at(path: Path) -> File | None:
-    """Which one is there; None while none is."""
+    """Which one is there; None where none can be seen: then what is open is all there is."""
     try:
         found = os.stat(path)
-    except FileNotFoundError:
+    except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def is_another(known: File | None, path: Path) -> bool:
-    """Where none is, what is open is all that there is."""
-    return file_at(path) not in (None, known)
 
 
 def look_at(path: Path) -> Callable[..., None]:
     """A pool's listener, by which it opens a connection anew where another file stands."""
 
     def look(connection: Any, record: Any, proxy: Any) -> None:
-        if is_another(record.info.setdefault("file", file_at(path)), path):
+        here = file_at(path)
+        if here not in (None, record.info.setdefault("file", here)):
             raise DisconnectionError
 
     return look
