@@ -295,6 +295,15 @@ def test_posts_with_a_day_of_their_end_lead_to_one_another(database: Database) -
     assert [link.title for link in shown.related] == ["two"]
 
 
+@pytest.mark.slow
+def test_of_very_many_posts_the_newest_are_offered_where_an_address_shows_nothing(
+    grown: dict[int, Database],
+) -> None:
+    newest = planting.path_of(8_000)
+    near = grown[8_000].read_now(front.nothing, f"{newest}x").near
+    assert newest in [card.path for card in near]
+
+
 # --- what it costs ---
 
 
@@ -345,6 +354,7 @@ PAGES_ASKED: dict[str, Callable[[Session, int], object]] = {
     "one of many": lambda s, n: search.find(s, f"part {n - 7}"),
     "the feed": lambda s, n: front.feed(s),
     "a tag's": lambda s, n: front.tag_feed(s, "tag-40"),
+    "what is near": lambda s, n: front.nothing(s, f"{planting.path_of(n)}x"),
     "a post": lambda s, n: whole.at(s, planting.path_of(n // 2)),
 }
 

@@ -1,9 +1,8 @@
 """Ways to a post: by tag, author and month, by feed and sitemap, by an address that is near."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from difflib import SequenceMatcher
+from difflib import get_close_matches
 from typing import Any
 
 from sqlalchemy import String, bindparam, cast, literal, select
@@ -21,8 +20,6 @@ from blog.models.reading import (
     PostPage,
     author_name,
     card_of,
-    cards,
-    shown,
     tag_name,
     with_names,
 )
@@ -70,6 +67,8 @@ WHOLE_TEXTS = THESE.add_columns(Revision.body_html)
 PLACES = THESE.with_only_columns(
     Address.path, Revision.as_of, Post.publish_at, maintain_column_froms=True
 )
+KEYS = THESE.with_only_columns(Post.id, Address.key, maintain_column_froms=True)
+LOOKED_THROUGH, ALIKE = 1000, 0.6  # posts, and as many pages; the share that must be the same
 IN_ONE_SITEMAP = 500
 Place = tuple[str, datetime]
 
@@ -178,27 +177,17 @@ def _places(session: Session, ids: list[int]) -> list[Place]:
 
 
 def nearest(session: Session, path: str, most: int = 3) -> tuple[Card, ...]:
-    """Listed posts whose addresses look most like a path that leads nowhere."""
-    rows = session.execute(
-        shown().where(Revision.is_listed).with_only_columns(Post.id, Address.key).limit(2000)
-    ).all()
-    alike = _likeness(addresses.key_of(path))
-    scored = sorted(((alike(row.key), row.id) for row in rows), reverse=True)
-    best = [id for score, id in scored[:most] if score > 0.6]
-    found = {c.id: c for c in cards(session, shown().where(Post.id.in_(best)), 0, most)}
-    return tuple(found[id] for id in best if id in found)
-
-
-def _likeness(wanted: str) -> Callable[[str], float]:
-    """How like it another address is, by the last part of each; 0 for what is not worth a look."""
-    matcher = SequenceMatcher(None, b=_last(wanted))  # which remembers what it saw in `b`
-
-    def alike(key: str) -> float:
-        matcher.set_seq1(_last(key))
-        is_near = matcher.real_quick_ratio() > 0.6 and matcher.quick_ratio() > 0.6
-        return matcher.ratio() if is_near else 0.0
-
-    return alike
+    """Of the newest, those whose addresses look most like a path that leads nowhere."""
+    ids = [
+        id
+        for shelf in (POSTS, PAGES)
+        for id in shelves.newest(session, Part(shelf), now(), LOOKED_THROUGH)
+    ]
+    names = {_last(row.key): row.id for row in reversed(rows(session, KEYS, ids=ids))}
+    like = get_close_matches(_last(addresses.key_of(path)), names, most, ALIKE)
+    best = [names[name] for name in like]
+    found = {row.id: card_of(row) for row in rows(session, THESE, ids=best)}
+    return with_names(session, [found[id] for id in best])
 
 
 def _last(key: str) -> str:
