@@ -69,7 +69,7 @@ def test_the_models_and_the_migrations_describe_the_same_tables(database):
 
 
 def test_a_sqlite_that_can_damage_a_database_is_refused(monkeypatch, tmp_path):
-    monkeypatch.setattr(db.sqlite, "sqlite_version_info", (3, 51, 2))
+    monkeypatch.setattr(db.dbapi2, "sqlite_version_info", (3, 51, 2))
     with pytest.raises(Unusable, match="can damage the database"):
         db.make_engine(Config(data_dir=tmp_path), writes=False)
 
