@@ -189,6 +189,7 @@ def test_a_database_that_no_start_would_bring_up_is_not_told_to_be_started(
     assert todo in said and "Start the blog anew" not in said
 
 
+@pytest.mark.slow  # a command in a process of its own
 def test_who_has_read_enough_of_it_breaks_nothing(furnished, tmp_path):
     config = Config(data_dir=tmp_path)
     furnished.settle(config)

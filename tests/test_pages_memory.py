@@ -38,6 +38,7 @@ def alike(heard: Heard, number: int) -> Page:
     return page
 
 
+@pytest.mark.slow  # each allocation is traced
 def test_a_hundred_thousand_posts_take_no_more_than_the_bound(door: Door, pages: Pages) -> None:
     with Wire(door.port) as wire:
         heard = wire.ask(plain(POST))
