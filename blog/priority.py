@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
@@ -35,9 +36,18 @@ def stand_back() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), HUMBLE)
 
 
+def go_last() -> None:
+    """The calling process goes last, in a session of its own: where the kernel shares out the
+    processors by sessions first, niceness alone counts only within one (sched(7), autogroup)."""
+    os.setsid()
+    os.nice(HUMBLE)
+    with suppress(OSError):  # where it does not
+        Path("/proc/self/autogroup").write_text(str(HUMBLE))
+
+
 class Turns:
     """For work of which many at once would take every processor: one by one in each worker, and
-    in all of them together no more than half of the processors have to do.
+    in all of them together no more than half of the processors have to do, half of the time.
 
     The kernel keeps the turns, so that nobody who dies takes one along.
     """
@@ -60,7 +70,7 @@ class Turns:
             self._queue.release()
             raise
         task = asyncio.create_task(work())
-        task.add_done_callback(partial(self._stand_up, seat))
+        task.add_done_callback(partial(self._rest, seat, time.monotonic()))
         return await asyncio.shield(task)
 
     async def _sit_down(self) -> BinaryIO:
@@ -71,8 +81,13 @@ class Turns:
                     return seat
             await asyncio.sleep(LOOK)  # the kernel calls nobody
 
-    def _stand_up(self, seat: BinaryIO, done: asyncio.Task[Any]) -> None:
+    def _rest(self, seat: BinaryIO, began_at: float, done: asyncio.Task[Any]) -> None:
+        """For as long as it took; whoever asks alone is answered by then and does not wait."""
         done.cancelled() or done.exception()
+        took = time.monotonic() - began_at
+        asyncio.get_running_loop().call_later(took, self._stand_up, seat)
+
+    def _stand_up(self, seat: BinaryIO) -> None:
         if not seat.closed:
             fcntl.flock(seat, fcntl.LOCK_UN)
         self._queue.release()

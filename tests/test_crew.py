@@ -80,6 +80,9 @@ async def test_the_child_is_last_in_line_and_bounded_in_memory(crew):
     await crew.render("a")
     pid = await child_of(crew)
     assert os.getpriority(os.PRIO_PROCESS, pid) >= 10
+    assert os.getsid(pid) == pid != os.getsid(0)
+    if Path(f"/proc/{pid}/autogroup").exists():  # not in every kernel
+        assert said(pid, "autogroup").endswith(b"nice 10\n")
     limit = next(line for line in said(pid, "limits").decode().splitlines() if "address" in line)
     assert limit.split()[3] == str(1 << 30)
 

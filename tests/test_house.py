@@ -60,7 +60,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "cookies": frozenset({"headers"}),
     "forms": FREE | {"languages"},
     "templating": frozenset({"", "config", "languages"}),
-    "crew": FREE | {"media"},
+    "crew": FREE | {"media", "priority"},
     "media": frozenset({"config", "markup"}),
     "warden": frozenset({"config"}),
     "collect": frozenset({"config"}),

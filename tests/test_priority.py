@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -122,3 +123,13 @@ async def test_whoever_dies_takes_no_turn_along(two: Iterator[Turns], tmp_path: 
         os.kill(other.pid, signal.SIGKILL)
         await mine
     assert seen == ["a begins", "a ends"]
+
+
+async def test_after_each_turn_nobody_has_one_for_as_long_as_it_took(two: Iterator[Turns]) -> None:
+    seen: list[str] = []
+    turns, began = next(two), time.monotonic()
+    await turns.take(lambda: do(seen, "a"))
+    answered = time.monotonic() - began
+    await turns.take(lambda: do(seen, "b"))
+    assert time.monotonic() - began > 0.29
+    assert answered < 0.29, "Whoever asks alone does not wait for the rest."

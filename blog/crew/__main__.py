@@ -8,6 +8,7 @@ import sys
 import traceback
 from typing import Any, BinaryIO
 
+from blog import priority
 from blog.config import N_
 from blog.crew import frames
 from blog.crew.jobs import JOBS
@@ -27,7 +28,7 @@ def main() -> None:
 
 def _humble(memory: int) -> tuple[BinaryIO, BinaryIO]:
     """Last in line for the processor, bounded in memory, and with a stdout that is ours alone."""
-    os.nice(10)
+    priority.go_last()
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; its end is ours
