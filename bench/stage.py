@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import psycopg
+
 from bench.world import World, fill, world
 from blog.config import Config
 from tests.live import ROOT, Site, free_port
@@ -35,6 +37,8 @@ class Stage:
         folder = HOME / "postgresql"
         shutil.rmtree(folder, ignore_errors=True)
         fill(Config(data_dir=folder, database_url=url), self.world.posts)
+        with psycopg.connect(url, autocommit=True) as line:
+            line.execute("ANALYZE")  # as its own housekeeping does within some minutes
         return url
 
     @property

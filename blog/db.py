@@ -70,7 +70,8 @@ class Database:
         )
 
     def read_now(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        with self._reader() as session:
+        """On one snapshot. It ends by a commit: at a rollback psycopg forgets what it prepared."""
+        with self._reader() as session, session.begin():
             return work(session, *args, **kwargs)
 
     def transact_now(

@@ -36,6 +36,8 @@ def engine(config: Config, *, writes: bool, **pool: Any) -> Engine:
     )
     made.dialect.statement_compiler = Compiler
     event.listen(made, "connect", _set_pragmas)
+    if not writes:
+        event.listen(made, "connect", _only_read)
     event.listen(made, "checkout", replaced.look_at(config.sqlite_file))
     event.listen(made, "begin", _begin_writing if writes else _begin_reading)
     return made
@@ -45,6 +47,10 @@ def _set_pragmas(connection: DBAPIConnection, record: Any) -> None:
     connection.isolation_level = None
     for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _only_read(connection: DBAPIConnection, record: Any) -> None:
+    connection.execute("PRAGMA query_only=ON")  # after the journal's mode, which it would refuse
 
 
 def _begin_writing(connection: Connection) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -90,3 +90,24 @@ def test_two_limits_are_two_statements(database: Database, world: Cast) -> None:
         return [len(session.scalars(select(Post.id).limit(many)).all()) for many in (1, 3, 2)]
 
     assert database.read_now(work) == [1, 3, 2]
+
+
+def test_what_is_prepared_outlives_a_transaction(database: Database, world: Cast) -> None:
+    """Of SQLite its driver keeps it in this process."""
+    if database.reading.dialect.name == "sqlite":
+        return
+
+    def work(session: Session) -> int:
+        session.scalars(select(Post.title)).all()
+        known = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%post.title%'"
+        return int(session.scalar(text(known)) or 0)
+
+    assert [database.read_now(work) for _ in range(12)][-1] >= 1
+
+
+def test_who_reads_cannot_write(database: Database, world: Cast) -> None:
+    def work(session: Session) -> None:
+        session.execute(update(Post).values(title="x"))
+
+    with pytest.raises(DBAPIError, match="read-?only"):
+        database.read_now(work)
