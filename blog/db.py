@@ -132,7 +132,6 @@ def migrate(config: Config, before: Callable[[], object] = lambda: None) -> None
             config.sqlite_file.chmod(0o600)
     engine = make_engine(config, writes=True)
     try:
-        _reach(config, engine)
         with _alone(config, engine):
             with engine.connect() as connection:
                 revision = _revision(connection)
@@ -186,12 +185,18 @@ def _reach(config: Config, engine: Engine) -> None:
 
 @contextlib.contextmanager
 def _alone(config: Config, engine: Engine) -> Iterator[None]:
-    """Hold the lock that keeps a second server from migrating at the same time."""
+    """Hold the lock that keeps a second server from migrating at the same time.
+
+    A new SQLite file is first opened under it: of two that make it a WAL at once, SQLite would
+    refuse one without waiting.
+    """
     if config.is_sqlite:
         with (config.data_dir / "migrate.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            _reach(config, engine)
             yield
         return
+    _reach(config, engine)
     with create_engine(config.database, poolclass=NullPool).connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATING})
         yield

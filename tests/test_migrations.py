@@ -1,9 +1,13 @@
 """The database is made and migrated once, by whoever starts first."""
 
+import fcntl
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
+from pysqlite3 import dbapi2
 from sqlalchemy import text
 
 from blog import db
@@ -22,6 +26,24 @@ def test_four_processes_at_once_make_one_database(config, environment):
     assert [child.wait(60) for child in children] == [0, 0, 0, 0]
     with db.make_engine(config, writes=False).connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM alembic_version")) == 1
+
+
+def test_whoever_starts_second_on_an_empty_folder_leaves_the_file_alone_until_it_is_made(config):
+    """SQLite lets nobody wait who would make a WAL of a file that another is making one of."""
+    config.data_dir.mkdir(parents=True)
+    with (
+        (config.data_dir / "migrate.lock").open("w") as lock,
+        closing(dbapi2.connect(config.sqlite_file, isolation_level=None)) as first,
+        ThreadPoolExecutor() as threads,
+    ):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        first.execute("BEGIN IMMEDIATE")
+        second = threads.submit(db.migrate, config)
+        with pytest.raises(TimeoutError):
+            second.result(timeout=0.3)
+        first.execute("COMMIT")
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        second.result(timeout=20)
 
 
 def test_a_database_newer_than_the_code_is_refused_in_one_line(database, config_of):
