@@ -16,7 +16,8 @@ from blog.models import lease
 from blog.models.base import now
 
 log = logging.getLogger("blog")
-LOOK = 1.0  # seconds between two tries for the lease
+LOOK = 1.0  # seconds between two looks of whoever holds the lease
+STAND_BY = 5.0  # seconds between two looks of the others: an idle worker should cost nothing
 RENEW = timedelta(seconds=20)  # left on the lease when it is renewed
 GRACE = 2.0  # seconds that a stop leaves to what a chore has begun
 AFTER_FAULT = 15.0  # seconds at least until a chore that failed is called again
@@ -88,7 +89,7 @@ class Clock:
                 log.warning("The clock was lost to another process; what was begun is left to it.")
                 # A server's yes may lie there unread since this process was frozen.
                 await self._let_go(GRACE)
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(LOOK if self.is_held else STAND_BY)
 
     async def _hold(self) -> None:
         """Take the lease if it is free, renew it while it is ours."""

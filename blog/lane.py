@@ -32,10 +32,10 @@ LONGEST = 4096  # bytes; far below what Sanic itself takes
 UNUSUAL = (
     b"authorization|content-length|content-type|expect|http2-settings|if-match|if-modified-since|"
     b"if-range|if-unmodified-since|keep-alive|proxy-connection|range|te|trailer|transfer-encoding|"
-    b"upgrade|via|x-accel-expires"
+    b"upgrade|via"
 )
 # The lines of a plain head, in small letters: each is a name, a blank, and words without blanks
-# around them. Five bear on the answer, and may be met once: `(?(1)(?!)|(x))` is the first group,
+# around them. Six bear on the answer, and may be met once: `(?(1)(?!)|(x))` is the first group,
 # and matches nothing a second time. What other lines say does not matter.
 LINES = re.compile(
     rb"""(?:
@@ -44,7 +44,8 @@ LINES = re.compile(
           | accept-encoding:\ (?(3)(?!)|(WORDS))
           | if-none-match:\ (?(4)(?!)|(WORDS))
           | cookie:\ (?(5)(?!)|(WORDS))
-          | (?!(?:host|connection|accept-encoding|if-none-match|cookie|UNUSUAL):)
+          | x-accel-expires:\ (?(6)(?!)|(@[0-9]{9,12}))
+          | (?!(?:host|connection|accept-encoding|if-none-match|cookie|x-accel-expires|UNUSUAL):)
             [a-z][a-z0-9-]*+:\ WORDS
         )\r\n
     )++\r\n""".replace(b"WORDS", rb"(?!\ )[ -~]++(?<!\ )").replace(b"UNUSUAL", UNUSUAL),
@@ -63,13 +64,13 @@ class Lane(HttpProtocol):
         self._pages: Pages = app.ctx.pages
 
     def data_received(self, data: bytes) -> None:
-        sent = self._find(data) if self._is_free() else None
-        if sent is None or self.transport is None:
+        answer = self._find(data) if self._is_free() else None
+        if answer is None or self.transport is None:
             super().data_received(data)
             return
         self._time = monotonic()  # of the last sign of life; keep-alive runs out from here
         self.state["requests_count"] += 1
-        self.transport.write(sent.whole)
+        self.transport.write(answer)
 
     def _is_free(self) -> bool:
         """Nothing is being received, answered, written or closed."""
@@ -83,7 +84,7 @@ class Lane(HttpProtocol):
         # The rest of a body that was refused may still be arriving.
         return http.stage is IDLE and http.keep_alive and not http.request_body
 
-    def _find(self, data: bytes) -> Sent | None:
+    def _find(self, data: bytes) -> bytes | None:
         # No target needs to be looked at for its form: what is kept has the plainest there is.
         first, _, lines = data.partition(b" HTTP/1.1\r\n")
         if not first.startswith(b"GET ") or len(data) > LONGEST:
@@ -91,15 +92,18 @@ class Lane(HttpProtocol):
         said = LINES.fullmatch(lines.lower())
         if said is None:
             return None
-        host, _, takes, known, cookies = said.groups(b"")
+        host, _, takes, known, cookies, second = said.groups(b"")
         if not host or (cookies and may_be_ours(cookies.decode())):
             return None
         if known:
             known = lines[slice(*said.span(4))]  # as it was written
-        sent = self._pages.at_once(first[4:], takes.decode(), known.decode())
-        if sent and self.access_log:
+        texts = takes.decode(), known.decode()
+        sent = self._pages.at_once(first[4:], *texts, by_keeper=bool(second))
+        if sent is None:
+            return None
+        if self.access_log:
             self._log(sent, lines[slice(*said.span(1))] + first[4:])
-        return sent
+        return sent.kept_until(proxy.until(second.decode()))
 
     def _log(self, sent: Sent, address: bytes) -> None:
         """The line that Sanic would write."""

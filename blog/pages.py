@@ -124,10 +124,17 @@ class Pages:
                 self._pack(target, page)
         return page
 
-    def at_once(self, target: bytes, takes: str, known: str) -> Sent | None:
-        """The answer, where it lies ready and nobody has to be asked whether it is still true."""
+    def at_once(
+        self, target: bytes, takes: str, known: str, *, by_keeper: bool = False
+    ) -> Sent | None:
+        """The answer, where it lies ready and nobody has to be asked whether it is still true.
+
+        `by_keeper`: for a proxy that keeps pages, and gets the best form at once.
+        """
         page = self.find(target) if self.follower.is_current(monotonic()) else None
-        return page.form(accepted(takes), known) if page else None
+        if page is None or (by_keeper and not page.is_packed):
+            return None
+        return page.form(accepted(takes), known)
 
     async def answer(self, request: Request, target: bytes, make: View) -> HTTPResponse:
         """The kept page, or the one that `make` renders, once for all who ask meanwhile."""

@@ -17,9 +17,13 @@ ELSEWHERE = {301, 302, 303, 307, 308, 403, 404, 410}
 
 
 def kept_until(request: Request) -> str:
-    """The second that it may keep the answer for, by its clock and not beyond ours."""
-    asked = SECOND.fullmatch(request.headers.get(HEADER, ""))
-    return f"@{min(int(asked[1]), int(now().timestamp()))}" if asked else ""
+    return until(request.headers.get(HEADER, ""))
+
+
+def until(asked: str) -> str:
+    """The second that it may keep the answer for, by its clock and not beyond ours; "" for none."""
+    second = SECOND.fullmatch(asked)
+    return f"@{min(int(second[1]), int(now().timestamp()))}" if second else ""
 
 
 def let_go(request: Request, response: HTTPResponse) -> None:

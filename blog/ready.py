@@ -32,6 +32,13 @@ class Sent:
     def body(self) -> bytes:
         return self.whole[self._begin :]
 
+    def kept_until(self, second: str) -> bytes:
+        """All that goes over the wire to a proxy that may keep it so long; see `proxy`."""
+        if not second:
+            return self.whole
+        first, _, rest = self.whole.partition(b"\r\n")
+        return b"%b\r\n%b: %b\r\n%b" % (first, proxy.HEADER.encode(), second.encode(), rest)
+
     def lines(self) -> list[tuple[bytes, bytes]]:
         """Its header lines as pairs, for servers that write them out themselves."""
         pairs = (line.partition(b": ") for line in self.block.splitlines())

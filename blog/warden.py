@@ -1,6 +1,5 @@
 """Has a worker that is dead or hung replaced, and sees that no process outlives the main one."""
 
-import asyncio
 import os
 import signal
 import sys
@@ -9,7 +8,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing import active_children, parent_process, resource_tracker
+from multiprocessing import active_children, resource_tracker
 from multiprocessing.sharedctypes import RawArray
 from typing import Any
 
@@ -19,19 +18,18 @@ from sanic.worker.constants import ProcessState
 from sanic.worker.manager import WorkerManager
 from sanic.worker.process import WorkerProcess
 
+from blog.ward import EXTRA, LEAVING, SLOTS, VITALS, beat, follow_main, slot_of, unshield
+
 TICK = 0.25  # seconds between two looks
+REST = 2.0  # seconds that main waits for an order once all workers have come up
 HUNG = 40  # looks without a beat, ten seconds: something holds up the loop
 LATE = 120  # looks without a first beat, thirty seconds: it will not come up
 PATIENCE = 20  # looks until a replacement that has not come is asked for again
 TRIES = 2  # at a worker that dies during the first start, after the first
 LONGEST_PAUSE = 120  # looks between two tries at a worker that dies before it serves
-SLOTS = 256
-VITALS = 8  # numbers that each worker lets the others know
-LEAVING = 1 << 62  # where the beats of a worker go on from that has heard of the stop
 GOING_DOWN = (OSError, EOFError, KeyError, ValueError, AssertionError)  # what main leaves to us
 MOMENT = 2  # seconds in which a repeated signal is the same one
 SLOWEST_START = 1200  # tenths of a second; a loaded machine outlasts Sanic's own thirty seconds
-EXTRA = 5  # seconds on top of the graceful stop before it is ended by force
 
 
 def attach(app: Sanic[Any, Any]) -> None:
@@ -42,8 +40,8 @@ def attach(app: Sanic[Any, Any]) -> None:
     WorkerManager.THRESHOLD = SLOWEST_START  # a worker that dies meanwhile is our business
     app.main_process_start(_prepare)
     app.main_process_ready(_watch)
-    app.before_server_start(_follow_main)
-    app.after_server_start(_beat)
+    app.before_server_start(follow_main)
+    app.after_server_start(beat)
 
 
 def shield() -> None:
@@ -55,10 +53,6 @@ def shield() -> None:
         signal.signal(signal.SIGTERM, _stop_early)
     resource_tracker.ensure_running()  # starting it later would lift the block again
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-
-
-def _unshield() -> None:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 def _stop_early(number: int, _frame: object) -> None:
@@ -74,11 +68,13 @@ async def _prepare(app: Sanic[Any, Any]) -> None:
     app.shared_ctx.beats = RawArray("Q", SLOTS)
     app.shared_ctx.vitals = RawArray("d", SLOTS * VITALS)
     app.shared_ctx.beats[0] = next((child.pid or 0 for child in active_children()), 0)
-    _unshield()
+    unshield()
 
 
 async def _watch(app: Sanic[Any, Any]) -> None:
     warden = Warden(app.manager, app.shared_ctx.beats, app.config.GRACEFUL_SHUTDOWN_TIMEOUT)
+    manager: Any = app.manager
+    manager.monitor_subscriber = Unhurried(manager.monitor_subscriber, warden)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, warden.hear)
     threading.Thread(target=warden.run, name="warden", daemon=True).start()
@@ -238,60 +234,23 @@ class Warden:
             self.manager.monitor_publisher.send("__TERMINATE_EARLY__")
 
 
+@dataclass
+class Unhurried:
+    """The pipe on which main waits for orders. Between two of them it would ask about each worker
+    ten times a second, a twentieth of a processor in a blog at rest; the warden looks anyway."""
+
+    pipe: Any
+    warden: Warden
+
+    def poll(self, seconds: float) -> bool:
+        return bool(self.pipe.poll(REST if self.warden.is_up else seconds))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.pipe, name)
+
+
 def _signal_all(processes: list[WorkerProcess], number: signal.Signals) -> None:
     for process in processes:
         if process.pid:  # 0 would be every process of the group
             with suppress(ProcessLookupError):
                 os.kill(process.pid, number)
-
-
-def slot_of(name: str) -> int:
-    """Of `Sanic-Server-2-0`."""
-    return 1 + int(name.split("-")[2]) % (SLOTS - 1)
-
-
-async def _follow_main(app: Sanic[Any, Any]) -> None:
-    main = parent_process()
-    if main is None:  # one process alone: nobody else lifts the block
-        _unshield()
-    if main and hasattr(app.shared_ctx, "beats"):
-        grace = app.config.GRACEFUL_SHUTDOWN_TIMEOUT + EXTRA
-        threading.Thread(
-            target=_leave_with, args=(main.pid, app.shared_ctx.beats[0], grace), daemon=True
-        ).start()
-
-
-def _leave_with(main: int, helper: int, grace: float) -> None:
-    """Sanic's workers do not notice that main was killed: they would live on and keep the port."""
-    while os.getppid() == main:
-        time.sleep(TICK)
-    log.error("The main process is gone; worker [%s] leaves.", os.getpid())
-    os.kill(os.getpid(), signal.SIGTERM)
-    if helper:
-        with suppress(ProcessLookupError):
-            os.kill(helper, signal.SIGKILL)
-    time.sleep(grace)
-    os._exit(1)
-
-
-async def _beat(app: Sanic[Any, Any]) -> None:
-    if parent_process() and hasattr(app.shared_ctx, "beats"):
-        loop, slot = asyncio.get_running_loop(), slot_of(app.m.name)
-        _keep_beating(loop, app.shared_ctx.beats, slot)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, _leave, app, loop, slot)
-
-
-def _keep_beating(loop: asyncio.AbstractEventLoop, beats: Any, slot: int) -> None:
-    """A timer and no task, so that a graceful stop has nothing to cancel."""
-    beats[slot] += 1
-    loop.call_later(1, _keep_beating, loop, beats, slot)
-
-
-def _leave(app: Sanic[Any, Any], loop: asyncio.AbstractEventLoop, slot: int) -> None:
-    """Ctrl-C reaches a worker from the terminal and from main; the second would cut it short."""
-    app.shared_ctx.beats[slot] = LEAVING
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.remove_signal_handler(number)
-        signal.signal(number, signal.SIG_IGN)
-    app.stop(terminate=False)

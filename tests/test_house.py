@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "admin": ROOM | {"doctor"},
     "doctor": FREE | MODELS | {"", "db", "keeping", "languages"},
     "files": frozenset({"config", "media", "web"}),
-    "health": frozenset({"warden"}) | MODELS,
+    "health": frozenset({"ward"}) | MODELS,
     "hosted": frozenset({"config", "lane", "opening"}),
     "deploy": frozenset({"config", "opening"}),
     "handbook": frozenset({"config", "crew", "markup"}),
@@ -62,7 +62,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "templating": frozenset({"", "config", "languages"}),
     "crew": FREE | {"media", "priority"},
     "media": frozenset({"config", "markup"}),
-    "warden": frozenset({"config"}),
+    "warden": frozenset({"ward"}),
+    "ward": frozenset(),
     "collect": frozenset({"config"}),
     "languages": frozenset({"config"}),
     "db": FREE | MODELS | {"sqlite"},
@@ -94,7 +95,7 @@ DISK = frozenset(
     }
 )
 # Where a child process is started or a worker replaced.
-PROCESSES = frozenset({"crew", "deploy", "keeping", "warden"})
+PROCESSES = frozenset({"crew", "deploy", "keeping", "ward", "warden"})
 
 
 def parts_imported(module: Module) -> set[str]:

@@ -35,6 +35,17 @@ CHROMIUM = (
     "Accept-Language: en-GB,en;q=0.9,zh-CN;q=0.8",
 )
 
+NGINX = (  # as nginx.conf asks, to keep what it gets
+    "X-Accel-Expires: @1700000000",
+    "X-Real-IP: 203.0.113.7",
+    "X-Forwarded-For: 203.0.113.7",
+    "X-Forwarded-Host: x",
+    "X-Forwarded-Port: 80",
+    "X-Forwarded-Proto: http",
+    "Accept-Encoding: br",
+    "User-Agent: x",
+)
+
 
 @dataclass
 class Ways:
@@ -89,7 +100,7 @@ def is_packed(wire: Wire, path: str) -> bool:
 # --- what goes by the lane ---
 
 
-@pytest.mark.parametrize("lines", [(), CHROMIUM, ("Cookie: _ga=GA1.2.3",)], ids=str)
+@pytest.mark.parametrize("lines", [(), CHROMIUM, ("Cookie: _ga=GA1.2.3",), NGINX], ids=str)
 def test_a_plain_request_for_a_kept_page_never_reaches_sanic(
     warm: Ways, lines: tuple[str, ...]
 ) -> None:
@@ -104,6 +115,22 @@ def test_the_first_request_of_a_connection_goes_by_the_lane_too(warm: Ways) -> N
         with Wire(warm.lane.port) as wire:
             assert wire.ask(plain("/")).status == 200
     assert warm.long == []
+
+
+def test_a_proxy_that_keeps_a_page_is_told_until_when_by_either_way(warm: Ways) -> None:
+    for lines in (NGINX, (*NGINX, "If-None-Match: *")):
+        warm.long.clear()
+        with Wire(warm.lane.port) as wire:
+            assert wire.ask(plain(POST, *lines)).headers["x-accel-expires"] == "@1700000000"
+        assert warm.long == []
+        assert b"x-accel-expires: @1700000000\r\n" in alike(warm, [plain(POST, *lines)])
+
+
+def test_a_proxy_gets_the_packed_page_or_none_at_once(warm: Ways) -> None:
+    warm.lane.app.ctx.pages.drop(None)
+    with Wire(warm.lane.port) as wire:
+        for _ in range(2):
+            assert wire.ask(plain(POST, *NGINX)).headers["content-encoding"] == "br"
 
 
 ASIDE = {
@@ -347,6 +374,8 @@ LINES = [
     "Accept-Encoding: *",
     "Accept-Encoding:gzip",
     "Accept-Encoding:  br ",
+    "X-Accel-Expires: @1700000000",
+    "x-accel-expires: @1",
     "If-None-Match: *",
     'If-None-Match: "x", W/"y"',
     "If-None-Match: ETAG",

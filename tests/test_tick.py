@@ -40,6 +40,7 @@ SECRET = b"s" * 32
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "LOOK", 0.02)
+    monkeypatch.setattr(clock, "STAND_BY", 0.02)
     monkeypatch.setattr(clock, "AFTER_FAULT", 0.02)
     monkeypatch.setattr(clock, "GRACE", 1.0)
 
