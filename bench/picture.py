@@ -10,7 +10,7 @@ from bench.report import number
 from bench.rounds import Row
 from bench.target import PARTS
 
-WIDTH, MARGIN, NAMES, LINE = 920, 20, 360, 24
+WIDTH, MARGIN, NAMES, LINE = 920, 20, 390, 24
 STYLE = """
     svg { background: #fbfaf7 }
     text { font: 14px system-ui, sans-serif; fill: #22303c }
