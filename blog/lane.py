@@ -103,7 +103,7 @@ class Lane(HttpProtocol):
             return None
         if self.access_log:
             self._log(sent, lines[slice(*said.span(1))] + first[4:])
-        return sent.kept_until(proxy.until(second.decode()))
+        return sent.kept_until(proxy.until(second.decode())) if second else sent.whole
 
     def _log(self, sent: Sent, address: bytes) -> None:
         """The line that Sanic would write."""

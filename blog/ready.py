@@ -34,8 +34,6 @@ class Sent:
 
     def kept_until(self, second: str) -> bytes:
         """All that goes over the wire to a proxy that may keep it so long; see `proxy`."""
-        if not second:
-            return self.whole
         first, _, rest = self.whole.partition(b"\r\n")
         return b"%b\r\n%b: %b\r\n%b" % (first, proxy.HEADER.encode(), second.encode(), rest)
 

@@ -92,11 +92,10 @@ def test_two_limits_are_two_statements(database: Database, world: Cast) -> None:
     assert database.read_now(work) == [1, 3, 2]
 
 
+@pytest.mark.parametrize(
+    "migrated", [pytest.param("postgresql", marks=pytest.mark.postgresql)], indirect=True
+)
 def test_what_is_prepared_outlives_a_transaction(database: Database, world: Cast) -> None:
-    """Of SQLite its driver keeps it in this process."""
-    if database.reading.dialect.name == "sqlite":
-        return
-
     def work(session: Session) -> int:
         session.scalars(select(Post.title)).all()
         known = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%post.title%'"
