@@ -6,6 +6,7 @@ import json
 import re
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import delete, func, insert, select, text, update
@@ -436,14 +437,17 @@ def test_lines_are_found_by_who(busy, world):
     assert nobody == {""}
 
 
-def test_a_day_begins_where_the_site_is(busy):
-    at = now()
-    today, tomorrow = f"{at:%Y-%m-%d}", f"{at + timedelta(days=1):%Y-%m-%d}"
-    yesterday = f"{at - timedelta(days=1):%Y-%m-%d}"
-    everything = len(lines(busy))
-    assert len(lines(busy, since=f"{yesterday} UTC", until=f"{tomorrow} UTC")) == everything
-    assert len(lines(busy, since=f"{today} UTC")) in (everything, 0) or everything
-    assert lines(busy, since=f"{tomorrow} Etc/GMT+12") == []
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai", "Etc/GMT+12", "Etc/GMT-14"])
+def test_a_day_begins_where_the_site_is(busy, zone):
+    everything = lines(busy)
+    today = everything[0].at.astimezone(ZoneInfo(zone)).date()
+    of_today = [line for line in everything if line.at.astimezone(ZoneInfo(zone)).date() == today]
+    assert of_today
+    assert lines(busy, since=f"{today} {zone}") == of_today
+    assert lines(busy, since=f"{today} {zone}", until=f"{today} {zone}") == of_today
+    yesterday, tomorrow = today - timedelta(days=1), today + timedelta(days=1)
+    assert lines(busy, since=f"{yesterday} {zone}", until=f"{tomorrow} {zone}") == everything
+    assert lines(busy, since=f"{tomorrow} {zone}") == []
 
 
 @pytest.mark.parametrize("asked", [{"since": "x UTC"}, {"until": "2026-02-30 UTC"}, {"since": "9"}])
