@@ -14,7 +14,8 @@ from sanic_routing.route import Route
 from blog import cookies, errors, headers, web
 from blog.config import LANGUAGES, N_
 from blog.cookies import BROWSER, SESSION
-from blog.models import attempt, change, device, password, refused, signin, user
+from blog.models import attempt, device, password, refused, signin, user
+from blog.models.action import name_of
 from blog.models.base import Refusal, now
 from blog.models.signin import ABSOLUTE, SEEN_EVERY, Entry, SignIn
 from blog.models.user import User
@@ -119,7 +120,7 @@ async def _note(request: Request, work: Callable[..., None], *args: Any) -> None
     try:
         await web.transact(request, work, *args)
     except Exception as error:  # nobody waits for it
-        log.warning("%s was not noted: %s", change.name_of(work), error)
+        log.warning("%s was not noted: %s", name_of(work), error)
 
 
 def lock(bp: Blueprint, role: str) -> None:

@@ -23,6 +23,7 @@ from sqlalchemy.pool import NullPool
 from blog import sqlite
 from blog.config import N_, Config, Told
 from blog.models import change, search, shelf_index
+from blog.models.action import name_of
 
 if TYPE_CHECKING:
     from alembic.config import Config as AlembicConfig
@@ -84,7 +85,7 @@ class Database:
         if "by" in inspect.signature(work).parameters:
             kwargs["by"] = by
         with self._writer() as session, session.begin():
-            session.info.update(by=by, ip=ip, act=change.name_of(work))
+            session.info.update(by=by, ip=ip, action=name_of(work))
             return work(session, *args, **kwargs)
 
     def close(self) -> None:

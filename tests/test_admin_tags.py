@@ -96,7 +96,7 @@ def test_a_merge_tells_every_page_that_showed_the_tag(database, world):
     latest = select(Change).order_by(Change.id.desc()).limit(1)
     row = database.read_now(lambda s: s.scalars(latest).one())
     wanted = {"tag:marmalade", "tag:python", "tags", f"post:{world.ann_live.id}"}
-    assert wanted <= set(row.tags) and row.act == "tagging.merge"
+    assert wanted <= set(row.tags) and row.action == "tag.merge"
 
 
 @pytest.mark.parametrize(

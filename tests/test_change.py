@@ -87,7 +87,11 @@ def test_deleting_for_good_touches_the_lists_it_stood_on(database, world):
 def test_the_facts_say_who_did_what_from_where(database, world):
     database.transact_now(user.set_role, world.ann.id, "editor", by=world.kim, ip="192.0.2.9")
     change = last(database)
-    assert (change.by_name, change.ip, change.act) == ("Kim Keeper", "192.0.2.9", "user.set_role")
+    assert (change.by_name, change.ip, change.action) == (
+        "Kim Keeper",
+        "192.0.2.9",
+        "user.set_role",
+    )
     assert change.facts == {f"user:{world.ann.id}": {"role": ["author", "editor"]}}
 
 

@@ -156,7 +156,7 @@ def test_where_a_reader_was_is_for_the_queue_and_not_for_the_log(door):
     send(door)
     assert kept(door)[0].ip == "127.0.0.1"
     assert "from 127.0.0.1" in door.get("/admin/comments", cookies=door.let_in("eve")).text
-    newest = select(Change).where(Change.act == "commenting.submit").order_by(Change.id.desc())
+    newest = select(Change).where(Change.action == "comment.submit").order_by(Change.id.desc())
     line = door.database.read_now(lambda session: session.scalars(newest).first())
     assert line.ip == WITHHELD and "127.0.0.1" not in json.dumps(line.facts)
     told = door.get(f"/admin/audit/{line.id}", cookies=kim).text

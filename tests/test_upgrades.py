@@ -15,10 +15,12 @@ from alembic import command
 from sqlalchemy import inspect, text
 
 from blog import __version__, db, opening
+from blog.admin import deeds
 from blog.config import Config
 from blog.db import Database
 from blog.keeping import restore, shelf
 from blog.models import reading, search, whole
+from tests import old_actions
 from tests.keep_release import KEPT
 from tests.live import environment
 
@@ -90,6 +92,77 @@ def test_readers_find_what_they_found_before(old, config):
 
 def test_this_release_has_left_its_database():
     assert __version__ in {path.stem for path in RELEASES}
+
+
+# --- the log -------------------------------------------------------------------------------------
+
+Labels = dict[str, tuple[str, str | None]]
+
+
+def test_every_entry_of_the_log_reads_as_it_did_before(old, config):
+    check_entries(config, is_first=revision(config) == "0001")
+
+
+@pytest.mark.postgresql
+def test_on_postgresql_every_entry_of_the_log_reads_as_it_did_before(postgres, config):
+    name = postgres.create()
+    there = replace(config, database_url=postgres.url(name))
+    first_release(there)
+    check_entries(there, is_first=True)
+    postgres.drop(name)
+
+
+def check_entries(config: Config, *, is_first: bool) -> None:
+    """Of every action that a release could store an entry is added to those that it has left."""
+    if is_first:
+        labels: Labels = old_actions.FIRST_LABELS | old_actions.FIRST_UNLABELLED
+    else:
+        labels = old_actions.LABELS | old_actions.UNLABELLED
+    before = {id: labels[name] for id, name in add_entries(config, list(labels)).items()}
+    db.migrate(config)
+    after = actions(config)
+    assert {id: shown(after[id]) for id in before} == before
+    replaced = (old_actions.LABELS.keys() | old_actions.FIRST_LABELS) - old_actions.UNCHANGED
+    assert set(after.values()) & replaced == set()
+
+
+def shown(action: str) -> tuple[str, str | None]:
+    deed = deeds.deed_of(action)
+    return deeds.words_of(action), deed.kind if deed else None
+
+
+def add_entries(config: Config, names: list[str]) -> dict[int, str]:
+    """Entries as an old release wrote them; the name of each by its id."""
+    known = actions(config)
+    row = (
+        "INSERT INTO change (at, by_name, ip, act, tags, facts) VALUES (:at, '', '', :act, :t, :f)"
+    )
+    rows = [{"at": "2026-11-20 12:00:00", "act": name, "t": "[]", "f": "{}"} for name in names]
+    engine = db.make_engine(config, writes=True)
+    with engine.begin() as connection:
+        connection.execute(text(row), rows)
+    engine.dispose()
+    return {id: name for id, name in actions(config).items() if id not in known}
+
+
+def actions(config: Config) -> dict[int, str]:
+    """The name of the action of every entry, by its id."""
+    engine = db.make_engine(config, writes=False)
+    try:
+        with engine.connect() as connection:
+            rows = connection.execute(text("SELECT id, act FROM change"))
+            return {row.id: row.act for row in rows}
+    finally:
+        engine.dispose()
+
+
+def test_no_new_name_of_an_action_is_the_old_name_of_another():
+    """An entry that was renamed cannot be renamed again."""
+    names = db.revisions().get_revision("0008").module
+    renamed = names.NAMES | names.FUNCTIONS
+    assert set(renamed.values()) & renamed.keys() == set()
+    assert set(renamed.values()) <= deeds.DEEDS.keys() | deeds.UNTOLD
+    assert old_actions.LABELS.keys() - old_actions.UNCHANGED <= names.NAMES.keys()
 
 
 # --- the way back --------------------------------------------------------------------------------

@@ -36,16 +36,17 @@ class Told:
 
 
 def told(line: Line) -> Told:
-    deed = deeds.deed_of(line.act)
+    deed = deeds.deed_of(line.action)
     of_settings = deed is not None and deed.kind == "site"
     names = deeds.settings(line) if of_settings else deeds.about(line)
-    words = deeds.words_of(line.act)
+    words = deeds.words_of(line.action)
     return Told(line.id, line.at, line.by, bool(line.ip), words, names, of_settings, line.ip)
 
 
-def acts(session: Any) -> Mapping[str, str]:
-    done = (act for act in log.acts(session) if act not in deeds.UNTOLD)
-    return {act: deeds.words_of(act) for act in done}
+def actions(session: Any) -> Mapping[str, str]:
+    """The actions that the log can be filtered by, with their labels."""
+    names = (name for name in log.actions(session) if name not in deeds.UNTOLD)
+    return {name: deeds.words_of(name) for name in names}
 
 
 def _make(session: Any, rows: Any) -> list[Told]:
@@ -70,7 +71,7 @@ section = Section(
     ),
     filters=(
         Filter("by", N_("Who"), log.doers),
-        Filter("act", N_("What"), acts),
+        Filter("act", N_("What"), actions),
         Filter("kind", N_("About"), deeds.KINDS),
         Filter("since", N_("From"), {}, type="date"),
         Filter("until", N_("To"), {}, type="date"),

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
+from blog.models.action import action
 from blog.models.base import now
 from blog.models.post import POST, Post
 
@@ -28,6 +29,7 @@ def has_news(session: Session) -> bool:
     return session.scalar(select(Post.id).where(_is_news()).limit(1)) is not None
 
 
+@action("post.announce")
 def announce(session: Session) -> list[Announced]:
     """Claim what is to be announced: each post comes out of this once, in one process."""
     some = select(Post.id).where(_is_news()).order_by(Post.publish_at).limit(PIECE)

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, String, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.models import device
+from blog.models.action import action
 from blog.models.base import Base, now
 
 WINDOW = timedelta(minutes=15)
@@ -47,6 +48,7 @@ def _typed(login: str) -> str:
     return login.strip().casefold()[:150]
 
 
+@action("attempt.count")
 def claim(session: Session, login: str, network: str, browser: str = "") -> bool:
     """Count a try before it is made, so that parallel tries cannot overtake the limit."""
     return _count(session, keys(session, login, network, browser))
@@ -65,6 +67,7 @@ def _made(session: Session, key: str, within: timedelta) -> int:
     return session.scalar(tries) or 0
 
 
+@action("attempt.clear")
 def forgive(session: Session, login: str, network: str, browser: str = "") -> None:
     """A right password takes back the tries under that login, and this one of the network's.
 
@@ -82,6 +85,7 @@ def forgive(session: Session, login: str, network: str, browser: str = "") -> No
 # --- forgotten passwords ---
 
 
+@action("attempt.count_reset_request")
 def claim_asking(session: Session, login: str, network: str) -> bool:
     """Count an asked-for mail, whether or not anybody has this login."""
     counted = {"forgotten": f"forgotten:{_typed(login)}", "asking": f"asking:{network}"}

@@ -39,7 +39,7 @@ class Line:
     by_id: int | None
     by: str
     ip: str
-    act: str
+    action: str
     things: tuple[Thing, ...]
 
 
@@ -62,14 +62,14 @@ class Detail:
 
 def _query() -> Any:
     """Acts; not what only makes pages anew."""
-    columns = (Change.id, Change.at, Change.by_id, Change.by_name, Change.ip, Change.act)
+    columns = (Change.id, Change.at, Change.by_id, Change.by_name, Change.ip, Change.action)
     query: Any = select(*columns, Change.about).where(~Change.is_quiet)
     return query
 
 
 def _make(session: Session, rows: Sequence[Row[Any]]) -> list[Line]:
     return [
-        Line(row.id, row.at, row.by_id, row.by_name, row.ip, row.act, things(row.about))
+        Line(row.id, row.at, row.by_id, row.by_name, row.ip, row.action, things(row.about))
         for row in rows
     ]
 
@@ -138,12 +138,12 @@ LINES = Log(
     sort="at",
     filters={
         "by": Filter(_by),
-        "act": Filter(lambda value: Change.act == value),
+        "act": Filter(lambda value: Change.action == value),
         "kind": Filter(_of_kind),
         "since": Filter(_since),
         "until": Filter(_until),
     },
-    search=containing(Change.about, Change.by_name, Change.ip, Change.act),
+    search=containing(Change.about, Change.by_name, Change.ip, Change.action),
 )
 
 
@@ -160,9 +160,9 @@ def doers(session: Session) -> Mapping[str, str]:
     }
 
 
-def acts(session: Session) -> list[str]:
-    """Every act that was ever done."""
-    return sorted(_each(session, Change.act))
+def actions(session: Session) -> list[str]:
+    """The name of every action in the log."""
+    return sorted(_each(session, Change.action))
 
 
 def _each(session: Session, column: Any) -> list[Any]:

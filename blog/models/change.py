@@ -4,10 +4,9 @@ Collected at flush, from the values before and after, and written in the same tr
 No act invalidates or audits by hand, so none can forget.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -25,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, SessionTransaction, mapped_column, sessionmaker
 
 from blog.models import bulk, facts
+from blog.models.action import LONGEST
 from blog.models.base import Base, now
 from blog.models.facts import Noted
 
@@ -43,7 +43,7 @@ class Change(Base):
     by_id: Mapped[int | None]
     by_name: Mapped[str] = mapped_column(String(200), default="")
     ip: Mapped[str] = mapped_column(String(64), default="")
-    act: Mapped[str] = mapped_column(String(100), default="")
+    action: Mapped[str] = mapped_column("act", String(LONGEST), default="")
     tags: Mapped[list[Any]] = mapped_column(default=list)
     facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
     # What the rows were called then, as `key name` on a line each; for people and for search.
@@ -95,14 +95,6 @@ def on_behalf_of(name: str) -> Iterator[None]:
 def withhold_address(session: Session) -> None:
     """Where a reader was is nothing for a log that keeps what it has for good."""
     session.info["ip"] = WITHHELD
-
-
-def name_of(work: Callable[..., Any]) -> str:
-    """An act by its module and name: `writing.publish`."""
-    while isinstance(work, partial) or hasattr(work, "__wrapped__"):
-        work = work.func if isinstance(work, partial) else work.__wrapped__
-    name = getattr(work, "__name__", "").strip("_")
-    return f"{getattr(work, '__module__', '').rpartition('.')[2]}.{name}"[:100]
 
 
 def tell(session: Session, key: str, name: str, **columns: list[Any]) -> None:
@@ -224,7 +216,7 @@ def _write(session: Session) -> None:
         "by_id": by.id if by else None,
         "by_name": by.display_name if by else _doer,
         "ip": session.info.get("ip", ""),
-        "act": session.info.get("act", ""),
+        "action": session.info.get("action", ""),
         "tags": sorted(tags),
         "facts": told,
         "about": "\n".join(f"{key} {name}".strip() for key, name in names.items()),

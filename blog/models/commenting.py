@@ -12,6 +12,7 @@ from blog.markup import RENDERER, Rendered, language_of
 from blog.models import address as addresses
 from blog.models import answer, change, delivery, guest, moderation, site, spam
 from blog.models import comment as comments
+from blog.models.action import action
 from blog.models.address import Address
 from blog.models.base import Refusal, now
 from blog.models.comment import APPROVED, PENDING, SPAM, Comment, Reader, Said
@@ -89,6 +90,7 @@ def answered(session: Session, post_id: int, uid: str) -> Comment | None:
     return session.scalar(select(Comment).where(Comment.uid == uid, *theirs))
 
 
+@action("comment.submit")
 def submit(session: Session, sent: Submission, *, by: User | None) -> str:
     """Keep a comment; its uid. Raises `Refusal`, `Twice`, and `LookupError` where there is no post.
 

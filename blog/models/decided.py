@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from blog.config import N_
 from blog.models import site, upload
+from blog.models.action import action
 from blog.models.base import Refusal
 from blog.models.change import Change, Touched
 from blog.models.choice import Choice
@@ -77,6 +78,7 @@ def _as_typed(name: str, told: Any) -> Any:
     return CHOICES[name].default if told is None else told
 
 
+@action("settings.restore")
 def put_back(session: Session, id: int, name: str) -> list[str]:
     """Make a setting what it was before a change, with what is made from it.
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from blog.config import LANGUAGES, N_
 from blog.models import site
+from blog.models.action import action
 from blog.models.base import Refusal
 from blog.models.choice import Choice, choice, declared
 from blog.models.settings import Settings
@@ -105,6 +106,7 @@ def values(facts: SiteFacts) -> dict[str, Any]:
     return {**columns, **kept}
 
 
+@action("settings.save")
 def save(session: Session, wishes: Mapping[str, Wish]) -> list[str]:
     """Write what differs from what the form was shown; the names of what has changed.
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.models import subscription
+from blog.models.action import action
 from blog.models.base import Base, UTCTime, now
 from blog.models.comment import APPROVED, PENDING, Comment
 from blog.models.user import User
@@ -126,6 +127,7 @@ def has_due(session: Session) -> bool:
     return session.scalar(select(Delivery.id).where(Delivery.is_due()).limit(1)) is not None
 
 
+@action("mail.claim")
 def claim(session: Session, secret: bytes) -> Owed | None:
     """The delivery that is due first, for nobody but the caller until its next try is due.
 
@@ -180,11 +182,13 @@ def _pointless(session: Session, row: Delivery, secret: bytes) -> str:
 WANTED_STATE = {"answered": APPROVED, "comment_waits": PENDING}
 
 
+@action("mail.deliver")
 def delivered(session: Session, owed: Owed) -> None:
     """Whoever else may have claimed it since: it has been sent."""
     _change(session, owed.id, done_at=now(), said="", facts={})
 
 
+@action("mail.fail")
 def failed(session: Session, owed: Owed, said: str, *, for_good: bool) -> bool:
     """Note why a try failed; True if it was the last one, and the mail is given up."""
     is_over = for_good or owed.tries > len(BACK_OFF)
@@ -198,6 +202,7 @@ def failed(session: Session, owed: Owed, said: str, *, for_good: bool) -> bool:
     return is_over
 
 
+@action("mail.postpone")
 def put_off(session: Session, said: str) -> None:
     """The server itself is at fault: whatever is due waits a little, and loses no try."""
     session.execute(

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from blog.models import writing
+from blog.models.action import action
 from blog.models.base import now
 from blog.models.post import Post
 from blog.models.revision import Revision, keep_earlier
@@ -71,6 +72,7 @@ def look(session: Session, id: int, revision_id: int, *, by: User) -> tuple[Post
     return post, _of(session, post, revision_id)
 
 
+@action("post.restore_revision")
 def bring_back(session: Session, id: int, revision_id: int, *, by: User) -> Post:
     """Put the words of a revision into the working copy; what stood there becomes a revision."""
     post = writing.load(session, id, by=by)

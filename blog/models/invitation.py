@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.config import N_
 from blog.models import delivery, user
+from blog.models.action import action
 from blog.models.base import Base, Refusal, now
 from blog.models.device import digest
 from blog.models.user import ADMIN, ROLES, User
@@ -68,6 +69,7 @@ class Invited:
 # --- inviting ---
 
 
+@action("invitation.create")
 def invite(
     session: Session,
     *,
@@ -125,6 +127,7 @@ def _byline(session: Session, id: int) -> User:
     return found
 
 
+@action("invitation.revoke")
 def revoke_invitation(session: Session, id: int, *, by: User) -> None:
     """The link opens nothing any more, and is not mailed. Raises `LookupError`."""
     row = session.get(Invitation, id, with_for_update=True, populate_existing=True)
@@ -172,6 +175,7 @@ def _opened_by(key: str) -> Any:
     )
 
 
+@action("invitation.accept")
 def accept_invitation(
     session: Session,
     key: str,

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, String, or_, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from blog.models.action import action
 from blog.models.base import Base, now
 
 CLOCK = "clock"
@@ -46,6 +47,7 @@ def held_until(session: Session, name: str, holder: str) -> datetime | None:
     return row.until if row.holder == holder else None
 
 
+@action("lease.take")
 def take(session: Session, name: str, holder: str) -> datetime | None:
     """Take or renew it; the moment it ends, or None where somebody else was faster."""
     until = now() + SPAN
@@ -59,6 +61,7 @@ def take(session: Session, name: str, holder: str) -> datetime | None:
     return until if taken else None
 
 
+@action("lease.release")
 def leave(session: Session, name: str, holder: str) -> None:
     """Give it back, so that the next one need not wait for its end."""
     session.execute(

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from blog.config import N_
 from blog.models import answer, spam_learning
+from blog.models.action import action
 from blog.models.base import Base, Refusal, now
 from blog.models.comment import APPROVED, PENDING, REJECTED, SPAM, Comment
 from blog.models.spam_words import words_of
@@ -55,18 +56,22 @@ class Act:
 # --- decisions ---
 
 
+@action("comment.approve")
 def approve(session: Session, ids: Sequence[int], *, by: User) -> Act:
     return decide(session, ids, APPROVED, by=by)
 
 
+@action("comment.reject")
 def reject(session: Session, ids: Sequence[int], *, by: User) -> Act:
     return decide(session, ids, REJECTED, by=by)
 
 
+@action("comment.mark_as_spam")
 def spam(session: Session, ids: Sequence[int], *, by: User) -> Act:
     return decide(session, ids, SPAM, by=by)
 
 
+@action("comment.moderate")
 def decide(session: Session, ids: Sequence[int], state: str, *, by: User) -> Act:
     """Each comment becomes this; those that are it already, or are gone, are passed over."""
     _ask_role(by)
@@ -114,6 +119,7 @@ def _ask_role(by: User) -> None:
 # --- taking back ---
 
 
+@action("comment.undo_moderation")
 def undo(session: Session, act: int, *, by: User) -> int:
     """Every comment of an act becomes what it was before; but not where somebody has decided anew.
 
@@ -176,6 +182,7 @@ def forget(session: Session, comment_ids: Sequence[int]) -> None:
     session.execute(gone, execution_options={"tags": ()})
 
 
+@action("comment.delete_old_spam")
 def sweep_spam(session: Session) -> int:
     """Delete some of the spam that has lain for a month; how many, to be asked again until 0."""
     reply = aliased(Comment)

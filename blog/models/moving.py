@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from blog.markup import Rendered
 from blog.models import address, pattern, site, tag, upload, user, writing
+from blog.models.action import action
 from blog.models.address import Address
 from blog.models.base import Refusal, now
 from blog.models.post import PAGE, Post, PostAuthor
@@ -104,6 +105,7 @@ def keys(session: Session) -> dict[str, int | None]:
     return {row.key: row.post_id for row in rows}
 
 
+@action("post.import")
 def bring_in(session: Session, arrivals: Sequence[Arrival]) -> list[Refusal | None]:
     """Write each of these posts whole, or say why it was refused."""
     return [_refused(session, arrival) for arrival in arrivals]
@@ -197,6 +199,7 @@ def byline(session: Session, name: str) -> User:
     )
 
 
+@action("user.import")
 def introduce(session: Session, *, name: str, display_name: str, bio: str) -> None:
     """A byline under its old name, unless somebody is shown by that name or has the other."""
     taken = (User.display_name == display_name[:200]) | (User.name == name)

@@ -4,10 +4,12 @@ from sqlalchemy.orm import Session
 
 from blog.config import N_
 from blog.models import delivery, device, reset, signin, user
+from blog.models.action import action
 from blog.models.base import Refusal, now
 from blog.models.user import User
 
 
+@action("password.change")
 def change_password(
     session: Session, password_hash: str, token: str, browser: str = "", *, by: User
 ) -> None:
@@ -15,6 +17,7 @@ def change_password(
     _renew(session, by.id, password_hash, token, browser)
 
 
+@action("password.reset")
 def reset_password(session: Session, key: str, password_hash: str, browser: str = "") -> str:
     """By the link for whoever has forgotten it. Returns the key by which the browser is known.
 
@@ -26,6 +29,7 @@ def reset_password(session: Session, key: str, password_hash: str, browser: str 
     return device.remember(session, whose.id, browser)
 
 
+@action("password.assign")
 def hand_over(session: Session, id: int, password_hash: str, *, by: User) -> User:
     """From a keeper: a byline becomes somebody, and no old sign-in lives on.
 

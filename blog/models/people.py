@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from blog.config import N_
 from blog.models import device, invitation, reset, signin, user
+from blog.models.action import action
 from blog.models.base import Refusal
 from blog.models.listing import Filter, Listing, Order, containing
 from blog.models.post import Post, PostAuthor
@@ -105,6 +106,7 @@ def bylines(session: Session) -> tuple[tuple[str, str], ...]:
 # --- what keepers do ---
 
 
+@action("user.edit")
 def save_person(
     session: Session, id: int, *, display_name: str, email: str, role: str, by: User
 ) -> User:
@@ -132,6 +134,7 @@ def save_person(
     return found
 
 
+@action("user.revoke_access")
 def disable_person(session: Session, id: int, *, by: User) -> User:
     """Shut somebody out, on every browser at once, with every link that is under way."""
     found = user.disable(session, id, by=by)

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Row, Select, String, cast, func, or_, sele
 from sqlalchemy.orm import Session
 
 from blog.config import N_
+from blog.models.action import action
 from blog.models.base import Refusal
 from blog.models.listing import Filter, Listing, Order, containing
 from blog.models.post import Post
@@ -146,6 +147,7 @@ def _in_site(session: Session, ids: Sequence[int]) -> set[int]:
     return set(session.scalars(select(Upload.id).where(Upload.id.in_(ids), Upload.name.in_(names))))
 
 
+@action("picture.delete")
 def delete(session: Session, ids: Sequence[int]) -> Gone:
     """Forget pictures that nothing shows. Raises `Refusal` if anything does, or once did."""
     found = list(session.scalars(select(Upload).where(Upload.id.in_(ids))))

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from blog.markup import Rendered, excerpt
 from blog.models import writing
+from blog.models.action import action
 from blog.models.base import now
 from blog.models.post import Post, PostAuthor
 from blog.models.reading import Card, PostPage, author_name, tag_name
@@ -72,6 +73,7 @@ def page(draft: Draft, rendered: Rendered) -> PostPage:
     return PostPage(card, rendered.html, tuple(rendered.outline), draft.card.summary)
 
 
+@action("post.open_preview")
 def open_preview(session: Session, id: int, *, by: User) -> str:
     """The key of the private link that shows the working copy."""
     post = writing.load(session, id, by=by)
@@ -79,6 +81,7 @@ def open_preview(session: Session, id: int, *, by: User) -> str:
     return post.preview_key
 
 
+@action("post.close_preview")
 def close_preview(session: Session, id: int, *, by: User) -> None:
     """The private link leads nowhere from now on; another one can be opened."""
     writing.load(session, id, by=by).preview_key = None

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from blog.markup import Rendered
 from blog.models import commenting, moderation
+from blog.models.action import action
 from blog.models.address import Address, href
 from blog.models.base import now
 from blog.models.comment import APPROVED, SPAM, STATES, Comment
@@ -166,6 +167,7 @@ def one(session: Session, id: int) -> Queued:
     return found[0]
 
 
+@action("comment.reply")
 def reply(session: Session, id: int, body: str, rendered: Rendered, ip: str, *, by: User) -> str:
     """An editor's answer; what is answered is approved with it, for readers see both or neither."""
     answered = session.get(Comment, id)

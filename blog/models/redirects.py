@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from blog.config import N_
 from blog.models import address, site
+from blog.models.action import action
 from blog.models.address import LONGEST, Address, href, is_reserved, key_of
 from blog.models.base import Refusal, now
 from blog.models.listing import Filter, Listing, Order, containing
@@ -83,6 +84,7 @@ redirects = Listing(
 )
 
 
+@action("redirect.add")
 def add(session: Session, *, path: str, to: str) -> Address:
     """A redirect of a keeper's own, live at once. Raises `Refusal`."""
     origin = site.facts(session).address
@@ -103,6 +105,7 @@ def add(session: Session, *, path: str, to: str) -> Address:
     return row
 
 
+@action("redirect.remove")
 def remove(session: Session, id: int) -> None:
     """Only a keeper's own: what a post has left goes on leading to it."""
     row = session.get(Address, id)

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from blog.models import change, user
+from blog.models.action import action
 from blog.models.base import now
 from blog.models.change import Change
 
@@ -14,6 +15,7 @@ ONCE_IN = timedelta(minutes=10)
 LATEST = 100
 
 
+@action("access.deny_sign_in")
 def note_sign_in(session: Session, login: str, why: str) -> None:
     """A login that nobody bears is not kept: it may be a password in the wrong field."""
     known = user.with_login(session, login)
@@ -22,6 +24,7 @@ def note_sign_in(session: Session, login: str, why: str) -> None:
         change.tell(session, "signin:*", name, refused=[None, why])
 
 
+@action("access.deny_page")
 def note_door(session: Session, path: str) -> None:
     """A page or an act of somebody who is signed in and may not."""
     name = path[:120]
@@ -30,11 +33,11 @@ def note_door(session: Session, path: str) -> None:
 
 
 def _is_told(session: Session, about: str) -> bool:
-    """Whether the latest lines of this act tell the same of the same person and place."""
+    """Whether the latest entries of this action tell the same of the same person and place."""
     by = session.info.get("by")
     latest = (
         select(Change.about, Change.by_id, Change.ip)
-        .where(Change.act == session.info.get("act", ""), Change.at > now() - ONCE_IN)
+        .where(Change.action == session.info.get("action", ""), Change.at > now() - ONCE_IN)
         .order_by(Change.id.desc())
         .limit(LATEST)
     )

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from blog.markup import slugify
 from blog.models import address, pattern, site
+from blog.models.action import action
 from blog.models.base import now
 from blog.models.post import POST, Post
 from blog.models.slug import claim_free
@@ -48,6 +49,7 @@ def _public(brought: bool) -> Select[Post]:
     return query if brought else query.where(Post.path == "")
 
 
+@action("post.change_address")
 def move(session: Session, after: int, *, brought: bool) -> Moved:
     """A piece of the posts whose ids come after one. Each old address leads on from now on."""
     facts, number = site.facts(session), 0

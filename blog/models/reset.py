@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.config import N_
 from blog.models import attempt, user
+from blog.models.action import action
 from blog.models.base import Base, Refusal, now
 from blog.models.delivery import Delivery
 from blog.models.device import digest
@@ -40,6 +41,7 @@ class PasswordReset(Base):
         return {"resets"}
 
 
+@action("password.request_reset")
 def ask_for_reset(session: Session, login: str, language: str) -> None:
     """Owe the link to whoever has this login. For nobody the same statements run in vain."""
     found = session.scalar(User.by_login(login).where(User.can_sign_in).with_for_update())
@@ -57,6 +59,7 @@ def ask_for_reset(session: Session, login: str, language: str) -> None:
     session.add(owed)
 
 
+@action("password.create_reset_link")
 def reset_link(session: Session, login: str) -> str:
     """The path of a link, for a keeper at a shell to pass on. Raises `Refusal`."""
     person = session.scalar(User.by_login(login).with_for_update())

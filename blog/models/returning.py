@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from blog.config import N_
 from blog.markup import RENDERER, Rendered
 from blog.models import address, redirects
+from blog.models.action import action
 from blog.models.base import Refusal
 from blog.models.comment import STATES, Comment
 from blog.models.post import Post
@@ -37,6 +38,7 @@ def said(session: Session) -> frozenset[str]:
     return frozenset(session.scalars(select(Comment.uid)))
 
 
+@action("comment.import")
 def bring_comment(session: Session, given: Returning, rendered: Rendered) -> None:
     """As it was, and nobody gets a mail about it. Raises `Refusal`."""
     post_id = session.scalar(select(Post.id).where(Post.uid == given.post))
@@ -62,6 +64,7 @@ def bring_comment(session: Session, given: Returning, rendered: Rendered) -> Non
     session.add(comment)
 
 
+@action("redirect.import")
 def bring_redirect(session: Session, path: str, to: str) -> bool:
     """False where its address answers already. Raises `Refusal`."""
     if address.find(session, path):

@@ -15,6 +15,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from blog.models import address, ranking, reading
+from blog.models.action import action
 from blog.models.base import rows
 from blog.models.folding import BREAK, fold, pieces
 from blog.models.post import Post
@@ -130,6 +131,7 @@ def create(connection: Connection) -> None:
     full_text(connection).create(connection)
 
 
+@action("search.rebuild")
 def rebuild(session: Session) -> int:
     """Index up to 200 posts that are not, or by an older version. To be repeated until it is 0."""
     current = select(entry.c.post_id).where(entry.c.version == VERSION)

@@ -8,11 +8,13 @@ from sqlalchemy.orm import Session
 
 from blog.config import N_
 from blog.models import site, user
+from blog.models.action import action
 from blog.models.base import Refusal, now
 from blog.models.site import THE_ONE, Site
 from blog.models.user import ADMIN, User
 
 
+@action("site.set_up")
 def set_up(
     session: Session,
     *,
@@ -41,6 +43,7 @@ def _one_line(title: str) -> str:
     return " ".join(title.split())[:200]
 
 
+@action("site.create")
 def blank(session: Session) -> Site:
     """The site's row before anybody has said what it is; import works without set-up too."""
     row = session.get(Site, THE_ONE)
@@ -55,6 +58,7 @@ def blank(session: Session) -> Site:
     return session.get_one(Site, THE_ONE)
 
 
+@action("user.create_admin")
 def add_admin(session: Session, *, name: str, email: str, password_hash: str) -> str:
     """An admin made from a shell, which sets an empty blog up. Returns the name.
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from blog.config import N_
 from blog.models import device, user
+from blog.models.action import action
 from blog.models.base import Base, Refusal, now
 from blog.models.device import digest
 from blog.models.user import User
@@ -61,6 +62,7 @@ class Entry(NamedTuple):
     browser: str
 
 
+@action("session.start")
 def enter(
     session: Session,
     user_id: int,
@@ -83,6 +85,7 @@ def enter(
     return Entry(token, device.remember(session, user_id, browser))
 
 
+@action("session.open")
 def open_(session: Session, user_id: int, ip: str, agent: str, instead_of: str = "") -> str:
     """A new sign-in; the token is told once, to the browser, and ends the one it had before."""
     session.info["by"] = session.info.get("by") or session.get(User, user_id)  # who comes in
@@ -125,6 +128,7 @@ def while_it_stands(work: Callable[..., T], id: int, role: str) -> Callable[...,
     return checked
 
 
+@action("session.seen")
 def seen(session: Session, id: int) -> None:
     """Note that the browser is in use; asked at most once in `SEEN_EVERY`."""
     signin = session.get(SignIn, id)
@@ -132,6 +136,7 @@ def seen(session: Session, id: int) -> None:
         signin.seen_at = now()
 
 
+@action("session.end")
 def close(session: Session, token: str) -> None:
     session.execute(
         delete(SignIn).where(SignIn.token_hash == digest(token)),
@@ -139,6 +144,7 @@ def close(session: Session, token: str) -> None:
     )
 
 
+@action("session.revoke")
 def revoke(session: Session, id: int, *, by: User) -> None:
     """End one of one's own sign-ins."""
     session.execute(
@@ -147,6 +153,7 @@ def revoke(session: Session, id: int, *, by: User) -> None:
     )
 
 
+@action("session.revoke_all")
 def revoke_all(session: Session, user_id: int, *, but: str = "") -> None:
     """End every sign-in of a person except the one with the token `but`."""
     session.execute(

@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, String
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.config import LANGUAGES, N_, is_site_address
+from blog.models.action import action
 from blog.models.base import Base, Refusal
 from blog.models.settings import Settings
 
@@ -58,6 +59,7 @@ class SiteFacts:
     settings: Settings = Settings()
 
 
+@action("site.read")
 def facts(session: Session) -> SiteFacts:
     site = session.get(Site, THE_ONE)
     if site is None:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.config import N_
 from blog.models import site, spam_learning
+from blog.models.action import action
 from blog.models.base import Base, Refusal, now
 from blog.models.comment import PENDING, Comment, was_approved_last
 from blog.models.spam_words import Words, rules, squash, tokens
@@ -139,6 +140,7 @@ def is_known(session: Session, email: str, writer: str) -> bool:
     return bool(_plain(email) and writer) and was_approved_last(session, *same)
 
 
+@action("spam.delete_expired")
 def sweep(session: Session) -> None:
     """Counts that are over; signs that no longer tell anything."""
     over = delete(Tally).where(Tally.until < now())

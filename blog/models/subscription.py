@@ -11,6 +11,7 @@ from sqlalchemy import String
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from blog.models.action import action
 from blog.models.base import Base, now
 
 HASH = 16  # bytes; both halves of a key
@@ -58,6 +59,7 @@ def _mac(secret: bytes, text: bytes) -> bytes:
     return hmac.new(secret, b"unsubscribe:" + text, hashlib.sha256).digest()[:HASH]
 
 
+@action("mail.unsubscribe")
 def unsubscribe(session: Session, hash: str) -> None:
     """Once is enough; a second press, even at the same moment, changes nothing."""
     if is_unsubscribed(session, hash):

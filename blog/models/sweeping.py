@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, delete, inspect, select, update
 from sqlalchemy.orm import Session
 
 from blog.models import attempt, delivery, device, reset, signin
+from blog.models.action import action
 from blog.models.attempt import Attempt
 from blog.models.base import Base, now
 from blog.models.comment import Comment
@@ -34,6 +35,7 @@ OLD: dict[type[Base], Callable[[], ColumnElement[bool]]] = {
 }
 
 
+@action("retention.delete_expired")
 def sweep(session: Session, table: type[Base]) -> bool:
     """Delete a piece of what is old in a table; True while there is more."""
     key = inspect(table).primary_key[0]
@@ -45,6 +47,7 @@ def sweep(session: Session, table: type[Base]) -> bool:
     return len(gone.all()) == PIECE
 
 
+@action("retention.forget_addresses")
 def forget_addresses(session: Session) -> bool:
     """Where old comments came from, a piece at a time; True while there is more."""
     old = Comment.ip != "", Comment.created_at < now() - ADDRESS_KEPT
@@ -56,5 +59,6 @@ def forget_addresses(session: Session) -> bool:
     return len(forgotten.all()) == PIECE
 
 
+@action("mail.expire")
 def give_up_stale(session: Session) -> None:
     delivery.give_up_stale(session)

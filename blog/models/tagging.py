@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, aliased
 
 from blog.config import N_
 from blog.models import address, facts, search
+from blog.models.action import action
 from blog.models.address import Address
 from blog.models.base import Refusal, now
 from blog.models.listing import Filter, Listing, Order, containing
@@ -95,6 +96,7 @@ def names(session: Session) -> list[tuple[str, str]]:
 # --- verbs ---
 
 
+@action("tag.rename")
 def rename(session: Session, id: int, *, name: str) -> Tag:
     """Give a tag another name; its old address leads to the new one."""
     tag = _tag(session, id)
@@ -118,6 +120,7 @@ def rename(session: Session, id: int, *, name: str) -> Tag:
     return tag
 
 
+@action("tag.merge")
 def merge(session: Session, id: int, *, into: str) -> Tag:
     """Let every post that bears a tag bear another instead; the first is gone."""
     old, new = _tag(session, id), session.scalar(select(Tag).where(Tag.slug == tag_slug(into)))
@@ -137,6 +140,7 @@ def merge(session: Session, id: int, *, into: str) -> Tag:
     return new
 
 
+@action("tag.delete")
 def delete_tag(session: Session, id: int) -> None:
     """Only one that stands under no post that readers see, saw last, or will see."""
     tag = _tag(session, id)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Select, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from blog.models.action import action
 from blog.models.base import Base, now
 from blog.models.user import EDITOR, User
 
@@ -40,6 +41,7 @@ class Upload(Base):
         return query if user.has_role(EDITOR) else query.where(cls.user_id == user.id)
 
 
+@action("picture.upload")
 def note(
     session: Session,
     *,

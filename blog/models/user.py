@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.config import LANGUAGES, N_
 from blog.markup import slugify
+from blog.models.action import action
 from blog.models.base import Base, Refusal, now
 from blog.models.guessing import is_too_easy
 
@@ -88,6 +89,7 @@ def free_name(session: Session, wanted: str) -> str:
     return name
 
 
+@action("user.create")
 def add(
     session: Session,
     *,
@@ -117,6 +119,7 @@ def _insert(session: Session, user: User) -> None:
         raise Refusal(N_("Somebody has this name or mail address already."), "name") from error
 
 
+@action("user.edit_profile")
 def describe(
     session: Session,
     id: int,
@@ -177,6 +180,7 @@ def _refuse_taken(session: Session, user: User, name: str, email: str) -> None:
             raise Refusal(N_("Somebody has this mail address already."), "email")
 
 
+@action("user.set_role")
 def set_role(session: Session, id: int, role: str, *, by: User) -> User:
     """Change what a person may do. The last admin stays one."""
     if role not in ROLES:
@@ -188,6 +192,7 @@ def set_role(session: Session, id: int, role: str, *, by: User) -> User:
     return user
 
 
+@action("user.disable")
 def disable(session: Session, id: int, *, by: User) -> User:
     """Shut a person out. Their sessions end because every request asks `can_sign_in`."""
     _refuse_losing_last_admin(session, id)
@@ -196,12 +201,14 @@ def disable(session: Session, id: int, *, by: User) -> User:
     return user
 
 
+@action("user.enable")
 def enable(session: Session, id: int, *, by: User) -> User:
     user = lock(session, id)
     user.disabled_at = None
     return user
 
 
+@action("user.set_password")
 def set_password(
     session: Session,
     id: int,

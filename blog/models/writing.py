@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, selectinload
 from blog.config import LANGUAGES, N_
 from blog.markup import RENDERER, Rendered, excerpt, language_of
 from blog.models import commenting, search
+from blog.models.action import action
 from blog.models.address import Address
 from blog.models.base import Refusal, now
 from blog.models.byline import credit, set_authors
@@ -63,12 +64,13 @@ def load(session: Session, id: int, *, by: User) -> Post:
             selectinload(Post.live_revision).selectinload(Revision.author_links),
         )
     )
-    post = session.scalar(query.with_for_update(of=Post) if session.info.get("act") else query)
+    post = session.scalar(query.with_for_update(of=Post) if session.info.get("action") else query)
     if post is None:
         raise LookupError(id)
     return post
 
 
+@action("post.start")
 def start(session: Session, kind: str, language: str, *, by: User) -> int:
     """An empty draft of one's own; one that was left empty before, where there is such."""
     kind = PAGE if kind == PAGE else POST
@@ -90,6 +92,7 @@ def _untouched(kind: str, by: User) -> Select[int]:
     )
 
 
+@action("post.save")
 def keep(session: Session, id: int, copy: WorkingCopy, *, by: User) -> int:
     """Save the working copy; no public byte changes. Returns the new version.
 
@@ -169,6 +172,7 @@ def _snapshot(post: Post, by: User | None) -> Revision:
 # --- what readers see ---
 
 
+@action("post.publish")
 def publish(
     session: Session,
     id: int,
@@ -234,6 +238,7 @@ def show(
     return revision
 
 
+@action("post.unpublish")
 def unpublish(session: Session, id: int, *, by: User) -> Post:
     """Hide it from readers. `publish_at` stays, so that nothing is announced twice."""
     post = load(session, id, by=by)
@@ -248,12 +253,14 @@ def unpublish(session: Session, id: int, *, by: User) -> Post:
     return post
 
 
+@action("post.trash")
 def trash(session: Session, id: int, *, by: User) -> Post:
     post = load(session, id, by=by)
     post.trashed_at = post.trashed_at or now()
     return post
 
 
+@action("post.restore")
 def restore(session: Session, id: int, *, by: User) -> Post:
     """Out of the trash, as a draft or withdrawn: it does not go public by surprise."""
     post = load(session, id, by=by)
@@ -263,6 +270,7 @@ def restore(session: Session, id: int, *, by: User) -> Post:
     return post
 
 
+@action("post.delete_permanently")
 def delete_for_good(session: Session, id: int, *, by: User) -> None:
     """Only from the trash. Its addresses become free."""
     post = load(session, id, by=by)
