@@ -1,13 +1,9 @@
-"""The office: whoever keeps the house. Its lock is *editor*; a section may ask for more."""
+"""The admin area, for editors; a section may ask for the role of admin."""
 
 from sanic import Blueprint
 
 from blog import auth
-
-bp = Blueprint("admin", url_prefix="/admin")
-auth.lock(bp, "editor")
-
-from blog.admin import (  # noqa: E402, F401 -- each hangs its section on `bp`, which stands first
+from blog.admin import (  # noqa: F401 -- each of these modules declares a section or its views
     addresses,
     audit,
     comments,
@@ -22,3 +18,9 @@ from blog.admin import (  # noqa: E402, F401 -- each hangs its section on `bp`, 
     tags,
     views,
 )
+from blog.admin.routes import add_sections
+from blog.admin.section import SECTIONS
+
+bp = Blueprint("admin", url_prefix="/admin")
+auth.lock(bp, "editor")
+add_sections(bp, SECTIONS)

@@ -1,24 +1,20 @@
 """Acts on the rows of a section's list: on one, on those that were ticked, after a question."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from sanic import HTTPResponse, Request
 
 from blog import web
 from blog.admin.lists import LONGEST_BACK, PLACES, View, link, show
+from blog.admin.section import Act, Section
 from blog.config import N_
 from blog.forms import Check, Form, Numbers, Text
 from blog.languages import catalogue
 from blog.models.base import Refusal
 from blog.models.listing import RowRefusal, Tried, trial
-
-if TYPE_CHECKING:  # the declarations stand above their views
-    from blog.admin.section import Act, Section
 
 MOST_AT_ONCE = 200
 AS_IT_IS = "%(said)s"  # with its number it has been translated already

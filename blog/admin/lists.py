@@ -1,21 +1,17 @@
 """The list that every section has: what was asked of it, and the page that shows it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode
 
 from sanic import HTTPResponse, Request
 
 from blog import web
+from blog.admin.section import Filter, Section
 from blog.forms import Text
 from blog.models.listing import Asked, together
-
-if TYPE_CHECKING:  # the declarations stand above their views
-    from blog.admin.section import Filter, Section
 
 EVERYTHING = "all"  # the value that goes past a filter's default
 LINE, LONGEST = Text(), 200
@@ -31,7 +27,7 @@ class View:
     given: Mapping[str, str]
 
     @classmethod
-    def of(cls, section: Section, given: Mapping[str, str | None]) -> View:
+    def of(cls, section: Section, given: Mapping[str, str | None]) -> Self:
         """Only what the section declares; the rest of an address is not ours."""
         names = (*(one.name for one in section.filters), "q", "sort", *PLACES)
         typed = {name: LINE.clean([given.get(name) or ""]).strip() for name in names}
@@ -40,7 +36,7 @@ class View:
         return cls(section, {name: text for name, text in cut.items() if text})
 
     @classmethod
-    def back(cls, section: Section, query: str) -> View:
+    def back(cls, section: Section, query: str) -> Self:
         """The list that a form stood in."""
         return cls.of(section, dict(parse_qsl(query[:LONGEST_BACK])))
 

@@ -29,19 +29,18 @@ again with 422, the sentence, and what was ticked. One verb from the button to t
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from sanic import HTTPResponse, Request
 
 from blog import web
-from blog.admin import acts as doing
-from blog.admin import bp, lists, sheets
 from blog.forms import Form
 from blog.models.listing import Listing
 from blog.models.user import EDITOR
 
-SECTIONS: list["Section"] = []
+SECTIONS: list["Section"] = []  # every section that was declared
+Handler = Callable[..., Awaitable[HTTPResponse]]
 Options = Mapping[str, str] | Callable[[Any], Mapping[str, str] | Sequence[tuple[str, str]]]
 
 
@@ -124,84 +123,71 @@ class Sheet:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Route:
+    """A view of a section's own, at `/admin/<section><path>`; the route is named after the view."""
+
+    method: str
+    path: str
+    view: Handler
+
+
+@dataclass(frozen=True, eq=False)
 class Section:
-    """Its pages hang on it, so that none can stand outside its lock."""
+    """A section of the admin area. `blog.admin.routes` makes its routes from what it declares.
 
-    def __init__(
-        self,
-        name: str,
-        label: str,
-        place: int,
-        role: str = EDITOR,
-        *,
-        listing: Listing[Any] | None = None,
-        counted: tuple[str, str] = ("", ""),
-        columns: tuple[Column, ...] = (),
-        filters: tuple[Filter, ...] = (),
-        search: str = "",
-        purpose: str = "",
-        acts: tuple[Act, ...] = (),
-        new: Sheet | None = None,
-        load: Callable[..., Any] | None = None,
-        row: tuple[Sheet, ...] = (),
-        undo: Callable[..., Any] | None = None,
-        cells: str = "admin/_cells.html",
-        page: str = "list",
-    ) -> None:
-        """`place` in the bar: overview 10, posts 20, pages 30, comments 40, tags 50, pictures 60,
-        redirects 70, people 80, invitations 90, audit 100, settings 110. `page` may name a template
-        that extends `admin/list.html`."""
-        self.name, self.label, self.place, self.role = name, label, place, role
-        self.listing, self.counted, self.columns = listing, counted, columns
-        self.filters, self.search, self.acts = filters, search, acts
-        self.purpose = purpose  # said where the list is empty
-        self.new, self.load, self.row, self.undo = new, load, row, undo
-        self.cells, self.page = cells, page
-        bp.ctx.sections[name] = role
+    `place` orders the sections in the bar: overview 10, posts 20, pages 30, comments 40, tags 50,
+    pictures 60, redirects 70, people 80, invitations 90, audit 100, look 105, settings 110.
+    `purpose` is shown where the list is empty. `page` may name a template that extends
+    `admin/list.html`.
+    """
+
+    name: str
+    label: str
+    place: int
+    role: str = EDITOR
+    _: KW_ONLY
+    listing: Listing[Any] | None = None
+    counted: tuple[str, str] = ("", "")
+    columns: tuple[Column, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    search: str = ""
+    purpose: str = ""
+    acts: tuple[Act, ...] = ()
+    new: Sheet | None = None
+    load: Callable[..., Any] | None = None
+    row: tuple[Sheet, ...] = ()
+    undo: Callable[..., Any] | None = None
+    cells: str = "admin/_cells.html"
+    page: str = "list"
+    routes: list[Route] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
         SECTIONS.append(self)
-        self._open()
 
-    def _open(self) -> None:
-        """The ways that the declaration asks for."""
-        if self.listing:
-            self._way("GET", "", self.name, lists.show)
-        for act in self.acts:
-            self._way("POST", f"/{act.name}", f"{act.name}_{self.name}", doing.act, act)
-        if self.undo:
-            self._way("POST", "/undo", f"undo_{self.name}", doing.undo)
-        if self.new:
-            self._way("GET", "/new", f"new_{self.name}", sheets.new)
-            self._way("POST", "/new", f"{self.new.name}_{self.name}", sheets.add)
-        if self.load:
-            self._way("GET", "/<id:int>", f"one_{self.name}", sheets.one)
-        for sheet in self.row:
-            path, name = f"/<id:int>/{sheet.name}", f"{sheet.name}_{self.name}"
-            self._way("POST", path, name, sheets.change, sheet)
+    def get(self, path: str = "") -> Callable[[Handler], Handler]:
+        """Decorate a view that answers GET below the section's path."""
+        return self._route("GET", path)
 
-    def _way(self, method: str, path: str, name: str, view: Any, *declared: Any) -> None:
-        async def handler(request: Request, **parts: Any) -> HTTPResponse:
-            answer: HTTPResponse = await view(self, *declared, request, **parts)
-            return answer
+    def post(self, path: str = "") -> Callable[[Handler], Handler]:
+        """Decorate a view that answers POST below the section's path."""
+        return self._route("POST", path)
 
-        bp.add_route(handler, self._uri(path), methods=[method], name=name)
+    def _route(self, method: str, path: str) -> Callable[[Handler], Handler]:
+        def decorate(view: Handler) -> Handler:
+            self.routes.append(Route(method, path, view))
+            return view
 
-    def get(self, path: str = "") -> Callable[..., Any]:
-        return bp.get(self._uri(path))
-
-    def post(self, path: str = "") -> Callable[..., Any]:
-        return bp.post(self._uri(path))
-
-    def _uri(self, path: str) -> str:
-        return f"/{self.name}{path}" if self.name else "/"
+        return decorate
 
     def show(
         self, request: Request, template: str, status: int = 200, **context: Any
     ) -> HTTPResponse:
-        """A page of the section, below the bar with what its visitor may open."""
-        mine = [one for one in SECTIONS if request.ctx.user.has_role(one.role)]
-        mine.sort(key=lambda one: one.place)
+        """Render a page of the section, below a bar with the sections that the user may open."""
+        allowed = [section for section in SECTIONS if request.ctx.user.has_role(section.role)]
+        allowed.sort(key=lambda section: section.place)
         return web.render(
-            request, f"admin/{template}.html", status, sections=mine, here=self, **context
+            request, f"admin/{template}.html", status, sections=allowed, here=self, **context
         )
 
     @property

@@ -1,20 +1,16 @@
 """The forms that a section declares: one to add a row, and those on the page of a row."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sanic import HTTPResponse, Request
 
 from blog import web
 from blog.admin.lists import named
+from blog.admin.section import Section, Sheet
 from blog.forms import Form
 from blog.models.base import Refusal
 from blog.models.listing import together
-
-if TYPE_CHECKING:  # the declarations stand above their views
-    from blog.admin.section import Section, Sheet
 
 
 async def new(section: Section, request: Request) -> HTTPResponse:
