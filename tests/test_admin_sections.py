@@ -48,12 +48,12 @@ def test_what_is_declared_is_there(section):
 
 
 @pytest.mark.parametrize("section", LISTS, ids=names)
-def test_each_act_has_a_name_and_a_key_of_its_own(section):
-    acts = [act.name for act in section.acts]
-    keys = [act.key for act in section.acts if act.key]
-    assert len(set(acts)) == len(acts) and len(set(keys)) == len(keys)
+def test_each_action_has_a_name_and_a_key_of_its_own(section):
+    names = [action.name for action in section.actions]
+    keys = [action.key for action in section.actions if action.key]
+    assert len(set(names)) == len(names) and len(set(keys)) == len(keys)
     assert not OWN_KEYS & set(keys)
-    assert all("%(num)s" in sentence for act in section.acts for sentence in act.done)
+    assert all("%(num)s" in sentence for action in section.actions for sentence in action.done)
 
 
 @pytest.mark.parametrize("section", LISTS, ids=names)

@@ -1,4 +1,4 @@
-"""Acts on the rows of a section's list: on one, on those that were ticked, after a question."""
+"""Actions on the rows of a section's list, run on one row or on the ticked rows."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -9,7 +9,7 @@ from sanic import HTTPResponse, Request
 
 from blog import web
 from blog.admin.lists import LONGEST_BACK, PLACES, View, link, show
-from blog.admin.section import Act, Section
+from blog.admin.section import Action, Section
 from blog.config import N_
 from blog.forms import Check, Form, Numbers, Text
 from blog.languages import catalogue
@@ -21,11 +21,11 @@ AS_IT_IS = "%(said)s"  # with its number it has been translated already
 GONE = N_("What you chose is not there any more.")
 
 
-class ActForm(Form):
-    """Which rows, whether that was asked already, and the list that the button stood in."""
+class ActionForm(Form):
+    """The rows, whether the action was confirmed, and the query of the list it came from."""
 
     ids = Numbers()
-    only = Numbers()  # the row of the button itself, whatever is ticked
+    only = Numbers()  # the row of the pressed button; it takes precedence over ticked rows
     sure = Check()
     back = Text(most=LONGEST_BACK)
 
@@ -35,22 +35,22 @@ class UndoForm(Form):
     back = Text(most=LONGEST_BACK)
 
 
-async def act(section: Section, act: Act, request: Request) -> HTTPResponse:
-    """One act on the rows that were ticked, or on the one whose button was pressed."""
-    form = ActForm.read(request)
+async def run(section: Section, action: Action, request: Request) -> HTTPResponse:
+    """Run an action on the ticked rows, or on the row whose button was pressed."""
+    form = ActionForm.read(request)
     view = View.back(section, form.values["back"])
     ids = form["only"][:1] or form["ids"]
     if not 0 < len(ids) <= MOST_AT_ONCE:
         return await _refused(section, request, view, ids, _how_many(ids))
     try:
-        if act.confirm and not form["sure"]:
-            return await _ask(section, act, request, view, ids)
-        done = await web.transact(request, act.verb, ids)
-        if act.then:
-            await act.then(request, done)
+        if action.confirm and not form["sure"]:
+            return await _ask(section, action, request, view, ids)
+        done = await web.transact(request, action.verb, ids)
+        if action.then:
+            await action.then(request, done)
     except Refusal as refusal:
         return await _refused(section, request, view, ids, refusal)
-    return await _done(section, act, request, view, done)
+    return await _done(section, action, request, view, done)
 
 
 def _how_many(ids: Sequence[int]) -> Refusal:
@@ -60,12 +60,12 @@ def _how_many(ids: Sequence[int]) -> Refusal:
 
 
 async def _done(
-    section: Section, act: Act, request: Request, view: View, done: Any
+    section: Section, action: Action, request: Request, view: View, done: Any
 ) -> HTTPResponse:
     number = done if isinstance(done, int) else done.number
     if not number:
         return await _refused(section, request, view, (), Refusal(GONE))
-    said = catalogue(request.ctx.language).ngettext(*act.done, number) % {"num": number}
+    said = catalogue(request.ctx.language).ngettext(*action.done, number) % {"num": number}
     web.flash(request, AS_IT_IS, said=said)
     undo = {"undo": done.id} if section.undo and not isinstance(done, int) else {}
     query = urlencode({**view.given, **undo})
@@ -73,37 +73,37 @@ async def _done(
 
 
 def _back(request: Request, section: Section, query: str) -> HTTPResponse:
-    """To the list as it stood; the fragment gives it the focus, for the next key."""
+    """Redirect to the list as it was; the fragment focuses it, so that keys keep working."""
     path = web.url(request, section.route) + (f"?{query}" if query else "")
     return web.redirect_path(request, f"{path}#list")
 
 
 async def _ask(
-    section: Section, act: Act, request: Request, view: View, ids: Sequence[int]
+    section: Section, action: Action, request: Request, view: View, ids: Sequence[int]
 ) -> HTTPResponse:
-    """A page that asks before what cannot be undone, and names what it is about."""
-    assert section.listing  # noqa: S101 -- acts hang on lists
+    """Show a page that asks for confirmation and names the rows."""
+    assert section.listing  # noqa: S101 -- only a section with a list has actions
     rows = await web.read(request, section.listing.only, ids)
     if not rows:
         return await _refused(section, request, view, (), Refusal(GONE))
-    with suppress(Tried):  # nobody is asked about what is refused anyway
-        await web.transact(request, trial(act.verb), ids)
+    with suppress(Tried):  # an action that would be refused is refused before asking
+        await web.transact(request, trial(action.verb), ids)
     place = {name: text for name, text in view.given.items() if name in PLACES}
     return section.show(
         request,
         "confirm",
-        act=act,
+        action=action,
         rows=rows,
         ids=ids,
         back=link(request, section, view, **place),
-        here_=view.query(**place),
+        query=view.query(**place),
     )
 
 
 async def _refused(
     section: Section, request: Request, view: View, ids: Sequence[int], refusal: Refusal
 ) -> HTTPResponse:
-    """The list again; of several rows the one that refused is named."""
+    """Show the list again with the reason; if one of several rows was at fault, name it."""
     sentence = web.say(request, refusal.message, **refusal.params)
     if isinstance(refusal, RowRefusal) and section.listing:
         rows = await web.read(request, section.listing.only, [refusal.id])
@@ -115,7 +115,7 @@ async def _refused(
 
 
 async def undo(section: Section, request: Request) -> HTTPResponse:
-    """Take the last act back, as long as its sentence stands there."""
+    """Undo the last action; the list offers this next to the message about it."""
     form = UndoForm.read(request)
     view = View.back(section, form.values["back"])
     try:

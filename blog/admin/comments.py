@@ -5,7 +5,7 @@ from typing import Any
 from sanic import HTTPResponse, Request
 
 from blog import headers, web
-from blog.admin.section import Act, Column, Filter, Section, ngettext
+from blog.admin.section import Action, Column, Filter, Section, ngettext
 from blog.config import N_
 from blog.crew import Busy
 from blog.forms import Form, Verbatim
@@ -36,8 +36,8 @@ FILTERS = (
     ),
     Filter("post", N_("On"), queue.posts),
 )
-ACTS = (
-    Act(
+ACTIONS = (
+    Action(
         "approve",
         N_("Approve"),
         moderation.approve,
@@ -45,7 +45,7 @@ ACTS = (
         key="a",
         offered=lambda row: row.state != APPROVED,
     ),
-    Act(
+    Action(
         "reject",
         N_("Reject"),
         moderation.reject,
@@ -53,7 +53,7 @@ ACTS = (
         key="r",
         offered=lambda row: row.state != REJECTED,
     ),
-    Act(
+    Action(
         "spam",
         N_("Spam"),
         moderation.spam,
@@ -73,7 +73,7 @@ section = Section(
     filters=FILTERS,
     search=N_("Text, name or mail address"),
     purpose=N_("Nothing waits for you. What readers write comes here before others see it."),
-    acts=ACTS,
+    actions=ACTIONS,
     undo=moderation.undo,
     cells="admin/comments_cells.html",
     page="comments",

@@ -4,7 +4,7 @@ from sanic import HTTPResponse, Request
 
 from blog import web
 from blog.admin.people import ROLE_NAMES
-from blog.admin.section import Act, Column, Filter, Section, ngettext
+from blog.admin.section import Action, Column, Filter, Section, ngettext
 from blog.config import N_
 from blog.forms import Choice, Form, Text
 from blog.models import invitation, invited, people, user
@@ -46,8 +46,8 @@ section = Section(
         "Nobody has been invited yet. An invitation is a link for one person: whoever opens it "
         "chooses a password and writes here from then on."
     ),
-    acts=(
-        Act(
+    actions=(
+        Action(
             "revoke",
             N_("Take back"),
             each(invitation.revoke_invitation),

@@ -1,4 +1,4 @@
-"""The list that every section has: what was asked of it, and the page that shows it."""
+"""The list of a section: reads what the query asks for, and shows the page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,22 +13,22 @@ from blog.admin.section import Filter, Section
 from blog.forms import Text
 from blog.models.listing import Asked, together
 
-EVERYTHING = "all"  # the value that goes past a filter's default
+EVERYTHING = "all"  # the value that shows everything where a filter has a default
 LINE, LONGEST = Text(), 200
-# A place in a list holds the text that rows are ordered by.
+# A place in a list contains the value that rows are ordered by, so it may be long.
 PLACES, LONGEST_PLACE, LONGEST_BACK = ("after", "before"), 4000, 8000
 
 
 @dataclass(frozen=True)
 class View:
-    """What stands in the address of a list."""
+    """What the query of a list asks for."""
 
     section: Section
     given: Mapping[str, str]
 
     @classmethod
     def of(cls, section: Section, given: Mapping[str, str | None]) -> Self:
-        """Only what the section declares; the rest of an address is not ours."""
+        """Read the parameters that the section declares; others are ignored."""
         names = (*(one.name for one in section.filters), "q", "sort", *PLACES)
         typed = {name: LINE.clean([given.get(name) or ""]).strip() for name in names}
         longest = dict.fromkeys(PLACES, LONGEST_PLACE)
@@ -37,30 +37,32 @@ class View:
 
     @classmethod
     def back(cls, section: Section, query: str) -> Self:
-        """The list that a form stood in."""
+        """The list that a form was sent from; `query` is its `back` field."""
         return cls.of(section, dict(parse_qsl(query[:LONGEST_BACK])))
 
     @property
     def asked(self) -> Asked:
         return Asked(
-            filters={one.name: chosen for one in self.section.filters if (chosen := self.of_(one))},
+            filters={
+                one.name: chosen for one in self.section.filters if (chosen := self.value_of(one))
+            },
             words=self.given.get("q", ""),
             sort=self.given.get("sort", ""),
             after=self.given.get("after", ""),
             before=self.given.get("before", ""),
         )
 
-    def of_(self, one: Filter) -> str:
-        """The value that a filter has; empty where it lets everything through."""
-        chosen = self.given.get(one.name) or one.default
-        return "" if one.default and chosen == EVERYTHING else chosen
+    def value_of(self, filter: Filter) -> str:
+        """The value of a filter; empty if it shows everything."""
+        chosen = self.given.get(filter.name) or filter.default
+        return "" if filter.default and chosen == EVERYTHING else chosen
 
     @property
     def is_narrowed(self) -> bool:
         return any(name not in ("sort", *PLACES) for name in self.given)
 
     def query(self, **changes: str) -> str:
-        """The query of a neighbouring list; a change of anything begins at its first page."""
+        """The query with some parameters changed; it starts at the first page again."""
         merged = {**self.given, "after": "", "before": "", **changes}
         return urlencode({name: text for name, text in merged.items() if text})
 
@@ -74,7 +76,7 @@ async def show(
     fault: str = "",
     ticked: Sequence[int] = (),
 ) -> HTTPResponse:
-    """The list; after a refused act with its sentence, and what was ticked still ticked."""
+    """Show the list; after a refused action with the reason, and with the same rows ticked."""
     view = view or View.of(section, {name: request.args.get(name) for name in request.args})
     page, options, counts = await _read(section, request, view)
     return section.show(
@@ -108,7 +110,7 @@ async def _read(section: Section, request: Request, view: View) -> tuple[Any, An
 
 
 def _in_zone(view: View, zone: str) -> Asked:
-    """A day begins when it does where the site is."""
+    """Add the time zone of the site to values of date filters."""
     days = {one.name for one in view.section.filters if one.type == "date"}
     given = view.asked.filters.items()
     return replace(
@@ -117,16 +119,16 @@ def _in_zone(view: View, zone: str) -> Asked:
     )
 
 
-def _fixed(one: Filter) -> Sequence[str]:
-    return () if callable(one.options) else tuple(one.options)
+def _fixed(filter: Filter) -> Sequence[str]:
+    return () if callable(filter.options) else tuple(filter.options)
 
 
-def _options(one: Filter, session: Any) -> Any:
-    return one.options(session) if callable(one.options) else one.options
+def _options(filter: Filter, session: Any) -> Any:
+    return filter.options(session) if callable(filter.options) else filter.options
 
 
 def named(request: Request, options: Any) -> list[tuple[str, str]]:
-    """Pairs of value and label: of a declaration translated, of the database as they are."""
+    """Pairs of value and label. Declared labels are translated, those from the database are not."""
     if isinstance(options, Mapping):
         return [(value, web.say(request, label)) for value, label in options.items()]
     return list(options)

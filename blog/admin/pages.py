@@ -1,6 +1,6 @@
 """Every page of the blog, listed and kept as the posts are."""
 
-from blog.admin.posts import ACTS, COLUMNS, FILTERS
+from blog.admin.posts import ACTIONS, COLUMNS, FILTERS
 from blog.admin.section import Section, ngettext
 from blog.config import N_
 from blog.models import office
@@ -14,5 +14,5 @@ section = Section(
     columns=COLUMNS,
     filters=FILTERS,
     search=N_("Title"),
-    acts=ACTS,
+    actions=ACTIONS,
 )

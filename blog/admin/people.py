@@ -3,7 +3,7 @@
 from sanic import HTTPResponse, Request
 
 from blog import auth, web
-from blog.admin.section import Act, Column, Filter, Section, ngettext
+from blog.admin.section import Action, Column, Filter, Section, ngettext
 from blog.config import N_
 from blog.forms import Choice, Form, Text, Verbatim
 from blog.models import password, people, user
@@ -41,8 +41,8 @@ section = Section(
         Filter("role", N_("Role"), ROLE_NAMES),
     ),
     search=N_("Name or mail address"),
-    acts=(
-        Act(
+    actions=(
+        Action(
             "disable",
             N_("Disable"),
             each(people.disable_person),
@@ -52,7 +52,7 @@ section = Section(
             ),
             offered=lambda row: not (row.is_byline or row.disabled_at),
         ),
-        Act(
+        Action(
             "enable",
             N_("Enable"),
             each(user.enable),

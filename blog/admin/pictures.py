@@ -3,7 +3,7 @@
 from sanic import Request
 
 from blog import media
-from blog.admin.section import Act, Column, Filter, Section, ngettext
+from blog.admin.section import Action, Column, Filter, Section, ngettext
 from blog.config import N_
 from blog.models import pictures
 
@@ -30,8 +30,8 @@ section = Section(
     filters=(Filter("by", N_("By"), pictures.uploaders),),
     search=N_("Name"),
     purpose=N_("No picture yet. They come in at the desk, with the posts that show them."),
-    acts=(
-        Act(
+    actions=(
+        Action(
             "delete",
             N_("Delete"),
             pictures.delete,

@@ -1,6 +1,6 @@
 """Every post of the blog, whoever wrote it and whatever its state."""
 
-from blog.admin.section import Act, Column, Filter, Section, ngettext
+from blog.admin.section import Action, Column, Filter, Section, ngettext
 from blog.config import N_
 from blog.models import office, writing
 from blog.models.listing import each
@@ -26,8 +26,8 @@ FILTERS = (
     Filter("author", N_("Author"), office.writers),
 )
 # Publishing is done at the desk: a text is rendered and looked at before readers see it.
-ACTS = (
-    Act(
+ACTIONS = (
+    Action(
         "unpublish",
         N_("Unpublish"),
         each(writing.unpublish),
@@ -35,7 +35,7 @@ ACTS = (
         key="u",
         offered=lambda row: row.state in ("live", "scheduled"),
     ),
-    Act(
+    Action(
         "trash",
         N_("Move to the trash"),
         each(writing.trash),
@@ -43,7 +43,7 @@ ACTS = (
         key="t",
         offered=lambda row: row.state != "trashed",
     ),
-    Act(
+    Action(
         "restore",
         N_("Restore"),
         each(writing.restore),
@@ -51,7 +51,7 @@ ACTS = (
         key="r",
         offered=lambda row: row.state == "trashed",
     ),
-    Act(
+    Action(
         "delete",
         N_("Delete for good"),
         each(writing.delete_for_good),
@@ -70,5 +70,5 @@ section = Section(
     columns=COLUMNS,
     filters=FILTERS,
     search=N_("Title"),
-    acts=ACTS,
+    actions=ACTIONS,
 )

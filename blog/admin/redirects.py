@@ -1,6 +1,6 @@
 """Redirects: old addresses of posts, and those that a keeper adds."""
 
-from blog.admin.section import Act, Column, Filter, Input, Section, Sheet, ngettext
+from blog.admin.section import Action, Column, EditForm, Filter, Input, Section, ngettext
 from blog.config import N_
 from blog.forms import Form, Text
 from blog.models import redirects
@@ -30,8 +30,8 @@ section = Section(
         "Nothing leads elsewhere yet. An address that a post leaves behind comes here by itself; "
         "add one for a page that you had elsewhere."
     ),
-    acts=(
-        Act(
+    actions=(
+        Action(
             "remove",
             N_("Remove"),
             each(redirects.remove),
@@ -40,7 +40,7 @@ section = Section(
             offered=lambda row: row.is_own,
         ),
     ),
-    new=Sheet(
+    new_form=EditForm(
         "add",
         N_("Add a redirect"),
         RedirectForm,

@@ -29,18 +29,18 @@ def _add_declared(bp: Blueprint, section: Section) -> None:
 
     if section.listing:
         add("GET", "", section.name, lists.show)
-    for act in section.acts:
-        add("POST", f"/{act.name}", f"{act.name}_{section.name}", acts.act, act)
+    for action in section.actions:
+        add("POST", f"/{action.name}", f"{action.name}_{section.name}", acts.run, action)
     if section.undo:
         add("POST", "/undo", f"undo_{section.name}", acts.undo)
-    if section.new:
+    if section.new_form:
         add("GET", "/new", f"new_{section.name}", sheets.new)
-        add("POST", "/new", f"{section.new.name}_{section.name}", sheets.add)
+        add("POST", "/new", f"{section.new_form.name}_{section.name}", sheets.add)
     if section.load:
         add("GET", "/<id:int>", f"one_{section.name}", sheets.one)
-    for sheet in section.row:
-        name = f"{sheet.name}_{section.name}"
-        add("POST", f"/<id:int>/{sheet.name}", name, sheets.change, sheet)
+    for edit_form in section.row_forms:
+        name = f"{edit_form.name}_{section.name}"
+        add("POST", f"/<id:int>/{edit_form.name}", name, sheets.change, edit_form)
 
 
 def _add(

@@ -1,31 +1,29 @@
-"""A section of the office, made from one short declaration beside its room.
+"""The declaration of a section of the admin area.
 
     section = Section(
         "tags", N_("Tags"), place=50, role=EDITOR,
-        listing=tagging.tags,                       # models: a `Listing`; all SQL stands there
+        listing=tagging.tags,                       # a `Listing` of the models, with all its SQL
         counted=ngettext("%(num)s tag", "%(num)s tags"),
         columns=(Column("name", N_("Name"), "link", sort=True), Column("posts", N_("Posts"))),
         filters=(Filter("use", N_("Used"), {"used": N_("In use"), "unused": N_("Not used")}),),
         search=N_("Name"),
-        acts=(Act("delete", N_("Delete"), listing.each(tagging.delete), confirm=N_("…"), done=…),),
-        new=Sheet("add", …),                        # a form at /admin/tags/new
-        load=tagging.one, row=(Sheet("rename", …),)  # the page /admin/tags/<id> and its forms
+        actions=(Action("delete", N_("Delete"), each(tagging.delete), confirm=N_("…"), done=…),),
+        new_form=EditForm("add", …),                # a form at /admin/tags/new
+        load=tagging.one, row_forms=(EditForm("rename", …),)  # the page /admin/tags/<id>
     )
 
-What it gives, at `/admin/<name>`: the list with its filters, search, sorting by headings and pages
-by key; each act on one row, on the ticked ones, and by keys; a page for each `Sheet`. Pages that
-are like no others hang on it with `@section.get("/…")` and `@section.post("/…")`; `section.show`
-renders them below the bar. Nothing else stands under `/admin`, and nothing below `role` gets in.
+This gives the list at `/admin/<name>` with filters, search, sortable headings and pagination, each
+action on one row or on the ticked rows, and a page for the edit forms. A section adds views of its
+own with `@section.get("/…")` and `@section.post("/…")`, and renders them with `section.show`.
+Users below `role` are denied access to all of it.
 
-The model's side (`blog.models.listing.Listing`) names the query, the row it makes (a frozen
-dataclass with an `id`), the filters and orders that there are, and what is searched. The room says
-which of them are shown, how, and in which words.
+The `Listing` (`blog.models.listing`) defines the query, the rows (frozen dataclasses with an `id`),
+the filters and orders, and what is searched. The section says which of them are shown, and how.
 
-A verb is one transaction: `verb(session, ids, *, by)`; it returns how many rows it did, or
-something that has their `number`, and an `id` where the section can `undo` it. `listing.each` makes
-one out of `verb(session, id, *, by)`. It raises `Refusal`: nothing is done, and the list is shown
-again with 422, the sentence, and what was ticked. One verb from the button to the table: Act
-"approve" posts to `/admin/comments/approve`, the route `admin.approve_comments`.
+A verb runs in one transaction: `verb(session, ids, *, by)`. It returns the number of rows it
+changed, or an object with a `number`, and with an `id` if the section can `undo` it. `each` makes
+one from `verb(session, id, *, by)`. If it raises `Refusal`, nothing is changed, and the list is
+shown again with status 422, the reason, and the same rows ticked.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -45,15 +43,17 @@ Options = Mapping[str, str] | Callable[[Any], Mapping[str, str] | Sequence[tuple
 
 
 def ngettext(one: str, many: str) -> tuple[str, str]:
-    """Mark a sentence with a number for the catalogue; it is translated where it is shown."""
+    """Mark a sentence with a number for translation; it is translated where it is shown."""
     return one, many
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: the row's `name`, shown by the macro `cell` of the section's `cells` or of
-    `admin/_cells.html`: text, number, when, names, link (to the row's sheet), … `sort`: by the
-    listing's order of the same name."""
+    """A column: the attribute `name` of a row, shown by the macro `cell`.
+
+    The macro is in the section's `cells` or in `admin/_cells.html`: text, number, when, names, link
+    (to the row's page), … With `sort` its heading sorts by the listing's order of the same name.
+    """
 
     name: str
     label: str
@@ -63,10 +63,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Filter:
-    """One of the listing's filters. `options` are value to label, or a reading of
-    `(value, words of somebody's own)`. As `tabs` they stand above the list with their numbers.
-    `default` is shown where none is asked for; then the value `all` shows everything. One of type
-    `date` has no options; the listing is given the day and the site's zone: `2026-11-20 UTC`."""
+    """One of the listing's filters.
+
+    `options` map values to labels, or read pairs of value and label from the database. With `tabs`
+    they are shown above the list with their counts. `default` applies where none is chosen; the
+    value `all` then shows everything. A filter of type `date` has no options; the listing is given
+    the day and the time zone of the site: `2026-11-20 UTC`.
+    """
 
     name: str
     label: str
@@ -77,12 +80,13 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class Act:
-    """A button: `verb(session, ids, *, by)` on the rows it is `offered` for, one or many.
+class Action:
+    """A button that runs `verb(session, ids, *, by)` on one or many rows.
 
-    `done` is what is said afterwards. `confirm` is asked first, where it cannot be undone; not
-    where the verb would refuse. `key` presses it while the list has the focus. `then(request,
-    done)` follows what the verb returned off the database, such as onto the disk.
+    `done` is the message afterwards. `confirm` is asked first, unless the verb would refuse. `bulk`
+    offers it for ticked rows. `key` is its shortcut while the list has the focus. `offered(row)`
+    says whether a row has the button. `then(request, done)` is awaited after the transaction with
+    what the verb returned, for work outside the database such as removing files.
     """
 
     name: str
@@ -98,8 +102,8 @@ class Act:
 
 @dataclass(frozen=True)
 class Input:
-    """One control of a sheet; `type` and `options` as the macro `field` takes them. The options of
-    a text are offered while it is typed."""
+    """An input of an edit form. `type` and `options` are those of the macro `field`; the options of
+    a text are suggested while typing."""
 
     name: str
     label: str
@@ -109,9 +113,9 @@ class Input:
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """A form of the section. To add: `verb(session, *, by, **data)`. On a row's page:
-    `verb(session, id, *, by, **data)`, its fields filled from the row of the same names."""
+class EditForm:
+    """A form that adds a row with `verb(session, *, by, **data)`, or changes one with
+    `verb(session, id, *, by, **data)`. The latter is filled from attributes of the row."""
 
     name: str
     label: str
@@ -153,10 +157,10 @@ class Section:
     filters: tuple[Filter, ...] = ()
     search: str = ""
     purpose: str = ""
-    acts: tuple[Act, ...] = ()
-    new: Sheet | None = None
+    actions: tuple[Action, ...] = ()
+    new_form: EditForm | None = None
     load: Callable[..., Any] | None = None
-    row: tuple[Sheet, ...] = ()
+    row_forms: tuple[EditForm, ...] = ()
     undo: Callable[..., Any] | None = None
     cells: str = "admin/_cells.html"
     page: str = "list"

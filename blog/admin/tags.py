@@ -1,6 +1,6 @@
 """Tags: under which names posts are found together."""
 
-from blog.admin.section import Act, Column, Filter, Input, Section, Sheet, ngettext
+from blog.admin.section import Action, Column, EditForm, Filter, Input, Section, ngettext
 from blog.config import N_
 from blog.forms import Form, Text
 from blog.models import tagging
@@ -29,8 +29,8 @@ section = Section(
     filters=(Filter("use", N_("Use"), {"used": N_("In use"), "unused": N_("Not in use")}),),
     search=N_("Name"),
     purpose=N_("No post has a tag yet. Tags are given at the desk, and renamed and merged here."),
-    acts=(
-        Act(
+    actions=(
+        Action(
             "delete",
             N_("Delete"),
             each(tagging.delete_tag),
@@ -40,8 +40,8 @@ section = Section(
         ),
     ),
     load=tagging.one,
-    row=(
-        Sheet(
+    row_forms=(
+        EditForm(
             "rename",
             N_("Rename"),
             NameForm,
@@ -50,7 +50,7 @@ section = Section(
             button=N_("Rename"),
             done=N_("The tag has its new name; its old address leads there."),
         ),
-        Sheet(
+        EditForm(
             "merge",
             N_("Merge into another tag"),
             MergeForm,
