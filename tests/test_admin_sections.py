@@ -1,5 +1,6 @@
 """Every declaration of the office fits its listing, whichever section it is."""
 
+import ast
 from contextlib import suppress
 
 import pytest
@@ -9,6 +10,7 @@ from blog.admin.section import SECTIONS, Section
 from blog.models.listing import Asked
 from blog.models.user import ROLES
 from blog.templating import environment
+from tests.house import MODULES
 
 LISTS = [section for section in SECTIONS if section.listing]
 OWN_KEYS = {"j", "k", "x"}  # of every list
@@ -33,6 +35,36 @@ def test_the_sections_are_those_that_the_office_promises():
         assert roles[name] == "editor"
     for name in ("people", "invitations", "audit", "settings"):
         assert roles[name] == "admin"
+
+
+def test_every_route_name_can_be_found_in_the_source():
+    """A search for a route name finds its declaration, or the view of that name."""
+    written = set()
+    for node in (node for module in MODULES if module.part == "admin" for node in module.nodes):
+        if isinstance(node, ast.keyword) and (node.arg or "").endswith("route"):
+            written.add(getattr(node.value, "value", ""))
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            written.add(node.name)
+    routes = {route.name.removeprefix("admin.") for route in admin.bp._future_routes}
+    assert len(routes) > 40 and routes - written == set()
+
+
+def test_the_modules_of_the_admin_area_import_one_another_in_one_direction():
+    names = {module.name for module in MODULES if module.part == "admin"}
+    imports = {
+        module.name: {
+            name
+            for imported in module.imports
+            for name in (imported, imported.rpartition(".")[0])
+            if name in names - {"blog.admin", module.name}
+        }
+        for module in MODULES
+        if module.part == "admin"
+    }
+    while free := {name for name, needed in imports.items() if not needed & set(imports)}:
+        for name in free:
+            del imports[name]
+    assert imports == {}
 
 
 @pytest.mark.parametrize("section", LISTS, ids=names)

@@ -74,7 +74,7 @@ async def _done(
 
 def _back(request: Request, section: Section, query: str) -> HTTPResponse:
     """Redirect to the list as it was; the fragment focuses it, so that keys keep working."""
-    path = web.url(request, section.route) + (f"?{query}" if query else "")
+    path = web.url(request, f"admin.{section.route}") + (f"?{query}" if query else "")
     return web.redirect_path(request, f"{path}#list")
 
 

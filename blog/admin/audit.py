@@ -61,6 +61,7 @@ section = Section(
     N_("Audit"),
     place=100,
     role=ADMIN,
+    route="audit",
     listing=LISTING,
     counted=ngettext("%(num)s act", "%(num)s acts"),
     columns=(

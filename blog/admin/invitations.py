@@ -17,6 +17,7 @@ section = Section(
     N_("Invitations"),
     place=90,
     role=ADMIN,
+    route="invitations",
     listing=invited.invitations,
     counted=ngettext("%(num)s invitation", "%(num)s invitations"),
     columns=(
@@ -51,6 +52,7 @@ section = Section(
             "revoke",
             N_("Take back"),
             each(invitation.revoke_invitation),
+            route="revoke_invitations",
             done=ngettext(
                 "%(num)s invitation was taken back.", "%(num)s invitations were taken back."
             ),

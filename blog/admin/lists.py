@@ -136,7 +136,7 @@ def named(request: Request, options: Any) -> list[tuple[str, str]]:
 
 def link(request: Request, section: Section, view: View, **changes: str) -> str:
     query = view.query(**changes)
-    return web.url(request, section.route) + (f"?{query}" if query else "")
+    return web.url(request, f"admin.{section.route}") + (f"?{query}" if query else "")
 
 
 def _number(text: str | None) -> int:

@@ -16,7 +16,7 @@ from blog.models.base import Refusal
 from blog.models.deciding import CHOICES, Wish
 from blog.models.user import ADMIN
 
-section = Section("look", N_("Look"), place=105, role=ADMIN)
+section = Section("look", N_("Look"), place=105, role=ADMIN, route="look")
 # Pigments of painters; a browser offers them beside every other colour.
 PIGMENTS = ("#1b4a8a", "#b0301b", "#2a6546", "#00687a", "#7a3b8f", "#8a5a00", "#1b1e23")
 LARGEST_LOGO = 60_000  # bytes: every page shows it

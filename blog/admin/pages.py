@@ -1,6 +1,8 @@
 """Every page of the blog, listed and kept as the posts are."""
 
-from blog.admin.posts import ACTIONS, COLUMNS, FILTERS
+from dataclasses import replace
+
+from blog.admin.posts import COLUMNS, DELETE, FILTERS, RESTORE, TRASH, UNPUBLISH
 from blog.admin.section import Section, ngettext
 from blog.config import N_
 from blog.models import office
@@ -9,10 +11,16 @@ section = Section(
     "pages",
     N_("Pages"),
     place=30,
+    route="pages",
     listing=office.pages,
     counted=ngettext("%(num)s page", "%(num)s pages"),
     columns=COLUMNS,
     filters=FILTERS,
     search=N_("Title"),
-    actions=ACTIONS,
+    actions=(
+        replace(UNPUBLISH, route="unpublish_pages"),
+        replace(TRASH, route="trash_pages"),
+        replace(RESTORE, route="restore_pages"),
+        replace(DELETE, route="delete_pages"),
+    ),
 )

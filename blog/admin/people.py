@@ -18,6 +18,7 @@ section = Section(
     N_("People"),
     place=80,
     role=ADMIN,
+    route="people",
     listing=people.people,
     counted=ngettext("%(num)s person", "%(num)s people"),
     columns=(
@@ -46,6 +47,7 @@ section = Section(
             "disable",
             N_("Disable"),
             each(people.disable_person),
+            route="disable_people",
             done=ngettext(
                 "%(num)s person cannot sign in any more.",
                 "%(num)s people cannot sign in any more.",
@@ -56,6 +58,7 @@ section = Section(
             "enable",
             N_("Enable"),
             each(user.enable),
+            route="enable_people",
             done=ngettext("%(num)s person can sign in again.", "%(num)s people can sign in again."),
             offered=lambda row: bool(row.disabled_at),
         ),

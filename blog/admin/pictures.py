@@ -18,6 +18,7 @@ section = Section(
     "pictures",
     N_("Pictures"),
     place=60,
+    route="pictures",
     listing=pictures.pictures,
     counted=ngettext("%(num)s picture", "%(num)s pictures"),
     columns=(
@@ -35,6 +36,7 @@ section = Section(
             "delete",
             N_("Delete"),
             pictures.delete,
+            route="delete_pictures",
             confirm=N_("The files will be gone. This cannot be undone."),
             done=ngettext("%(num)s picture was deleted.", "%(num)s pictures were deleted."),
             offered=lambda row: not row.is_used,

@@ -26,49 +26,52 @@ FILTERS = (
     Filter("author", N_("Author"), office.writers),
 )
 # Publishing is done at the desk: a text is rendered and looked at before readers see it.
-ACTIONS = (
-    Action(
-        "unpublish",
-        N_("Unpublish"),
-        each(writing.unpublish),
-        done=ngettext("%(num)s was unpublished.", "%(num)s were unpublished."),
-        key="u",
-        offered=lambda row: row.state in ("live", "scheduled"),
-    ),
-    Action(
-        "trash",
-        N_("Move to the trash"),
-        each(writing.trash),
-        done=ngettext("%(num)s lies in the trash.", "%(num)s lie in the trash."),
-        key="t",
-        offered=lambda row: row.state != "trashed",
-    ),
-    Action(
-        "restore",
-        N_("Restore"),
-        each(writing.restore),
-        done=ngettext("%(num)s was restored.", "%(num)s were restored."),
-        key="r",
-        offered=lambda row: row.state == "trashed",
-    ),
-    Action(
-        "delete",
-        N_("Delete for good"),
-        each(writing.delete_for_good),
-        confirm=N_("The texts, their revisions and addresses will be gone. This cannot be undone."),
-        done=ngettext("%(num)s was deleted for good.", "%(num)s were deleted for good."),
-        offered=lambda row: row.state == "trashed",
-    ),
+UNPUBLISH = Action(
+    "unpublish",
+    N_("Unpublish"),
+    each(writing.unpublish),
+    route="unpublish_posts",
+    done=ngettext("%(num)s was unpublished.", "%(num)s were unpublished."),
+    key="u",
+    offered=lambda row: row.state in ("live", "scheduled"),
+)
+TRASH = Action(
+    "trash",
+    N_("Move to the trash"),
+    each(writing.trash),
+    route="trash_posts",
+    done=ngettext("%(num)s lies in the trash.", "%(num)s lie in the trash."),
+    key="t",
+    offered=lambda row: row.state != "trashed",
+)
+RESTORE = Action(
+    "restore",
+    N_("Restore"),
+    each(writing.restore),
+    route="restore_posts",
+    done=ngettext("%(num)s was restored.", "%(num)s were restored."),
+    key="r",
+    offered=lambda row: row.state == "trashed",
+)
+DELETE = Action(
+    "delete",
+    N_("Delete for good"),
+    each(writing.delete_for_good),
+    route="delete_posts",
+    confirm=N_("The texts, their revisions and addresses will be gone. This cannot be undone."),
+    done=ngettext("%(num)s was deleted for good.", "%(num)s were deleted for good."),
+    offered=lambda row: row.state == "trashed",
 )
 
 section = Section(
     "posts",
     N_("Posts"),
     place=20,
+    route="posts",
     listing=office.posts,
     counted=ngettext("%(num)s post", "%(num)s posts"),
     columns=COLUMNS,
     filters=FILTERS,
     search=N_("Title"),
-    actions=ACTIONS,
+    actions=(UNPUBLISH, TRASH, RESTORE, DELETE),
 )

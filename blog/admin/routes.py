@@ -28,19 +28,19 @@ def _add_declared(bp: Blueprint, section: Section) -> None:
         _add(bp, section, method, path, name, handler)
 
     if section.listing:
-        add("GET", "", section.name, lists.show)
+        add("GET", "", section.route, lists.show)
     for action in section.actions:
-        add("POST", f"/{action.name}", f"{action.name}_{section.name}", acts.run, action)
+        add("POST", f"/{action.name}", action.route, acts.run, action)
     if section.undo:
-        add("POST", "/undo", f"undo_{section.name}", acts.undo)
+        add("POST", "/undo", section.undo_route, acts.undo)
     if section.new_form:
-        add("GET", "/new", f"new_{section.name}", sheets.new)
-        add("POST", "/new", f"{section.new_form.name}_{section.name}", sheets.add)
+        add("GET", "/new", section.new_route, sheets.new)
+        add("POST", "/new", section.new_form.route, sheets.add)
     if section.load:
-        add("GET", "/<id:int>", f"one_{section.name}", sheets.one)
+        add("GET", "/<id:int>", section.row_route, sheets.one)
     for edit_form in section.row_forms:
-        name = f"{edit_form.name}_{section.name}"
-        add("POST", f"/<id:int>/{edit_form.name}", name, sheets.change, edit_form)
+        path = f"/<id:int>/{edit_form.name}"
+        add("POST", path, edit_form.route, sheets.change, edit_form)
 
 
 def _add(

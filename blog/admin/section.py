@@ -1,21 +1,25 @@
 """The declaration of a section of the admin area.
 
     section = Section(
-        "tags", N_("Tags"), place=50, role=EDITOR,
+        "tags", N_("Tags"), place=50, role=EDITOR, route="tags",
         listing=tagging.tags,                       # a `Listing` of the models, with all its SQL
         counted=ngettext("%(num)s tag", "%(num)s tags"),
         columns=(Column("name", N_("Name"), "link", sort=True), Column("posts", N_("Posts"))),
         filters=(Filter("use", N_("Used"), {"used": N_("In use"), "unused": N_("Not used")}),),
         search=N_("Name"),
-        actions=(Action("delete", N_("Delete"), each(tagging.delete), confirm=N_("…"), done=…),),
-        new_form=EditForm("add", …),                # a form at /admin/tags/new
-        load=tagging.one, row_forms=(EditForm("rename", …),)  # the page /admin/tags/<id>
+        actions=(Action("delete", N_("Delete"), each(tagging.delete), route="delete_tags", …),),
+        new_route="new_tags", new_form=EditForm("add", …, route="add_tags"),  # /admin/tags/new
+        load=tagging.one, row_route="one_tags",     # the page /admin/tags/<id>
+        row_forms=(EditForm("rename", …, route="rename_tags"),),
     )
 
 This gives the list at `/admin/<name>` with filters, search, sortable headings and pagination, each
 action on one row or on the ticked rows, and a page for the edit forms. A section adds views of its
 own with `@section.get("/…")` and `@section.post("/…")`, and renders them with `section.show`.
 Users below `role` are denied access to all of it.
+
+Each `route` names a route of the blueprint, so `route="delete_tags"` is `admin.delete_tags`. Names
+are written out, so that a search for one finds its declaration.
 
 The `Listing` (`blog.models.listing`) defines the query, the rows (frozen dataclasses with an `id`),
 the filters and orders, and what is searched. The section says which of them are shown, and how.
@@ -93,6 +97,7 @@ class Action:
     label: str
     verb: Callable[..., Any]
     done: tuple[str, str]
+    route: str
     confirm: str = ""
     bulk: bool = True
     key: str = ""
@@ -123,6 +128,7 @@ class EditForm:
     inputs: tuple[Input, ...]
     verb: Callable[..., Any]
     done: str
+    route: str
     button: str
     note: str = ""
 
@@ -142,6 +148,7 @@ class Section:
 
     `place` orders the sections in the bar: overview 10, posts 20, pages 30, comments 40, tags 50,
     pictures 60, redirects 70, people 80, invitations 90, audit 100, look 105, settings 110.
+    `route` names the route of the section's first page: its list, or a view of its own.
     `purpose` is shown where the list is empty. `page` may name a template that extends
     `admin/list.html`.
     """
@@ -149,8 +156,9 @@ class Section:
     name: str
     label: str
     place: int
-    role: str = EDITOR
     _: KW_ONLY
+    route: str
+    role: str = EDITOR
     listing: Listing[Any] | None = None
     counted: tuple[str, str] = ("", "")
     columns: tuple[Column, ...] = ()
@@ -158,10 +166,13 @@ class Section:
     search: str = ""
     purpose: str = ""
     actions: tuple[Action, ...] = ()
+    new_route: str = ""
     new_form: EditForm | None = None
     load: Callable[..., Any] | None = None
+    row_route: str = ""
     row_forms: tuple[EditForm, ...] = ()
     undo: Callable[..., Any] | None = None
+    undo_route: str = ""
     cells: str = "admin/_cells.html"
     page: str = "list"
     routes: list[Route] = field(default_factory=list, init=False)
@@ -193,8 +204,3 @@ class Section:
         return web.render(
             request, f"admin/{template}.html", status, sections=allowed, here=self, **context
         )
-
-    @property
-    def route(self) -> str:
-        """The name of its first page."""
-        return f"admin.{self.name or 'dashboard'}"

@@ -20,7 +20,7 @@ from blog.models.deciding import CHOICES, Overtaken, Wish
 from blog.models.settings import GROUPS, OWN_PAGE
 from blog.models.user import ADMIN
 
-section = Section("settings", N_("Settings"), place=110, role=ADMIN)
+section = Section("settings", N_("Settings"), place=110, role=ADMIN, route="settings")
 SHOWN = "shown_"  # of a field `x`, the mark of the value that the form was shown
 
 

@@ -21,7 +21,7 @@ async def add(section: Section, request: Request) -> HTTPResponse:
     edit_form = _new_form(section)
     form = edit_form.form.read(request)
     if await _save(request, edit_form, form):
-        return web.redirect(request, section.route)
+        return web.redirect(request, f"admin.{section.route}")
     return await _page(section, request, edit_form, typed=form)
 
 
@@ -47,7 +47,7 @@ async def change(section: Section, edit_form: EditForm, request: Request, id: in
     row = await web.get_or_404(request, _load(section), id)
     form = edit_form.form.read(request)
     if await _save(request, edit_form, form, id):
-        return web.redirect(request, section.route)
+        return web.redirect(request, f"admin.{section.route}")
     return await _page(section, request, *section.row_forms, row=row, sent=edit_form, typed=form)
 
 

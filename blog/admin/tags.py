@@ -19,6 +19,7 @@ section = Section(
     "tags",
     N_("Tags"),
     place=50,
+    route="tags",
     listing=tagging.tags,
     counted=ngettext("%(num)s tag", "%(num)s tags"),
     columns=(
@@ -34,12 +35,14 @@ section = Section(
             "delete",
             N_("Delete"),
             each(tagging.delete_tag),
+            route="delete_tags",
             confirm=N_("No post bears this any more. It will be gone from old revisions, too."),
             done=ngettext("%(num)s tag was deleted.", "%(num)s tags were deleted."),
             offered=lambda row: not row.is_used,
         ),
     ),
     load=tagging.one,
+    row_route="one_tags",
     row_forms=(
         EditForm(
             "rename",
@@ -47,6 +50,7 @@ section = Section(
             NameForm,
             (Input("name", N_("Name")),),
             tagging.rename,
+            route="rename_tags",
             button=N_("Rename"),
             done=N_("The tag has its new name; its old address leads there."),
         ),
@@ -56,6 +60,7 @@ section = Section(
             MergeForm,
             (Input("into", N_("The tag that stays"), options=tagging.names),),
             tagging.merge,
+            route="merge_tags",
             button=N_("Merge"),
             note=N_("Every post bears the other tag instead, and the old address leads to it."),
             done=N_("The tags are one now; the old address leads to it."),

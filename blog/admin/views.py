@@ -9,7 +9,7 @@ from blog.doctor import GOOD, Came, Finding
 from blog.models import office
 from blog.models.user import ADMIN
 
-section = Section("", N_("Overview"), place=10)
+section = Section("", N_("Overview"), place=10, route="dashboard")
 PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-proto", "x-real-ip", "forwarded")
 
 
