@@ -236,7 +236,7 @@ def _narrow(session: Session) -> None:
     tag = Tag(name="ink", slug="ink")
     session.add(tag)
     session.flush()
-    for post in session.scalars(Post.live().limit(2)):
+    for post in session.scalars(select(Post).where(Post.is_live(base.now())).limit(2)):
         session.add(writing.RevisionTag(revision_id=post.live_revision_id, tag_id=tag.id))
 
 

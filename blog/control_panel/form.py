@@ -68,8 +68,3 @@ def is_made(post: Post) -> bool:
     stem = slugify(post.title)
     rest = post.slug.removeprefix(stem).removeprefix("-page").removeprefix("-")
     return not post.address_id and post.slug.startswith(stem) and (not rest or rest.isdigit())
-
-
-def placeholder(post: Post) -> str:
-    """What the empty field for the slug stands for."""
-    return post.path or post.slug

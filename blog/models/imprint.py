@@ -10,7 +10,6 @@ from blog.models.base import Refusal
 
 ICP = re.compile(r"[\u4e00-\u9fff]{1,3}ICP[备证]\d{4,12}号(-\d{1,4})?", re.IGNORECASE)
 POLICE = re.compile(r"[\u4e00-\u9fff]{1,3}公网安备(\d{10,16})号")
-ICP_REGISTER = "https://beian.miit.gov.cn/"
 POLICE_REGISTER = "https://beian.mps.gov.cn/#/query/webSearch?code="
 
 META = re.compile(r"<meta\s+name=[\"']?([^\"'\s>]+)[\"']?\s+content=[\"']?([^\"'>]+?)[\"']?\s*/?>")

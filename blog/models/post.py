@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, Select, String, Text, and_, select, true
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, and_, select, true
 from sqlalchemy.ext.hybrid import hybrid_method
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
@@ -54,7 +54,7 @@ class Post(Base):
     withdraw_at: Mapped[datetime | None]
     trashed_at: Mapped[datetime | None]
     announced_at: Mapped[datetime | None]
-    review_asked_at: Mapped[datetime | None]
+    review_asked_at: Mapped[datetime | None]  # unused; databases of every release have the column
     live_revision_id: Mapped[int | None] = mapped_column(
         ForeignKey("revision.id", use_alter=True), index=True
     )
@@ -159,10 +159,6 @@ class Post(Base):
         if self.is_scheduled(moment):
             return "scheduled"
         return "withdrawn" if self.live_revision_id else "draft"
-
-    @classmethod
-    def live(cls, moment: datetime | None = None) -> Select["Post"]:
-        return select(cls).where(cls.is_live(moment or now()))
 
 
 class PostAuthor(Base):

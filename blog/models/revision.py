@@ -43,9 +43,6 @@ class Revision(Base):
     author_links: Mapped[list["RevisionAuthor"]] = relationship(
         lazy="raise", order_by="RevisionAuthor.position"
     )
-    tag_links: Mapped[list["RevisionTag"]] = relationship(
-        lazy="raise", order_by="RevisionTag.position"
-    )
 
     # Made from the text, which is told.
     audit_ignored = frozenset(
