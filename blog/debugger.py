@@ -3,25 +3,19 @@
 Only `sanic blog.app --dev` shows it, and only on the machine where it was typed.
 """
 
-import ipaddress
 import traceback
 
 from sanic import HTTPResponse, Request
 from sanic.response import text
+
+from blog.loopback import is_loopback
 
 
 def is_wanted(request: Request) -> bool:
     """`--dev` is debugging and reloading, which no start of a served blog asks for; and somebody
     sits right here, with no proxy between."""
     is_dev = request.app.debug and request.app.auto_reload
-    return is_dev and _is_here(request.ip) and "x-forwarded-for" not in request.headers
-
-
-def _is_here(ip: str) -> bool:
-    try:
-        return ipaddress.ip_address(ip).is_loopback
-    except ValueError:
-        return False
+    return is_dev and is_loopback(request.ip) and "x-forwarded-for" not in request.headers
 
 
 def page(error: Exception) -> HTTPResponse:

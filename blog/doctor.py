@@ -1,7 +1,6 @@
 """What is wrong with the installation, in words, and what to do: for the office and the shell."""
 
 import asyncio
-import ipaddress
 import os
 import platform
 import shutil
@@ -21,6 +20,7 @@ from blog.db import Database, head
 from blog.keeping import shelf
 from blog.keeping.shelf import Last
 from blog.languages import translate
+from blog.loopback import is_local_name
 from blog.models import standing
 from blog.models.base import now
 from blog.models.standing import Standing
@@ -145,11 +145,7 @@ def _address(address: str) -> Iterator[Finding]:
 
 
 def _is_local(address: str) -> bool:
-    host = urlsplit(address).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+    return is_local_name(urlsplit(address).hostname or "")
 
 
 def _proxies(config: Config, found: Standing, address: str, came: Came | None) -> Iterator[Finding]:

@@ -6,7 +6,6 @@ could as well hide the offer. With a password `smtp` insists, unless the server 
 """
 
 import asyncio
-import ipaddress
 import os
 import ssl
 from collections.abc import AsyncIterator
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 
 import aiosmtplib
 
+from blog.loopback import is_loopback
 from blog.smtp import MailServer
 
 PATIENCE = 20.0  # seconds for each answer of a server
@@ -112,18 +112,12 @@ async def _connect(client: aiosmtplib.SMTP, server: MailServer) -> None:
 
 def must_encrypt(server: MailServer) -> bool:
     """Whether TLS has to be begun on an open connection."""
-    with_password = server.scheme == "smtp" and bool(server.user) and not _is_here(server.host)
+    with_password = server.scheme == "smtp" and bool(server.user) and not is_loopback(server.host)
     return server.scheme == "smtp+starttls" or with_password
 
 
 def _offers_more(client: aiosmtplib.SMTP, server: MailServer) -> bool:
-    return client.supports_extension("starttls") and not _is_here(server.host)
-
-
-def _is_here(host: str) -> bool:
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"
+    return client.supports_extension("starttls") and not is_loopback(server.host)
 
 
 class _told:  # noqa: N801 -- reads as a phrase: `with _told("connect"):`

@@ -2,36 +2,29 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from blog import web
+from blog.models.listing import NumberedPage
 
 
 @dataclass(frozen=True)
 class Pages:
-    """Where a page of a list stands among the others."""
+    """A page of a list among the others: `total` counts rows, `previous` and `next` are links."""
 
     number: int
     pages: int
+    total: int
     previous: str | None
     next: str | None
 
 
-class Paged(Protocol):
-    """A list that comes in pages: the shelf of the front room, the listings of the others."""
-
-    @property
-    def page(self) -> int: ...
-    @property
-    def pages(self) -> int: ...
-
-
-def paginate(shelf: Paged, address: Callable[[int], str]) -> Pages:
+def paginate(found: NumberedPage, address: Callable[[int], str]) -> Pages:
     """`address(number)` is the link to a page."""
-    here, last = shelf.page, shelf.pages
+    here, last = found.page, found.pages
     return Pages(
         here,
         last,
+        found.total,
         address(here - 1) if here > 1 else None,
         address(here + 1) if here < last else None,
     )

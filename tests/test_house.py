@@ -12,7 +12,7 @@ from blog.models.base import Base
 from blog.templating import environment
 from tests.house import MODULES, ROOT, TEMPLATES, Module, called, dotted, is_text, outside
 
-FREE = frozenset({"config", "models.base", "markup"})
+FREE = frozenset({"config", "loopback", "models.base", "markup"})
 MODELS = frozenset({"models", "models.base"})
 ROOM = FREE | MODELS | {"auth", "cookies", "crew", "errors", "forms", "headers", "languages"}
 ROOM |= {"media", "pages", "paging", "templating", "web"}
@@ -51,11 +51,11 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "follower": FREE | MODELS | {"commits", "db"},
     "commits": frozenset({"config", "replaced"}) | MODELS,
     "replaced": frozenset(),
-    "outside": frozenset({"smtp"}),
+    "outside": frozenset({"loopback", "smtp"}),
     "smtp": frozenset(),
     "paging": FREE | MODELS | {"web"},
     "web": FREE | MODELS | {"cookies", "headers", "languages"},
-    "debugger": frozenset(),
+    "debugger": frozenset({"loopback"}),
     "errors": FREE | MODELS | {"debugger", "web"},
     "cookies": frozenset({"headers"}),
     "forms": FREE | {"languages"},
@@ -74,6 +74,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "models.base": frozenset(),
     "headers": frozenset({"config"}),
     "log": frozenset(),
+    "loopback": frozenset(),
     "dependencies": frozenset(),
     "config": frozenset({"smtp"}),
 }

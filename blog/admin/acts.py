@@ -14,9 +14,8 @@ from blog.config import N_
 from blog.forms import Check, Form, Numbers, Text
 from blog.languages import catalogue
 from blog.models.base import Refusal
-from blog.models.listing import RowRefusal, Tried, trial
+from blog.models.listing import MOST_ROWS_PER_ACTION, RowRefusal, Tried, trial
 
-MOST_AT_ONCE = 200
 AS_IT_IS = "%(said)s"  # with its number it has been translated already
 GONE = N_("What you chose is not there any more.")
 
@@ -40,7 +39,7 @@ async def run(section: Section, action: Action, request: Request) -> HTTPRespons
     form = ActionForm.read(request)
     view = View.back(section, form.values["back"])
     ids = form["only"][:1] or form["ids"]
-    if not 0 < len(ids) <= MOST_AT_ONCE:
+    if not 0 < len(ids) <= MOST_ROWS_PER_ACTION:
         return await _refused(section, request, view, ids, _how_many(ids))
     try:
         if action.confirm and not form["sure"]:
@@ -55,7 +54,7 @@ async def run(section: Section, action: Action, request: Request) -> HTTPRespons
 
 def _how_many(ids: Sequence[int]) -> Refusal:
     if ids:
-        return Refusal(N_("Choose at most %(number)s rows at once."), number=MOST_AT_ONCE)
+        return Refusal(N_("Choose at most %(number)s rows at once."), number=MOST_ROWS_PER_ACTION)
     return Refusal(N_("Tick the rows first that this is about."))
 
 

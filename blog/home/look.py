@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from sanic import HTTPResponse, Request
 from sanic.response import text
 
-from blog import web
+from blog import paging, web
 from blog.home import bp
-from blog.home.listing import listed_pages
 from blog.markup import NARROW, narrow
 from blog.models import blogroll, reading, upload
 from blog.models.base import Refusal
@@ -61,7 +60,7 @@ async def preview_look(request: Request) -> HTTPResponse:
     request.ctx.site = replace(facts, settings=settings)
     shelf = await web.read(request, reading.shelf, page=1, per_page=facts.posts_per_page)
     covers = await plates(request, shelf.cards)
-    page = listed_pages(shelf, lambda number: "/")
+    page = paging.paginate(shelf, lambda number: "/")
     response = web.render(
         request, "home/front.html", posts=shelf.cards, page=page, covers=covers, path="/"
     )

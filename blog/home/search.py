@@ -7,7 +7,6 @@ from sanic import HTTPResponse, Request
 
 from blog import paging, web
 from blog.home import bp
-from blog.home.listing import listed_pages
 from blog.models import search as searching
 
 LONGEST = 200
@@ -23,5 +22,5 @@ async def search(request: Request) -> HTTPResponse:
     found = await request.app.ctx.searches.take(find)
     if number > found.pages:
         raise web.NotHere
-    page = listed_pages(found, lambda n: f"{request.path}?{urlencode({'q': query, 'page': n})}")
+    page = paging.paginate(found, lambda n: f"{request.path}?{urlencode({'q': query, 'page': n})}")
     return web.render(request, "home/search.html", query=query, found=found, page=page)

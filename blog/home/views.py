@@ -7,7 +7,6 @@ from sanic.response import redirect
 
 from blog import paging, web
 from blog.home import bp, comments, waiting
-from blog.home.listing import listed_pages
 from blog.home.look import plates, show_blogroll
 from blog.models import address, blogroll, front, reading
 from blog.models.front import Leads, Nothing
@@ -33,7 +32,7 @@ async def _front(request: Request, number: int) -> HTTPResponse:
     shelf = await web.get_or_404(request, reading.shelf, page=number, per_page=site.posts_per_page)
     if not shelf.total and not site.set_up:
         return web.render(request, "home/welcome.html")
-    page = listed_pages(shelf, lambda n: f"/page/{n}" if n > 1 else "/")
+    page = paging.paginate(shelf, lambda n: f"/page/{n}" if n > 1 else "/")
     covers = await plates(request, shelf.cards)
     return web.render(request, "home/front.html", posts=shelf.cards, page=page, covers=covers)
 

@@ -19,6 +19,7 @@ from jinja2 import Environment
 
 from blog.clock import House
 from blog.config import LANGUAGES, Config, local_address
+from blog.loopback import is_local_name
 from blog.models import subscription
 from blog.models.base import now
 from blog.models.delivery import STOPPABLE, Owed
@@ -141,14 +142,9 @@ def host_of(config: Config, about: SiteFacts) -> str:
     The mail server is greeted with it, and message ids end in it.
     """
     host = urlsplit(address_of(config, about)).hostname or ""
-    if is_local(host) or re.fullmatch(r"[\d.]+|.*:.*", host):
+    if is_local_name(host) or re.fullmatch(r"[\d.]+|.*:.*", host):
         host = parseaddr(config.mail_from)[1].rpartition("@")[2]
     return host.encode("idna").decode()
-
-
-def is_local(host: str) -> bool:
-    """Only this machine finds itself under such a name."""
-    return bool(re.fullmatch(r"127[\d.]+|::1|localhost|.*\.localhost", host))
 
 
 def _ascii_host(address: str) -> str:

@@ -7,6 +7,7 @@ from blog import opening
 from blog.clock import House
 from blog.config import N_, Config, shell_language
 from blog.db import Database
+from blog.loopback import is_local_name
 from blog.mail import letter
 from blog.models import site, user
 from blog.models.base import now
@@ -88,7 +89,7 @@ async def _send(server: MailServer, name: str, ready: Letter) -> str:
 
 
 def _warn(address: str) -> None:
-    if letter.is_local(urlsplit(address).hostname or ""):
+    if is_local_name(urlsplit(address).hostname or ""):
         message = N_("Links in mail lead to %(address)s, which only this machine can open.")
         print(say(message, address=address))
         print(say(N_("Set BLOG_SITE_URL, or the address in the office, to the public one.")))

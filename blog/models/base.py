@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import JSON, DateTime, Dialect, Executable, MetaData
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -67,6 +68,12 @@ class Base(DeclarativeBase):
 def rows(session: Session, statement: Executable, **values: Any) -> Sequence[Any]:
     """Columns for a page, asked past the ORM: by its way the same takes twice as long."""
     return session.connection().execute(statement, values).all()
+
+
+def dialect_insert(session: Session, table: Any) -> Any:
+    """An INSERT of the dialect in use; both know `on_conflict_do_update`."""
+    is_postgresql = session.get_bind().dialect.name == "postgresql"
+    return postgresql.insert(table) if is_postgresql else sqlite.insert(table)
 
 
 def now() -> datetime:

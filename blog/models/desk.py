@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session, defer, joinedload, selectinload
 
 from blog.models import writing
 from blog.models.base import now
-from blog.models.office import state_at
+from blog.models.listing import NumberedPage
+from blog.models.office import ListedPost, state_at
 from blog.models.post import Post, PostAuthor
 from blog.models.revision import Revision
 from blog.models.tag import Tag
@@ -30,47 +31,24 @@ ORDERS: dict[str, ColumnElement[Any]] = {
 
 
 @dataclass(frozen=True)
-class Row:
-    """A post in a list of the desk. `href` is empty while readers cannot see it."""
-
-    id: int
-    kind: str
-    title: str
-    language: str
-    state: str
-    is_listed: bool
-    is_edited: bool
-    saved_at: datetime
-    publish_at: datetime | None
-    href: str
-    authors: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Desk:
+class Desk(NumberedPage):
     """One page of a list, and how many posts are in each state."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[ListedPost, ...]
     counts: Mapping[str, int]
     total: int
     page: int
-
-    @property
-    def pages(self) -> int:
-        return max(1, -(-self.total // PER_PAGE))
+    per_page: int = PER_PAGE
 
 
 @dataclass(frozen=True)
-class Album:
+class Album(NumberedPage):
     """One page of uploaded pictures, newest first."""
 
     pictures: tuple[Upload, ...]
     total: int
     page: int
-
-    @property
-    def pages(self) -> int:
-        return max(1, -(-self.total // PER_PAGE))
+    per_page: int = PER_PAGE
 
 
 @dataclass(frozen=True)
@@ -78,7 +56,7 @@ class Sheet:
     """A post with all that its edit page offers."""
 
     post: Post
-    row: Row
+    row: ListedPost
     people: tuple[User, ...]
     tags: tuple[str, ...]
     pictures: tuple[Upload, ...] = field(default=())
@@ -129,8 +107,8 @@ def _rows() -> Select[Post]:
     )
 
 
-def row_of(post: Post, moment: datetime) -> Row:
-    return Row(
+def row_of(post: Post, moment: datetime) -> ListedPost:
+    return ListedPost(
         id=post.id,
         kind=post.kind,
         title=post.title,
@@ -138,7 +116,7 @@ def row_of(post: Post, moment: datetime) -> Row:
         state=post.state(moment),
         is_listed=post.is_listed,
         is_edited=is_edited(post),
-        saved_at=post.updated_at,
+        updated_at=post.updated_at,
         publish_at=post.publish_at,
         href=post.address.href if post.address and post.is_live(moment) else "",
         authors=tuple(link.user.display_name for link in post.author_links),

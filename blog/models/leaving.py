@@ -1,7 +1,7 @@
 """Everything that leaves when a blog is written out, as plain data: nothing of it is secret."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -17,8 +17,6 @@ from blog.models.site import THE_ONE, Site
 from blog.models.tag import Tag, split, tag_slug
 from blog.models.upload import Upload
 from blog.models.user import User
-
-TYPED = ("title", "slug", "summary", "body", "language", "cover", "is_listed", "takes_comments")
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def post(session: Session, id: int) -> Leaving:
 
 
 def _words(row: Post | Revision) -> Words:
-    return Words(**{name: getattr(row, name) for name in TYPED})
+    return Words(**{field.name: getattr(row, field.name) for field in fields(Words)})
 
 
 def _tags_shown(session: Session, revision: Revision) -> list[str]:

@@ -20,6 +20,7 @@ from blog.models.base import Refusal, UTCTime
 
 T = TypeVar("T")
 PER_PAGE = 30
+MOST_ROWS_PER_ACTION = 200
 MOST_COUNTED = 10_000  # beyond it a page says "more than"
 
 
@@ -63,6 +64,19 @@ class Page(Generic[T]):
     is_down: bool
     before: str = ""
     after: str = ""
+
+
+class NumberedPage:
+    """A page of a list whose pages are numbered from 1, such as an archive's. A base class."""
+
+    total: int
+    page: int
+    per_page: int
+
+    @property
+    def pages(self) -> int:
+        """The number of pages; an empty list has one."""
+        return max(1, -(-self.total // self.per_page))
 
 
 @dataclass(frozen=True)

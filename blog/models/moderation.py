@@ -16,13 +16,13 @@ from blog.models import answer, spam_learning
 from blog.models.action import action
 from blog.models.base import Base, Refusal, now
 from blog.models.comment import APPROVED, PENDING, REJECTED, SPAM, Comment
+from blog.models.listing import MOST_ROWS_PER_ACTION
 from blog.models.spam_words import words_of
 from blog.models.user import EDITOR, User
 
 DECISIONS = (APPROVED, REJECTED, SPAM)
 TAUGHT = {APPROVED: spam_learning.APPROVED, SPAM: spam_learning.SPAM}  # a rejection tells nothing
-MOST_AT_ONCE = 200
-SPAM_KEPT = timedelta(days=30)
+SPAM_KEPT, SWEPT_AT_ONCE = timedelta(days=30), 200
 SECOND_THOUGHTS = timedelta(minutes=1)  # a mail waits so long that a slip can be taken back
 
 
@@ -75,7 +75,7 @@ def spam(session: Session, ids: Sequence[int], *, by: User) -> Act:
 def decide(session: Session, ids: Sequence[int], state: str, *, by: User) -> Act:
     """Each comment becomes this; those that are it already, or are gone, are passed over."""
     _ask_role(by)
-    if state not in DECISIONS or len(ids) > MOST_AT_ONCE:
+    if state not in DECISIONS or len(ids) > MOST_ROWS_PER_ACTION:
         raise LookupError(state)
     which = Comment.id.in_(ids), Comment.state != state
     comments = session.scalars(select(Comment).where(*which).order_by(Comment.id).with_for_update())
@@ -188,7 +188,7 @@ def sweep_spam(session: Session) -> int:
     reply = aliased(Comment)
     old = Comment.state == SPAM, Comment.created_at < now() - SPAM_KEPT
     unanswered = ~exists().where(reply.parent_id == Comment.id)
-    ids = session.scalars(select(Comment.id).where(*old, unanswered).limit(MOST_AT_ONCE)).all()
+    ids = session.scalars(select(Comment.id).where(*old, unanswered).limit(SWEPT_AT_ONCE)).all()
     if ids:
         forget(session, ids)
         gone = delete(Comment).where(Comment.id.in_(ids))

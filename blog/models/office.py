@@ -22,7 +22,10 @@ FEW = 5
 
 @dataclass(frozen=True)
 class ListedPost:
-    """A post as the office lists it: its working title, its state, and where readers find it."""
+    """A post in a list of the dashboard or the admin area, with its working title.
+
+    `href` is empty while readers cannot see it. `is_edited` is known to the dashboard only.
+    """
 
     id: int
     kind: str
@@ -32,8 +35,9 @@ class ListedPost:
     is_listed: bool
     publish_at: datetime | None
     updated_at: datetime
-    path: str
+    href: str
     authors: tuple[str, ...] = ()
+    is_edited: bool = False  # something was saved since it was published
 
     @property
     def date(self) -> datetime:
@@ -145,7 +149,7 @@ def _listed(session: Session, rows: Sequence[Row[Any]]) -> tuple[ListedPost, ...
             is_listed=row.is_listed if row.was_listed is None else row.was_listed,
             publish_at=row.publish_at,
             updated_at=row.updated_at,
-            path=href(row.path) if row.path and row.state == "live" else "",
+            href=href(row.path) if row.path and row.state == "live" else "",
             authors=tuple(names.get(row.id, ())),
         )
         for row in rows

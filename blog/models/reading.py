@@ -22,6 +22,7 @@ from blog.models import shelves
 from blog.models.address import Address
 from blog.models.base import now, rows
 from blog.models.comment import Thread
+from blog.models.listing import NumberedPage
 from blog.models.post import POST, Post
 from blog.models.prepared import Prepared
 from blog.models.revision import Revision, RevisionAuthor, RevisionTag
@@ -89,17 +90,13 @@ class PostPage:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class Shelf(NumberedPage):
     """One page of a list."""
 
     cards: tuple[Card, ...]
     total: int
     page: int
     per_page: int
-
-    @property
-    def pages(self) -> int:
-        return max(1, -(-self.total // self.per_page))
 
 
 COLUMNS = (

@@ -18,6 +18,7 @@ from blog.models import address, ranking, reading
 from blog.models.action import action
 from blog.models.base import rows
 from blog.models.folding import BREAK, fold, pieces
+from blog.models.listing import NumberedPage
 from blog.models.post import Post
 from blog.models.question import Term, ask, canonical
 from blog.models.ranking import full_text
@@ -47,7 +48,7 @@ class Hit:
 
 
 @dataclass(frozen=True)
-class Found:
+class Found(NumberedPage):
     """One page of hits. `loosened`: nothing had every term, so these have some of them."""
 
     hits: list[Hit]
@@ -57,10 +58,6 @@ class Found:
     page: int = 1
     per_page: int = 10
     is_more: bool = False  # there are others, of which these are the newest
-
-    @property
-    def pages(self) -> int:
-        return max(1, -(-self.total // self.per_page))
 
 
 # --- asking ---

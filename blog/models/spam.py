@@ -6,16 +6,14 @@ so that all workers count as one.
 
 import hashlib
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import String, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.config import N_
 from blog.models import site, spam_learning
 from blog.models.action import action
-from blog.models.base import Base, Refusal, now
+from blog.models.base import Base, Refusal, dialect_insert, now
 from blog.models.comment import PENDING, Comment, was_approved_last
 from blog.models.spam_words import Words, rules, squash, tokens
 
@@ -101,17 +99,12 @@ def _count(session: Session, of: str, window: timedelta, most: int, told: str) -
     hidden = hashlib.blake2s(of.encode(), digest_size=16).hexdigest()
     until = datetime.fromtimestamp((stretch + 1) * seconds, UTC)
     row = {"key": f"{hidden} {seconds} {stretch}", "number": 1, "until": until}
-    make: Any = postgresql.insert if _is_postgresql(session) else sqlite.insert
-    put = make(Tally).values(row)
+    put = dialect_insert(session, Tally).values(row)
     more = put.on_conflict_do_update(
         index_elements=[Tally.key], set_={"number": Tally.number + 1}
     ).returning(Tally.number)
     if session.execute(more, execution_options={"tags": ()}).scalar_one() > most:
         raise TooMany(told)
-
-
-def _is_postgresql(session: Session) -> bool:
-    return session.get_bind().dialect.name == "postgresql"
 
 
 def refuse_if_full(session: Session, email: str, writer: str, score: float = 0.0) -> None:

@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ForeignKey, String, Text, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from blog.models.base import Base, now
+from blog.models.base import Base, dialect_insert, now
 from blog.models.spam_words import Words, tokens, weigh
 
 UNTOLD: Any = {"tags": ()}  # nothing that a page shows
@@ -76,15 +75,10 @@ def _add(session: Session, signs: Sequence[str], taught: str, number: int) -> No
         {"sign": sign, "approved": 0, "spam": 0, "seen_at": now(), taught: number}
         for sign in sorted(signs)  # in one order, so that two who learn at once do not lock up
     ]
-    make: Any = postgresql.insert if _is_postgresql(session) else sqlite.insert
-    put = make(Sign).values(rows)
+    put = dialect_insert(session, Sign).values(rows)
     more = {taught: Sign.__table__.c[taught] + number, "seen_at": put.excluded.seen_at}
     added = put.on_conflict_do_update(index_elements=[Sign.sign], set_=more)
     session.execute(added, execution_options=UNTOLD)
-
-
-def _is_postgresql(session: Session) -> bool:
-    return session.get_bind().dialect.name == "postgresql"
 
 
 def odds(session: Session, signs: Iterable[str]) -> float:

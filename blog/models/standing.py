@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import String, column, func, select, table
 from sqlalchemy.orm import Session
 
+from blog.loopback import is_loopback
 from blog.models import delivery, site
 from blog.models.base import now
 from blog.models.delivery import MailState
@@ -14,8 +15,6 @@ from blog.models.post import Post
 from blog.models.signin import SignIn
 from blog.models.site import THE_ONE, Site, SiteFacts
 from blog.models.user import ADMIN, User
-
-ITSELF = {"127.0.0.1", "::1"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def _samples(session: Session, folder: str) -> int:
 def _is_asked_by_itself(session: Session) -> bool:
     """What it looks like where a proxy stands in front that nobody has told of."""
     places = set(session.scalars(select(SignIn.ip).where(SignIn.ip != "").distinct()))
-    return bool(places) and places <= ITSELF
+    return bool(places) and all(is_loopback(ip) for ip in places)
 
 
 def _has_clock(session: Session) -> bool:

@@ -23,7 +23,10 @@ from blog.models.user import User
 
 LONGEST_BODY = 500_000
 LEFT_AFTER = timedelta(hours=1)
-TYPED = ("title", "slug", "path", "summary", "body", "tags", "cover", "language", "is_listed")
+EDITABLE_FIELDS = (
+    *("title", "slug", "path", "summary", "body", "tags", "cover", "language"),
+    *("is_listed", "takes_comments"),
+)
 
 
 @dataclass
@@ -122,7 +125,7 @@ def _in_its_language(post: Post, copy: WorkingCopy) -> WorkingCopy:
 
 
 def _typed(post: Post) -> tuple[Any, ...]:
-    return tuple(getattr(post, name) for name in (*TYPED, "takes_comments"))
+    return tuple(getattr(post, name) for name in EDITABLE_FIELDS)
 
 
 def _check(copy: WorkingCopy, post: Post) -> None:
