@@ -177,8 +177,8 @@ class NotAllowed(errors.Explained):
 
     status_code = 403
     quiet = True
-    title = N_("This is not open to you")
-    sentence = N_("It asks for another role than yours. An admin can give it to you.")
+    title = N_("Access denied")
+    sentence = N_("This page requires a different role. Ask an admin if you need access.")
 
 
 def _to_sign_in(request: Request) -> HTTPResponse:
@@ -223,7 +223,7 @@ async def change_password(request: Request, old: str, new: str) -> None:
     """One's own; every other signed-in browser is signed out."""
     person = request.ctx.user
     if not await knows_password(request, old):
-        raise Refusal(N_("This is not your present password."), "old")
+        raise Refusal(N_("The current password is incorrect."), "old")
     password_of(request, person.name, person.display_name, person.email)(new)
     hashed = await request.app.ctx.passwords.hash(new)
     mine = (session_token(request), browser_key(request))

@@ -17,19 +17,21 @@ from blog.models.site import SiteFacts
 
 log = logging.getLogger("blog")
 SENTENCES = {
-    400: N_("This request could not be understood."),
+    400: N_("The server could not understand this request."),
     401: N_("Please sign in."),
-    403: N_("This is not allowed from here."),
+    403: N_("This action is not allowed."),
     404: N_("There is nothing at this address."),
-    405: N_("This address does not work that way."),
-    408: N_("The request took too long to arrive."),
+    405: N_("This address does not support this kind of request."),
+    408: N_("The request timed out. Try again."),
     409: N_("Somebody else changed this in the meantime."),
-    413: N_("This is more than the blog accepts at once."),
-    422: N_("Something in what you sent needs another look."),
-    429: N_("Too many tries. Wait a few minutes and try again."),
-    500: N_("Something went wrong on our side. It has been noted."),
+    413: N_("The request is larger than the blog accepts."),
+    422: N_("Some of what you sent is not valid. Correct it and try again."),
+    429: N_("Too many attempts. Wait a few minutes and try again."),
+    500: N_("Something went wrong on the server. The error has been logged."),
     503: N_("The blog is busy. Try again in a moment."),
-    507: N_("The blog's disk is full: nothing was kept. Its keeper has to make room."),
+    507: N_(
+        "The server's disk is full, so nothing was saved. The site owner has to free some space."
+    ),
 }
 
 

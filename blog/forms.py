@@ -78,7 +78,7 @@ class Number(Field[int]):
         except ValueError:
             number = None
         if number is None or abs(number) > 2**31:
-            raise Refusal(N_("Give a whole number."))
+            raise Refusal(N_("Enter a whole number."))
         return number
 
 
@@ -115,7 +115,7 @@ class Moment(Field[datetime | None]):
             if moment.tzinfo is None and not 1900 < moment.year < 9000:
                 raise ValueError
         except ValueError as error:
-            raise Refusal(N_("Give a date and a time.")) from error
+            raise Refusal(N_("Enter a date and a time.")) from error
         return moment
 
 

@@ -196,4 +196,4 @@ def test_sign_ins_of_a_person_are_rows_that_go_with_them(door):
 
 def test_who_may_not_come_in_is_told_why_and_shown_the_way_to_the_desk(open_door):
     page = open_door.get("/admin", cookies=open_door.let_in("ann")).text
-    assert "It asks for another role than yours" in page and 'href="/control-panel"' in page
+    assert "This page requires a different role" in page and 'href="/control-panel"' in page

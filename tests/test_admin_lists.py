@@ -92,7 +92,7 @@ def test_what_is_not_in_the_trash_is_not_deleted_even_when_sure(door):
 def test_nobody_is_asked_about_what_is_refused_anyway(door):
     both = ids(door, "ann_trashed", "ann_live")
     answer = do(door, "posts/delete", ids=both)
-    assert answer.status == REFUSED and "Only what lies in the trash" in answer.text
+    assert answer.status == REFUSED and "Only posts in the trash" in answer.text
     assert state(door, "ann_trashed") == "trashed" and ticked(answer.text) == set(both)
 
 

@@ -347,7 +347,7 @@ def test_a_name_that_cannot_be_read_is_refused(typed):
     ],
 )
 def test_nobody_signs_as_one_of_the_house(database, world, typed):
-    with pytest.raises(Refusal, match="bears this name"):
+    with pytest.raises(Refusal, match="has this name"):
         send(database, words(world, name=typed))
 
 

@@ -73,7 +73,7 @@ def test_a_guest_answers_a_comment_without_a_script(site: Site, page: Any, judge
     page.click(".comment-look button")
     mine = page.locator(".comment:target")
     assert words in mine.inner_text()
-    assert "Waits for approval" in mine.inner_text()
+    assert "Pending" in mine.inner_text()
     assert judge(page) == []
     page.context.clear_cookies()
     page.reload()
@@ -87,7 +87,7 @@ def test_a_slip_is_told_and_the_form_is_as_it_was(site: Site, page: Any, judge: 
     page.click("#comment-form button")
     time.sleep(3.1)
     page.click(".comment-look button")
-    assert "bears this name" in page.locator(".faults").inner_text()
+    assert "has this name" in page.locator(".faults").inner_text()
     assert page.input_value("#f-body") == "Words that must not be lost."
     assert judge(page) == []
 

@@ -137,7 +137,7 @@ def test_a_guest_sees_a_preview_and_sends_it_with_the_second_press(door, monkeyp
 def test_the_writer_sees_it_waiting_and_nobody_else_does(door):
     sent = send(door)
     mine = door.get(door.cast.ann_live.path, cookies=sent.cookies)
-    assert "Waits for approval" in mine.text
+    assert "Pending" in mine.text
     assert "A <em>fine</em> morning." in mine.text
     assert mine.header("cache-control") == "private, no-store"
     assert "fine</em>" not in door.get(door.cast.ann_live.path).text
@@ -256,14 +256,14 @@ def test_pressed_again_later_it_is_still_one_comment(door):
     ("wrong", "sentence"),
     [
         ({"name": ""}, "Please fill this in."),
-        ({"name": "\u200b\u202e"}, "Say what name to show."),
+        ({"name": "\u200b\u202e"}, "Enter the name to show."),
         ({"name": "x" * 70}, "longer than 60 characters"),
-        ({"name": "ann  ARCHER"}, "Somebody who writes here bears this name"),
-        ({"email": "not an address"}, "not a mail address"),
-        ({"email": "a@b.example\r\nBcc: c@d.example"}, "not a mail address"),
+        ({"name": "ann  ARCHER"}, "An author of this site has this name"),
+        ({"email": "not an address"}, "not a valid email address"),
+        ({"email": "a@b.example\r\nBcc: c@d.example"}, "not a valid email address"),
         ({"body": " \n "}, "Please fill this in."),
         ({"body": "x" * 5001}, "longer than 5000 characters"),
-        ({"body": "[](http://nothing.example)"}, "nothing to read"),
+        ({"body": "[](http://nothing.example)"}, "no visible text"),
         ({"homepage": "https://spam.example"}, "stay empty"),
         ({"answers": "nobody-said"}, "not there any more"),
     ],
@@ -294,7 +294,7 @@ def test_where_comments_are_closed_the_page_says_so_and_a_post_is_refused(door, 
     assert 'name="body"' not in page
     assert f'action="{address(door)}"' not in page
     assert "answers=" not in page
-    assert "comments at present" in page or "Comments are closed here" in page
+    assert "does not accept comments" in page or "Comments are closed here" in page
     assert "A <em>lovely</em> spoonful." in page
     answer = send(door)
     assert answer.status == 422
@@ -363,7 +363,7 @@ def test_a_full_queue_takes_the_browser_that_was_approved_and_nobody_who_types_i
 def test_who_is_signed_in_sends_with_one_press_under_their_own_name(door):
     ann = door.let_in("ann")
     page = door.get(door.cast.ann_live.path, cookies=ann).text
-    assert "You comment as Ann Archer." in page
+    assert "You are commenting as Ann Archer." in page
     assert 'name="email"' not in page
     sent = door.post(address(door), {"body": "Thank you all.", "name": "Bob"}, cookies=ann)
     assert (sent.status, sent.cookies) == (303, {})
@@ -375,7 +375,7 @@ def test_who_is_signed_in_sends_with_one_press_under_their_own_name(door):
 def test_another_author_waits_and_sees_it_waiting(door):
     bob = door.let_in("bob")
     door.post(address(door), {"body": "From a colleague."}, cookies=bob)
-    assert "Waits for approval" in door.get(door.cast.ann_live.path, cookies=bob).text
+    assert "Pending" in door.get(door.cast.ann_live.path, cookies=bob).text
     assert "From a colleague." not in door.get(door.cast.ann_live.path).text
 
 
@@ -401,7 +401,7 @@ def test_a_reply_has_a_page_of_its_own_that_shows_what_it_answers(open_door):
 def test_what_cannot_be_read_cannot_be_answered(open_door, uid):
     page = open_door.get(f"{address(open_door)}?answers={uid}")
     assert page.status == 200
-    assert "You answer" not in page.text
+    assert "You are replying" not in page.text
     assert "<b>x" not in page.text
 
 
@@ -519,7 +519,7 @@ def test_editors_and_the_authors_of_a_post_read_what_waits_where_it_will_stand(d
         "ann": True,
         "bob": False,
     }
-    assert "Readers do not see it yet." in seen["ann"]
+    assert "Readers cannot see it yet." in seen["ann"]
     assert {name for name, text in seen.items() if 'href="/admin/comments"' in text} == {"eve"}
     assert all("pillsandwatches" not in text for text in seen.values())
 

@@ -56,7 +56,7 @@ def test_a_post_is_found_by_words_of_its_title(looking_ann):
     page = looking_ann.get("/control-panel?title=MARMA").text
     assert looking_ann.door.cast.ann_live.title in page
     assert looking_ann.door.cast.ann_draft.title not in page
-    assert "No title has these words" in looking_ann.get("/control-panel?title=100%25").text
+    assert "No title contains these words" in looking_ann.get("/control-panel?title=100%25").text
 
 
 @pytest.mark.parametrize("query", ["state=x", "kind=x", "page=0", "page=x", "page=99", "whose=x"])

@@ -138,7 +138,7 @@ def test_words_typed_while_the_network_is_gone_are_offered_on_return(context, pa
     back = context.new_page()
     back.goto(address)
     assert back.input_value("#f-body") == ""
-    back.get_by_role("button", name="Bring them back").click()
+    back.get_by_role("button", name="Restore it").click()
     expect(back.locator("#f-body")).to_have_value("Written in a tunnel.")
     expect(status(back)).to_contain_text("Saved at")
 

@@ -121,7 +121,7 @@ def test_a_fault_in_an_invitation_is_told_beside_its_field(mailing, field, typed
 
 def test_whoever_signs_in_cannot_be_claimed(door):
     answer = invite(door, byline=door.cast.ann.id)
-    assert answer.status == 422 and "not free any more" in answer.text
+    assert answer.status == 422 and "already been taken over" in answer.text
 
 
 # --- accepting ---

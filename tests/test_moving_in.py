@@ -417,7 +417,11 @@ async def test_posts_that_come_together_are_written_together(
 def test_a_post_that_is_refused_takes_none_along_that_come_with_it(database: Database) -> None:
     first, second, third = (arrival(*each) for each in (("1", "/a"), ("2", "/a"), ("3", "/b")))
     ends = database.transact_now(arriving.bring_in, [first, second, third])
-    assert [end and end.message for end in ends] == [None, "The address %(path)s is taken.", None]
+    assert [end and end.message for end in ends] == [
+        None,
+        "The address %(path)s is already in use.",
+        None,
+    ]
     assert database.read_now(count, Post) == 2
 
 

@@ -159,7 +159,7 @@ def test_what_was_said_after_an_act_is_told_once_and_by_no_other_host(secure):
     ann = {"__Host-session": secure.let_in("ann")["session"]}
     said = secure.post("/control-panel/password", given, cookies=ann).cookies["__Host-flash"]
     page = secure.get("/sign-in", cookies={"__Host-flash": said})
-    assert "Your password is changed." in page.text
+    assert "Your password was changed." in page.text
     (taken,) = [line for line in page.all("set-cookie") if line.startswith("__Host-flash=")]
     assert "Max-Age=0" in taken and "Secure" in taken
     for tossed in ("flash", "__Secure-flash", "__Secure-__Host-flash"):
@@ -233,7 +233,7 @@ def test_the_present_password_cannot_be_guessed_from_a_browser_left_open(door):
     for _ in range(attempt.LIMITS["login"]):
         assert door.post("/control-panel/password", given, cookies=ann).status == 422
     refused = door.post("/control-panel/password", given | {"old": cast.PASSWORD}, cookies=ann)
-    assert "Too many tries" in refused.text
+    assert "Too many attempts" in refused.text
 
 
 @pytest.mark.parametrize(("column", "age"), [("seen_at", IDLE), ("created_at", ABSOLUTE)])

@@ -225,7 +225,7 @@ def test_no_translation_is_left_of_a_message_that_is_gone(language):
 
 def test_the_source_has_messages_to_translate():
     ids = {message.id for message in wanted()}
-    assert {"Sign in", "This is the last admin; make another one first."} <= ids
+    assert {"Sign in", "This is the last admin. Add another admin first."} <= ids
     assert ("%(num)s post", "%(num)s posts") in ids
 
 

@@ -110,7 +110,7 @@ def test_a_typed_slug_that_is_taken_is_refused_with_a_sentence(database, kim):
 
 def test_a_page_cannot_take_an_address_of_the_blog_itself(database, kim):
     id = database.transact_now(writing.start, "page", "en", by=kim)
-    with pytest.raises(Refusal, match="belongs to the blog itself"):
+    with pytest.raises(Refusal, match="is reserved for the blog itself"):
         database.transact_now(
             writing.keep, id, WorkingCopy(title="x", slug="Admin", body="x"), by=kim
         )

@@ -31,9 +31,11 @@ async def save_post(request: Request, id: int) -> HTTPResponse:
     async def leave(form: PostForm) -> HTTPResponse:
         if asks_for_json(request):
             return json(await _told(request, id))
-        web.flash(request, N_("Saved. Readers do not see it before you publish it."))
+        web.flash(request, N_("Saved. Readers will not see it until you publish it."))
         if form["picture"]:
-            web.flash(request, N_("The picture was not sent: “Add picture” does that."))
+            web.flash(
+                request, N_("The picture was not uploaded. Press “Add picture” to upload it.")
+            )
         return web.redirect(request, "control_panel.edit_post", id=id)
 
     return await with_typed(request, id, leave)
@@ -55,7 +57,7 @@ async def preview_post(request: Request, id: int) -> HTTPResponse:
 async def close_preview(request: Request, id: int) -> HTTPResponse:
     async def leave(form: PostForm) -> HTTPResponse:
         await web.transact(request, preview.close_preview, id)
-        web.flash(request, N_("The private link leads nowhere now."))
+        web.flash(request, N_("The private link no longer works."))
         return web.redirect(request, "control_panel.edit_post", id=id)
 
     return await with_typed(request, id, leave)

@@ -44,7 +44,7 @@ async def upload_picture(request: Request) -> HTTPResponse:
         return await _refused(request, error)
     if asks_for_json(request):
         return json(_shown(upload, name))
-    web.flash(request, N_("The picture is here."))
+    web.flash(request, N_("The picture was uploaded."))
     return web.redirect(request, "control_panel.pictures")
 
 

@@ -52,7 +52,7 @@ async def _confirm(request: Request, form: ProfileForm) -> None:
     """A mail address is a way in: whoever finds a browser open cannot take the account along."""
     is_same = form["email"].casefold() == (request.ctx.user.email or "")
     if not is_same and not await auth.knows_password(request, form["password"]):
-        raise Refusal(N_("Type your present password to change the mail address."), "password")
+        raise Refusal(N_("Enter your current password to change the email address."), "password")
 
 
 @bp.get("/password")
@@ -64,19 +64,19 @@ async def password(request: Request) -> HTTPResponse:
 async def change_password(request: Request) -> HTTPResponse:
     form = PasswordForm.read(request)
     if form.ok and form["password"] != form["again"]:
-        form.refuse(Refusal(N_("The two new passwords are not the same."), "again"))
+        form.refuse(Refusal(N_("The two new passwords do not match."), "again"))
     if not form.ok:
         return _password(request, form, 422)
     try:
         await auth.change_password(request, form["old"], form["password"])
     except Refusal as refusal:
         return _password(request, form.refuse(refusal), 422)
-    web.flash(request, N_("Your password is changed. Your other browsers are signed out."))
+    web.flash(request, N_("Your password was changed. Your other browsers were signed out."))
     return web.redirect(request, "control_panel.password")
 
 
 def _profile(request: Request, form: ProfileForm, status: int = 200) -> HTTPResponse:
-    choices = [("", web.say(request, N_("The site's"))), *LANGUAGES.items()]
+    choices = [("", web.say(request, N_("Same as the site"))), *LANGUAGES.items()]
     return web.render(
         request, "control_panel/profile.html", status, form=form, choices=choices, here="profile"
     )

@@ -20,7 +20,7 @@ from blog.models.writing import Changed, Conflict
 
 TRIES = 2
 PUBLISHED = N_("Published. Readers can see it now.")
-UPDATED = N_("Updated. Readers see this text now.")
+UPDATED = N_("Updated. Readers now see this text.")
 
 
 @bp.post("/posts/<id:int>/publish")
@@ -37,7 +37,7 @@ async def publish_post(request: Request, id: int) -> HTTPResponse:
 async def _publish_now(request: Request, before: Post) -> HTTPResponse:
     is_live = before.is_live(now())
     if is_live and not is_edited(before):
-        web.flash(request, N_("Readers see this text already."))
+        web.flash(request, N_("Nothing was updated: readers already see this text."))
     else:
         await _publish(request, before.id, None)
         web.flash(request, UPDATED if is_live else PUBLISHED)
@@ -49,15 +49,13 @@ async def schedule_post(request: Request, id: int) -> HTTPResponse:
     async def leave(form: PostForm) -> HTTPResponse:
         moment = in_zone(form["publish_at"], request.ctx.site.timezone)
         if moment is None:
-            raise Refusal(
-                N_("Choose the day and the time when it is to be published."), "publish_at"
-            )
+            raise Refusal(N_("Choose the date and time of publication."), "publish_at")
         before = await web.read(request, writing.load, id, by=request.ctx.user)
         # The moment passed while the page stood open: its button says "Update", and so it does.
         if moment == before.publish_at and before.is_live(now()):
             return await _publish_now(request, before)
         await _publish(request, id, moment)
-        web.flash(request, N_("Scheduled. It publishes itself when the time has come."))
+        web.flash(request, N_("Scheduled. It will be published automatically at that time."))
         return web.redirect(request, "control_panel.edit_post", id=id)
 
     return await with_typed(request, id, leave)
@@ -75,23 +73,23 @@ async def _publish(request: Request, id: int, at: datetime | None) -> Post:
             return await web.transact(request, writing.publish, id, rendered, post.version, at)
         except Changed:
             continue
-    raise Conflict(N_("Somebody else is saving this post at the same time."))
+    raise Conflict(N_("Somebody else is saving this post at the same time. Try again."))
 
 
 @bp.post("/posts/<id:int>/unpublish")
 async def unpublish_post(request: Request, id: int) -> HTTPResponse:
-    said = N_("Unpublished. Readers see it no longer; the text is still here.")
+    said = N_("Unpublished. Readers can no longer see it. The text is kept here.")
     return await _act(request, id, writing.unpublish, said)
 
 
 @bp.post("/posts/<id:int>/trash")
 async def trash_post(request: Request, id: int) -> HTTPResponse:
-    return await _act(request, id, writing.trash, N_("It lies in the trash now."))
+    return await _act(request, id, writing.trash, N_("Moved to the trash."))
 
 
 @bp.post("/posts/<id:int>/restore")
 async def restore_post(request: Request, id: int) -> HTTPResponse:
-    said = N_("Restored. Readers see it when you publish it again.")
+    said = N_("Restored. Readers will see it after you publish it again.")
     return await _act(request, id, writing.restore, said)
 
 
@@ -119,5 +117,5 @@ async def deletion(request: Request, id: int) -> HTTPResponse:
 @bp.post("/posts/<id:int>/delete")
 async def delete_post(request: Request, id: int) -> HTTPResponse:
     await web.transact(request, writing.delete_for_good, id)
-    web.flash(request, N_("Deleted for good."))
+    web.flash(request, N_("Deleted permanently."))
     return web.redirect(request, "control_panel.desk", state="trashed")

@@ -26,5 +26,8 @@ async def revision(request: Request, id: int, number: int) -> HTTPResponse:
 @bp.post("/posts/<id:int>/revisions/<number:int>/bring-back")
 async def bring_back(request: Request, id: int, number: int) -> HTTPResponse:
     await web.transact(request, history.bring_back, id, number)
-    web.flash(request, N_("The earlier text is back. Readers see it once you publish or update."))
+    web.flash(
+        request,
+        N_("The earlier text was restored. Readers will see it after you publish or update."),
+    )
     return web.redirect(request, "control_panel.edit_post", id=id)

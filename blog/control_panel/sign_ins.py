@@ -36,7 +36,7 @@ async def sign_ins(request: Request) -> HTTPResponse:
 @bp.post("/sign-ins/<id:int>/revoke")
 async def revoke_sign_in(request: Request, id: int) -> HTTPResponse:
     await web.transact(request, signin.revoke, id)
-    web.flash(request, N_("That browser is signed out."))
+    web.flash(request, N_("That browser was signed out."))
     return web.redirect(request, "control_panel.sign_ins")
 
 
@@ -44,7 +44,7 @@ async def revoke_sign_in(request: Request, id: int) -> HTTPResponse:
 async def revoke_other_sign_ins(request: Request) -> HTTPResponse:
     mine = auth.session_token(request)
     await web.transact(request, signin.revoke_all, request.ctx.user.id, but=mine)
-    web.flash(request, N_("Your other browsers are signed out."))
+    web.flash(request, N_("Your other browsers were signed out."))
     return web.redirect(request, "control_panel.sign_ins")
 
 

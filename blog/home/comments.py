@@ -19,10 +19,11 @@ from blog.models.commenting import LONGEST_BODY, About, Submission, Twice
 from blog.models.reading import PostPage
 from blog.models.spam import TooMany
 
-TOO_EARLY = N_("That was very quick. Look at your comment once more, then send it.")
+TOO_EARLY = N_("The form was sent very quickly. Check your comment, then send it again.")
 TOO_LATE = N_("This page has been open for more than a day. Please send your comment again.")
 TRAPPED = N_(
-    "A field that is to stay empty was filled in. It is empty again: please send once more."
+    "A field that must stay empty was filled in. It has been cleared. Please send your "
+    "comment again."
 )
 
 ACTION = "/comments/0"  # of no post

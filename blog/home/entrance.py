@@ -99,11 +99,11 @@ async def claim(request: Request) -> HTTPResponse:
     login = await web.read(request, user.name_of, keeper)
     web.flash(
         request,
-        N_("The blog is yours. You sign in with your mail address, or as %(name)s."),
+        N_("The blog is set up. You can sign in with your email address or as %(name)s."),
         name=login,
     )
     if form["samples"] and not await request.app.ctx.bring_samples(form["name"]):
-        web.flash(request, N_("Not every sample post could be brought in; the log says why."))
+        web.flash(request, N_("Some sample posts could not be imported. The log gives the reason."))
     response = web.redirect_path(request, DESK)
     auth.give_cookie(request, response, token)
     return response
@@ -129,7 +129,12 @@ def _check_key(request: Request) -> None:
     if request.ctx.site.set_up:
         raise web.NotHere
     if not auth.is_setup_key(request, request.args.get("key") or ""):
-        raise NoKey(N_("This page opens by the link that the blog prints where it was started."))
+        raise NoKey(
+            N_(
+                "Open this page with the setup link that the blog prints to its console when it "
+                "starts."
+            )
+        )
 
 
 class NoKey(Refusal):
@@ -162,6 +167,6 @@ async def without_key(request: Request, error: Any) -> HTTPResponse:
         "error.html",
         status=403,
         code=403,
-        title=web.say(request, N_("This door opens from inside")),
+        title=web.say(request, N_("Setup link required")),
         sentence=web.say(request, error.message),
     )

@@ -40,8 +40,8 @@ async def ask_for_reset(request: Request) -> HTTPResponse:
     web.flash(
         request,
         N_(
-            "If somebody here has this name or mail address, a mail is on its way. "
-            "Its link works once, for an hour."
+            "If an account has this name or email address, an email has been sent to it. The "
+            "link in it works once, within one hour."
         ),
     )
     return web.redirect(request, "home.sign_in")
@@ -72,7 +72,7 @@ async def reset_password(request: Request, key: str) -> HTTPResponse:
         known_by = await web.transact(request, password.reset_password, key, hashed, mine)
     except LookupError:  # another request was first
         return _dead(request)
-    web.flash(request, N_("Your password is changed. Sign in with it now."))
+    web.flash(request, N_("Your password was changed. Sign in with the new password."))
     response = web.redirect(request, "home.sign_in")
     auth.know_again(request, response, known_by)
     return response

@@ -47,7 +47,7 @@ async def accept_invitation(request: Request, key: str) -> HTTPResponse:
         return _invitation(request, form.refuse(refusal), found, 422)
     except LookupError:  # another request was first
         return _dead(request)
-    web.flash(request, N_("Welcome, %(name)s. This is your desk."), name=form["display_name"])
+    web.flash(request, N_("Welcome, %(name)s. This is your dashboard."), name=form["display_name"])
     response = web.redirect_path(request, DESK)
     auth.give_cookie(request, response, await auth.open_session(request, id))
     return response

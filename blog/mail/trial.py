@@ -20,28 +20,31 @@ from blog.smtp import MailServer
 # What to do, by the stage at which it went wrong.
 ADVICE = {
     "connect": N_(
-        "Nobody answers there. Are host and port right? Most providers take mail on port 587, or "
-        "with smtps:// on 465. Many servers may not reach port 25."
+        "The mail server did not answer. Check the host and the port. Most providers accept "
+        "mail on port 587, or on port 465 with smtps://. Many servers cannot connect to port "
+        "25."
     ),
     "tls": N_(
-        "No safe connection came about. Port 465 wants smtps://, port 587 wants smtp://; and the "
-        "host must be the name that is in the server's certificate."
+        "No secure connection could be established. Use smtps:// with port 465 and smtp:// "
+        "with port 587. The host must be the name in the server's certificate."
     ),
     "login": N_(
-        "User or password were not accepted. Many providers want a password made for programs, and "
-        "the whole address as the user; @ in it is written %40."
+        "The user name or the password was not accepted. Many providers require an app "
+        "password, and the full email address as the user name. Write @ in it as %40."
     ),
     "sender": N_(
-        "The server does not let this account send as BLOG_MAIL_FROM. Use the account's own one."
+        "The server does not allow this account to send as BLOG_MAIL_FROM. Use the account's "
+        "own address."
     ),
     "recipient": N_(
-        "The server does not take mail for this address. Is it spelt right? If so, the server may "
-        "want a user and a password in BLOG_SMTP_URL."
+        "The server does not accept mail for this address. Check its spelling. If it is "
+        "correct, the server may require a user name and a password in BLOG_SMTP_URL."
     ),
     "letter": N_(
-        "The server took sender and recipient, but not the letter; what it said is above."
+        "The server accepted the sender and the recipient but rejected the message. Its "
+        "answer is above."
     ),
-    "lost": N_("The connection broke in the middle. Try again; if it stays so, ask the provider."),
+    "lost": N_("The connection was lost. Try again. If this keeps happening, ask the provider."),
 }
 
 
@@ -49,7 +52,7 @@ def run(config: Config, address: str) -> int:
     """Exit code 0 if the server took the mail. Raises `Refusal` for what is no address."""
     server = config.mail_server
     if server is None:
-        print(say(N_("No mail server is set: give BLOG_SMTP_URL and BLOG_MAIL_FROM.")))
+        print(say(N_("No mail server is configured. Set BLOG_SMTP_URL and BLOG_MAIL_FROM.")))
         return 1
     user.check_email(address)
     opening.prepare(config)
@@ -70,15 +73,15 @@ async def _run(server: MailServer, name: str, house: House, about: SiteFacts, ow
 
 
 async def _try(server: MailServer, name: str, house: House, about: SiteFacts, owed: Owed) -> int:
-    print(say(N_("Sending to %(address)s by %(server)s …"), address=owed.to, server=server))
+    print(say(N_("Sending to %(address)s through %(server)s …"), address=owed.to, server=server))
     try:
         said = await _send(server, name, letter.write(house, about, owed))
     except Undelivered as fault:
-        print(say(N_("It was not sent: %(said)s"), said=" ".join(fault.said.split())))
+        print(say(N_("The message was not sent: %(said)s"), said=" ".join(fault.said.split())))
         print(say(ADVICE[fault.stage]))
         return 1
-    print(say(N_("The server took it: %(said)s"), said=" ".join(said.split())))
-    print(say(N_("If it does not arrive, look among the spam, too.")))
+    print(say(N_("The server accepted the message: %(said)s"), said=" ".join(said.split())))
+    print(say(N_("If it does not arrive, check the spam folder.")))
     _warn(letter.address_of(house.config, about))
     return 0
 
@@ -90,6 +93,13 @@ async def _send(server: MailServer, name: str, ready: Letter) -> str:
 
 def _warn(address: str) -> None:
     if is_local_name(urlsplit(address).hostname or ""):
-        message = N_("Links in mail lead to %(address)s, which only this machine can open.")
+        message = N_("Links in emails lead to %(address)s, which only this machine can open.")
         print(say(message, address=address))
-        print(say(N_("Set BLOG_SITE_URL, or the address in the office, to the public one.")))
+        print(
+            say(
+                N_(
+                    "Set BLOG_SITE_URL, or the public address in the admin area, to the address "
+                    "that readers use."
+                )
+            )
+        )

@@ -91,7 +91,7 @@ def _measure(html: str) -> None:
     voids = sum(html.count(f"<{tag}") for tag in VOID)
     unclosed = html.count("<") - 2 * html.count("</") - voids
     if len(html) > LONGEST_HTML or unclosed > MOST_UNCLOSED:
-        raise TooMuch(N_("The text comes to more HTML than a page can hold."))
+        raise TooMuch(N_("The text produces more HTML than a page can hold."))
 
 
 class Filter:

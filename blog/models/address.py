@@ -122,7 +122,7 @@ def claim(session: Session, path: str, post_id: int) -> Address:
     if known is None:
         known = _reserve(session, path, post_id)
     if known.post_id != post_id:
-        raise Refusal(N_("The address %(path)s is taken."), "slug", path=path)
+        raise Refusal(N_("The address %(path)s is already in use."), "slug", path=path)
     if not known.live_since:
         known.path = path
     return known
@@ -130,9 +130,11 @@ def claim(session: Session, path: str, post_id: int) -> Address:
 
 def _refuse_unusable(path: str) -> None:
     if len(path) > LONGEST or not path.isprintable() or "//" in path or "?" in path or "#" in path:
-        raise Refusal(N_("This cannot be an address."), "slug")
+        raise Refusal(N_("This is not a valid address."), "slug")
     if is_reserved(path):
-        raise Refusal(N_("The address %(path)s belongs to the blog itself."), "slug", path=path)
+        raise Refusal(
+            N_("The address %(path)s is reserved for the blog itself."), "slug", path=path
+        )
 
 
 def _reserve(session: Session, path: str, post_id: int) -> Address:

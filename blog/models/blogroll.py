@@ -44,7 +44,7 @@ def read_blogroll(text: str) -> tuple[Friend, ...]:
     """Lines of `Name https://address what it is about`. Raises `Refusal`."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) > MOST:
-        raise Refusal(N_("A blogroll holds at most %(most)s blogs."), "blogroll", most=MOST)
+        raise Refusal(N_("A blogroll can have at most %(most)s blogs."), "blogroll", most=MOST)
     return tuple(_friend(line) for line in lines)
 
 

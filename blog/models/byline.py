@@ -26,7 +26,7 @@ def set_authors(session: Session, post: Post, ids: list[int] | None, by: User) -
         raise Refusal(N_("A post needs at least one author."), "authors")
     known = set(session.scalars(select(User.id).where(User.id.in_(wanted))))
     if missing := [id for id in wanted if id not in known]:
-        raise Refusal(N_("There is no such person: %(id)s."), "authors", id=missing[0])
+        raise Refusal(N_("There is no such user: %(id)s."), "authors", id=missing[0])
     for link in post.author_links:
         session.delete(link)
     session.flush()

@@ -269,7 +269,7 @@ def closed(
 ) -> Refusal | None:
     """Why a post takes no comments, in a sentence; None while it does."""
     if settings.comments == "closed":
-        return Refusal(N_("This blog takes no comments at present."))
+        return Refusal(N_("This blog does not accept comments at the moment."))
     if not takes_comments:
         return Refusal(N_("Comments are closed here."))
     days = settings.comments_days

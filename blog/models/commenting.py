@@ -121,7 +121,10 @@ def _parent(session: Session, sent: Submission) -> int | None:
     found = answered(session, sent.post_id, sent.answers)
     if found is None:
         raise Refusal(
-            N_("The comment you answer is not there any more. Sent again, yours stands alone.")
+            N_(
+                "The comment you are replying to no longer exists. If you send yours again, it "
+                "will not be a reply."
+            )
         )
     return found.parent_id or found.id
 
@@ -140,7 +143,7 @@ def waiting_hash(key: str) -> str:
 
 def _written(session: Session, sent: Submission, by: User | None) -> Comment:
     if not sent.rendered.text.strip():
-        raise Refusal(N_("There is nothing to read in this comment."), "body")
+        raise Refusal(N_("This comment has no visible text."), "body")
     if by is None:
         guest.refuse_borrowed(session, sent.name)
         change.withhold_address(session)

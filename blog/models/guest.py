@@ -39,7 +39,7 @@ def _without_towers(text: str) -> str:
 def check_name(typed: str) -> None:
     name = name_of(typed)
     if not any(unicodedata.category(character)[0] in "LNS" for character in name):
-        raise Refusal(N_("Say what name to show."), "name")
+        raise Refusal(N_("Enter the name to show."), "name")
     if len(name) > LONGEST_NAME:
         raise Refusal(N_("This is longer than %(number)s characters."), "name", number=LONGEST_NAME)
 
@@ -50,8 +50,8 @@ def refuse_borrowed(session: Session, name: str) -> None:
     if skeleton(name) in {skeleton(one) for one in known}:
         raise Refusal(
             N_(
-                "Somebody who writes here bears this name. Sign in if it is you, or add something "
-                "to yours."
+                "An author of this site has this name. If it is you, sign in. Otherwise, add "
+                "something to your name."
             ),
             "name",
         )

@@ -113,17 +113,17 @@ def _mail(id: int) -> str:
 def _check_email(session: Session, email: str, byline_id: int | None, *, is_mailed: bool) -> None:
     user.check_email(email)
     if is_mailed and not email:
-        raise Refusal(N_("Say to which mail address."), "email")
+        raise Refusal(N_("Enter the email address to send it to."), "email")
     taken = select(User.id).where(User.email == email, User.id != (byline_id or 0))
     if email and session.scalar(taken):
-        raise Refusal(N_("Somebody has this mail address already."), "email")
+        raise Refusal(N_("This email address is already in use."), "email")
 
 
 def _byline(session: Session, id: int) -> User:
     """A byline that can be handed over, locked. Raises `Refusal`."""
     found = session.get(User, id, with_for_update=True, populate_existing=True)
     if found is None or found.password_hash is not None or found.disabled_at is not None:
-        raise Refusal(N_("This byline is not free any more."), "byline")
+        raise Refusal(N_("This byline has already been taken over."), "byline")
     return found
 
 

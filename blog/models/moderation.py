@@ -113,7 +113,7 @@ def _teach(session: Session, comment: Comment, state: str) -> None:
 
 def _ask_role(by: User) -> None:
     if not by.has_role(EDITOR):
-        raise Refusal(N_("Only editors decide about comments."))
+        raise Refusal(N_("Only editors can moderate comments."))
 
 
 # --- taking back ---

@@ -36,7 +36,7 @@ def hand_over(session: Session, id: int, password_hash: str, *, by: User) -> Use
     Not one's own: for that, one types the present one.
     """
     if id == by.id:
-        raise Refusal(N_("Change your own password at the desk."), "password")
+        raise Refusal(N_("Change your own password in the dashboard."), "password")
     return _renew(session, id, password_hash)
 
 

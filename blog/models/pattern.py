@@ -19,19 +19,19 @@ def check(pattern: str) -> None:
     """Raise `Refusal` for what makes no addresses."""
     parts = PART.findall(pattern)
     if unknown := [part for part in parts if part not in (SLUG, *DATES)]:
-        raise Refusal(N_("There is no such part: %(part)s"), part=unknown[0])
+        raise Refusal(N_("There is no such placeholder: %(part)s"), part=unknown[0])
     if parts.count(SLUG) != 1 or len(parts) != len(set(parts)):
-        raise Refusal(N_("The address needs {slug} once, and no part twice."))
+        raise Refusal(N_("The address must contain {slug} exactly once, and no placeholder twice."))
     if not pattern.startswith("/") or "//" in pattern:
-        raise Refusal(N_("Begin with one slash, such as /posts/{slug}."))
+        raise Refusal(N_("The address must start with one slash, such as /posts/{slug}."))
     plain = PART.sub("x", pattern)
     if FORBIDDEN.search(plain) or not plain.isprintable():
-        raise Refusal(N_("An address is made of letters, digits, hyphens and slashes."))
+        raise Refusal(N_("An address can contain only letters, digits, hyphens and slashes."))
     if any(set(segment) == {"."} for segment in plain.split("/") if segment):
-        raise Refusal(N_("An address is made of letters, digits, hyphens and slashes."))
+        raise Refusal(N_("An address can contain only letters, digits, hyphens and slashes."))
     first = pattern.split("/")[1]
     if not PART.search(first) and is_reserved(f"/{first}"):
-        raise Refusal(N_("The address %(path)s belongs to the blog itself."), path=f"/{first}")
+        raise Refusal(N_("The address %(path)s is reserved for the blog itself."), path=f"/{first}")
 
 
 def dated(pattern: str, moment: datetime, zone: str) -> str:

@@ -117,7 +117,7 @@ def save_person(
     changed = before.role != role
     found = user.set_role(session, id, role, by=by)
     if id == by.id and email.strip().casefold() != (before.email or ""):
-        raise Refusal(N_("Change your own mail address at the desk."), "email")
+        raise Refusal(N_("Change your own email address in the dashboard."), "email")
     user.describe(
         session,
         id,
@@ -139,7 +139,7 @@ def disable_person(session: Session, id: int, *, by: User) -> User:
     """Shut somebody out, on every browser at once, with every link that is under way."""
     found = user.disable(session, id, by=by)
     if id == by.id:
-        raise Refusal(N_("You cannot shut yourself out."))
+        raise Refusal(N_("You cannot disable your own account."))
     signin.revoke_all(session, id)
     device.forget(session, id)
     reset.void(session, id)

@@ -155,9 +155,9 @@ def delete(session: Session, ids: Sequence[int]) -> Gone:
     for upload in found:
         name = upload.original or upload.name
         if place := next(iter(places.get(upload.id, {}).values()), None):
-            message = N_("“%(name)s” is shown in “%(title)s”, or in a revision of it that is kept.")
+            message = N_("“%(name)s” is used in “%(title)s” or in one of its revisions.")
             raise Refusal(message, name=name, title=place.title)
         if upload.id in site:
-            raise Refusal(N_("“%(name)s” is in use on the site itself."), name=name)
+            raise Refusal(N_("“%(name)s” is used in the site settings."), name=name)
         session.delete(upload)
     return Gone(tuple(upload.name for upload in found))

@@ -129,7 +129,7 @@ def _path(typed: str) -> str:
     if path is None or nonsense or len(path) > LONGEST:
         raise Refusal(N_("This cannot be an address of the blog."), "path")
     if is_reserved(path):
-        message = N_("The address %(path)s belongs to the blog itself.")
+        message = N_("The address %(path)s is reserved for the blog itself.")
         raise Refusal(message, "path", path=path)
     return path
 

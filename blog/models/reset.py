@@ -64,11 +64,16 @@ def reset_link(session: Session, login: str) -> str:
     """The path of a link, for a keeper at a shell to pass on. Raises `Refusal`."""
     person = session.scalar(User.by_login(login).with_for_update())
     if person is None:
-        raise Refusal(N_("Nobody here is called %(name)s."), name=login)
+        raise Refusal(N_("There is no user named %(name)s."), name=login)
     if person.disabled_at:
-        raise Refusal(N_("%(name)s is disabled; enable them in the office first."), name=login)
+        raise Refusal(
+            N_("The account %(name)s is disabled. Enable it in the admin area first."), name=login
+        )
     if person.password_hash is None:
-        message = N_("%(name)s is only a byline; in the office, invite somebody to take it over.")
+        message = N_(
+            "%(name)s is a byline without an account. In the admin area, invite somebody to take "
+            "it over."
+        )
         raise Refusal(message, name=login)
     return path(_open(session, person.id))
 

@@ -32,7 +32,7 @@ def set_up(
     blank(session)
     row = session.get_one(Site, THE_ONE, with_for_update=True, populate_existing=True)
     if row.set_up_at:
-        raise Refusal(N_("This blog has been set up already."))
+        raise Refusal(N_("This blog has already been set up."))
     row.title, row.address, row.language = _one_line(title), address.rstrip("/"), language
     row.timezone, row.set_up_at = timezone, now()
     keeper = _admin(session, name, display_name, email, password_hash)
@@ -82,7 +82,7 @@ def _admin(session: Session, name: str, display_name: str, email: str, password_
             password_hash=password_hash,
         )
     if known.password_hash:
-        raise Refusal(N_("Somebody has this name already."), "name")
+        raise Refusal(N_("This name is already in use."), "name")
     known.password_hash, known.role = password_hash, ADMIN
     user.describe(
         session,

@@ -20,7 +20,7 @@ T = TypeVar("T")
 IDLE = timedelta(days=14)
 ABSOLUTE = timedelta(days=90)
 SEEN_EVERY = timedelta(minutes=10)
-WRONG = N_("The name and the password do not belong together.")
+WRONG = N_("The name or the password is incorrect.")
 
 
 class SignIn(Base):

@@ -61,7 +61,7 @@ def claim_free(session: Session, post: Post, stem: str) -> tuple[str, Address]:
         except Refusal:
             if not address.find(session, path):  # not taken, but no address at all
                 raise
-    raise Refusal(N_("The address %(path)s is taken."), "slug", path=path)
+    raise Refusal(N_("The address %(path)s is already in use."), "slug", path=path)
 
 
 def forget_reserved(session: Session, post: Post, place: Address) -> None:
@@ -76,7 +76,7 @@ def clean_slug(typed: str) -> str:
     """What was typed, made fit for an address. Raises `Refusal` if nothing is left."""
     slug = "-".join(typed.strip("/").split())
     if not slug or any(mark in slug for mark in "/?#%\\&"):
-        raise Refusal(N_("Use letters, digits and hyphens in the address."), "slug")
+        raise Refusal(N_("Use only letters, digits and hyphens in the address."), "slug")
     return slug
 
 

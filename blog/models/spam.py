@@ -24,12 +24,18 @@ DOUBTFUL_FROM = 0.4  # such words fill only half of the queue
 MINUTES, HOUR, DAY = timedelta(minutes=10), timedelta(hours=1), timedelta(days=1)
 # How many comments of one address, in how long.
 ONE = (
-    (MINUTES, 5, N_("That was a lot of comments at once. Wait ten minutes and send it again.")),
-    (DAY, 30, N_("You have sent as many comments today as one may. Come back tomorrow.")),
+    (
+        MINUTES,
+        5,
+        N_(
+            "You have sent many comments in a short time. Wait ten minutes and send this one again."
+        ),
+    ),
+    (DAY, 30, N_("You have reached today's limit on comments. Try again tomorrow.")),
 )
 BUSY = N_(
-    "Very many comments are arriving just now, and yours could not be taken. "
-    "Your text is still here: please send it again in an hour."
+    "The blog is receiving too many comments at the moment and could not accept yours. "
+    "Your text is still here. Please send it again in an hour."
 )
 MOST_SPAM = 300  # that is kept in an hour
 UNBOUNDED = 10**9

@@ -116,7 +116,7 @@ def _insert(session: Session, user: User) -> None:
             session.add(user)
             session.flush()
     except IntegrityError as error:
-        raise Refusal(N_("Somebody has this name or mail address already."), "name") from error
+        raise Refusal(N_("This name or email address is already in use."), "name") from error
 
 
 @action("user.edit_profile")
@@ -154,7 +154,7 @@ def _describe(
     display_name = " ".join(display_name.split())
     check_name(name)
     if not display_name:
-        raise Refusal(N_("Say what name to show."), "display_name")
+        raise Refusal(N_("Enter the name to show."), "display_name")
     check_email(email)
     _refuse_taken(session, user, name, email)
     user.name, user.display_name, user.email = name, display_name[:200], email or None
@@ -163,21 +163,21 @@ def _describe(
 
 def check_name(name: str) -> None:
     if not NAME.match(name.strip().casefold()):
-        raise Refusal(N_("A name has only small letters, digits and hyphens."), "name")
+        raise Refusal(N_("A name can contain only lowercase letters, digits and hyphens."), "name")
 
 
 def check_email(email: str) -> None:
     if email.strip() and not re.fullmatch(r"[^@\s]+@[^@\s]+", email.strip()):
-        raise Refusal(N_("This is not a mail address."), "email")
+        raise Refusal(N_("This is not a valid email address."), "email")
 
 
 def _refuse_taken(session: Session, user: User, name: str, email: str) -> None:
     others = select(User.id).where(User.id != (user.id or 0))
     with session.no_autoflush:
         if session.scalar(others.where(User.name == name)):
-            raise Refusal(N_("Somebody has this name already."), "name")
+            raise Refusal(N_("This name is already in use."), "name")
         if email and session.scalar(others.where(User.email == email)):
-            raise Refusal(N_("Somebody has this mail address already."), "email")
+            raise Refusal(N_("This email address is already in use."), "email")
 
 
 @action("user.set_role")
@@ -240,7 +240,7 @@ def _refuse_losing_last_admin(session: Session, id: int) -> None:
     admins = select(User.id).where(User.role == ADMIN, User.can_sign_in)
     left = session.scalars(admins.order_by(User.id).with_for_update()).all()
     if list(left) == [id]:
-        raise Refusal(N_("This is the last admin; make another one first."), "role")
+        raise Refusal(N_("This is the last admin. Add another admin first."), "role")
 
 
 def check_password(password: str, *, about: Iterable[str] = ()) -> None:
@@ -249,7 +249,7 @@ def check_password(password: str, *, about: Iterable[str] = ()) -> None:
     """
     if len(password) < SHORTEST_PASSWORD:
         raise Refusal(
-            N_("A password needs at least %(number)s characters."),
+            N_("A password must have at least %(number)s characters."),
             "password",
             number=SHORTEST_PASSWORD,
         )
@@ -258,8 +258,8 @@ def check_password(password: str, *, about: Iterable[str] = ()) -> None:
     if is_too_easy(password, about):
         raise Refusal(
             N_(
-                "This password is too easy to guess: names, dates and well-known words are tried "
-                "first. Take a few words that only you would put together."
+                "This password is too easy to guess. Avoid names, dates and common words. Several "
+                "unrelated words work well."
             ),
             "password",
         )

@@ -130,14 +130,14 @@ def _typed(post: Post) -> tuple[Any, ...]:
 
 def _check(copy: WorkingCopy, post: Post) -> None:
     if len(copy.body) > LONGEST_BODY:
-        raise Refusal(N_("The text is longer than half a million characters."), "body")
+        raise Refusal(N_("The text is longer than 500,000 characters."), "body")
     if copy.language not in LANGUAGES:
         raise Refusal(N_("Choose one of the languages."), "language")
     for name, longest in (("title", 300), ("slug", 200), ("summary", 2000), ("cover", 1000)):
         if len(getattr(copy, name)) > longest:
             raise Refusal(N_("This is longer than %(number)s characters."), name, number=longest)
     if copy.cover.strip() not in ("", post.cover) and not is_target(copy.cover.strip()):
-        raise Refusal(N_("Give the address of a picture, or none."), "cover")
+        raise Refusal(N_("Enter the address of a picture, or leave this empty."), "cover")
 
 
 def _write(session: Session, post: Post, copy: WorkingCopy) -> None:
@@ -190,11 +190,11 @@ def publish(
     if post.version != version:
         raise Changed
     if post.is_trashed():
-        raise Refusal(N_("Restore this post from the trash before you publish it."))
+        raise Refusal(N_("This post is in the trash. Restore it before you publish it."))
     if not post.title:
         raise Refusal(N_("A post needs a title before it can be published."), "title")
     if not post.body.strip():
-        raise Refusal(N_("There is nothing to publish yet: the text is empty."), "body")
+        raise Refusal(N_("The text is empty, so there is nothing to publish yet."), "body")
     _set_moment(post, at)
     show(session, post, rendered, by=by)
     return post
@@ -204,11 +204,11 @@ def _set_moment(post: Post, at: datetime | None) -> None:
     """A post that was public keeps its date; what is only scheduled may move."""
     moment = now()
     if at is not None and at <= moment:
-        raise Refusal(N_("Choose a moment in the future."), "publish_at")
+        raise Refusal(N_("Choose a time in the future."), "publish_at")
     was_public = post.publish_at is not None and post.publish_at <= moment
     if was_public and at is not None:
         if post.is_live(moment):
-            raise Refusal(N_("This post is public already."), "publish_at")
+            raise Refusal(N_("This post is already public."), "publish_at")
         post.publish_at = at
     elif not was_public:
         post.publish_at = at or moment
@@ -278,7 +278,7 @@ def delete_for_good(session: Session, id: int, *, by: User) -> None:
     """Only from the trash. Its addresses become free."""
     post = load(session, id, by=by)
     if not post.is_trashed():
-        raise Refusal(N_("Only what lies in the trash can be deleted for good."))
+        raise Refusal(N_("Only posts in the trash can be deleted permanently."))
     post.live_revision_id = post.address_id = None
     session.flush()
     search.forget(session, id)
