@@ -84,7 +84,7 @@ async def unpublish_post(request: Request, id: int) -> HTTPResponse:
 
 @bp.post("/posts/<id:int>/trash")
 async def trash_post(request: Request, id: int) -> HTTPResponse:
-    return await _act(request, id, writing.trash, N_("Moved to the trash."))
+    return await _act(request, id, writing.trash, N_("Moved to trash."))
 
 
 @bp.post("/posts/<id:int>/restore")
