@@ -54,7 +54,7 @@ def test_what_the_settings_name_is_used(database, world):
 
     database.transact_now(choose)
     assert database.read_now(pictures.pictures.only, [one])[0].is_used
-    with pytest.raises(Refusal, match="site itself"):
+    with pytest.raises(Refusal, match="site settings"):
         database.transact_now(pictures.delete, [one])
 
 

@@ -117,7 +117,7 @@ def test_an_answer_to_an_answer_joins_it(database, world):
     "uid", ["paul-said", "spammer-said", "zhou-said", "nobody-said", "a\0b", "\ud800"]
 )
 def test_only_what_can_be_read_on_the_same_post_can_be_answered(database, world, uid):
-    with pytest.raises(Refusal, match="not there any more"):
+    with pytest.raises(Refusal, match="no longer exists"):
         send(database, words(world, answers=uid))
 
 

@@ -265,7 +265,7 @@ def test_pressed_again_later_it_is_still_one_comment(door):
         ({"body": "x" * 5001}, "longer than 5000 characters"),
         ({"body": "[](http://nothing.example)"}, "no visible text"),
         ({"homepage": "https://spam.example"}, "stay empty"),
-        ({"answers": "nobody-said"}, "not there any more"),
+        ({"answers": "nobody-said"}, "no longer exists"),
     ],
 )
 def test_what_is_wrong_is_told_in_a_sentence_and_nothing_typed_is_lost(door, wrong, sentence):
@@ -392,7 +392,7 @@ def test_whose_session_ended_meanwhile_keeps_the_text_and_is_asked_for_a_name(do
 def test_a_reply_has_a_page_of_its_own_that_shows_what_it_answers(open_door):
     page = open_door.get(address(open_door) + "?answers=rita-said")
     assert page.status == 200
-    assert "You answer Rita:" in page.text
+    assert "You are replying to Rita:" in page.text
     assert 'name="answers" value="rita-said"' in page.text
     assert "noindex" in page.text
 

@@ -172,7 +172,7 @@ def test_a_fault_stands_beside_its_field_without_leaving_the_page(page, site):
     page.fill("#f-title", "Taken")
     page.fill("#f-slug", site.cast.ann_live.path.rpartition("/")[2])
     page.keyboard.press("Control+s")
-    expect(page.locator("#f-slug-fault")).to_contain_text("is taken")
+    expect(page.locator("#f-slug-fault")).to_contain_text("is already in use")
     page.fill("#f-slug", "")
     page.keyboard.press("Control+s")
     expect(page.locator("#f-slug-fault")).to_have_count(0)

@@ -88,7 +88,7 @@ def test_the_same_title_gets_a_number_and_a_typed_slug_that_is_taken_a_sentence(
     assert ann.row(two).slug == "twice-2"
     answer = ann.press("save", two, title="Twice", slug="twice", body="Every word of it")
     assert answer.status == 422
-    assert "The address /posts/twice is taken." in answer.text
+    assert "The address /posts/twice is already in use." in answer.text
     assert "Every word of it" in answer.text
 
 

@@ -255,7 +255,7 @@ def test_a_keeper_prints_a_link_while_the_blog_runs(config, furnished):
         assert sign_in(door, NEW).status == 303
 
 
-@pytest.mark.parametrize(("name", "why"), [("zzz", "called"), ("dan", "disab"), ("lee", "byline")])
+@pytest.mark.parametrize(("name", "why"), [("zzz", "named"), ("dan", "disab"), ("lee", "byline")])
 def test_no_link_is_printed_for_who_cannot_sign_in(database, world, name, why):
     with pytest.raises(Refusal, match=why):
         database.transact_now(reset.reset_link, name)

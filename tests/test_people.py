@@ -251,7 +251,7 @@ def test_several_are_shut_out_at_once_or_none(door):
 
 def test_nobody_shuts_themselves_out(database, two_admins):
     kim = two_admins.kim
-    with pytest.raises(Refusal, match="yourself"):
+    with pytest.raises(Refusal, match="your own account"):
         database.transact_now(people.disable_person, kim.id, by=kim)
     assert database.read_now(lambda session: session.get_one(User, kim.id)).disabled_at is None
 

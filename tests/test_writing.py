@@ -103,7 +103,7 @@ def test_twenty_drafts_of_one_title_at_once_get_twenty_addresses(database, kim):
 
 def test_a_typed_slug_that_is_taken_is_refused_with_a_sentence(database, kim):
     draft(database, kim, title="Tea", body="x")
-    with pytest.raises(Refusal, match="is taken") as refused:
+    with pytest.raises(Refusal, match="is already in use") as refused:
         draft(database, kim, title="Other", slug="tea", body="x")
     assert refused.value.field == "slug"
 
