@@ -52,20 +52,22 @@ def main(argv: list[str] | None = None) -> int:
         print(opening.told(fault), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(say(N_("Interrupted; run it again to go on.")), file=sys.stderr)
+        print(say(N_("Interrupted. Run the command again to continue.")), file=sys.stderr)
         return 130
 
 
 def a_path(text: str) -> Path:
     """An empty one, as an unset variable leaves it, would be wherever one happens to stand."""
     if not text:
-        raise argparse.ArgumentTypeError(say(N_("it is empty")))
+        raise argparse.ArgumentTypeError(say(N_("the path is empty")))
     return Path(text)
 
 
 def parser() -> argparse.ArgumentParser:
     setattr(argparse, "_", say)  # noqa: B010 -- it knows only catalogues that lie compiled on disk
-    top = argparse.ArgumentParser(prog="blog", description=say(N_("Commands of a keeper.")))
+    top = argparse.ArgumentParser(
+        prog="blog", description=say(N_("Command-line tools for the site owner."))
+    )
     version = say("show program's version number and exit")
     top.add_argument("--version", action="version", version=f"blog {__version__}", help=version)
     commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command")
@@ -73,55 +75,82 @@ def parser() -> argparse.ArgumentParser:
     _add_deploy(commands)
     _add_keeping(commands)
     trial = commands.add_parser(
-        "mail-test", help=say(N_("Send a mail at once, and say how it went."))
+        "mail-test", help=say(N_("Send a test email now and report the result."))
     )
-    trial.add_argument("address", help=say(N_("who gets it")))
+    trial.add_argument("address", help=say(N_("address of the recipient")))
     trial.set_defaults(run=test_mail)
-    admin = commands.add_parser("create-admin", help=say(N_("Add an admin, or claim a byline.")))
-    admin.add_argument("name", help=say(N_("the name to sign in with")))
-    admin.add_argument("--email", default="", help=say(N_("Mail address")))
+    admin = commands.add_parser(
+        "create-admin", help=say(N_("Create an admin, or turn a byline into one."))
+    )
+    admin.add_argument("name", help=say(N_("name to sign in with")))
+    admin.add_argument("--email", default="", help=say(N_("Email address")))
     admin.set_defaults(run=create_admin)
     forgotten = commands.add_parser(
-        "reset-password", help=say(N_("Print a link to choose a new password."))
+        "reset-password", help=say(N_("Print a link for setting a new password."))
     )
-    forgotten.add_argument("name", help=say(N_("whose: what they sign in with")))
+    forgotten.add_argument("name", help=say(N_("sign-in name or email address")))
     forgotten.set_defaults(run=print_reset_link)
     for name, run, help in (
-        ("settings", settings, N_("Print every setting, its value and what it is for.")),
-        ("doctor", examine, N_("Say what is wrong with the installation, and what to do.")),
-        ("tick", keep_clock, N_("Do the clock's work beside the workers, until stopped.")),
-        ("collect", lay_static, N_("Lay out the static files under one content hash.")),
+        ("settings", settings, N_("List all settings with their values and purposes.")),
+        ("doctor", examine, N_("Check the installation and suggest fixes.")),
+        ("tick", keep_clock, N_("Run the scheduled tasks in a separate process until stopped.")),
+        (
+            "collect",
+            lay_static,
+            N_("Collect the static files in a folder named by their content hash."),
+        ),
     ):
         commands.add_parser(name, help=say(help)).set_defaults(run=run)
     return top
 
 
 def _add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    moving = commands.add_parser("import", help=say(N_("Move an old blog in.")))
+    moving = commands.add_parser("import", help=say(N_("Import an existing blog.")))
     moving.add_argument(
-        "folder", type=a_path, help=say(N_("folder of Markdown or reStructuredText"))
+        "folder", type=a_path, help=say(N_("folder of Markdown or reStructuredText files"))
     )
-    moving.add_argument("--permalink", help=say(N_("addresses it had: /:year/:month/:day/:title/")))
-    moving.add_argument("--old-url", help=say(N_("its old site address; links to it become ours")))
-    moving.add_argument("--author", help=say(N_("whose the posts are that name nobody")))
-    moving.add_argument("--dry-run", action="store_true", help=say(N_("only print the receipt")))
-    moving.add_argument("--force", action="store_true", help=say(N_("take files over edits here")))
-    moving.add_argument("--receipt", type=a_path, help=say(N_("write the receipt as JSON, too")))
+    moving.add_argument(
+        "--permalink",
+        help=say(N_("pattern of the old addresses, such as /:year/:month/:day/:title/")),
+    )
+    moving.add_argument(
+        "--old-url", help=say(N_("URL of the old site; links to it will point to this blog"))
+    )
+    moving.add_argument("--author", help=say(N_("author of posts that name none")))
+    moving.add_argument(
+        "--dry-run",
+        action="store_true",
+        help=say(N_("only print the import report; write nothing")),
+    )
+    moving.add_argument(
+        "--force", action="store_true", help=say(N_("overwrite posts edited here with the files"))
+    )
+    moving.add_argument(
+        "--receipt", type=a_path, help=say(N_("also write the import report to this JSON file"))
+    )
     moving.set_defaults(run=move_in)
 
 
 def _add_deploy(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    site = commands.add_parser("deploy", help=say(N_("Set up nginx and services for a site.")))
-    site.add_argument("domain", help=say(N_("the name of the site, such as example.org")))
+    site = commands.add_parser(
+        "deploy", help=say(N_("Set up nginx and system services for a site."))
+    )
+    site.add_argument("domain", help=say(N_("domain of the site, such as example.org")))
     site.add_argument(
-        "--home", type=Path, default=Path("/srv/blog"), help=say(N_("folder of data"))
+        "--home",
+        type=Path,
+        default=Path("/srv/blog"),
+        help=say(N_("home folder of the site; its data goes in the folder data below")),
     )
     site.add_argument(
-        "--root", type=a_path, default=Path("/"), help=say(N_("write below this folder"))
+        "--root",
+        type=a_path,
+        default=Path("/"),
+        help=say(N_("write the files below this folder instead of /")),
     )
-    site.add_argument("--yes", action="store_true", help=say(N_("do not ask")))
+    site.add_argument("--yes", action="store_true", help=say(N_("do not ask for confirmation")))
     site.add_argument(
-        "--remove", action="store_true", help=say(N_("take it all back but the data"))
+        "--remove", action="store_true", help=say(N_("undo the setup, but keep the data"))
     )
     site.set_defaults(run=deploy_site)
 
@@ -133,15 +162,24 @@ def deploy_site(config: Config, given: argparse.Namespace) -> int:
 
 
 def _add_keeping(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    backup = commands.add_parser("backup", help=say(N_("Put the whole blog into one file.")))
-    backup.add_argument("file", type=a_path, nargs="?", help=say(N_("else in the data folder")))
-    backup.add_argument("--keep", type=int, help=say(N_("delete all but so many there")))
+    backup = commands.add_parser("backup", help=say(N_("Back up the whole blog into one file.")))
+    backup.add_argument(
+        "file",
+        type=a_path,
+        nargs="?",
+        help=say(N_("backup file; by default a new one in the data folder")),
+    )
+    backup.add_argument(
+        "--keep",
+        type=int,
+        help=say(N_("keep this many backups in the data folder and delete older ones")),
+    )
     backup.set_defaults(run=back_up)
-    restore = commands.add_parser("restore", help=say(N_("Get the blog back from a backup.")))
-    restore.add_argument("file", type=a_path, help=say(N_("what blog backup wrote")))
+    restore = commands.add_parser("restore", help=say(N_("Restore the blog from a backup.")))
+    restore.add_argument("file", type=a_path, help=say(N_("file written by blog backup")))
     restore.set_defaults(run=read_back)
-    export = commands.add_parser("export", help=say(N_("Write the blog out as plain files.")))
-    export.add_argument("folder", type=a_path, help=say(N_("a new folder")))
+    export = commands.add_parser("export", help=say(N_("Export the blog as plain files.")))
+    export.add_argument("folder", type=a_path, help=say(N_("new folder to write to")))
     export.set_defaults(run=write_out)
 
 
@@ -202,7 +240,7 @@ def print_reset_link(config: Config, given: argparse.Namespace) -> None:
         address = config.site_url or database.read_now(site.facts).address
     finally:
         database.close()
-    print(say(N_("Works once, for an hour:")), file=sys.stderr)
+    print(say(N_("Valid for one hour and one use:")), file=sys.stderr)
     print((address or local_address(config.host, config.port)).rstrip("/") + path)
 
 

@@ -86,7 +86,9 @@ class Clock:
             if self.is_held:
                 self._begin_what_is_due()
             elif self._running:
-                log.warning("The clock was lost to another process; what was begun is left to it.")
+                log.warning(
+                    "Another process took over the scheduler; unfinished tasks are left to it."
+                )
                 # A server's yes may lie there unread since this process was frozen.
                 await self._let_go(GRACE)
             await asyncio.sleep(LOOK if self.is_held else STAND_BY)
@@ -101,12 +103,12 @@ class Clock:
                 self._has_asked = False
         except Exception as fault:  # ours still runs, to the end of its span
             if not self._is_cut_off:
-                log.warning("The clock cannot reach the database: %s", fault)
+                log.warning("The scheduler cannot reach the database: %s", fault)
             self._is_cut_off = True
             return
         self._is_cut_off = False
         if end and not self._until:
-            log.info("Worker [%s] keeps the clock.", os.getpid())
+            log.info("Worker [%s] runs the scheduled tasks.", os.getpid())
             self._next.clear()
         self._until = end
 
@@ -125,7 +127,7 @@ class Clock:
         try:
             await chore.run(self.house)
         except Exception:
-            log.exception("The chore “%s” failed; it is tried again.", chore.name)
+            log.exception("The task “%s” failed and will be retried.", chore.name)
             pause = max(pause, AFTER_FAULT)
         finally:
             self._next[chore.name] = time.monotonic() + pause

@@ -108,7 +108,7 @@ def _sources(folders: dict[str, Path]) -> Iterator[tuple[str, bytes]]:
                 continue
             name = f"{prefix}/{inside}" if prefix else inside
             if name in seen:
-                raise ValueError(f"Two static files claim the name {name!r}.")
+                raise ValueError(f"Two static files have the name {name!r}.")
             seen.add(name)
             yield name, path.read_bytes()
 

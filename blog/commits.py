@@ -61,7 +61,7 @@ class SqliteCommits:
     def count(self) -> object | None:
         try:
             if replaced.file_at(self._path) not in (None, self._file):
-                log.warning("another database stands at %s now: start the blog anew", self._path)
+                log.warning("The database file %s was replaced: restart the blog", self._path)
                 self.close()
                 self._open()
             # To its end: a statement left standing would go on reading the moment it began in.

@@ -57,36 +57,43 @@ def _from_checkout(name: str) -> Path:
 class Config:
     """What the environment says. Each field `x` is the variable `BLOG_X`."""
 
-    data_dir: Path = setting(N_("Folder for the database, pictures and the secret."), Path("data"))
+    data_dir: Path = setting(
+        N_("Folder for the database, the pictures and the secret key."), Path("data")
+    )
     database_url: str = setting(
-        N_("PostgreSQL instead of SQLite: postgresql://user:password@host/name.")
+        N_("PostgreSQL database to use instead of SQLite: postgresql://user:password@host/name.")
     )
     site_url: str = setting(
-        N_("Public address of the site, such as https://example.org; wins over the office's.")
+        N_(
+            "Public address of the site, such as https://example.org; overrides the setting "
+            "in the admin area."
+        )
     )
     trusted_origins: tuple[str, ...] = setting(
-        N_("Further origins that forms may be sent from, separated by commas."), ()
+        N_("Additional origins that may submit forms, separated by commas."), ()
     )
     host: str = setting(N_("Address to listen on."), "127.0.0.1")
     port: int = setting(N_("Port to listen on."), 8000)
     proxies: int = setting(
-        N_("How many proxies stand in front and set X-Forwarded-For; 0 trusts none."), 0
+        N_("Number of reverse proxies in front that set X-Forwarded-For; 0 trusts none."), 0
     )
     max_upload_mb: int = setting(N_("Largest picture that can be uploaded, in megabytes."), 20)
-    max_pixels: int = setting(N_("Largest picture that is opened, in megapixels."), 40)
+    max_pixels: int = setting(N_("Largest picture that is decoded, in megapixels."), 40)
     pages_mb: int = setting(
-        N_("How many megabytes of finished pages each worker keeps ready; 0 keeps none."), 16
+        N_("Size of the page cache of each worker, in megabytes; 0 turns it off."), 16
     )
-    lane: bool = setting(N_("Answer kept pages before a request is taken apart: on or off."), True)
-    access_log: bool = setting(N_("Write a line for each request: on or off."), False)
+    lane: bool = setting(
+        N_("Answer cached pages before the request is fully parsed: on or off."), True
+    )
+    access_log: bool = setting(N_("Log every request: on or off."), False)
     smtp_url: str = setting(
         N_(
-            "Mail server: smtp://user:password@host:587, smtps://… for TLS from the first byte; "
-            "empty sends no mail."
+            "Mail server: smtp://user:password@host:587, or smtps://… for TLS from the "
+            "start; if empty, no email is sent."
         )
     )
     mail_from: str = setting(
-        N_("Address that mail comes from, such as blog@example.org or Blog <blog@example.org>.")
+        N_("Sender address of emails, such as blog@example.org or Blog <blog@example.org>.")
     )
 
     @property
@@ -200,8 +207,8 @@ READERS: dict[type, Any] = {
     type(Path()): lambda text: Path(text).expanduser().absolute(),
 }
 WANTED = {
-    int: N_("%(name)s=%(text)s is not usable: give a whole number."),
-    bool: N_("%(name)s=%(text)s is not usable: give on or off."),
+    int: N_("%(name)s=%(text)s is invalid: use a whole number."),
+    bool: N_("%(name)s=%(text)s is invalid: use on or off."),
 }
 
 
@@ -209,15 +216,17 @@ def _checked(config: Config) -> Config:
     for name in LIMITS:
         low, high = LIMITS[name]
         if not low <= getattr(config, name) <= high:
-            message = N_("%(name)s must be from %(low)s to %(high)s.")
+            message = N_("%(name)s must be between %(low)s and %(high)s.")
             raise BadSetting(message, name=PREFIX + name.upper(), low=low, high=high)
     if config.database_url and not config.database_url.startswith("postgresql://"):
-        raise BadSetting(N_("BLOG_DATABASE_URL must begin with postgresql://."))
+        raise BadSetting(N_("BLOG_DATABASE_URL must start with postgresql://."))
     if config.site_url and not is_site_address(config.site_url):
-        raise BadSetting(N_("BLOG_SITE_URL must be like https://example.org, without a path."))
+        raise BadSetting(
+            N_("BLOG_SITE_URL must have the form https://example.org, without a path.")
+        )
     if not all(map(is_site_address, config.trusted_origins)):
         message = N_(
-            "BLOG_TRUSTED_ORIGINS must be like https://a.example.org,https://b.example.org."
+            "BLOG_TRUSTED_ORIGINS must have the form https://a.example.org,https://b.example.org."
         )
         raise BadSetting(message)
     _check_mail(config)
@@ -229,13 +238,14 @@ def _check_mail(config: Config) -> None:
         config.mail_server  # noqa: B018 -- reading it raises
     except ValueError:
         message = N_(
-            "BLOG_SMTP_URL must be like smtp://user:password@host:587 or smtps://host:465; "
-            "what is no letter or digit in a password is percent-encoded (@ is %40)."
+            "BLOG_SMTP_URL must have the form smtp://user:password@host:587 or "
+            "smtps://host:465; percent-encode characters of the password other than letters "
+            "and digits (@ is %40)."
         )
         raise BadSetting(message) from None  # its cause would print the password
     found = [address for _, address in getaddresses([config.mail_from])]
     if config.smtp_url and not (len(found) == 1 and is_mail_address(found[0])):
-        raise BadSetting(N_("BLOG_MAIL_FROM must be an address, such as blog@example.org."))
+        raise BadSetting(N_("BLOG_MAIL_FROM must be an email address, such as blog@example.org."))
 
 
 def shell_language() -> str:

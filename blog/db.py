@@ -111,7 +111,10 @@ def refuse_old_sqlite() -> None:
     if dbapi2.sqlite_version_info < OLDEST_SQLITE:
         wanted = ".".join(map(str, OLDEST_SQLITE))
         raise Unusable(
-            N_("SQLite %(here)s can damage the database; %(wanted)s or later is needed."),
+            N_(
+                "SQLite %(here)s has a bug that can damage the database. Install version "
+                "%(wanted)s or later."
+            ),
             here=dbapi2.sqlite_version,
             wanted=wanted,
         )
@@ -250,7 +253,7 @@ def _check_foreign_keys(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         broken = connection.execute(text("PRAGMA foreign_key_check")).all()
         if broken:
-            message = N_("The migration would leave %(number)s rows without their parent.")
+            message = N_("The migration would leave %(number)s rows without the row they refer to.")
             raise Unusable(message, number=len(broken))
 
 
@@ -269,6 +272,9 @@ def refuse_newer(revision: str | None) -> None:
             revisions().get_revision(revision)
     except CommandError as unknown:
         raise Unusable(
-            N_("The database is newer than this program: its revision %(name)s is unknown here."),
+            N_(
+                "The database was written by a newer release: its revision %(name)s is "
+                "unknown to this one."
+            ),
             name=revision,
         ) from unknown

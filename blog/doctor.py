@@ -73,13 +73,15 @@ def run(config: Config) -> int:
     """Print it all for who sits at the console; 1 if something is wrong."""
     place = config.sqlite_file if config.is_sqlite else config.data_dir
     if not place.exists():
-        raise Told(N_("There is no blog in %(folder)s yet: start it once."), folder=config.data_dir)
+        raise Told(
+            N_("There is no blog in %(folder)s yet: start the blog once."), folder=config.data_dir
+        )
     database = Database(config)
     try:
         findings = asyncio.run(examine(config, database))
     except DBAPIError as fault:
         why = {"why": str(fault.orig).partition("\n")[0]}
-        said = N_("The database cannot be read as it is: %(why)s")
+        said = N_("The database cannot be read: %(why)s")
         findings = [Finding(BAD, said, _way_out(config, fault), why)]
     finally:
         database.close()
@@ -94,10 +96,10 @@ def run(config: Config) -> int:
 def _way_out(config: Config, fault: DBAPIError) -> str:
     """An older release's tables are brought up by a start; nothing else is."""
     if isinstance(fault, ProgrammingError) or "no such" in str(fault.orig):
-        return N_("Start the blog anew: that brings it up.")
+        return N_("Restart the blog to upgrade the database.")
     if config.is_sqlite:
         return N_("If it is damaged, move it away and restore the last backup: blog restore FILE")
-    return N_("See that PostgreSQL runs, and that the address in BLOG_DATABASE_URL is right.")
+    return N_("Make sure that PostgreSQL is running and that BLOG_DATABASE_URL is correct.")
 
 
 def look_at(config: Config) -> Machine:
@@ -129,16 +131,16 @@ def judge(
 
 def _address(address: str) -> Iterator[Finding]:
     told = {"address": address}
-    give = N_("Give the public one in the settings of the office, or as BLOG_SITE_URL.")
+    give = N_("Enter the public address in the settings of the admin area, or set BLOG_SITE_URL.")
     if not address:
-        said = N_("The site has no address: links in mails and feeds lead astray.")
+        said = N_("The site has no public address, so links in emails and feeds are wrong.")
         yield Finding(BAD, said, give, section="settings")
     elif _is_local(address):
         said = N_("The site's address is %(address)s, which only this machine can open.")
         yield Finding(WARN, said, give, told, "settings")
     elif not address.startswith("https://"):
-        said = N_("The site's address is %(address)s: passwords travel readable by others.")
-        todo = N_("Get a certificate (blog deploy helps), and give the address with https.")
+        said = N_("The site's address is %(address)s: passwords are sent unencrypted.")
+        todo = N_("Get a certificate (blog deploy helps), and change the address to https.")
         yield Finding(WARN, said, todo, told)
     else:
         yield Finding(GOOD, N_("The site's address is %(address)s."), params=told)
@@ -150,98 +152,110 @@ def _is_local(address: str) -> bool:
 
 def _proxies(config: Config, found: Standing, address: str, came: Came | None) -> Iterator[Finding]:
     told = {"number": config.proxies, "hops": came.hops if came else 0}
-    todo = N_("Set BLOG_PROXIES to the number of proxies in front, 1 for nginx, and start anew.")
+    todo = N_("Set BLOG_PROXIES to the number of proxies in front (1 for nginx) and restart.")
     if came and came.has_proxy and not config.proxies:
-        said = N_("A proxy stands in front, but BLOG_PROXIES is 0: all visitors count as one.")
+        said = N_(
+            "A proxy is in front, but BLOG_PROXIES is 0: all visitors seem to share one IP address."
+        )
         yield Finding(BAD, said, todo, told)
     elif came and config.proxies > came.hops:
         said = N_(
-            "BLOG_PROXIES is %(number)s, but this request came by %(hops)s: visitors can forge "
-            "their address."
+            "BLOG_PROXIES is %(number)s, but this request passed %(hops)s proxies: visitors "
+            "can forge their IP address."
         )
         yield Finding(BAD, said, todo, told)
     elif address.startswith("https://") and not config.proxies:
-        said = N_("The address is https, so a proxy stands in front, but BLOG_PROXIES is 0.")
+        said = N_("The address is https, so a proxy must be in front, but BLOG_PROXIES is 0.")
         yield Finding(BAD, said, todo, told)
     elif not (config.proxies or came or _is_local(address)) and found.is_asked_by_itself:
         said = N_(
-            "Everybody who signed in came from this machine: most likely a proxy stands in front, "
-            "and all visitors count as one."
+            "All sign-ins came from this machine: probably a proxy is in front, and all "
+            "visitors seem to share one IP address."
         )
         yield Finding(WARN, said, todo, told)
     else:
-        yield Finding(GOOD, N_("Proxies in front, as BLOG_PROXIES says: %(number)s."), params=told)
+        yield Finding(
+            GOOD, N_("Proxies in front, as set in BLOG_PROXIES: %(number)s."), params=told
+        )
 
 
 def _mail(config: Config, found: Standing) -> Iterator[Finding]:
     mail = found.mail
     told = {"number": mail.late + mail.failed, "why": mail.said}
     if not config.has_mail:
-        said = N_("No mail server is set: nobody is told of comments, or can get a new password.")
-        todo = N_("Set BLOG_SMTP_URL and BLOG_MAIL_FROM, then try: blog mail-test ADDRESS")
+        said = N_(
+            "No mail server is set: nobody is notified of comments or can reset a forgotten "
+            "password by email."
+        )
+        todo = N_("Set BLOG_SMTP_URL and BLOG_MAIL_FROM, then test: blog mail-test ADDRESS")
         yield Finding(WARN, said, todo)
     elif mail.late or mail.failed:
-        said = N_("Mails that could not be sent: %(number)s. The last answer was: %(why)s")
-        todo = N_("Look at BLOG_SMTP_URL, then try: blog mail-test ADDRESS")
+        said = N_("Emails that could not be sent: %(number)s. The last response was: %(why)s")
+        todo = N_("Check BLOG_SMTP_URL, then test: blog mail-test ADDRESS")
         yield Finding(BAD, said, todo, told)
     else:
-        yield Finding(GOOD, N_("Mail is set up, and none is held up."))
+        yield Finding(GOOD, N_("Mail is set up, and all emails were sent."))
 
 
 def _people(found: Standing) -> Iterator[Finding]:
     if not found.admins:
-        todo = N_("Make one in a shell: blog create-admin NAME")
+        todo = N_("Create one on the command line: blog create-admin NAME")
         yield Finding(BAD, N_("No admin can sign in."), todo)
     elif not found.admins_with_mail:
-        said = N_("No admin has a mail address: a forgotten password needs a shell.")
-        yield Finding(WARN, said, N_("Give yours at the desk, under Profile."))
+        said = N_(
+            "No admin has an email address, so a forgotten password can be reset only on the "
+            "command line."
+        )
+        yield Finding(WARN, said, N_("Add yours in the dashboard, under Profile."))
 
 
 def _disk(config: Config, machine: Machine) -> Iterator[Finding]:
     told = {"folder": config.data_dir, "number": machine.free // 1_000_000}
-    make_room = N_("Make room, or move the folder and set BLOG_DATA_DIR.")
+    make_room = N_("Free some space, or move the folder and set BLOG_DATA_DIR.")
     if not machine.can_write:
-        said = N_("The blog may not write in %(folder)s.")
-        todo = N_("Give the folder to the account that the blog runs under.")
+        said = N_("The blog cannot write to %(folder)s.")
+        todo = N_("Make the account that runs the blog the owner of the folder.")
         yield Finding(BAD, said, todo, told)
     if machine.free < LITTLE_ROOM:
         level = BAD if machine.free < ROOM else WARN
-        said = N_("The disk of %(folder)s is nearly full: %(number)s MB are free.")
+        said = N_("The disk with %(folder)s is nearly full: %(number)s MB are free.")
         yield Finding(level, said, make_room, told)
     else:
-        yield Finding(GOOD, N_("%(number)s MB are free on the disk of %(folder)s."), params=told)
+        yield Finding(GOOD, N_("%(number)s MB are free on the disk with %(folder)s."), params=told)
 
 
 def _backup(found: Standing, last: Last) -> Iterator[Finding]:
     every = timedelta(hours=found.site.settings.backup_every)
     made, moment = last.moment, now()
     told = {"why": last.fault, "days": (moment - made).days if made else 0, "place": last.place}
-    todo = N_("Let them be made by themselves (Settings), or type: blog backup")
+    todo = N_("Turn on automatic backups in the settings, or run: blog backup")
     if every:
-        todo = N_("Type blog backup, and read what it says.")
+        todo = N_("Run blog backup and read its output.")
     is_new = found.born is None or moment - found.born < timedelta(days=2)
     if last.fault:
         yield Finding(BAD, N_("The last backup failed: %(why)s"), todo, told)
     if made is None and every and is_new:
-        yield Finding(GOOD, N_("Backups are made by themselves; the first is still to come."))
+        yield Finding(GOOD, N_("Automatic backups are on; the first one is not due yet."))
     elif made is None:
         yield Finding(WARN if is_new else BAD, N_("There is no backup yet."), todo)
     elif moment - made > (3 * every or OLD):
         yield Finding(BAD, N_("The last backup is %(days)s days old."), todo, told)
     else:
-        yield Finding(GOOD, N_("The last backup lies in %(place)s."), params=told)
+        yield Finding(GOOD, N_("The last backup is in %(place)s."), params=told)
 
 
 def _clock(found: Standing) -> Iterator[Finding]:
     if not found.has_clock:
-        said = N_("Nobody does the clock's work: no mail goes out, no backup is made.")
-        yield Finding(WARN, said, N_("Start the blog, or beside it: blog tick"))
+        said = N_("No process runs the scheduled tasks: no email is sent and no backup is made.")
+        yield Finding(
+            WARN, said, N_("Start the blog, or run the tasks in a separate process: blog tick")
+        )
 
 
 def _samples(found: Standing) -> Iterator[Finding]:
     if found.samples:
-        said = N_("Sample posts that readers still see: %(number)s.")
-        todo = N_("Edit them, or move them to the trash in the office, under Posts.")
+        said = N_("Sample posts that are still public: %(number)s.")
+        todo = N_("Edit them, or move them to trash in the admin area, under Posts.")
         yield Finding(WARN, said, todo, {"number": found.samples}, "posts")
 
 
@@ -256,12 +270,12 @@ def _versions(config: Config, found: Standing, machine: Machine) -> Iterator[Fin
         "wanted": machine.wanted,
     }
     if _is_newer(found.schema):
-        said = N_("The database is newer than the program: it is at %(schema)s.")
-        todo = N_("Start the newer release, or go the way back: docs/upgrade.md")
+        said = N_("The database is newer than the program: its schema is %(schema)s.")
+        todo = N_("Start the newer release, or downgrade as described in docs/upgrade.md.")
         yield Finding(BAD, said, todo, told)
     elif found.schema != machine.wanted:
-        said = N_("The database is at %(schema)s, and the program on the disk wants %(wanted)s.")
-        yield Finding(BAD, said, N_("Start the blog anew: that brings it up."), told)
+        said = N_("The database schema is %(schema)s, but the program on disk needs %(wanted)s.")
+        yield Finding(BAD, said, N_("Restart the blog to upgrade the database."), told)
     said = N_("%(program)s, Python %(python)s, Sanic %(sanic)s, %(database)s, schema %(schema)s.")
     yield Finding(GOOD, said, params=told)
 

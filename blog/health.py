@@ -14,12 +14,12 @@ from blog.ward import VITALS, slot_of
 
 bp = Blueprint("health", url_prefix="/health")
 METRICS = {
-    "blog_loop_lag_p50_seconds": "gauge: how late the event loop was, the median of five minutes",
-    "blog_loop_lag_p99_seconds": "gauge: the same, at the 99th of a hundred",
-    "blog_loop_lag_worst_seconds": "gauge: the same, at worst since the start",
-    "blog_pages_kept_bytes": "gauge: finished pages that are kept ready",
-    "blog_pages_given_out_total": "counter: kept pages that were given out",
-    "blog_pages_made_total": "counter: pages that were rendered and kept",
+    "blog_loop_lag_p50_seconds": "gauge: event loop lag, median of the last five minutes",
+    "blog_loop_lag_p99_seconds": "gauge: event loop lag, 99th percentile of the last five minutes",
+    "blog_loop_lag_worst_seconds": "gauge: worst event loop lag since the start",
+    "blog_pages_kept_bytes": "gauge: size of the page cache",
+    "blog_pages_given_out_total": "counter: pages served from the cache",
+    "blog_pages_made_total": "counter: pages rendered and put in the cache",
 }
 NOTE_EVERY = 5.0  # seconds
 GONE = 20.0  # seconds after its last note

@@ -37,7 +37,7 @@ def prepare(config: Config) -> None:
 def _back_up(config: Config) -> None:
     """The way back, should the new release not be liked."""
     path = backup.before_upgrade(config)
-    print(say(N_("Before the upgrade, the blog was backed up: %(file)s"), file=path), flush=True)
+    print(say(N_("The blog was backed up before the upgrade: %(file)s"), file=path), flush=True)
 
 
 def _make_folders(config: Config) -> None:
@@ -45,7 +45,7 @@ def _make_folders(config: Config) -> None:
         config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         config.media_dir.mkdir(exist_ok=True)
     except OSError as fault:
-        message = N_("BLOG_DATA_DIR=%(folder)s is not usable: %(why)s.")
+        message = N_("BLOG_DATA_DIR=%(folder)s cannot be used: %(why)s.")
         raise BadSetting(message, folder=config.data_dir, why=fault.strerror) from fault
 
 
@@ -60,7 +60,7 @@ def secret(data_dir: Path) -> bytes:
     text = path.read_text(errors="replace").strip()
     if not SECRET.fullmatch(text):
         raise Told(
-            N_("%(path)s is damaged. Remove it, and the next start makes a new one."), path=path
+            N_("%(path)s is damaged. Delete it; the next start creates a new one."), path=path
         )
     return bytes.fromhex(text)
 
@@ -124,8 +124,8 @@ def unix_socket(path: str, backlog: int) -> socket.socket:
 
 def _why_not_there(error: OSError) -> str:
     if error.errno in (errno.EADDRINUSE, errno.EACCES):
-        return N_("Port %(port)s on %(host)s is taken (%(why)s): set BLOG_PORT to another.")
-    return N_("BLOG_HOST=%(host)s is not usable: %(why)s.")
+        return N_("Port %(port)s on %(host)s is in use (%(why)s). Set BLOG_PORT to another port.")
+    return N_("BLOG_HOST=%(host)s cannot be used: %(why)s.")
 
 
 def greet(app: Sanic[Any, Any]) -> str:
@@ -133,10 +133,10 @@ def greet(app: Sanic[Any, Any]) -> str:
     config: Config = app.ctx.config
     host, port = app.ctx.listens_on
     local = local_address(host, port)
-    lines = [say(N_("The blog is at %(address)s"), address=config.site_url or local)]
+    lines = [say(N_("The blog is available at %(address)s"), address=config.site_url or local)]
     if server := ssh_server():
         way = f"ssh -L {port}:{local.removeprefix('http://')} {server}"
-        lines.append(say(N_("From your own machine: %(command)s"), command=way))
+        lines.append(say(N_("To open it from your own machine: %(command)s"), command=way))
     if line := invitation(config, local):
         lines.append(line)
     return "\n".join(lines)
@@ -152,4 +152,4 @@ def invitation(config: Config, local: str = "") -> str:
         database.close()
     address = config.site_url or local or local_address(config.host, config.port)
     link = f"{address}/set-up?key={auth.setup_key(secret(config.data_dir))}"
-    return say(N_("It is empty. Set it up once, here: %(link)s"), link=link)
+    return say(N_("The blog is empty. Set it up here: %(link)s"), link=link)

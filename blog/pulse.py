@@ -17,7 +17,7 @@ from types import FrameType
 BEAT = 0.05  # seconds
 LATE = 0.05  # seconds that are told in the log
 KEPT = 6000  # beats: five minutes
-NOBODY = "by nothing that was seen: all threads waited for one, or the machine had other work"
+NOBODY = "no blocking code was seen: the threads waited for a lock, or the machine was busy"
 log = logging.getLogger("blog.pulse")
 
 
@@ -68,7 +68,7 @@ class Pulse:
         self.worst = max(self.worst, late)
         if late > LATE:
             held_at = self._held_at or NOBODY
-            log.warning("the event loop was held for %.0f ms\n%s", late * 1000, held_at)
+            log.warning("The event loop was blocked for %.0f ms\n%s", late * 1000, held_at)
         self._due = now + BEAT
         self._held_at = ""
         asyncio.get_running_loop().call_later(BEAT, self._beat)

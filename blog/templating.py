@@ -70,7 +70,7 @@ def warm(made: Environment) -> None:
         try:
             made.get_template(name)
         except TemplateSyntaxError as slip:
-            message = N_("The template %(file)s cannot be read, line %(line)s: %(why)s")
+            message = N_("The template %(file)s has an error in line %(line)s: %(why)s")
             raise Told(message, file=slip.filename, line=slip.lineno, why=slip.message) from slip
     for language in LANGUAGES:
         catalogue(language)

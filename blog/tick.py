@@ -19,7 +19,7 @@ async def announce(house: House) -> None:
     """Posts that went live by themselves. Noting it is all there is to it, so far."""
     if await house.database.read(announcement.has_news):
         for post in await house.database.transact(announcement.announce):
-            log.info("“%s” is live since %s.", post.title, post.live_since)
+            log.info("“%s” was published at %s as scheduled.", post.title, post.live_since)
 
 
 async def back_up(house: House) -> None:
@@ -76,6 +76,6 @@ async def _run(house: House) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     clock = Clock(house, CHORES)
     clock.start()
-    log.info(opening.say(N_("The clock is wound up; Ctrl-C stops it.")))
+    log.info(opening.say(N_("The scheduled tasks are running. Press Ctrl-C to stop.")))
     await stop.wait()
     await clock.stop()

@@ -42,7 +42,7 @@ async def follow_main(app: Sanic[Any, Any]) -> None:
 def _leave_with(main: BaseProcess, helper: int, grace: float) -> None:
     """Sanic's workers do not notice that main was killed: they would live on and keep the port."""
     main.join()
-    log.error("The main process is gone; worker [%s] leaves.", os.getpid())
+    log.error("The main process is gone; worker [%s] exits.", os.getpid())
     os.kill(os.getpid(), signal.SIGTERM)
     if helper:
         with suppress(ProcessLookupError):

@@ -161,7 +161,7 @@ class Warden:
         """The first start is Sanic's own to judge; later a worker that stands still is killed."""
         seen.still += self.is_up
         if seen.still > (HUNG if seen.beats else LATE):
-            log.error("Worker %s [%s] hangs; killing it.", process.name, process.pid)
+            log.error("Worker %s [%s] does not respond; killing it.", process.name, process.pid)
             _signal_all([process], signal.SIGKILL)
 
     def replace(self, process: WorkerProcess, seen: Watched) -> None:
@@ -170,7 +170,7 @@ class Warden:
             seen.failures += not seen.beats
             seen.due = min(2 * 2**seen.failures, LONGEST_PAUSE) if seen.failures else 0
             log.error(
-                "Worker %s [%s] has died (%s); replacing it.",
+                "Worker %s [%s] died (exit code %s); replacing it.",
                 process.name,
                 process.pid,
                 process.exitcode,
@@ -198,7 +198,10 @@ class Warden:
 
     def give_up(self) -> None:
         """A blog that cannot start says so, instead of trying until Sanic's time is over."""
-        log.error("A worker died %s times before it served; the lines above say why.", TRIES + 1)
+        log.error(
+            "A worker died %s times before it could serve; see the lines above for the reason.",
+            TRIES + 1,
+        )
         self.is_hopeless = True
 
     def see_out(self, seconds: float) -> None:

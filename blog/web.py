@@ -212,7 +212,11 @@ def refuse_strangers(request: Request) -> HTTPResponse | None:
     """Request middleware: an unsafe request comes from our own pages or not at all."""
     if headers.comes_from_us(request):
         return None
-    log.warning("%s %r refused: no page of ours has sent it", request.method, request.path[:200])
+    log.warning(
+        "%s %r rejected: the form was not sent from a page of this site",
+        request.method,
+        request.path[:200],
+    )
     raise Forbidden
 
 

@@ -17,7 +17,7 @@ missing() {
 agreed() {
     [ "${CI:-}" = true ] || [ "${YES:-}" = 1 ] && return 0
     [ -t 0 ] || return 1
-    printf 'Install them now with apt-get? (Debian starts nginx and PostgreSQL once installed; the tests use copies of their own.) [y/N] '
+    printf 'Install them now with apt-get? (Debian starts nginx and PostgreSQL after installing them; the tests run their own instances.) [y/N] '
     read -r answer
     case $answer in [yY]*) return 0 ;; *) return 1 ;; esac
 }
@@ -25,9 +25,9 @@ agreed() {
 install() {
     run=
     [ "$(id -u)" = 0 ] || run=sudo
-    command -v apt-get >/dev/null || { echo "There is no apt-get here." >&2; return 1; }
-    [ -z "$run" ] || have sudo || { echo "There is no sudo here." >&2; return 1; }
-    echo "Installing $*; it may take a few minutes …"
+    command -v apt-get >/dev/null || { echo "apt-get was not found." >&2; return 1; }
+    [ -z "$run" ] || have sudo || { echo "sudo was not found." >&2; return 1; }
+    echo "Installing $*; this may take a few minutes …"
     $run apt-get -qq update
     $run env DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends "$@" \
         >/dev/null
@@ -35,8 +35,8 @@ install() {
 
 packages=$(missing | tr '\n' ' ')
 [ -n "$packages" ] || exit 0
-echo "System packages missing for the whole test run: $packages"
+echo "The complete test run needs these missing system packages: $packages"
 # shellcheck disable=SC2086 -- one word per package
 if ! { agreed && install $packages; }; then
-    echo "Going on without them: the tests that need them are listed at the end."
+    echo "Continuing without them. Tests that need them are skipped and listed at the end."
 fi

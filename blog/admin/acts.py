@@ -17,7 +17,7 @@ from blog.models.base import Refusal
 from blog.models.listing import MOST_ROWS_PER_ACTION, RowRefusal, Tried, trial
 
 AS_IT_IS = "%(said)s"  # with its number it has been translated already
-GONE = N_("What you chose is not there any more.")
+GONE = N_("The selected items no longer exist.")
 
 
 class ActionForm(Form):
@@ -54,8 +54,8 @@ async def run(section: Section, action: Action, request: Request) -> HTTPRespons
 
 def _how_many(ids: Sequence[int]) -> Refusal:
     if ids:
-        return Refusal(N_("Choose at most %(number)s rows at once."), number=MOST_ROWS_PER_ACTION)
-    return Refusal(N_("Tick the rows first that this is about."))
+        return Refusal(N_("Select at most %(number)s rows at once."), number=MOST_ROWS_PER_ACTION)
+    return Refusal(N_("Select at least one row first."))
 
 
 async def _done(
@@ -125,5 +125,5 @@ async def undo(section: Section, request: Request) -> HTTPResponse:
         return await _refused(section, request, view, (), Refusal(GONE))
     except Refusal as refusal:
         return await _refused(section, request, view, (), refusal)
-    web.flash(request, N_("Taken back."))
+    web.flash(request, N_("Undone."))
     return _back(request, section, urlencode(view.given))

@@ -39,5 +39,9 @@ async def move_posts(request: Request) -> HTTPResponse:
     if after:
         form.values["after"] = after
         return await _page(request, form, brought, number=number, after=after)
-    web.flash(request, N_("Moved: %(number)s. Their old addresses lead on."), number=number)
+    web.flash(
+        request,
+        N_("Addresses changed: %(number)s. The old addresses redirect to the new ones."),
+        number=number,
+    )
     return web.redirect(request, "admin.new_addresses")

@@ -58,26 +58,26 @@ LISTING: Listing[Told] = replace(LINES, make=_make)  # the model's rows, in word
 
 section = Section(
     "audit",
-    N_("Audit"),
+    N_("Audit log"),
     place=100,
     role=ADMIN,
     route="audit",
     listing=LISTING,
-    counted=ngettext("%(num)s act", "%(num)s acts"),
+    counted=ngettext("%(num)s log entry", "%(num)s log entries"),
     columns=(
-        Column("deed", N_("What"), "deed"),
-        Column("by", N_("Who"), "doer"),
-        Column("at", N_("When"), "moment"),
-        Column("ip", N_("From where")),
+        Column("deed", N_("Action"), "deed"),
+        Column("by", N_("Performed by"), "doer"),
+        Column("at", N_("Time"), "moment"),
+        Column("ip", N_("IP address")),
     ),
     filters=(
-        Filter("by", N_("Who"), log.doers),
-        Filter("act", N_("What"), actions),
-        Filter("kind", N_("About"), deeds.KINDS),
+        Filter("by", N_("Performed by"), log.doers),
+        Filter("act", N_("Action"), actions),
+        Filter("kind", N_("Item type"), deeds.KINDS),
         Filter("since", N_("From"), {}, type="date"),
         Filter("until", N_("To"), {}, type="date"),
     ),
-    search=N_("Name, person, address"),
+    search=N_("Name, user or address"),
     cells="admin/audit_cells.html",
 )
 

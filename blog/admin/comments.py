@@ -18,15 +18,15 @@ from blog.models.queue import Queued
 
 COLUMNS = (
     Column("name", N_("Comment"), "remark"),
-    Column("post", N_("On"), "about"),
-    Column("said_at", N_("Written"), "moment", sort=True),
+    Column("post", N_("On post"), "about"),
+    Column("said_at", N_("Submitted"), "moment", sort=True),
 )
 FILTERS = (
     Filter(
         "state",
         N_("State"),
         {
-            PENDING: N_("Waiting"),
+            PENDING: N_("Pending"),
             APPROVED: N_("Approved"),
             REJECTED: N_("Rejected"),
             SPAM: N_("Spam"),
@@ -34,7 +34,7 @@ FILTERS = (
         tabs=True,
         default=PENDING,
     ),
-    Filter("post", N_("On"), queue.posts),
+    Filter("post", N_("On post"), queue.posts),
 )
 ACTIONS = (
     Action(
@@ -60,7 +60,9 @@ ACTIONS = (
         N_("Spam"),
         moderation.spam,
         route="spam_comments",
-        done=ngettext("%(num)s comment is spam.", "%(num)s comments are spam."),
+        done=ngettext(
+            "%(num)s comment was marked as spam.", "%(num)s comments were marked as spam."
+        ),
         key="s",
         offered=lambda row: row.state != SPAM,
     ),
@@ -76,7 +78,9 @@ section = Section(
     columns=COLUMNS,
     filters=FILTERS,
     search=N_("Text, name or mail address"),
-    purpose=N_("Nothing waits for you. What readers write comes here before others see it."),
+    purpose=N_(
+        "No comments to review. New comments from readers appear here until you approve them."
+    ),
     actions=ACTIONS,
     undo=moderation.undo,
     undo_route="undo_comments",
@@ -112,7 +116,7 @@ async def reply_comment(request: Request, id: int) -> HTTPResponse:
 async def _reply(request: Request, id: int, body: str) -> HTTPResponse:
     rendered = await request.app.ctx.crew.render(body, trust="guest")
     await web.transact(request, queue.reply, id, body, rendered, headers.client_ip(request))
-    web.flash(request, N_("Your answer stands below the comment."))
+    web.flash(request, N_("Your reply is now shown below the comment."))
     return web.redirect(request, "admin.comments")
 
 

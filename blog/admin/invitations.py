@@ -21,12 +21,12 @@ section = Section(
     listing=invited.invitations,
     counted=ngettext("%(num)s invitation", "%(num)s invitations"),
     columns=(
-        Column("whom", N_("For whom"), "whom"),
+        Column("whom", N_("Invitee"), "whom"),
         Column("role", N_("Role"), "role"),
         Column("state", N_("State"), "invitation_state"),
         Column("by", N_("Invited by")),
         Column("created_at", N_("Invited on"), "when", sort=True),
-        Column("expires_at", N_("Open until"), "when", sort=True),
+        Column("expires_at", N_("Valid until"), "when", sort=True),
     ),
     filters=(
         Filter(
@@ -35,8 +35,8 @@ section = Section(
             {
                 "open": N_("Not used yet"),
                 "accepted": N_("Accepted"),
-                "revoked": N_("Taken back"),
-                "expired": N_("Too old"),
+                "revoked": N_("Revoked"),
+                "expired": N_("Expired"),
             },
             tabs=True,
         ),
@@ -44,18 +44,16 @@ section = Section(
     ),
     search=N_("Name or mail address"),
     purpose=N_(
-        "Nobody has been invited yet. An invitation is a link for one person: whoever opens it "
-        "chooses a password and writes here from then on."
+        "No invitations yet. An invitation is a link for one person, who opens it, chooses a "
+        "password and can then write here."
     ),
     actions=(
         Action(
             "revoke",
-            N_("Take back"),
+            N_("Revoke"),
             each(invitation.revoke_invitation),
             route="revoke_invitations",
-            done=ngettext(
-                "%(num)s invitation was taken back.", "%(num)s invitations were taken back."
-            ),
+            done=ngettext("%(num)s invitation was revoked.", "%(num)s invitations were revoked."),
             offered=lambda row: row.state == "open",
         ),
     ),

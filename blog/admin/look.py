@@ -16,7 +16,7 @@ from blog.models.base import Refusal
 from blog.models.deciding import CHOICES, Wish
 from blog.models.user import ADMIN
 
-section = Section("look", N_("Look"), place=105, role=ADMIN, route="look")
+section = Section("look", N_("Appearance"), place=105, role=ADMIN, route="look")
 # Pigments of painters; a browser offers them beside every other colour.
 PIGMENTS = ("#1b4a8a", "#b0301b", "#2a6546", "#00687a", "#7a3b8f", "#8a5a00", "#1b1e23")
 LARGEST_LOGO = 60_000  # bytes: every page shows it
@@ -83,7 +83,7 @@ async def _chosen(request: Request, **chosen: Any) -> HTTPResponse:
     sent: Any = request.form or {}
     wishes = {name: Wish(value, sent.get(f"shown_{name}") or "") for name, value in chosen.items()}
     changed = await web.transact(request, deciding.save, wishes)
-    web.flash(request, N_("Saved.") if changed else N_("Nothing has changed."))
+    web.flash(request, N_("Saved.") if changed else N_("There are no changes to save."))
     return web.redirect(request, "admin.look")
 
 
@@ -97,7 +97,9 @@ async def _take(request: Request) -> str:
     if picture.narrow:
         picture = await crew.picture(picture.narrow, file.name)
     if picture.size > LARGEST_LOGO:
-        message = N_("Every page shows the logo: choose one of at most %(limit)s kB.")
+        message = N_(
+            "The site icon is shown on every page. Choose a picture of at most %(limit)s kB."
+        )
         raise Refusal(message, "picture", limit=LARGEST_LOGO // 1000)
     address = await media.keep(request.app.ctx.config, picture)
     noted = {name: getattr(picture, name) for name in ("name", "width", "height", "size", "type")}

@@ -23,7 +23,7 @@ section = Section(
     counted=ngettext("%(num)s person", "%(num)s people"),
     columns=(
         Column("display_name", N_("Name"), "person", sort=True),
-        Column("name", N_("Signs in as"), "signs_in", sort=True),
+        Column("name", N_("Sign-in name"), "signs_in", sort=True),
         Column("role", N_("Role"), "role"),
         Column("email", N_("Mail address")),
         Column("posts", N_("Posts"), "posts"),
@@ -31,10 +31,10 @@ section = Section(
     filters=(
         Filter(
             "who",
-            N_("Which people"),
+            N_("Account"),
             {
                 "active": N_("Can sign in"),
-                "byline": N_("Only bylines"),
+                "byline": N_("Bylines only"),
                 "disabled": N_("Disabled"),
             },
             tabs=True,
@@ -49,8 +49,8 @@ section = Section(
             each(people.disable_person),
             route="disable_people",
             done=ngettext(
-                "%(num)s person cannot sign in any more.",
-                "%(num)s people cannot sign in any more.",
+                "%(num)s person can no longer sign in.",
+                "%(num)s people can no longer sign in.",
             ),
             offered=lambda row: not (row.is_byline or row.disabled_at),
         ),
@@ -154,7 +154,7 @@ async def disable_person(request: Request, id: int) -> HTTPResponse:
         await web.transact(request, people.disable_person, id)
     except Refusal as refusal:
         return _person(request, found, 422, form=_form(request, found).refuse(refusal))
-    web.flash(request, N_("%(name)s cannot sign in any more."), name=found.display_name)
+    web.flash(request, N_("%(name)s can no longer sign in."), name=found.display_name)
     return web.redirect(request, "admin.person", id=id)
 
 

@@ -23,21 +23,23 @@ section = Section(
     counted=ngettext("%(num)s picture", "%(num)s pictures"),
     columns=(
         Column("shown_as", N_("Picture"), "picture", sort=True),
-        Column("places", N_("Shown in"), "places"),
+        Column("places", N_("Used in"), "places"),
         Column("by", N_("By")),
         Column("size", N_("Size"), "size", sort=True),
         Column("created_at", N_("Date"), "when", sort=True),
     ),
     filters=(Filter("by", N_("By"), pictures.uploaders),),
     search=N_("Name"),
-    purpose=N_("No picture yet. They come in at the desk, with the posts that show them."),
+    purpose=N_(
+        "No pictures yet. Upload them in the dashboard while writing the posts that use them."
+    ),
     actions=(
         Action(
             "delete",
             N_("Delete"),
             pictures.delete,
             route="delete_pictures",
-            confirm=N_("The files will be gone. This cannot be undone."),
+            confirm=N_("The files will be deleted. This cannot be undone."),
             done=ngettext("%(num)s picture was deleted.", "%(num)s pictures were deleted."),
             offered=lambda row: not row.is_used,
             then=_remove,

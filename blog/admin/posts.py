@@ -31,16 +31,16 @@ UNPUBLISH = Action(
     N_("Unpublish"),
     each(writing.unpublish),
     route="unpublish_posts",
-    done=ngettext("%(num)s was unpublished.", "%(num)s were unpublished."),
+    done=ngettext("%(num)s item was unpublished.", "%(num)s items were unpublished."),
     key="u",
     offered=lambda row: row.state in ("live", "scheduled"),
 )
 TRASH = Action(
     "trash",
-    N_("Move to the trash"),
+    N_("Move to trash"),
     each(writing.trash),
     route="trash_posts",
-    done=ngettext("%(num)s lies in the trash.", "%(num)s lie in the trash."),
+    done=ngettext("%(num)s item was moved to trash.", "%(num)s items were moved to trash."),
     key="t",
     offered=lambda row: row.state != "trashed",
 )
@@ -49,17 +49,21 @@ RESTORE = Action(
     N_("Restore"),
     each(writing.restore),
     route="restore_posts",
-    done=ngettext("%(num)s was restored.", "%(num)s were restored."),
+    done=ngettext("%(num)s item was restored.", "%(num)s items were restored."),
     key="r",
     offered=lambda row: row.state == "trashed",
 )
 DELETE = Action(
     "delete",
-    N_("Delete for good"),
+    N_("Delete permanently"),
     each(writing.delete_for_good),
     route="delete_posts",
-    confirm=N_("The texts, their revisions and addresses will be gone. This cannot be undone."),
-    done=ngettext("%(num)s was deleted for good.", "%(num)s were deleted for good."),
+    confirm=N_(
+        "The texts will be deleted with all their revisions and addresses. This cannot be undone."
+    ),
+    done=ngettext(
+        "%(num)s item was permanently deleted.", "%(num)s items were permanently deleted."
+    ),
     offered=lambda row: row.state == "trashed",
 )
 

@@ -21,15 +21,17 @@ section = Section(
     counted=ngettext("%(num)s redirect", "%(num)s redirects"),
     columns=(
         Column("path", N_("Address"), "path", sort=True),
-        Column("to", N_("Leads to"), "path"),
+        Column("to", N_("Redirects to"), "path"),
         Column("title", N_("Post"), "titled"),
         Column("created_at", N_("Since"), "when", sort=True),
     ),
-    filters=(Filter("kind", N_("Kind"), {"own": N_("Added here"), "post": N_("Left by a post")}),),
+    filters=(
+        Filter("kind", N_("Kind"), {"own": N_("Added by hand"), "post": N_("Former post address")}),
+    ),
     search=N_("Address"),
     purpose=N_(
-        "Nothing leads elsewhere yet. An address that a post leaves behind comes here by itself; "
-        "add one for a page that you had elsewhere."
+        "No redirects yet. When a post changes its address, the old one is added here "
+        "automatically. You can also add redirects for pages of a former site."
     ),
     actions=(
         Action(
@@ -37,7 +39,7 @@ section = Section(
             N_("Remove"),
             each(redirects.remove),
             route="remove_redirects",
-            confirm=N_("Whoever comes by these addresses will find nothing."),
+            confirm=N_("Visitors to these addresses will see “page not found”."),
             done=ngettext("%(num)s redirect was removed.", "%(num)s redirects were removed."),
             offered=lambda row: row.is_own,
         ),
@@ -48,12 +50,16 @@ section = Section(
         N_("Add a redirect"),
         RedirectForm,
         (
-            Input("path", N_("Old address"), hint=N_("A path of this blog, such as /old/page.")),
-            Input("to", N_("Leads to"), hint=N_("A path of this blog, or an address elsewhere.")),
+            Input("path", N_("Old address"), hint=N_("A path on this blog, such as /old/page.")),
+            Input(
+                "to",
+                N_("Redirects to"),
+                hint=N_("A path on this blog, or the full address of a page elsewhere."),
+            ),
         ),
         redirects.add,
         route="add_redirects",
         button=N_("Add"),
-        done=N_("The redirect works from now on."),
+        done=N_("The redirect is now active."),
     ),
 )

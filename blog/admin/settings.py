@@ -66,7 +66,9 @@ async def _overtaken(request: Request, form: Form, overtaken: Overtaken) -> HTTP
 
 
 def _told(request: Request, one: Choice, value: Any) -> Refusal:
-    message = N_("Somebody else has made this “%(value)s” meanwhile. Save again to replace it.")
+    message = N_(
+        "Somebody else has changed this to “%(value)s” in the meantime. Save again to overwrite it."
+    )
     return Refusal(message, one.name, value=in_words(request, one, value))
 
 
@@ -112,7 +114,7 @@ async def _saved(request: Request, changed: list[str]) -> HTTPResponse:
     """Where the address moves between http and https, the cookie has another name: give it anew."""
     before = cookies.name_of(request, SESSION)
     request.ctx.site = await web.read(request, site.facts)
-    web.flash(request, N_("Saved.") if changed else N_("Nothing has changed."))
+    web.flash(request, N_("Saved.") if changed else N_("There are no changes to save."))
     response = web.redirect(request, "admin.settings")
     if cookies.name_of(request, SESSION) != before:
         token = await auth.open_session(request, request.ctx.user.id)
@@ -186,5 +188,7 @@ async def put_back_setting(request: Request) -> HTTPResponse:
     except Refusal as refusal:
         told = web.say(request, refusal.message, **refusal.params)
         return await _history(request, 0, 422, told)
-    web.flash(request, N_("It is as it was before.") if changed else N_("Nothing has changed."))
+    web.flash(
+        request, N_("The setting was restored.") if changed else N_("There are no changes to save.")
+    )
     return web.redirect(request, "admin.settings_history")

@@ -27,16 +27,18 @@ section = Section(
         Column("href", N_("Address"), "path"),
         Column("posts", N_("Posts"), "number", sort=True),
     ),
-    filters=(Filter("use", N_("Use"), {"used": N_("In use"), "unused": N_("Not in use")}),),
+    filters=(Filter("use", N_("Usage"), {"used": N_("In use"), "unused": N_("Not in use")}),),
     search=N_("Name"),
-    purpose=N_("No post has a tag yet. Tags are given at the desk, and renamed and merged here."),
+    purpose=N_("No tags yet. Add tags to posts in the dashboard; rename and merge them here."),
     actions=(
         Action(
             "delete",
             N_("Delete"),
             each(tagging.delete_tag),
             route="delete_tags",
-            confirm=N_("No post bears this any more. It will be gone from old revisions, too."),
+            confirm=N_(
+                "No post uses these tags any more. They will also be removed from old revisions."
+            ),
             done=ngettext("%(num)s tag was deleted.", "%(num)s tags were deleted."),
             offered=lambda row: not row.is_used,
         ),
@@ -52,18 +54,21 @@ section = Section(
             tagging.rename,
             route="rename_tags",
             button=N_("Rename"),
-            done=N_("The tag has its new name; its old address leads there."),
+            done=N_("The tag was renamed. Its old address redirects to the new one."),
         ),
         EditForm(
             "merge",
             N_("Merge into another tag"),
             MergeForm,
-            (Input("into", N_("The tag that stays"), options=tagging.names),),
+            (Input("into", N_("Tag to keep"), options=tagging.names),),
             tagging.merge,
             route="merge_tags",
             button=N_("Merge"),
-            note=N_("Every post bears the other tag instead, and the old address leads to it."),
-            done=N_("The tags are one now; the old address leads to it."),
+            note=N_(
+                "All posts will use the tag you keep, and the address of the other tag will "
+                "redirect to it."
+            ),
+            done=N_("The tags were merged. The old address redirects to the tag you kept."),
         ),
     ),
 )

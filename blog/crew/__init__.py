@@ -19,7 +19,7 @@ log = logging.getLogger("blog.crew")
 class Busy(Exception):
     """Too many are waiting already."""
 
-    message = N_("The blog is busy with other texts and pictures. Try again in a moment.")
+    message = N_("The blog is busy processing other texts and pictures. Try again in a moment.")
 
     def __init__(self) -> None:
         super().__init__(self.message)
@@ -77,7 +77,7 @@ class Crew:
         try:
             reply, data = await self._ask("picture", values, raw)
         except TooMuch as error:
-            raise Refusal(N_("%(name)s takes too long to read."), name=name) from error
+            raise Refusal(N_("Reading %(name)s takes too long."), name=name) from error
         if "refused" in reply:
             raise Refusal(reply["refused"], **reply["params"])
         size = reply["picture"]["size"]
@@ -123,10 +123,12 @@ class Crew:
                 return _checked(await self._try(head, raw))
             except Gone as gone:
                 if gone.is_overdue:
-                    raise TooMuch(N_("This takes longer than it may.")) from gone
+                    raise TooMuch(
+                        N_("Processing this took too long. Make it shorter or smaller.")
+                    ) from gone
                 if not gone.is_idle:
-                    log.warning("The child ended during a job (%s): %s", job, gone)
-        raise TooMuch(N_("This cannot be worked on: it broke the process that tried."))
+                    log.warning("The sandbox process ended during a job (%s): %s", job, gone)
+        raise TooMuch(N_("This could not be processed: the process working on it crashed."))
 
     async def _try(self, head: dict[str, Any], raw: bytes) -> Frame:
         if self._child is None or not self._child.is_alive:
@@ -137,7 +139,9 @@ class Crew:
             await self._child.end()
             self._child = None
             if isinstance(error, TimeoutError):
-                raise TooMuch(N_("This takes longer than it may.")) from error
+                raise TooMuch(
+                    N_("Processing this took too long. Make it shorter or smaller.")
+                ) from error
             raise
 
 

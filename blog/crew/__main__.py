@@ -52,7 +52,10 @@ def _done(head: dict[str, Any], raw: bytes) -> frames.Frame:
     except NotAPicture as refusal:
         return {"refused": refusal.message, "params": refusal.params}, b""
     except MemoryError:
-        return {"too_much": N_("This takes more memory than it may have."), "params": {}}, b""
+        return {
+            "too_much": N_("Processing this needs more memory than allowed."),
+            "params": {},
+        }, b""
     except Exception:
         traceback.print_exc()
         return {"failed": traceback.format_exc(limit=-3)}, b""

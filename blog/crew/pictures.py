@@ -76,7 +76,7 @@ def prepare(raw: bytes, name: str, max_pixels: int) -> Made:
     except (NotAPicture, MemoryError):
         raise
     except UnidentifiedImageError as error:
-        message = N_("%(name)s is not a picture: send JPEG, PNG, GIF, WebP or AVIF.")
+        message = N_("%(name)s is not a picture. Upload a JPEG, PNG, GIF, WebP or AVIF file.")
         raise NotAPicture(message, name=name) from error
     except Exception as error:  # Pillow meets bad files with every kind of error
         raise NotAPicture(N_("%(name)s is damaged or incomplete."), name=name) from error
@@ -176,7 +176,7 @@ def _moving(image: Image.Image, name: str) -> Made:
     count = 0
     for count, _ in enumerate(ImageSequence.Iterator(image), 1):
         if count > MOST_FRAMES:
-            message = N_("%(name)s is an animation of more than %(limit)s pictures.")
+            message = N_("%(name)s is an animation with more than %(limit)s frames.")
             raise NotAPicture(message, name=name, limit=MOST_FRAMES)
     frames, durations = [], []
     size = _moving_size(image.size, count)

@@ -47,11 +47,12 @@ def run(config: Config, given: argparse.Namespace) -> int:
 def deployment(config: Config, given: argparse.Namespace) -> Deployment:
     domain = _as_dns_has_it(given.domain)
     if not DOMAIN.match(domain):
-        raise Told(
-            N_("“%(name)s” is not the name of a site, such as example.org."), name=given.domain
-        )
+        raise Told(N_("“%(name)s” is not a domain, such as example.org."), name=given.domain)
     if not HOME.fullmatch(str(given.home)):
-        raise Told(N_("%(path)s is not a plain folder, such as /srv/blog."), path=given.home)
+        raise Told(
+            N_("%(path)s is not a valid folder. Use an absolute path such as /srv/blog."),
+            path=given.home,
+        )
     return Deployment(
         domain=domain,
         installed=config.installed,
@@ -75,16 +76,19 @@ def _refuse_what_cannot_work(to: Deployment) -> None:
     for folder in (to.installed, to.programs):
         if set("\"'\\") & set(str(folder)) or not str(folder).isprintable():  # no unit takes these
             raise Told(
-                N_("No service can be in %(folder)s, by its name. Install the blog in /opt/blog."),
+                N_(
+                    "The path %(folder)s has characters that a service cannot use. Install "
+                    "the blog in /opt/blog."
+                ),
                 folder=folder,
             )
     if to.root == Path("/") and os.geteuid() != 0:
-        raise Told(N_("This writes below /etc: run it as root, with sudo."))
+        raise Told(N_("This command writes to /etc. Run it as root, with sudo."))
     interpreter = (to.programs / "python").resolve()
     for folder in (to.installed, *to.installed.parents, *to.programs.parents, *interpreter.parents):
         if to.root == Path("/") and not folder.stat().st_mode & 0o001:
             raise Told(
-                N_("%(folder)s is closed to the service's user. Install the blog in /opt/blog."),
+                N_("The service's user cannot access %(folder)s. Install the blog in /opt/blog."),
                 folder=folder,
             )
 
@@ -94,10 +98,12 @@ def _refuse_what_is_anothers(to: Deployment) -> None:
     files = (path for path in to.files() if _text(to, path) and not _is_ours(to, path))
     links = (path for path in to.links() if _stands(to, path) and not _is_our_link(to, path))
     for path in (*files, *links):
-        raise Told(N_("%(path)s is not ours: move it away first."), path=to.there(path))
+        raise Told(
+            N_("%(path)s was not written by blog deploy. Move it away first."), path=to.there(path)
+        )
     for name in other_sites(to):
         message = N_(
-            "The blog is set up here as %(name)s: blog deploy %(name)s --remove comes first."
+            "The blog is already set up here as %(name)s. First run blog deploy %(name)s --remove."
         )
         raise Told(message, name=name)
 
@@ -161,10 +167,10 @@ def show(to: Deployment, changes: list[tuple[Path, str, str]], steps: list[list[
 
 def _agrees() -> bool:
     try:
-        said = input(say(N_("Do this? [y/N]")) + " ")
+        said = input(say(N_("Proceed? [y/N]")) + " ")
     except EOFError:
         print()
-        raise Told(N_("Nobody answers: nothing was done. With --yes it does not ask.")) from None
+        raise Told(N_("No answer, so nothing was done. Use --yes to skip the question.")) from None
     return said.strip().lower() in ("y", "yes", "是", "好")
 
 
@@ -190,23 +196,24 @@ def _do(to: Deployment, step: list[str]) -> None:
     if to.root != Path("/"):
         return
     if shutil.which(step[0]) is None:
-        print(say(N_("%(program)s is not installed: left out."), program=step[0]))
+        print(say(N_("%(program)s is not installed, so it was skipped."), program=step[0]))
         return
     done = subprocess.run(step, check=False)  # noqa: S603 -- our own words; the name is checked
     if done.returncode:
-        raise Told(
-            N_("“%(command)s” did not work; the lines above say why."), command=" ".join(step)
-        )
+        raise Told(N_("“%(command)s” failed; see the output above."), command=" ".join(step))
 
 
 def _say_what_is_next(to: Deployment) -> None:
     if to.root != Path("/"):
-        said = N_("The files are below %(folder)s. The commands were not run: they are for there.")
+        said = N_(
+            "The files were written below %(folder)s. The commands were not run; run them on "
+            "the target machine."
+        )
         print(say(said, folder=to.root))
         return
-    print(say(N_("The blog is at %(address)s"), address=to.address))
+    print(say(N_("The blog is available at %(address)s"), address=to.address))
     if not to.has_certificate:
-        print(say(N_("For https ask for a certificate, then say `blog deploy` again:")))
+        print(say(N_("To enable https, request a certificate, then run `blog deploy` again:")))
         print(f"    certbot certonly --webroot -w {to.home}/acme -d {to.domain}")
 
 
@@ -224,7 +231,7 @@ def remove(to: Deployment, *, is_sure: bool) -> int:
     for step in stopping:
         print("$", *step)
     if not ours and not links:
-        print(say(N_("There is nothing of `blog deploy` here.")))
+        print(say(N_("Nothing on this machine was set up by `blog deploy`.")))
         return 0
     if not (is_sure or _agrees()):
         return 1
@@ -234,7 +241,7 @@ def remove(to: Deployment, *, is_sure: bool) -> int:
         to.there(path).unlink()
     for step in (["systemctl", "daemon-reload"], ["systemctl", "reload-or-restart", "nginx"]):
         _do(to, step)
-    print(say(N_("The data stays in %(folder)s."), folder=to.home / "data"))
+    print(say(N_("The data is kept in %(folder)s."), folder=to.home / "data"))
     return 0
 
 

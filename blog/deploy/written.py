@@ -85,7 +85,9 @@ def _with_tls(to: Deployment, text: str) -> str:
     challenge = re.search(r"(?ms)^    # Where a certificate.*?^    }\n", text)
     ours = f"    listen 80;\n    listen [::]:80;\n    server_name {to.domain};"
     if challenge is None or ours not in text:
-        raise Told(N_("%(path)s was changed: TLS cannot be added to it."), path="nginx.conf")
+        raise Told(
+            N_("%(path)s was edited by hand, so TLS cannot be added to it."), path="nginx.conf"
+        )
     headers = re.search(r"(?m)(^    add_header .*\n)+", text)
     plain = (
         f"server {{\n{ours}\n    access_log /var/log/nginx/access.log blog buffer=32k flush=1s;\n"

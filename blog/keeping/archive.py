@@ -255,7 +255,7 @@ def _head(path: Path, said: Any) -> Head:
     if not isinstance(said, dict) or not isinstance(said.get("format"), int):
         raise Damaged(NONE_OF_OURS, file=path)
     if said["format"] > FORMAT:
-        raise Damaged(N_("%(file)s was written by a newer program than this one."), file=path)
+        raise Damaged(N_("%(file)s was written by a newer release than this one."), file=path)
     try:
         head = Head(**said)
     except TypeError as fault:
@@ -276,11 +276,11 @@ def _is_sane(said: dict[str, Any]) -> bool:
     )
 
 
-NONE_OF_OURS = N_("%(file)s is no backup of a blog.")
+NONE_OF_OURS = N_("%(file)s is not a backup of a blog.")
 
 
 def damaged(path: Path, where: str) -> Damaged:
-    message = N_("%(file)s is damaged or incomplete (%(where)s). Nothing was touched.")
+    message = N_("%(file)s is damaged or incomplete (%(where)s). Nothing was changed.")
     return Damaged(message, file=path, where=printable(where[:200]))
 
 

@@ -41,13 +41,15 @@ def run(config: Config, given: argparse.Namespace) -> int:
     """The `backup` command. Raises `Told`."""
     os.nice(10)  # who reads comes first
     if given.keep is not None and given.file:
-        raise Told(N_("--keep is for backups in the data folder: give no FILE with it."))
+        raise Told(
+            N_("--keep applies to backups in the data folder and cannot be combined with FILE.")
+        )
     with tqdm(unit="B", unit_scale=True, disable=None) as bar:
         made = write(config, given.file or shelf.place(config), bar)
     say = N_("%(file)s: %(posts)s posts and pages, %(comments)s comments, %(pictures)s pictures.")
     print(translate(shell_language(), say, file=made.path, **_numbers(made)))
     if made.missing:
-        lack = N_("Not in the folder of pictures, though the blog knows of them: %(names)s.")
+        lack = N_("Pictures in the database but missing from the pictures folder: %(names)s.")
         print(translate(shell_language(), lack, names=", ".join(made.missing)))
     if given.keep is not None:
         shelf.prune(config, given.keep)
@@ -84,7 +86,10 @@ def write(config: Config, path: Path, bar: "tqdm[Any] | None" = None) -> Made:
             return made
     except OSError as fault:
         told = Told(
-            N_("The backup %(file)s could not be written: %(why)s. Nothing is left of it."),
+            N_(
+                "The backup %(file)s could not be written: %(why)s. The incomplete file was "
+                "deleted."
+            ),
             file=path,
             why=fault.strerror or str(fault),
         )

@@ -58,16 +58,19 @@ class Receipt:
         )
         if self.since:
             yield (
-                N_("Typed on since they went out: %(number)s, beside in _working."),
+                N_(
+                    "Posts with unpublished edits: %(number)s. Their working copies are in "
+                    "_working."
+                ),
                 {"number": self.since},
             )
         if self.missing:
-            lack = N_("Not in the folder of pictures, though the blog knows of them: %(names)s.")
+            lack = N_("Pictures in the database but missing from the pictures folder: %(names)s.")
             yield lack, {"names": ", ".join(self.missing)}
         if self.trashed:
-            yield N_("What lies in the trash stayed there: %(number)s."), {"number": self.trashed}
+            yield N_("Posts in the trash, not exported: %(number)s."), {"number": self.trashed}
         if names:
-            yield N_("Front matter kept, but not shown: %(fields)s."), {"fields": names}
+            yield N_("Front matter that is kept but not shown: %(fields)s."), {"fields": names}
 
     def _counts(self) -> dict[str, int]:
         lists = {name.partition(".")[0]: number for name, number in self.lists.items()}
@@ -78,7 +81,7 @@ WRITTEN = N_(
     "%(folder)s: %(posts)s posts, %(pages)s pages, %(pictures)s pictures, %(comments)s comments,"
     " %(addresses)s addresses, %(people)s people."
 )
-STATES = N_("Public %(live)s, scheduled %(scheduled)s, drafts %(draft)s, withdrawn %(withdrawn)s.")
+STATES = N_("Live %(live)s, scheduled %(scheduled)s, drafts %(draft)s, unpublished %(withdrawn)s.")
 
 
 def run(config: Config, given: argparse.Namespace) -> int:
@@ -95,7 +98,9 @@ def write(config: Config, folder: Path, done: Callable[[], object] = lambda: Non
     """Write everything into `folder`, which is there once it is whole. Raises `Told`."""
     folder = folder.absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Told(N_("%(folder)s is there already, and not empty: name a new one."), folder=folder)
+        raise Told(
+            N_("%(folder)s already exists and is not empty. Choose a new folder."), folder=folder
+        )
     database = Database(config)
     try:
         with _draft(folder) as draft:
@@ -105,7 +110,7 @@ def write(config: Config, folder: Path, done: Callable[[], object] = lambda: Non
             draft.replace(folder)
             return receipt
     except OSError as fault:
-        message = N_("%(folder)s could not be written: %(why)s. Nothing is left of it.")
+        message = N_("%(folder)s could not be written: %(why)s. The incomplete export was deleted.")
         raise Told(message, folder=folder, why=fault.strerror or fault) from fault
     finally:
         database.close()

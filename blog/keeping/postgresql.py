@@ -55,8 +55,7 @@ def _run(name: str, *arguments: str) -> None:
     program = shutil.which(name)
     if program is None:
         message = N_(
-            "The program %(name)s is needed for this, and is not here:"
-            " apt-get install postgresql-client"
+            "The program %(name)s is required but not installed: apt-get install postgresql-client"
         )
         raise Told(message, name=name)
     done = subprocess.run(  # noqa: S603 -- a list of words, and no shell
@@ -64,4 +63,4 @@ def _run(name: str, *arguments: str) -> None:
     )
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines() or [""]
-        raise Told(N_("%(name)s could not do it: %(why)s"), name=name, why=said[0])
+        raise Told(N_("%(name)s failed: %(why)s"), name=name, why=said[0])

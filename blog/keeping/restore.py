@@ -35,7 +35,8 @@ def run(config: Config, given: argparse.Namespace) -> int:
     counts = {"posts": head.counts.get("post", 0), "comments": head.counts.get("comment", 0)}
     language = shell_language()
     say = N_(
-        "%(folder)s holds the blog of %(day)s: %(posts)s posts and pages, %(comments)s comments."
+        "%(folder)s now holds the blog as of %(day)s: %(posts)s posts and pages, "
+        "%(comments)s comments."
     )
     print(
         translate(language, say, folder=config.data_dir, day=printable(head.made_at[:16]), **counts)
@@ -46,7 +47,7 @@ def run(config: Config, given: argparse.Namespace) -> int:
             print(
                 translate(
                     language,
-                    N_("Where it was made, %(name)s was %(value)s."),
+                    N_("When the backup was made, %(name)s was %(value)s."),
                     name=printable(name),
                     value=printable(value),
                 )
@@ -106,37 +107,32 @@ def _refuse_stranger(path: Path, name: str, head: Head) -> None:
     is_picture = top == contents.MEDIA and media.STORED.fullmatch(rest)
     is_ours = name in (DATABASES[head.database], contents.SECRET) or is_picture
     if not is_ours and contents.is_machinery(top, is_top=True):
-        raise Damaged(
-            N_("%(file)s holds what no backup of ours does: %(name)s."), file=path, name=name
-        )
+        raise Damaged(N_("%(file)s contains an unexpected file: %(name)s."), file=path, name=name)
 
 
 def _refuse(config: Config, head: Head, size: int) -> None:
     db.refuse_newer(head.revision)
     if not contents.is_empty(config.data_dir):
         message = N_(
-            "%(folder)s is not empty. Move what is in it away, or name a new folder with"
-            " BLOG_DATA_DIR: a backup never overwrites a blog."
+            "%(folder)s is not empty. Move its contents away, or choose a new folder with "
+            "BLOG_DATA_DIR: restoring never overwrites a blog."
         )
         raise Told(message, folder=config.data_dir)
     if (head.database == "sqlite") != config.is_sqlite:
         raise Told(OTHER[head.database])
     if not config.is_sqlite and backup.take(config).revision:
-        message = N_("The database %(place)s is not empty: a backup never overwrites a blog.")
+        message = N_("The database %(place)s is not empty: restoring never overwrites a blog.")
         raise Told(message, place=config.database_place)
     free = shutil.disk_usage(_existing(config.data_dir)).free
     if size > free:
-        message = N_("It needs %(size)s MB on the disk, and %(free)s are free.")
+        message = N_("Restoring needs %(size)s MB of disk space, but only %(free)s MB are free.")
         raise Told(message, size=size // 1_000_000 + 1, free=free // 1_000_000)
 
 
 OTHER = {
-    "sqlite": N_(
-        "This backup is of a blog on SQLite, and BLOG_DATABASE_URL names a PostgreSQL."
-        " Leave that setting out."
-    ),
+    "sqlite": N_("This backup was made on SQLite, but BLOG_DATABASE_URL is set. Unset it."),
     "postgresql": N_(
-        "This backup is of a blog on PostgreSQL: name an empty database with BLOG_DATABASE_URL."
+        "This backup was made on PostgreSQL. Set BLOG_DATABASE_URL to an empty database."
     ),
 }
 

@@ -32,7 +32,7 @@ def _refuse_to_fill(config: Config) -> None:
     free = shutil.disk_usage(config.data_dir).free
     if size > free:
         fault = Told(
-            N_("A backup may need %(size)s MB, and %(free)s are free: no backup was made."),
+            N_("No backup was made: it may need %(size)s MB, but only %(free)s MB are free."),
             size=size // 1_000_000 + 1,
             free=free // 1_000_000,
         )

@@ -56,7 +56,7 @@ async def _note(house: House, owed: Owed, fault: Undelivered) -> None:
     is_over = await house.database.transact(
         delivery.failed, owed, fault.said, for_good=fault.is_final
     )
-    what = "is given up" if is_over else "is tried again later"
-    log.warning("Mail %s (%s) %s: %s", owed.id, owed.kind, what, delivery.in_short(fault.said))
+    what = "was given up" if is_over else "will be retried later"
+    log.warning("Email %s (%s) %s: %s", owed.id, owed.kind, what, delivery.in_short(fault.said))
     if fault.is_servers:
         await house.database.transact(delivery.put_off, fault.said)

@@ -53,9 +53,9 @@ def write(house: House, about: SiteFacts, owed: Owed) -> Letter:
         sender = _ascii_domain(parseaddr(house.config.mail_from)[1])
         return Letter(sender, to, message.as_bytes())
     except Exception as fault:  # whatever an owner's template may do; it can be mended
-        log.exception("Mail %s (%s) cannot be written.", owed.id, owed.kind)
+        log.exception("Email %s (%s) could not be rendered.", owed.id, owed.kind)
         is_final = isinstance(fault, ValueError)  # what is written to, or about, is no good
-        raise Undelivered("letter", f"not written: {fault}", is_final=is_final) from fault
+        raise Undelivered("letter", f"could not be rendered: {fault}", is_final=is_final) from fault
 
 
 def _message(house: House, about: SiteFacts, owed: Owed) -> tuple[EmailMessage, str]:
@@ -106,7 +106,7 @@ def _read(facts: Mapping[str, Any]) -> dict[str, Any]:
 def _path(path: str) -> str:
     """As ASCII: mail programs end a link at the first letter of another alphabet."""
     if not path.startswith("/") or path.startswith("//"):
-        raise ValueError(f"{path} is no path of ours")
+        raise ValueError(f"{path} is not a path of this site")
     return quote(path, safe="/#?&=%:@!$'()*+,;~")
 
 
@@ -156,7 +156,7 @@ def _ascii_host(address: str) -> str:
 def _ascii_domain(address: str) -> str:
     """The domain as DNS knows it. Raises `ValueError` for what is no address."""
     if not is_mail_address(address):
-        raise ValueError(f"{address!r} is no mail address")
+        raise ValueError(f"{address!r} is not an email address")
     name, _, domain = address.rpartition("@")
     return f"{name}@{domain.encode('idna').decode()}"
 

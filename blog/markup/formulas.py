@@ -61,7 +61,7 @@ def as_source(latex: str) -> str:
 
 def _tree(latex: str, display: str) -> Element:
     if len(latex) > LONGEST_FORMULA or latex.count("{") > 500 or MACRO.search(latex):
-        raise ValueError("too long, or defines macros, which can double at every step")
+        raise ValueError("too long, or it defines macros")
     once = ESCAPED_TWICE.sub("", latex) if display == "inline" else latex
     return Converter(display=display).convert_to_element(once.strip())
 
@@ -74,10 +74,10 @@ def _math(tree: Element, display: str) -> str:
 
 def _element(node: Element, depth: int) -> str:
     if depth > DEEPEST_FORMULA:
-        raise ValueError("too deep")
+        raise ValueError("nested too deeply")
     tag = node.tag if node.tag in BRANCHES or node.tag in LEAVES else "mrow"
     if len(node) != CHILDREN.get(tag, len(node)):
-        raise ValueError("a fraction without its lower half, or the like")
+        raise ValueError("an incomplete command, such as a fraction without a denominator")
     text = escape(unescape(node.text or "")) if tag in LEAVES else ""
     # A leaf takes text only: HTML parsers leave MathML inside mi, mo, mn, ms and mtext.
     inside = "" if tag in LEAVES else "".join(_element(child, depth + 1) for child in node)

@@ -155,7 +155,7 @@ def doers(session: Session) -> Mapping[str, str]:
         .where(User.id.in_(ids))
         .order_by(func.lower(User.display_name))
     )
-    return {VISITOR: N_("Visitors"), BLOG: N_("The blog itself")} | {
+    return {VISITOR: N_("Visitors"), BLOG: N_("System")} | {
         str(row.id): row.display_name for row in people
     }
 

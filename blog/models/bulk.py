@@ -38,9 +38,9 @@ def refuse_unnamed(
     if session is None:
         return
     if rewrites_the_log(statement, session):
-        raise Untouchable(f"the log is not rewritten: {str(statement)[:200]}")
+        raise Untouchable(f"the audit log must not be changed: {str(statement)[:200]}")
     if _option(statement, execution_options, "tags") is None and not session.info["flushing"]:
-        raise Unnamed(f"say execution_options(tags=…): {str(statement)[:200]}")
+        raise Unnamed(f"bulk statements need execution_options(tags=…): {str(statement)[:200]}")
 
 
 def is_written_by_hand(statement: Any) -> bool:

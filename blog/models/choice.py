@@ -63,7 +63,7 @@ class Choice:
 
     def _refuse(self, value: Any) -> None:
         if type(value) is not self.type:
-            raise Refusal(N_("This setting cannot have such a value."))
+            raise Refusal(N_("This value is not allowed for this setting."))
         if self.options and value not in self.options:
             raise Refusal(N_("Choose one of these."))
         if isinstance(value, int) and self.type is int:
@@ -77,8 +77,8 @@ class Choice:
         least, most = self.least or 0, self.most
         if value < least or (most is not None and value > most):
             if most is None:
-                raise Refusal(N_("Give a number from %(least)s on."), least=least)
-            raise Refusal(N_("Give a number from %(least)s to %(most)s."), least=least, most=most)
+                raise Refusal(N_("Enter a number of at least %(least)s."), least=least)
+            raise Refusal(N_("Enter a number from %(least)s to %(most)s."), least=least, most=most)
 
 
 @cache

@@ -14,32 +14,34 @@ class CommentChoices:
         "open",
         "comments",
         N_("Comments"),
-        N_("Who may comment on a post, unless the post says otherwise."),
+        N_("Who may comment on a post, unless the post has its own setting."),
         options={"open": N_("Everybody"), "closed": N_("Nobody")},
     )
     comments_days: int = choice(
         0,
         "comments",
-        N_("Close after"),
-        N_("Days after which a post takes no comments any more; 0 leaves it open."),
+        N_("Close comments after"),
+        N_("Days after which a post no longer accepts comments; 0 never closes them."),
         most=36_500,
     )
     comments_trust: bool = choice(
         False,
         "comments",
-        N_("Trust known writers"),
+        N_("Trust known commenters"),
         N_(
-            "Who had a comment approved before passes at once: people by their sign-in, guests by "
-            "the cookie in their browser, under the same name and mail address."
+            "New comments from people with an approved comment appear immediately. Users are "
+            "recognized by their account; guests by a cookie in their browser, with the same "
+            "name and email address."
         ),
     )
     comments_waiting: int = choice(
         20,
         "comments",
-        N_("Waiting at most"),
+        N_("Pending comments per hour"),
         N_(
-            "How many comments of unknown guests may come into the queue in an hour before "
-            "further ones are asked to try later: what a flood of spam costs you at most."
+            "How many comments of unknown guests may enter the moderation queue per hour; "
+            "further guests are asked to try again later. This limits the work that a flood "
+            "of spam can cause."
         ),
         least=1,
         most=1000,
@@ -47,7 +49,10 @@ class CommentChoices:
     comments_words: str = choice(
         "",
         "comments",
-        N_("Words of spam"),
-        N_("One word, phrase or host on each line. A comment with any of them goes to the spam."),
+        N_("Spam words"),
+        N_(
+            "One word, phrase or host per line. A comment that contains any of them is "
+            "marked as spam."
+        ),
         kind="lines",
     )

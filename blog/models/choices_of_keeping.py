@@ -13,10 +13,10 @@ class KeepingChoices:
     backup_every: int = choice(
         24,
         "keeping",
-        N_("Back up every"),
+        N_("Backup interval"),
         N_(
-            "Hours between two backups; 0 makes none. They lie in the folder backups of the data"
-            " folder: copy them to another machine now and then."
+            "Hours between two backups; 0 turns them off. Backups are stored in the folder "
+            "backups of the data folder. Copy them to another machine regularly."
         ),
         most=24 * 31,
     )
@@ -24,7 +24,7 @@ class KeepingChoices:
         3,
         "keeping",
         N_("Backups to keep"),
-        N_("Older ones are deleted. Each is about as large as all pictures together."),
+        N_("Older backups are deleted. Each one is about as large as all pictures together."),
         least=1,
         most=1000,
     )

@@ -17,37 +17,40 @@ class LookChoices:
         looks.ACCENT,
         "look",
         N_("Accent colour"),
-        N_("Of links and buttons. Where it is hard to read, the nearest readable shade is taken."),
+        N_(
+            "Colour of links and buttons. Where it is hard to read, the nearest readable "
+            "shade is used."
+        ),
         kind="colour",
         check=looks.check_accent,
     )
     typeface: str = choice(
         "book",
         "look",
-        N_("Typefaces"),
-        N_("Only faces that readers have on their devices: nothing is loaded for them."),
+        N_("Fonts"),
+        N_("Uses only fonts that readers have on their devices; no font files are loaded."),
         options=looks.TYPEFACES,
     )
     scheme: str = choice(
         "auto",
         "look",
         N_("Light or dark"),
-        N_("The pages follow the reader's device unless you decide."),
+        N_("Pages match the reader's device unless you choose one."),
         options=looks.SCHEMES,
     )
     front: str = choice(
         "list",
         "look",
         N_("Front page"),
-        N_("Cards show the cover of each post; one without a cover shows its first letter."),
+        N_("Cards show the cover of each post; without a cover, the first letter of the title."),
         options=looks.FRONTS,
     )
-    logo: str = choice("", "look", N_("Logo"), "", kind="hidden")
+    logo: str = choice("", "look", N_("Site icon"), "", kind="hidden")
     footer: str = choice(
         "",
         "look",
         N_("Footer"),
-        N_("In Markdown, at the end of every page: a licence, an address, thanks."),
+        N_("In Markdown, shown at the end of every page: a licence, an address, acknowledgements."),
         kind="text",
         most=4000,
     )
@@ -66,7 +69,7 @@ class ImprintChoices:
         "",
         "site",
         N_("ICP filing number"),
-        N_("For a server in mainland China, such as 京ICP备12345678号-1; links to the register."),
+        N_("For a server in mainland China, such as 京ICP备12345678号-1; links to the registry."),
         most=60,
         check=imprint.check_icp,
     )
@@ -74,7 +77,7 @@ class ImprintChoices:
         "",
         "site",
         N_("Public security filing number"),
-        N_("For mainland China as well, such as 京公网安备11010102001234号."),
+        N_("Also for mainland China, such as 京公网安备11010102001234号."),
         most=60,
         check=imprint.check_police,
     )
@@ -82,7 +85,7 @@ class ImprintChoices:
         "",
         "site",
         N_("Blogroll"),
-        N_("One blog on each line: its name, its address, and what it is about. Shown at /links."),
+        N_("One blog per line: its name, its address and a short description. Shown at /links."),
         kind="lines",
         check=blogrolls.check_blogroll,
     )
@@ -91,8 +94,9 @@ class ImprintChoices:
         "site",
         N_("Site verification"),
         N_(
-            "What search engines want to find on the front page: on each line a name and a "
-            "content, such as google-site-verification abc123, or the whole tag they gave you."
+            "Tags that search engines look for on the front page: one name and content per "
+            "line, such as google-site-verification abc123, or the complete tag they gave "
+            "you."
         ),
         kind="lines",
         most=4000,
@@ -103,10 +107,10 @@ class ImprintChoices:
         "site",
         N_("Analytics script"),
         N_(
-            "An https address, such as https://stats.example.org/script.js website-id=1234. It "
-            "costs your readers privacy: whoever runs that host learns who reads what and when, "
-            "and may change what your pages do. Public pages alone load it, and not for you while "
-            "you are signed in. Empty: no other host learns anything."
+            "An https address, such as https://stats.example.org/script.js website-id=1234. "
+            "It affects your readers' privacy: whoever runs that host learns who reads what "
+            "and when, and could change your pages. Only public pages load the script, and "
+            "never while you are signed in. If empty, no other host learns anything."
         ),
         most=1000,
         check=imprint.check_analytics,

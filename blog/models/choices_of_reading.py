@@ -16,8 +16,8 @@ class ReadingChoices:
         "reading",
         N_("Address of new posts"),
         N_(
-            "Made of {year}, {month}, {day} and {slug}, such as /{year}/{month}/{slug}. Posts that "
-            "are published keep the address they have."
+            "Made of {year}, {month}, {day} and {slug}, such as /{year}/{month}/{slug}. "
+            "Published posts keep their addresses."
         ),
         most=200,
         check=pattern.check,

@@ -97,7 +97,7 @@ def _refuse_deleted(session: Session, name: str, before: Any) -> None:
     """A picture that was the logo once, and that nobody has kept since."""
     is_picture = isinstance(before, str) and upload.STORED.fullmatch(before)
     if is_picture and not upload.sizes(session, before, {}):
-        raise Refusal(N_("This picture was deleted meanwhile. Upload it anew."), name)
+        raise Refusal(N_("This picture has been deleted in the meantime. Upload it again."), name)
 
 
 def _made_from(row: Change | None, name: str) -> dict[str, Wish]:

@@ -25,7 +25,7 @@ class Columns:
         "inkhouse",
         "site",
         N_("Title"),
-        N_("Stands on every page and in every feed."),
+        N_("Shown on every page and in every feed."),
         most=200,
         check=site.check_title,
     )
@@ -34,7 +34,7 @@ class Columns:
         "",
         "site",
         N_("Public address"),
-        N_("Such as https://example.org. Links in feeds and mails are made from it."),
+        N_("Such as https://example.org. Links in feeds and emails start with it."),
         most=300,
         check=site.check_address,
     )
@@ -42,14 +42,14 @@ class Columns:
         "en",
         "site",
         N_("Language"),
-        N_("Of the blog's own words. Each post says its own."),
+        N_("Language of the blog's interface. Each post has a language of its own."),
         options=LANGUAGES,
     )
     timezone: str = choice(
         "UTC",
         "site",
         N_("Time zone"),
-        N_("Of all dates on the pages, and of the moment when a scheduled post comes out."),
+        N_("Used for all dates on the pages and for the time of scheduled posts."),
         most=64,
         check=site.check_timezone,
     )
@@ -57,7 +57,7 @@ class Columns:
         "",
         "reading",
         N_("Navigation"),
-        N_("One link on each line: its label, a space, its address, such as: About /about"),
+        N_("One link per line: label, space, address, such as: About /about"),
         kind="lines",
         most=4000,
         check=site.read_navigation,
@@ -65,8 +65,8 @@ class Columns:
     posts_per_page: int = choice(
         10,
         "reading",
-        N_("Posts on a page"),
-        N_("On the front page, and on those of tags, authors and months."),
+        N_("Posts per page"),
+        N_("On the front page and on the pages of tags, authors and months."),
         least=1,
         most=100,
     )

@@ -35,12 +35,14 @@ class Script:
 
 def check_icp(text: str) -> None:
     if text and not ICP.fullmatch(_tight(text)):
-        raise Refusal(N_("An ICP number is like 京ICP备12345678号-1."))
+        raise Refusal(N_("An ICP filing number has the form 京ICP备12345678号-1."))
 
 
 def check_police(text: str) -> None:
     if text and not POLICE.fullmatch(_tight(text)):
-        raise Refusal(N_("A police filing number is like 京公网安备11010102001234号."))
+        raise Refusal(
+            N_("A public security filing number has the form 京公网安备11010102001234号.")
+        )
 
 
 def police_link(text: str) -> str:
@@ -69,7 +71,7 @@ def _tag(line: str) -> tuple[str, str]:
     content = content.strip()
     fits = NAME.fullmatch(name) and 0 < len(content) <= 300 and not re.search(r"[<>\"]", content)
     if not fits or OURS.fullmatch(name.lower()):
-        message = N_("“%(line)s” is not the name of a tag, a space and its content.")
+        message = N_("“%(line)s” must be the name of a tag, a space and its content.")
         raise Refusal(message, line=line[:80])
     return name, content
 
@@ -88,8 +90,8 @@ def read_analytics(text: str) -> Script | None:
     origin = _origin(address)
     if not origin or not all(facts):
         message = N_(
-            "Give the script's address, such as https://stats.example.org/script.js, and after it "
-            "what its element must say, such as website-id=1234."
+            "Enter the address of the script, such as https://stats.example.org/script.js, "
+            "followed by the attributes it needs, such as website-id=1234."
         )
         raise Refusal(message, "analytics")
     return Script(address, origin, tuple((fact[1], fact[2]) for fact in facts if fact))

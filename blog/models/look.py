@@ -11,12 +11,12 @@ from blog.models.colour import HEX, Colour, contrast, least, readable
 
 ACCENT = "#1b4a8a"  # the blue of static/css/values.css, where the seal is vermilion beside it
 TYPEFACES = {
-    "book": N_("Book: serifs; Song for Chinese titles"),
-    "plain": N_("Plain: sans-serif; Hei for Chinese"),
-    "typewriter": N_("Typewriter: typewritten titles; Fangsong for Chinese ones"),
+    "book": N_("Book: serif fonts; Song for Chinese titles"),
+    "plain": N_("Plain: sans-serif fonts; Hei for Chinese"),
+    "typewriter": N_("Typewriter: monospaced titles; Fangsong for Chinese titles"),
 }
 SCHEMES = {
-    "auto": N_("As the reader's device"),
+    "auto": N_("Match the reader's device"),
     "light": N_("Always light"),
     "dark": N_("Always dark"),
 }
@@ -159,7 +159,9 @@ def _hash(sheet: str) -> str:
 
 def check_accent(text: str) -> None:
     if len(text) != 7 or not HEX.fullmatch(text) or text != text.lower():
-        raise Refusal(N_("Give a colour as # and six digits, such as #1b4a8a."), "accent")
+        raise Refusal(
+            N_("Enter a colour as # and six hexadecimal digits, such as #1b4a8a."), "accent"
+        )
 
 
 def is_moved(accent: str) -> bool:

@@ -90,7 +90,7 @@ def add(session: Session, *, path: str, to: str) -> Address:
     origin = site.facts(session).address
     path, to = _path(_within(origin, path)), _within(origin, to.strip())
     if not is_target(to) or not to.isprintable() or " " in to:
-        raise Refusal(N_("Give an address of this blog, or one with https:// before it."), "to")
+        raise Refusal(N_("Enter an address of this blog, or one that starts with https://."), "to")
     if known := address.find(session, path):
         raise _taken(session, known)
     _refuse_loop(session, path, to)
@@ -112,7 +112,7 @@ def remove(session: Session, id: int) -> None:
     if row is None:
         raise LookupError(id)
     if row.post_id is not None:
-        raise Refusal(N_("This one belongs to a post and goes with it."))
+        raise Refusal(N_("This redirect belongs to a post and is deleted with it."))
     session.delete(row)
 
 
@@ -127,7 +127,7 @@ def _path(typed: str) -> str:
     path = address.decode(typed if typed.startswith("/") else f"/{typed}")
     nonsense = path is None or "//" in path or "?" in path or "#" in path or ":" in path[:9]
     if path is None or nonsense or len(path) > LONGEST:
-        raise Refusal(N_("This cannot be an address of the blog."), "path")
+        raise Refusal(N_("This cannot be used as an address of the blog."), "path")
     if is_reserved(path):
         message = N_("The address %(path)s is reserved for the blog itself.")
         raise Refusal(message, "path", path=path)
@@ -136,7 +136,7 @@ def _path(typed: str) -> str:
 
 def _taken(session: Session, known: Address) -> Refusal:
     if known.post_id is None:
-        message = N_("%(path)s leads to %(to)s already: remove that first.")
+        message = N_("%(path)s already redirects to %(to)s. Remove that redirect first.")
         return Refusal(message, "path", path=known.path, to=known.target)
     title = session.scalar(select(Post.title).where(Post.id == known.post_id))
     message = N_("%(path)s belongs to the post “%(title)s”.")
@@ -150,11 +150,11 @@ def _refuse_loop(session: Session, path: str, to: str) -> None:
             return
         decoded = address.decode(to.partition("?")[0].partition("#")[0])
         if decoded is None:
-            raise Refusal(N_("This cannot be an address of the blog."), "to")
+            raise Refusal(N_("This cannot be used as an address of the blog."), "to")
         if key_of(decoded) == key_of(path):
-            raise Refusal(N_("This would lead round in a circle."), "to")
+            raise Refusal(N_("This would create a redirect loop."), "to")
         known = address.find(session, decoded)
         if known is None or not known.target:
             return
         to = known.target
-    raise Refusal(N_("This would lead round in a circle."), "to")
+    raise Refusal(N_("This would create a redirect loop."), "to")

@@ -43,7 +43,7 @@ def bring_comment(session: Session, given: Returning, rendered: Rendered) -> Non
     """As it was, and nobody gets a mail about it. Raises `Refusal`."""
     post_id = session.scalar(select(Post.id).where(Post.uid == given.post))
     if post_id is None or given.state not in STATES:
-        raise Refusal(N_("Its post is not here."))
+        raise Refusal(N_("The post of this comment is not on this blog."))
     above = select(Comment.id).where(Comment.uid == given.answers, Comment.post_id == post_id)
     person = select(User.id).where(User.name == given.person)
     comment = Comment(

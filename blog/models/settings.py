@@ -22,11 +22,11 @@ __all__ = ["GROUPS", "OWN_PAGE", "Settings", "choice"]
 # In the order of the page.
 GROUPS = {
     "site": N_("The blog"),
-    "reading": N_("For readers"),
+    "reading": N_("Reading"),
     "comments": N_("Comments"),
-    "look": N_("Look"),
+    "look": N_("Appearance"),
     "mail": N_("Mail"),
-    "keeping": N_("Keeping"),
+    "keeping": N_("Maintenance"),
 }
 # The look has a page of its own with a picture of the blog, /admin/look (blog/admin/look.py).
 OWN_PAGE = {"look"}
@@ -40,7 +40,7 @@ class Settings(CommentChoices, ReadingChoices, LookChoices, ImprintChoices, Keep
         False,
         "keeping",
         N_("Handbook"),
-        N_("Show the handbook of this program under /docs, for whoever writes or keeps here."),
+        N_("Show the handbook at /docs to everybody who can sign in."),
     )
 
     @classmethod

@@ -93,12 +93,14 @@ def check_title(title: str) -> None:
 
 def check_address(address: str) -> None:
     if not is_site_address(address):
-        raise Refusal(N_("Give an address such as https://example.org, without a path."), "address")
+        raise Refusal(
+            N_("Enter an address such as https://example.org, without a path."), "address"
+        )
 
 
 def check_timezone(timezone: str) -> None:
     if timezone not in zoneinfo.available_timezones():
-        raise Refusal(N_("Choose one of the time zones, such as Asia/Shanghai."), "timezone")
+        raise Refusal(N_("Choose a time zone, such as Asia/Shanghai."), "timezone")
 
 
 def read_navigation(text: str) -> list[list[str]]:
@@ -108,7 +110,7 @@ def read_navigation(text: str) -> list[list[str]]:
         label, _, target = line.rpartition(" ")
         if not label or not is_target(target):
             raise Refusal(
-                N_("“%(line)s” is not a label followed by an address."), "navigation", line=line
+                N_("“%(line)s” must be a label followed by an address."), "navigation", line=line
             )
         pairs.append([label.strip()[:60], target])
     return pairs[:20]

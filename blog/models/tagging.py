@@ -104,7 +104,7 @@ def rename(session: Session, id: int, *, name: str) -> Tag:
     slug, before = tag_slug(name), tag.slug
     known = session.scalar(select(Tag).where(Tag.slug == slug, Tag.id != id))
     if known:
-        message = N_("There is a tag “%(name)s” already: merge the two instead.")
+        message = N_("The tag “%(name)s” already exists. Merge the two tags instead.")
         raise Refusal(message, "name", name=known.name)
     posts = _posts(session, [id])
     _retype(session, tag, name)
@@ -112,7 +112,7 @@ def rename(session: Session, id: int, *, name: str) -> Tag:
         with session.begin_nested():
             tag.name, tag.slug = name, slug
     except IntegrityError as error:  # somebody else took it at the same moment
-        message = N_("There is a tag “%(name)s” already: merge the two instead.")
+        message = N_("The tag “%(name)s” already exists. Merge the two tags instead.")
         raise Refusal(message, "name", name=name) from error
     if slug != before:
         _lead(session, before, slug)
@@ -125,9 +125,9 @@ def merge(session: Session, id: int, *, into: str) -> Tag:
     """Let every post that bears a tag bear another instead; the first is gone."""
     old, new = _tag(session, id), session.scalar(select(Tag).where(Tag.slug == tag_slug(into)))
     if new is None:
-        raise Refusal(N_("There is no tag of this name."), "into")
+        raise Refusal(N_("No tag has this name."), "into")
     if new.id == id:
-        raise Refusal(N_("These are one and the same tag."), "into")
+        raise Refusal(N_("These are the same tag."), "into")
     posts = _posts(session, [id])
     told = {f"post:{post}" for post in posts}
     told |= {f"tag:{old.slug}", f"tag:{new.slug}", "tags", "posts"}
@@ -146,7 +146,7 @@ def delete_tag(session: Session, id: int) -> None:
     tag = _tag(session, id)
     live = select(Post.id).join(RevisionTag, RevisionTag.revision_id == Post.live_revision_id)
     if session.scalar(live.where(RevisionTag.tag_id == id).limit(1)):
-        raise Refusal(N_("Posts bear this tag. Merge it into another one instead."))
+        raise Refusal(N_("Posts still use this tag. Merge it into another tag instead."))
     mine = delete(RevisionTag).where(RevisionTag.tag_id == id)
     session.execute(mine, execution_options={"tags": (f"tag:{tag.slug}",)})
     session.delete(tag)
@@ -162,7 +162,7 @@ def _tag(session: Session, id: int) -> Tag:
 def _name(typed: str) -> str:
     found = split(typed)
     if len(found) != 1:
-        raise Refusal(N_("Give one name, without a comma."), "name")
+        raise Refusal(N_("Enter one name, without a comma."), "name")
     return found[0]
 
 

@@ -31,7 +31,7 @@ def run(config: Config, given: argparse.Namespace) -> int:
     """The `import` command: a progress bar, the receipt, and an exit code. Raises `Refusal`."""
     os.nice(5)  # who reads comes first
     if given.old_url and not given.old_url.startswith(("http://", "https://")):
-        message = N_("%(url)s is no address of a site, such as https://old.example.org.")
+        message = N_("%(url)s is not the address of a site, such as https://old.example.org.")
         raise Refusal(message, url=given.old_url)
     wishes = Wishes(
         permalink=given.permalink or "",

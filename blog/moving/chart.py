@@ -25,9 +25,9 @@ FACTS = (
 ENDS = {"ours": "missing", "picture": "brought", "abroad": "abroad", "dangling": "missing"}
 WHY = {
     "missing": N_("%(target)s is not in the folder."),
-    "refused": N_("%(target)s is in the folder, and cannot be shown here."),
+    "refused": N_("%(target)s is in the folder, but cannot be shown here."),
     "abroad": N_(
-        "%(target)s lies on another site, to which no reader's browser is sent from here."
+        "%(target)s is on another site. Pages here do not load pictures from other sites."
     ),
 }
 
@@ -76,7 +76,7 @@ def tell(chart: Chart, post: OldPost, receipt: Receipt, mapped: Mapping[str, str
             kind = "ours" if target in mapped else "dangling"
         receipt.links[kind] += 1
         if kind == "dangling":
-            post.remark("link", N_("Nothing here answers to %(target)s."), target=target[:300])
+            post.remark("link", N_("No content here matches %(target)s."), target=target[:300])
     for target in chart.pictures:
         end = ENDS[chart.ways[target].kind]
         if end == "brought" and target not in mapped:

@@ -32,7 +32,7 @@ def read(folder: Path, *, zone: tzinfo, pattern: str, now: datetime) -> Collecti
     """
     folder = folder.resolve()
     if not folder.is_dir():
-        raise Refusal(N_("%(folder)s is no folder."), folder=str(folder))
+        raise Refusal(N_("%(folder)s is not a folder."), folder=str(folder))
     files = list(walk.texts(folder))
     habits = Habits(zone, pattern, source.roots_of(files))
     collection = Collection(folder)
@@ -53,7 +53,9 @@ def _read(file: walk.TextFile, folder: Path, habits: Habits, now: datetime) -> O
     post.touched = min(changed, now).replace(microsecond=0)
     if post.date is None and not post.draft:
         day = f"{post.touched.astimezone(habits.zone):%Y-%m-%d}"
-        post.remark("date", N_("No date is given; the file's own is taken: %(day)s."), day=day)
+        post.remark(
+            "date", N_("No date is given, so the date of the file is used: %(day)s."), day=day
+        )
     return post
 
 

@@ -92,11 +92,13 @@ def remark(post: OldPost, shown: Page) -> None:
     """Say what of the post's own HTML and of its generator's tags does not do what it did."""
     if lost := lost_markup(post.body, shown):
         names = ", ".join(lost)
-        post.remark("text", N_("This HTML does not come through as it was: %(names)s"), names=names)
+        post.remark("text", N_("This HTML is not kept as it was: %(names)s"), names=names)
     if tags := templates(shown):
         names = ", ".join(tags)[:500]
         post.remark(
-            "text", N_("These tags of the old site's maker stay as typed: %(names)s"), names=names
+            "text",
+            N_("These template tags of the old site generator are left as plain text: %(names)s"),
+            names=names,
         )
 
 

@@ -171,7 +171,7 @@ def plain(value: Any) -> Any:
 def _plain(value: Any, left: list[int], depth: int) -> Any:
     left[0] -= 1
     if left[0] < 0 or depth < 0:
-        raise ValueError("there is too much in it")
+        raise ValueError("it is too long")
     if isinstance(value, dict):
         return {str(key): _plain(each, left, depth - 1) for key, each in value.items()}
     if isinstance(value, list | tuple):

@@ -111,10 +111,16 @@ class Mover:
         if standing.hash == mark or post.file in self.unchanged:
             return receipt.UNCHANGED
         if standing.is_trashed:
-            post.remark("left", N_("It lies in the trash here."))
+            post.remark("left", N_("The post is in the trash here."))
             return receipt.LEFT
         if standing.was_edited and not self.wishes.force:
-            post.remark("left", N_("It has been edited here since; --force takes the file."))
+            post.remark(
+                "left",
+                N_(
+                    "The post has been edited here since the last import. Use --force to "
+                    "overwrite it with the file."
+                ),
+            )
             return receipt.LEFT
         return receipt.UPDATED
 
@@ -153,7 +159,7 @@ class Mover:
         old, new = compare.words_typed(post.body), compare.words_shown(shown)
         told.words.update(old=old, new=new)
         if compare.differs(old, new):
-            message = N_("%(old)s words were typed, %(new)s are shown.")
+            message = N_("The source has %(old)s words, but %(new)s are shown.")
             post.remark("words", message, old=str(old), new=str(new))
         compare.remark(post, shown)
         told.fields.update(post.extra.keys())

@@ -44,7 +44,7 @@ class BadPattern(ValueError):
     """A pattern with a part that we do not know, told in one sentence."""
 
     def __init__(self, part: str) -> None:
-        self.message = N_("The address pattern has a part we do not know: %(part)s.")
+        self.message = N_("The address pattern has an unknown placeholder: %(part)s.")
         self.params = {"part": part}
         super().__init__(self.message % self.params)
 

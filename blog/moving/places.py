@@ -49,7 +49,7 @@ class Places:
         if post.path is None or post.file in self.of:
             return
         if not is_usable(post.path):
-            post.remark("address", N_("The blog itself answers at %(path)s."), path=post.path)
+            post.remark("address", N_("%(path)s is reserved for the blog itself."), path=post.path)
         elif (holder := self.holders.get(key_of(post.path), post.file)) != post.file:
             self._collides(post, post.path, holder)
         else:
@@ -71,7 +71,7 @@ class Places:
         for alias in post.aliases:
             holder = self.holders.get(key_of(alias), post.file)
             if not is_usable(alias):
-                post.remark("address", N_("The blog itself answers at %(path)s."), path=alias)
+                post.remark("address", N_("%(path)s is reserved for the blog itself."), path=alias)
             elif holder != post.file:
                 self._collides(post, alias, holder)
             elif self._takes(alias, post):
@@ -86,10 +86,10 @@ class Places:
 
     def _collides(self, post: OldPost, path: str, holder: str) -> None:
         if holder:
-            message = N_("The address %(path)s belongs to %(file)s already.")
+            message = N_("The address %(path)s already belongs to %(file)s.")
             post.remark("address", message, path=path, file=holder)
         else:
-            message = N_("The address %(path)s belongs to another post here already.")
+            message = N_("The address %(path)s already belongs to another post here.")
             post.remark("address", message, path=path)
 
 

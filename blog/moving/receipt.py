@@ -13,15 +13,15 @@ from blog.moving.old import Remark
 
 # What a remark may be about, in the order in which the receipt tells it.
 KINDS = {
-    "file": N_("Files that are no posts, or could not be taken"),
-    "left": N_("Posts that were left as they stand here"),
+    "file": N_("Files that are not posts or could not be imported"),
+    "left": N_("Posts that were left unchanged"),
     "address": N_("Addresses"),
-    "comment": N_("Comments that did not come along"),
-    "picture": N_("Pictures that did not come along"),
-    "link": N_("Links that lead nowhere here"),
-    "text": N_("Text that does not look as it did"),
-    "words": N_("Texts whose words differ"),
-    "front matter": N_("Front matter that could not be read whole"),
+    "comment": N_("Comments that were not imported"),
+    "picture": N_("Pictures that were not imported"),
+    "link": N_("Links without a target here"),
+    "text": N_("Text that looks different"),
+    "words": N_("Texts with a different number of words"),
+    "front matter": N_("Front matter that could not be read completely"),
     "language": N_("Languages"),
     "title": N_("Titles"),
     "date": N_("Dates"),
@@ -100,10 +100,10 @@ class Receipt:
         names = (f"{name} ({number})" for name, number in self.fields.most_common())
         kept = translate(language, N_(", ")).join(names)
         sums: list[tuple[bool, str, dict[str, Any]]] = [
-            (self.dry_run, N_("Nothing was written: this was a dry run."), {}),
+            (self.dry_run, N_("This was a dry run: nothing was written."), {}),
             (True, FILES, {"found": self.found, **self._ends()}),
             (self.drafts > 0, DRAFTS, {"number": self.drafts}),
-            (not self.adds_up, N_("These numbers do not add up: please report this."), {}),
+            (not self.adds_up, N_("These numbers do not add up. Please report this as a bug."), {}),
             (True, WORDS, {"old": self.words["old"], "new": self.words["new"]}),
             (
                 True,
@@ -115,11 +115,15 @@ class Receipt:
             (True, ADDRESSES, _counts(self.addresses, "kept", "new", "leading")),
             (
                 bool(self.besides.total()),
-                N_("Beside them: %(comments)s comments, %(redirects)s redirects."),
+                N_("Also imported: %(comments)s comments, %(redirects)s redirects."),
                 _counts(self.besides, "comments", "redirects"),
             ),
-            (bool(kept), N_("Front matter kept, but not shown: %(fields)s."), {"fields": kept}),
-            (True, N_("It took %(seconds)s seconds."), {"seconds": f"{self.seconds:.1f}"}),
+            (
+                bool(kept),
+                N_("Front matter that is kept but not shown: %(fields)s."),
+                {"fields": kept},
+            ),
+            (True, N_("Time taken: %(seconds)s seconds."), {"seconds": f"{self.seconds:.1f}"}),
         ]
         return (translate(language, message, **values) for told, message, values in sums if told)
 
@@ -143,17 +147,19 @@ class Receipt:
 
 
 FILES = N_(
-    "Files: %(found)s found = %(imported)s imported + %(updated)s updated + %(unchanged)s unchanged"
-    " + %(left)s left + %(reported)s reported."
+    "Files: %(found)s found = %(imported)s imported + %(updated)s updated + %(unchanged)s "
+    "unchanged + %(left)s kept as edited here + %(reported)s not imported."
 )
-DRAFTS = N_("Drafts among them, which readers do not see: %(number)s.")
-WORDS = N_("Words: %(old)s in the old texts, %(new)s in the new.")
+DRAFTS = N_("Of these, drafts that readers cannot see: %(number)s.")
+WORDS = N_("Words: %(old)s in the source, %(new)s here.")
 PICTURES = N_(
-    "Pictures: named %(named)s times; %(brought)s brought, %(missing)s missing,"
-    " %(refused)s refused."
+    "Pictures: %(named)s references; %(brought)s imported, %(missing)s missing, %(refused)s "
+    "rejected."
 )
-LINKS = N_("Links: %(ours)s lead to us, %(abroad)s elsewhere, %(dangling)s nowhere here.")
-ADDRESSES = N_("Addresses: %(kept)s kept, %(new)s new, %(leading)s older ones lead to them.")
+LINKS = N_(
+    "Links: %(ours)s to this blog, %(abroad)s to other sites, %(dangling)s without a target."
+)
+ADDRESSES = N_("Addresses: %(kept)s kept, %(new)s new, %(leading)s old ones that redirect to them.")
 
 
 def _counts(counter: Counter[str], *names: str) -> dict[str, int]:

@@ -83,7 +83,7 @@ class Blocks(Inline):
         return "***"
 
     def block_comment(self, node: nodes.Element, level: int) -> str:
-        self.lose(N_("Comments, which readers never saw, are left out."))
+        self.lose(N_("Comments in the source, which readers never saw, were left out."))
         return ""
 
     def block_system_message(self, node: nodes.Element, level: int) -> str:
@@ -98,7 +98,9 @@ class Blocks(Inline):
 
     def block_enumerated_list(self, node: nodes.Element, level: int) -> str:
         if node.get("enumtype", "arabic") != "arabic":
-            self.lose(N_("A list numbered with letters or Roman numerals has digits now."))
+            self.lose(
+                N_("A list numbered with letters or Roman numerals is now numbered with digits.")
+            )
         start = int(node.get("start", 1))
         marks = [f"{number}. " for number in range(start, start + len(node.children))]
         return self._items(node, marks, level)
@@ -141,7 +143,7 @@ class Blocks(Inline):
 
     def block_literal_block(self, node: nodes.Element, level: int) -> str:
         if any(isinstance(child, nodes.Element) for child in node.children):
-            self.lose(N_("Marks inside a literal block are plain text now."))
+            self.lose(N_("Markup inside a literal block is now plain text."))
         classes: list[str] = node.get("classes", [])
         language = next((name for name in classes if name != "code"), "")
         return fenced(node.astext(), language or node.get("language", ""))

@@ -99,7 +99,7 @@ class Inline:
 
     def inline_image(self, node: nodes.Element) -> str:
         if {"width", "height", "scale", "align"} & set(node.attributes):
-            self.lose(N_("Size and place of pictures are the blog's own."))
+            self.lose(N_("The size and alignment of pictures are not kept."))
         text = escape(" ".join(str(node.get("alt", "")).split()))
         return f"![{text}]({destination(node['uri'])})"
 
@@ -112,7 +112,8 @@ class Inline:
         target = node.get("refid", "")
         if target not in self.anchors:
             self.lose(
-                N_("A reference within the text is plain now: %(text)s"), text=node.astext()[:80]
+                N_("A reference within the text is now plain text: %(text)s"),
+                text=node.astext()[:80],
             )
             return inside
         self.wanted.add(target)

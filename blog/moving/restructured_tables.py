@@ -16,7 +16,7 @@ def table_rows(table: nodes.Element, write: Write, lose: Lose) -> list[list[str]
     heads = [row for head in table.findall(nodes.thead) for row in head.findall(nodes.row)]
     body = [row for part in table.findall(nodes.tbody) for row in part.findall(nodes.row)]
     if len(heads) > 1:
-        lose(N_("A table's second heading row is a plain row now."))
+        lose(N_("The second header row of a table is now a plain row."))
     below: dict[int, int] = {}
     rows = [_cells(row, below, write, lose) for row in [*heads, *body]]
     width = max(map(len, rows), default=1)
@@ -32,10 +32,10 @@ def _cells(row: nodes.Element, below: dict[int, int], write: Write, lose: Lose) 
         _fill(cells, below)
         across, down = int(entry.get("morecols", 0)), int(entry.get("morerows", 0))
         if across or down:
-            lose(N_("A table's cells that span others stand alone now."))
+            lose(N_("Table cells that span several rows or columns are now single cells."))
         others = [child for child in entry.children if not isinstance(child, nodes.paragraph)]
         if others or len(entry.children) > 1:
-            lose(N_("A table's cells that hold more than a paragraph are one line now."))
+            lose(N_("Table cells with more than one paragraph are now one line."))
         for column in range(len(cells), len(cells) + across + 1):
             below[column] = down
         cells += [_one_line(write(entry)), *[""] * across]

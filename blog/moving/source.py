@@ -56,7 +56,7 @@ class _Reader:
         self._name_it()
         if self.found.fault:
             fault = self.found.fault
-            self.remark("front matter", N_("The front matter is broken: %(fault)s"), fault=fault)
+            self.remark("front matter", N_("The front matter is invalid: %(fault)s"), fault=fault)
 
     def remark(self, kind: str, message: str, **params: str) -> None:
         self.remarks.append(Remark(self.file.name, message, params, kind))
@@ -126,13 +126,15 @@ class _Reader:
         """What looks like a text and is no post."""
         name = self.stem.lower()
         if name == "_index":
-            raise Unreadable(N_("It heads a section of the old site, and is no post."))
+            raise Unreadable(N_("It is the index page of a section of the old site, not a post."))
         if name == "index" and not self.file.parents and self.found.shape != "none":
-            raise Unreadable(N_("It is the old site's front page."))
+            raise Unreadable(N_("It is the front page of the old site."))
         if name in ABOUT_THE_FOLDER and self.found.shape == "none":
-            raise Unreadable(N_("It is about the folder, and is no post."))
+            raise Unreadable(N_("It describes the folder and is not a post."))
         if not self.body.strip() and (self._layout in GENERATED or not self.fields.peek("title")):
-            raise Unreadable(N_("It has no text of its own: the old site filled or redirected it."))
+            raise Unreadable(
+                N_("It has no text of its own: the old site generated or redirected it.")
+            )
 
     @cached_property
     def _layout(self) -> str:
@@ -167,9 +169,9 @@ class _Reader:
             return title
         title = guess.heading(self.body)
         if title:
-            self.remark("title", N_("No title is given; its first heading is taken."))
+            self.remark("title", N_("No title is given, so the first heading is used."))
         else:
-            self.remark("title", N_("No title is given; the file's name is taken."))
+            self.remark("title", N_("No title is given, so the file name is used."))
         return title or self.bare.replace("-", " ").replace("_", " ").strip() or self.stem
 
     @cached_property
@@ -186,7 +188,7 @@ class _Reader:
         said = self.fields.text("date", "publishdate", "pubdate", "created", "created-at")
         date = dates.parse(said, self.habits.zone)
         if said and not date:
-            self.remark("date", N_("The date %(date)s cannot be understood."), date=said[:60])
+            self.remark("date", N_("The date %(date)s could not be parsed."), date=said[:60])
         typed = self.fields.peek("path", "url", "permalink")
         return date or self.named_day or dates.from_path(typed, self.habits.zone)
 
@@ -220,7 +222,9 @@ class _Reader:
         typed = self.fields.text("lang", "language", "locale") or self.tongue
         known = guess.spoken(typed)
         if typed and not known:
-            self.remark("language", N_("The language %(language)s is not ours."), language=typed)
+            self.remark(
+                "language", N_("The language %(language)s is not supported."), language=typed
+            )
         return known or language_of(self.title, self.body) or "en"
 
     def _names(self) -> Names:

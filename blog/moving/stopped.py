@@ -12,6 +12,9 @@ def refusal(fault: OSError | DBAPIError) -> Refusal:
     """Whether a picture or the database found the disk full."""
     said = fault.orig if isinstance(fault, DBAPIError) else fault.strerror
     return Refusal(
-        N_("Moving in stopped: %(why)s. What has come in is kept; run it again to go on."),
+        N_(
+            "The import stopped: %(why)s. What has been imported is kept; run the command "
+            "again to continue."
+        ),
         why=str(said or fault).partition("\n")[0],
     )

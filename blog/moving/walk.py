@@ -64,12 +64,12 @@ def _is_text(path: Path) -> bool:
 def refuse(file: TextFile) -> None:
     """Raise `Unreadable` for what is no post by its place or name."""
     if SINCE in file.parents:
-        raise Unreadable(N_("It was typed on a public post since; the public text is taken."))
+        raise Unreadable(N_("It holds edits made after publication; the public text is imported."))
     if machinery := MACHINERY.intersection(file.parents):
         folder = min(machinery)
-        raise Unreadable(N_("It belongs to the old site's machinery (%(folder)s)."), folder=folder)
+        raise Unreadable(N_("It belongs to the old site generator (%(folder)s)."), folder=folder)
     if file.path.suffix.lower() in FOREIGN:
-        raise Unreadable(N_("It is neither Markdown nor reStructuredText."))
+        raise Unreadable(N_("It is not a Markdown or reStructuredText file."))
 
 
 def within(path: Path, folder: Path) -> bool:
@@ -83,12 +83,12 @@ def within(path: Path, folder: Path) -> bool:
 def read(file: TextFile, folder: Path) -> tuple[str, str]:
     """The text, line ends as they are, and the SHA-256 of the bytes. Raises `Unreadable`."""
     if not within(file.path, folder):
-        raise Unreadable(N_("It is a link that leads out of the folder."))
+        raise Unreadable(N_("It is a link that points outside the folder."))
     try:
         with file.path.open("rb") as stream:
             raw = stream.read(LARGEST + 1)
     except OSError:
-        raise Unreadable(N_("It cannot be read.")) from None
+        raise Unreadable(N_("It could not be read.")) from None
     if len(raw) > LARGEST:
         raise Unreadable(N_("It is larger than two megabytes."))
     return decode(raw), hashlib.sha256(raw).hexdigest()
@@ -100,5 +100,5 @@ def decode(raw: bytes) -> str:
     except UnicodeDecodeError:
         raise Unreadable(N_("It is not UTF-8 text.")) from None
     if "\0" in text:
-        raise Unreadable(N_("It holds zero bytes, so it is no text."))
+        raise Unreadable(N_("It contains NUL bytes, so it is not text."))
     return text
