@@ -13,10 +13,10 @@ POT := .messages.pot
 .DEFAULT_GOAL := help
 .PHONY: help run test check lock messages pinyin docs bench deploy clean installed installed-dev
 
-help: ## Show this help
+help: ## Show these lines
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile | expand -t 16
 
-run: installed ## Install the locked packages and serve the blog on 127.0.0.1:8000
+run: installed ## Install what is locked, and serve the blog on 127.0.0.1:8000
 	@exec .venv/bin/sanic blog.app -w 4
 
 # Whoever wishes for no bytecode would wait for it: each worker and each child would compile anew.
@@ -26,22 +26,22 @@ check: export PYTEST_DEBUG_TEMPROOT = $(SPARED)
 SPARED = $(shell grep -qs ' /dev/shm .*noexec' /proc/mounts || \
 	[ "$$(df -Pk /dev/shm 2>/dev/null | awk 'END { print $$4 + 0 }')" -lt 1000000 ] || echo /dev/shm)
 
-test: installed-dev ## Run all tests; offers to install missing system packages
+test: installed-dev ## Run every test; offers to install the system packages that are missing
 	@tests/system_packages.sh
 	@exec $(PY) -m pytest --complete $(PYTEST_ARGS)
 
-check: installed-dev ## Format, lint, check types and run the quick tests
+check: installed-dev ## The contributor's loop: format, lint, types, quick tests
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@exec $(PY) -m pytest -q -n auto --dist loadfile -m "$(QUICK)" $(PYTEST_ARGS)
 
-lock: installed-dev ## Regenerate the lock files from pyproject.toml; UPGRADE=1 updates versions
+lock: installed-dev ## Write the locks anew from pyproject.toml; UPGRADE=1 takes newer versions
 	@$(LOCK) pyproject.toml --output-file requirements.lock
 	@$(LOCK) pyproject.toml --group dev --constraint requirements.lock --output-file requirements-dev.lock
 	@$(LOCK) bench/rivals.in --output-file bench/rivals.lock
 
-messages: installed-dev ## Extract messages into the catalogues; new ones stay untranslated
+messages: installed-dev ## Collect the sentences into the catalogues; what is new stays empty
 	@$(BABEL) --quiet extract --mapping-file blog/locale/babel.cfg --keywords N_ \
 		--add-location file --sort-by-file --no-wrap --output-file $(POT) .
 	@for po in blog/locale/*/LC_MESSAGES/blog.po; do \
@@ -50,19 +50,19 @@ messages: installed-dev ## Extract messages into the catalogues; new ones stay u
 		&& sed -i '/^"\($(NOISE)\)/d' $$po || exit 1; \
 	done; rm $(POT)
 
-pinyin: installed-dev ## Regenerate the pinyin table from pypinyin, used for addresses of new posts
+pinyin: installed-dev ## Write the readings of Han anew from pypinyin, for the addresses of new posts
 	@$(PY) -m tests.write_pinyin
 
-docs: installed-dev ## Regenerate the tables of settings and commands in docs/
+docs: installed-dev ## Write the tables of settings and commands in docs/ anew
 	@$(PY) -m tests.write_tables
 
-bench: installed-dev ## Benchmark one page on every stack and print the results; BENCH="--quick --only flask"
+bench: installed-dev ## Serve one page on every stack, and print what it costs; BENCH="--quick --only flask"
 	@exec $(PY) -m bench $(value BENCH)
 
-deploy: installed ## Set up nginx and systemd for DOMAIN=example.org; asks before it changes anything
+deploy: installed ## Set up nginx and systemd for DOMAIN=example.org; shows what, then asks
 	@exec .venv/bin/blog deploy $(DOMAIN)
 
-clean: ## Remove all build output; keeps data/
+clean: ## Remove whatever was built; data/ stays
 	rm -rf .venv .bench build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

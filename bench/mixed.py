@@ -91,7 +91,7 @@ def look(folder: Path, workers: int, load: Load | None) -> Seen:
     try:
         with Site(config, "-w", str(workers), env=told) as site:
             seen = asyncio.run(watch(config, load))
-            seen.lag, seen.held = lag(site, workers), site.said.count("event loop was held")
+            seen.lag, seen.held = lag(site, workers), site.said.count("event loop was blocked")
             return seen
     finally:
         shutil.rmtree(config.data_dir)

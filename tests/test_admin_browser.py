@@ -65,7 +65,7 @@ def test_a_list_is_worked_through_by_keys_alone(visit: Open, site: Site) -> None
     page.keyboard.press("x")
     expect(page.locator("[data-row] :checked")).to_have_count(2)
     page.keyboard.press("t")
-    expect(page.locator(".flash")).to_have_text("2 lie in the trash.")
+    expect(page.locator(".flash")).to_have_text("2 items were moved to trash.")
     assert page.url.endswith("/admin/posts?q=keyed&sort=title#list")
     # The focus is in the list again: the next key is about the row that it is moved to.
     page.keyboard.press("j")
@@ -101,10 +101,10 @@ def test_without_a_script_a_question_is_asked_and_answered(visit: Open, site: Si
     draft(site, "Plainly gone")
     page = visit("/admin/posts?q=plainly", by=site.cast.eve, java_script_enabled=False)
     page.click("[data-row] .acts button")
-    page.click('[data-row] .acts button:has-text("Delete for good")')
+    page.click('[data-row] .acts button:has-text("Delete permanently")')
     expect(page.locator("main")).to_contain_text("This cannot be undone.")
     page.click(".button.is-danger")
-    expect(page.locator(".flash")).to_have_text("1 was deleted for good.")
+    expect(page.locator(".flash")).to_have_text("1 item was permanently deleted.")
     expect(page.locator(".empty")).to_be_visible()
 
 

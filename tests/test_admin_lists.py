@@ -37,7 +37,7 @@ def test_the_ticked_rows_are_acted_on_and_told_by_their_number(door):
     assert (answer.status, answer.header("location")) == (303, "/admin/posts#list")
     assert state(door, "ann_live") == state(door, "bob_live") == "trashed"
     page = door.get("/admin/posts", cookies={**door.let_in("eve"), **answer.cookies}).text
-    assert "2 lie in the trash." in page
+    assert "2 items were moved to trash." in page
 
 
 def test_a_rows_own_button_is_about_that_row_whatever_is_ticked(door):
@@ -54,10 +54,10 @@ def test_one_comes_back_to_the_list_as_it_stood(door):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({}, "Tick the rows first"),
-        ({"ids": ["x", "-1", "1e3"]}, "Tick the rows first"),
-        ({"ids": list(range(1, 202))}, "Choose at most 200 rows"),
-        ({"ids": [999999]}, "not there any more"),
+        ({}, "Select at least one row first"),
+        ({"ids": ["x", "-1", "1e3"]}, "Select at least one row first"),
+        ({"ids": list(range(1, 202))}, "Select at most 200 rows"),
+        ({"ids": [999999]}, "no longer exist"),
     ],
 )
 def test_an_act_on_nothing_is_refused_in_a_sentence(open_door, given, said):
@@ -137,7 +137,7 @@ def test_pages_and_posts_are_kept_apart(open_door):
 
 def test_an_empty_list_says_so_and_leads_to_everything(open_door):
     page = open_door.get("/admin/posts?q=nothing-like-it", cookies=open_door.let_in("eve")).text
-    assert "Nothing is like this." in page and '<a href="/admin/posts">' in page
+    assert "Nothing matches these filters." in page and '<a href="/admin/posts">' in page
     assert "<table" not in page
 
 

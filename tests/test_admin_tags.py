@@ -102,11 +102,11 @@ def test_a_merge_tells_every_page_that_showed_the_tag(database, world):
 @pytest.mark.parametrize(
     ("verb", "given", "said"),
     [
-        (tagging.rename, {"name": "PYTHON"}, "merge the two"),
+        (tagging.rename, {"name": "PYTHON"}, "Merge the two"),
         (tagging.rename, {"name": "one, two"}, "one name"),
-        (tagging.merge, {"into": "nothing"}, "no tag"),
-        (tagging.merge, {"into": "marmalade"}, "one and the same"),
-        (tagging.delete_tag, {}, "Posts bear this tag"),
+        (tagging.merge, {"into": "nothing"}, "No tag"),
+        (tagging.merge, {"into": "marmalade"}, "the same tag"),
+        (tagging.delete_tag, {}, "Posts still use this tag"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(database, world, verb, given, said):

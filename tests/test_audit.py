@@ -619,7 +619,7 @@ def test_a_line_about_a_long_text_opens_and_does_not_repeat_it(door):
     path = f"/admin/audit/{last(door.database).id}"
     page = door.get(path, cookies=door.let_in("kim"))
     assert page.status == 200
-    assert f"{len(letter)} letters" in page.text and "long and long" not in page.text
+    assert f"{len(letter)} characters" in page.text and "long and long" not in page.text
 
 
 def test_a_browser_in_use_is_nothing_to_narrow_the_log_by(door):

@@ -236,9 +236,9 @@ def test_a_header_that_says_it_is_huge_is_not_read_into_memory(
 
 def test_one_that_a_newer_program_wrote_is_refused_as_such(there, whole, tmp_path):
     later = remade(whole, tmp_path / "later", headed(format=2, more="?"))
-    assert "newer program" in refused(there, later)
+    assert "newer release" in refused(there, later)
     later = remade(whole, tmp_path / "later", headed(revision="9999"))
-    assert "newer than this program" in refused(there, later, Unusable)
+    assert "newer release" in refused(there, later, Unusable)
 
 
 def test_a_database_that_was_damaged_before_it_was_packed_is_refused(there, whole, tmp_path):

@@ -120,7 +120,7 @@ def test_what_is_no_whole_backup_is_not_counted_nor_deleted(blog):
 
 def test_one_that_fails_is_told_noted_and_tried_again_after_an_hour(blog, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 8, 1000))
-    with pytest.raises(Told, match="no backup was made"):
+    with pytest.raises(Told, match="No backup was made"):
         look(blog)
     assert "free" in shelf.last(blog).fault
     look(blog)  # not again at once

@@ -160,7 +160,7 @@ def test_where_a_reader_was_is_for_the_queue_and_not_for_the_log(door):
     line = door.database.read_now(lambda session: session.scalars(newest).first())
     assert line.ip == WITHHELD and "127.0.0.1" not in json.dumps(line.facts)
     told = door.get(f"/admin/audit/{line.id}", cookies=kim).text
-    assert "A visitor" in told and "not kept of readers" in told
+    assert "A visitor" in told and "not recorded for readers" in told
 
 
 def test_the_cookie_is_for_a_month_for_us_alone_and_out_of_reach_of_scripts(door):

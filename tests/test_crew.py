@@ -97,7 +97,7 @@ async def test_a_text_over_the_bounds_is_refused_with_its_sentence(crew):
 async def test_a_text_that_takes_too_long_is_given_up_and_the_next_one_is_served(crew):
     await crew.render("a")
     before = children()
-    with pytest.raises(TooMuch, match="longer than it may"):
+    with pytest.raises(TooMuch, match="took too long"):
         await crew.render(ENDLESS)
     assert (await crew.render("b")).text == "b"
     assert children() != before
@@ -124,7 +124,7 @@ async def test_a_job_that_kills_two_children_is_refused(crew, caplog):
         await asyncio.sleep(0.5)
         os.kill(pid, signal.SIGKILL)
         await is_gone(pid)
-    with pytest.raises(TooMuch, match="broke the process"):
+    with pytest.raises(TooMuch, match="crashed"):
         await work
     assert caplog.text.count("ended during a job") == 2
     assert (await crew.render("b")).text == "b"

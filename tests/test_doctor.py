@@ -51,10 +51,10 @@ def test_where_all_is_well_nothing_is_to_mend():
 @pytest.mark.parametrize(
     ("address", "words", "level"),
     [
-        ("", "has no address", BAD),
+        ("", "has no public address", BAD),
         ("http://127.0.0.1:8000", "only this machine", WARN),
         ("http://localhost:8000", "only this machine", WARN),
-        ("http://ink.example", "readable by others", WARN),
+        ("http://ink.example", "sent unencrypted", WARN),
     ],
 )
 def test_an_address_that_is_none_or_not_safe_is_told(address, words, level):
@@ -72,8 +72,8 @@ def test_the_address_of_the_environment_wins():
     [
         (0, Came(1, True), "but BLOG_PROXIES is 0: all visitors"),
         (0, None, "The address is https"),
-        (2, Came(1, True), "BLOG_PROXIES is 2, but this request came by 1"),
-        (1, Came(0, False), "BLOG_PROXIES is 1, but this request came by 0"),
+        (2, Came(1, True), "BLOG_PROXIES is 2, but this request passed 1"),
+        (1, Came(0, False), "BLOG_PROXIES is 1, but this request passed 0"),
     ],
 )
 def test_proxies_that_the_setting_does_not_know_are_told(proxies, came, words):
@@ -85,13 +85,13 @@ def test_proxies_that_the_setting_does_not_know_are_told(proxies, came, words):
     ("change", "words"),
     [
         ({"admins": 0, "admins_with_mail": 0}, "No admin can sign in"),
-        ({"admins_with_mail": 0}, "No admin has a mail address"),
-        ({"samples": 3}, "still see: 3"),
-        ({"has_clock": False}, "Nobody does the clock's work"),
-        ({"schema": "0099"}, "newer than the program: it is at 0099"),
-        ({"schema": "0005"}, "at 0005, and the program on the disk wants 0006"),
-        ({"mail": MailState(1, 1, 0, "550 no")}, "sent: 1. The last answer was: 550 no"),
-        ({"mail": MailState(0, 0, 2, "timed out")}, "sent: 2. The last answer was: timed out"),
+        ({"admins_with_mail": 0}, "No admin has an email address"),
+        ({"samples": 3}, "still public: 3"),
+        ({"has_clock": False}, "No process runs the scheduled tasks"),
+        ({"schema": "0099"}, "newer than the program: its schema is 0099"),
+        ({"schema": "0005"}, "is 0005, but the program on disk needs 0006"),
+        ({"mail": MailState(1, 1, 0, "550 no")}, "sent: 1. The last response was: 550 no"),
+        ({"mail": MailState(0, 0, 2, "timed out")}, "sent: 2. The last response was: timed out"),
     ],
 )
 def test_what_the_database_knows_is_told(change, words):
@@ -107,7 +107,7 @@ def test_no_mail_server_is_told():
     [
         ({"free": 50_000_000}, "nearly full: 50 MB", BAD),
         ({"free": 500_000_000}, "nearly full: 500 MB", WARN),
-        ({"can_write": False}, "may not write", BAD),
+        ({"can_write": False}, "cannot write", BAD),
         ({"last": Last()}, "no backup yet", BAD),
         ({"last": Last(made_at=MADE, fault="disk full")}, "failed: disk full", BAD),
         ({"last": Last(made_at="2020-01-01T00:00:00+00:00")}, "days old", BAD),
@@ -175,7 +175,7 @@ def test_a_shell_sees_a_proxy_that_nobody_has_told_of_by_where_people_come_from(
 
 @pytest.mark.parametrize(
     ("broken", "todo"),
-    [("damaged", "restore the last backup"), ("elsewhere", "See that PostgreSQL runs")],
+    [("damaged", "restore the last backup"), ("elsewhere", "Make sure that PostgreSQL is running")],
 )
 def test_a_database_that_no_start_would_bring_up_is_not_told_to_be_started(
     broken, todo, tmp_path, monkeypatch, capsys
@@ -186,7 +186,7 @@ def test_a_database_that_no_start_would_bring_up_is_not_told_to_be_started(
         monkeypatch.setenv("BLOG_DATABASE_URL", f"postgresql://x@127.0.0.1:{free_port()}/x")
     assert main(["doctor"]) == 1
     said = capsys.readouterr().out
-    assert todo in said and "Start the blog anew" not in said
+    assert todo in said and "Restart the blog" not in said
 
 
 @pytest.mark.slow  # a command in a process of its own
@@ -219,8 +219,8 @@ def test_what_the_office_can_mend_has_a_link_to_the_place(open_door):
 def test_a_proxy_that_nobody_has_told_of_is_seen_by_its_headers(open_door):
     kim = open_door.let_in("kim")
     page = open_door.get("/admin", cookies=kim, headers=[("X-Forwarded-For", "192.0.2.1")]).text
-    assert "all visitors count as one" in page
-    assert "all visitors count as one" not in open_door.get("/admin", cookies=kim).text
+    assert "all visitors seem to share" in page
+    assert "all visitors seem to share" not in open_door.get("/admin", cookies=kim).text
 
 
 def test_the_shell_says_the_same(furnished, tmp_path, monkeypatch, capsys):
@@ -240,4 +240,4 @@ def test_a_database_of_another_release_is_told_and_no_traceback(tmp_path, monkey
     monkeypatch.setenv("BLOG_DATA_DIR", str(tmp_path))
     (tmp_path / "blog.sqlite3").touch()
     assert main(["doctor"]) == 1
-    assert "cannot be read as it is" in capsys.readouterr().out
+    assert "The database cannot be read" in capsys.readouterr().out

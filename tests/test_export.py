@@ -125,7 +125,7 @@ def test_an_empty_name_is_not_the_folder_that_one_stands_in(words, tmp_path, mon
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     with pytest.raises(SystemExit, match="2"):
         main(words)
-    assert "it is empty" in capsys.readouterr().err
+    assert "the path is empty" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -63,9 +63,9 @@ def test_a_refused_colour_is_told_in_a_sentence_and_shown_again(kim: Writer) -> 
 
 
 def test_the_page_shows_what_stands_in_for_a_colour_that_cannot_be_read(kim: Writer) -> None:
-    assert "stands in for it" not in kim.get("/admin/look").text
+    assert "is used instead" not in kim.get("/admin/look").text
     kim.post("/admin/look", {**CHOSEN, "accent": "#ffd400"})
-    assert "#ffd400 cannot be read on light paper; #806a00 stands in" in kim.get("/admin/look").text
+    assert "#ffd400 is hard to read on a light background; #806a00" in kim.get("/admin/look").text
 
 
 def test_what_is_saved_in_one_form_leaves_the_others_alone(kim: Writer) -> None:
@@ -155,7 +155,7 @@ def test_a_wide_logo_is_made_narrow(kim: Writer) -> None:
     [
         (b"", "Choose a picture first."),
         (b"<svg onload=alert(1)>", "is not a picture"),
-        (picture(900, 900, noise=True), "choose one of at most 60 kB"),
+        (picture(900, 900, noise=True), "Choose a picture of at most 60 kB"),
     ],
 )
 def test_a_logo_that_is_none_is_refused(kim: Writer, raw: bytes, sentence: str) -> None:

@@ -332,7 +332,7 @@ async def test_a_letter_that_cannot_be_written_is_given_up_and_stops_no_other(ho
     owe(house, "bob@guest.example", "test")
     await mail.deliver(house)
     assert [letter.to for letter in office.letters] == ["bob@guest.example"]
-    assert "no mail address" in row(house, "not an address").said
+    assert "not an email address" in row(house, "not an address").said
 
 
 async def test_a_look_for_mail_wants_no_writer(house):

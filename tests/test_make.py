@@ -158,12 +158,12 @@ def test_a_missing_venv_module_is_told_with_its_debian_package(clone, tmp_path):
 def test_a_missing_python_is_told(clone):
     done = make("installed", folder=clone, PYTHON="no-such-python")
     assert done.returncode != 0
-    assert "no-such-python is missing" in done.stderr
+    assert "no-such-python is not installed" in done.stderr
 
 
 def test_a_chinese_shell_is_told_in_chinese(clone):
     done = make("installed", folder=clone, PYTHON="no-such-python", LC_ALL="zh_CN.UTF-8")
-    assert "没有no-such-python：请安装Debian的软件包python3。" in done.stderr
+    assert "没有安装no-such-python，请安装Debian软件包python3。" in done.stderr
 
 
 @pytest.mark.slow

@@ -44,7 +44,10 @@ async def test_the_child_says_why_it_refuses(config):
     async with Crew(config) as crew:
         with pytest.raises(Refusal) as caught:
             await crew.picture(b"<svg onload=alert(1)/>", "logo.svg")
-        assert str(caught.value) == "logo.svg is not a picture: send JPEG, PNG, GIF, WebP or AVIF."
+        assert (
+            str(caught.value)
+            == "logo.svg is not a picture. Upload a JPEG, PNG, GIF, WebP or AVIF file."
+        )
         with pytest.raises(Refusal, match="larger than 20 MB"):
             await crew.picture(b"x" * 20_000_001, "film.mp4")
         with pytest.raises(Refusal, match="more than 40 megapixels"):

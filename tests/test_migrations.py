@@ -50,7 +50,7 @@ def test_a_database_newer_than_the_code_is_refused_in_one_line(database, config_
     config = config_of(database)
     with database.writing.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'later'"))
-    with pytest.raises(Unusable, match="newer than this program"):
+    with pytest.raises(Unusable, match="newer release"):
         db.migrate(config)
 
 

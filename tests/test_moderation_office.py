@@ -45,7 +45,7 @@ def test_the_queue_shows_what_waits_with_its_text_its_writer_and_the_filters_wor
     plant(door, "A *loud* word", name="Ada", email="ada@mail.example", score=0.7)
     page = eve.get("/admin/comments").text
     assert "A <em>loud</em> word" in page and "ada@mail.example" in page
-    assert "1 approved before" in page and "Looks like spam (70 %)" in page
+    assert "1 approved earlier" in page and "Probably spam (70 %)" in page
     assert "Older" not in page
 
 
@@ -115,7 +115,7 @@ def test_a_page_of_the_queue_costs_few_statements(door, eve):
     [
         ("approve", APPROVED, "2 comments were approved."),
         ("reject", REJECTED, "2 comments were rejected."),
-        ("spam", SPAM, "2 comments are spam."),
+        ("spam", SPAM, "2 comments were marked as spam."),
     ],
 )
 def test_ticked_comments_are_decided_together_and_can_be_taken_back(door, eve, verb, state, said):
@@ -155,7 +155,7 @@ def test_what_is_approved_is_read_at_once(door, eve):
 @pytest.mark.parametrize("act", ["", "0", "x", "999", "9" * 30])
 def test_an_act_that_cannot_be_taken_back_is_refused_in_a_sentence(door, eve, act):
     answer = eve.post("/admin/comments/undo", {"id": act})
-    assert answer.status == 422 and "not there any more" in answer.text
+    assert answer.status == 422 and "no longer exist" in answer.text
 
 
 @pytest.mark.parametrize("verb", ["approve", "reject", "spam", "undo"])
@@ -171,7 +171,7 @@ def test_an_author_decides_nothing(door, verb):
 
 def test_an_answer_from_the_queue_approves_and_stands_below_the_comment(door, eve):
     id = plant(door, "A question?")[0]
-    assert "Sending it approves the comment" in eve.get(f"/admin/comments/{id}").text
+    assert "Sending the reply also approves the comment" in eve.get(f"/admin/comments/{id}").text
     answer = eve.post(f"/admin/comments/{id}/reply", {"body": "An *answer*."})
     assert (answer.status, answer.header("location")) == (303, "/admin/comments")
     assert state_of(door, id) == APPROVED
@@ -309,12 +309,12 @@ def test_a_key_takes_the_last_act_back(queue_page, site):
 def test_a_key_and_a_button_tell_all_keys(queue_page, site):
     plant_live(site, "helpword")
     page = queue_page("helpword")
-    page.get_by_role("button", name="Keys").click()
+    page.get_by_role("button", name="Keyboard shortcuts").click()
     page.keyboard.press("Escape")
     page.locator("#list").focus()
     page.keyboard.press("?")
     assert page.get_by_role("dialog").is_visible()
-    assert "approve it" in page.get_by_role("dialog").inner_text()
+    assert "approve" in page.get_by_role("dialog").inner_text()
     page.get_by_role("button", name="Close").click()
     assert page.get_by_role("dialog").count() == 0
 

@@ -220,7 +220,8 @@ async def test_a_post_edited_here_is_left_and_told_of_unless_forced(
     left = await move(migrated, old / "zola")
     assert files(left) == {"left": 1, "unchanged": 1}
     assert losses(left, "left") == [
-        "deep.md: It has been edited here since; --force takes the file."
+        "deep.md: The post has been edited here since the last import. "
+        "Use --force to overwrite it with the file."
     ]
     assert "Mine." in page_at(database, "/posts/deep").body_html
     assert files(await move(migrated, old / "zola", force=True)) == {"updated": 1, "unchanged": 1}
@@ -248,7 +249,7 @@ async def test_a_post_in_the_trash_is_left_there(
     file = old / "zola/content/inside/deep.md"
     file.write_text(file.read_text() + "\nTheirs.\n")
     receipt = await move(config, old / "zola", force=True)
-    assert losses(receipt, "left") == ["deep.md: It lies in the trash here."]
+    assert losses(receipt, "left") == ["deep.md: The post is in the trash here."]
     assert the_post(sqlite_database, "Deep inside").is_trashed()
 
 
@@ -286,9 +287,9 @@ async def test_two_posts_never_take_one_address_silently(
     (old / "c.md").write_text("---\ntitle: Third\ndate: 2020-01-01\nurl: /search\n---\nThree.\n")
     receipt = await move(migrated, old)
     assert losses(receipt, "address") == [
-        "b.md: The address /Same.html belongs to a.md already.",
-        "b.md: The address /also/ belongs to a.md already.",
-        "c.md: The blog itself answers at /search.",
+        "b.md: The address /Same.html already belongs to a.md.",
+        "b.md: The address /also/ already belongs to a.md.",
+        "c.md: /search is reserved for the blog itself.",
     ]
     assert page_at(database, "/same/").card.title == "First"
     assert page_at(database, "/also/").card.title == "First"
@@ -304,7 +305,7 @@ async def test_an_address_that_is_taken_here_is_told_of(
     other.mkdir()
     (other / "x.md").write_text("---\ntitle: X\nurl: /2022/01/02/release-1.0\n---\nText.\n")
     receipt = await move(config, other)
-    assert "belongs to another post here already" in losses(receipt, "address")[0]
+    assert "already belongs to another post here" in losses(receipt, "address")[0]
     assert page_at(sqlite_database, "/2022/01/02/Release-1.0/").card.title == "Release 1.0"
     assert page_at(sqlite_database, "/posts/x").card.title == "X"
 
@@ -359,7 +360,7 @@ async def test_what_does_not_come_along_is_on_the_receipt(
     assert losses(receipt, "picture") == [
         "2020-01-02-hello-world.md: /img/gone.png is not in the folder."
     ]
-    assert "2020-01-02-hello-world.md: Nothing here answers to /nowhere/." in losses(
+    assert "2020-01-02-hello-world.md: No content here matches /nowhere/." in losses(
         receipt, "link"
     )
     text = losses(receipt, "text")
@@ -483,7 +484,7 @@ async def test_a_pattern_or_folder_that_makes_no_sense_is_refused(
     ("locale", "sums"),
     [
         ("C", "3 found = 2 imported + 0 updated + 0 unchanged + 0 left + 1 reported."),
-        ("zh_CN.UTF-8", "找到3 = 搬来2 + 更新0 + 未变0 + 保持原样0 + 未能搬来1。"),
+        ("zh_CN.UTF-8", "找到3 = 导入2 + 更新0 + 未变0 + 保留本站改动0 + 未导入1。"),
     ],
 )
 def test_the_command_prints_the_receipt_and_writes_it(
@@ -526,5 +527,5 @@ def test_the_sums_stand_above_a_list_of_losses_and_below_it():
     assert receipt.text().count("Files: 1 found") == 1
     receipt.remarks.append(Remark("a.md", "lost", kind="picture"))
     lines = receipt.text().splitlines()
-    assert lines.count(lines[0]) == 2 and lines[-1].startswith("It took")
-    assert "Drafts among them, which readers do not see: 1." in lines
+    assert lines.count(lines[0]) == 2 and lines[-1].startswith("Time taken")
+    assert "Of these, drafts that readers cannot see: 1." in lines

@@ -70,7 +70,7 @@ def test_a_table_with_spans_keeps_its_cells_and_says_what_is_lost() -> None:
     )
     found = to_markdown(table)
     assert found.markdown.splitlines()[2:] == ["| over |  |", "| l | x<br>y |", "|  | z |"]
-    assert "span others" in losses(found) and "more than a paragraph" in losses(found)
+    assert "span several" in losses(found) and "more than one paragraph" in losses(found)
 
 
 def test_two_lists_in_a_row_stay_two() -> None:

@@ -74,9 +74,9 @@ def test_what_stands_beside_posts_is_a_page() -> None:
 
 def test_every_file_that_is_no_post_is_reported_with_its_reason() -> None:
     assert {file: reason[:24] for file, reason in refused("jekyll").items()} == {
-        "README.md": "It is about the folder, ",
+        "README.md": "It describes the folder ",
         "_includes/note.md": "It belongs to the old si",
-        "_posts/2020-05-06-page.html": "It is neither Markdown n",
+        "_posts/2020-05-06-page.html": "It is not a Markdown or ",
     }
     assert set(refused("zola")) == {"content/_index.md", "content/latest.md"}
     assert set(refused("hexo")) == {"source/tags/index.md"}
@@ -117,7 +117,7 @@ def test_a_file_may_name_its_language() -> None:
 def test_a_post_with_broken_front_matter_is_taken_and_told_of() -> None:
     post = posts("hugo")["broken.md"]
     assert (post.title, post.tags, post.body) == ("A broken: one", ["kept"], "Still taken.\n")
-    assert "The front matter is broken" in said(post)
+    assert "The front matter is invalid" in said(post)
 
 
 def test_zolas_path_is_the_address_with_its_slash_and_tells_the_day() -> None:
@@ -162,8 +162,8 @@ def test_without_front_matter_the_first_heading_or_the_name_is_the_title() -> No
     found = posts("plain")
     assert found["bare.md"].title == "The only heading"
     assert found["nothing_at_all.md"].title == "nothing at all"
-    assert "its first heading is taken" in said(found["bare.md"])
-    assert "the file's name is taken" in said(found["nothing_at_all.md"])
+    assert "the first heading is used" in said(found["bare.md"])
+    assert "the file name is used" in said(found["nothing_at_all.md"])
     assert found["bare.md"].body == (SAMPLES / "plain/bare.md").read_text("utf-8")
 
 
@@ -224,11 +224,11 @@ def test_a_file_that_is_too_large_is_reported(tmp_path: Path) -> None:
 
 def test_a_binary_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "zero.md").write_bytes(b"a\0b")
-    assert "zero bytes" in refused(tmp_path)["zero.md"]
+    assert "NUL bytes" in refused(tmp_path)["zero.md"]
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match="is no folder"):
+    with pytest.raises(Refusal, match="is not a folder"):
         read(tmp_path / "nowhere")
 
 

@@ -54,7 +54,7 @@ def test_an_origin_that_is_none_is_refused():
 def test_a_slip_in_an_owners_template_is_told_with_its_line(tmp_path):
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "base.html").write_text("<p>\n{% block main %}")
-    with pytest.raises(Told, match=r"templates/base\.html cannot be read, line 2"):
+    with pytest.raises(Told, match=r"templates/base\.html has an error in line 2"):
         warm(environment(Config(data_dir=tmp_path)))
 
 

@@ -36,7 +36,7 @@ async def test_whatever_holds_the_loop_is_named_with_its_stack(
         hold_up_everybody(20 * LATE)  # long enough for the watcher of a busy machine
         await asyncio.sleep(4 * BEAT)
     pulse.stop()
-    assert "the event loop was held for" in caplog.text
+    assert "The event loop was blocked for" in caplog.text
     assert "hold_up_everybody" in caplog.text
     assert pulse.lag().worst > 3 * LATE
 

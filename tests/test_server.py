@@ -159,7 +159,7 @@ def test_a_killed_worker_is_replaced_and_readers_notice_nothing_after(survivor):
     print(f"replaced after {time.monotonic() - killed:.1f} s")
     others = {name: pid for name, pid in survivor.workers().items() if name != victim}
     assert others == {name: pid for name, pid in before.items() if name != victim}
-    assert f"[{before[victim]}] has died" in survivor.said
+    assert f"[{before[victim]}] died" in survivor.said
 
 
 def test_all_workers_killed_at_once_come_back(survivor):

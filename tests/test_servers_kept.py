@@ -82,7 +82,7 @@ def test_honcho_runs_the_procfile_and_ends_it_whole(config):
 def test_honcho_leaves_nobody_behind_where_one_of_the_two_has_died(config):
     """It brings nothing back: whoever started it hears of it, and starts it again."""
     with Kept(config, "honcho", "-f", str(ROOT / "Procfile"), "start") as site:
-        wait_for(lambda: "clock is wound up" in site.said, why=site.said)
+        wait_for(lambda: "scheduled tasks are running" in site.said, why=site.said)
         os.kill(site.pid_of("blog tick"), signal.SIGKILL)
         assert site.process.wait(60) != 0
         site.wait_until_gone()

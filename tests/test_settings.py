@@ -273,7 +273,7 @@ def test_a_logo_whose_picture_was_deleted_is_not_put_back(database, world):
     database.transact_now(decided.put_back, gone.id, "logo", by=world.kim)
     decide(database, by=world.kim, logo="")
     database.transact_now(pictures.delete, [picture.id], by=world.kim)
-    with pytest.raises(Refusal, match="deleted meanwhile"):
+    with pytest.raises(Refusal, match="deleted in the meantime"):
         database.transact_now(decided.put_back, gone.id, "logo", by=world.kim)
     assert facts(database).settings.logo == ""
 
@@ -455,7 +455,7 @@ def test_a_move_is_shown_before_it_is_made_and_comes_in_pieces(door, monkeypatch
     )
     assert door.get("/a-marmalade-morning").status == 404
     first = door.post("/admin/settings/addresses", {"after": "0"}, cookies=kim)
-    assert first.status == 200 and "Moved so far: 5" in first.text
+    assert first.status == 200 and "Changed so far: 5" in first.text
     rest = sent_back(first.text)
     assert door.post("/admin/settings/addresses", rest, cookies=kim).status == 303
     assert door.get("/a-marmalade-morning").status == 200

@@ -394,7 +394,7 @@ def owe(database: Database, *to: str) -> None:
 
 
 def holder(database: Database) -> int:
-    """The process that keeps the clock; 0 where none does."""
+    """The process that runs the scheduled tasks; 0 where none does."""
     facts = database.read_now(lease.facts, CLOCK)
     return int(facts["holder"].split("-")[0]) if facts["until"] > now() else 0
 
@@ -452,7 +452,7 @@ def test_blog_tick_keeps_the_clock_by_itself_and_stops_when_told(config, office,
         finally:
             running.kill()
         assert running.returncode == 0 and "Traceback" not in said
-        assert re.search(r"keeps the clock", said)
+        assert re.search(r"runs the scheduled tasks", said)
         assert holder(database) == 0
 
 
