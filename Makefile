@@ -1,4 +1,4 @@
-# The words everybody uses, people and continuous integration alike: `make help`.
+# Commands for people and continuous integration; `make help` lists them.
 
 PY := .venv/bin/python
 QUICK := not (server or browser or nginx or postgresql or slow)
@@ -13,35 +13,35 @@ POT := .messages.pot
 .DEFAULT_GOAL := help
 .PHONY: help run test check lock messages pinyin docs bench deploy clean installed installed-dev
 
-help: ## Show these lines
+help: ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile | expand -t 16
 
-run: installed ## Install what is locked, and serve the blog on 127.0.0.1:8000
+run: installed ## Install the locked dependencies and serve the blog on 127.0.0.1:8000
 	@exec .venv/bin/sanic blog.app -w 4
 
-# Whoever wishes for no bytecode would wait for it: each worker and each child would compile anew.
+# Without bytecode each worker and each child process would compile all modules again.
 test check: export PYTHONDONTWRITEBYTECODE =
-# Where a gigabyte of memory can be spared the quick tests write into it: no commit waits for a disk.
+# With a gigabyte of shared memory to spare, the quick tests write there, so no commit waits for a disk.
 check: export PYTEST_DEBUG_TEMPROOT = $(SPARED)
 SPARED = $(shell grep -qs ' /dev/shm .*noexec' /proc/mounts || \
 	[ "$$(df -Pk /dev/shm 2>/dev/null | awk 'END { print $$4 + 0 }')" -lt 1000000 ] || echo /dev/shm)
 
-test: installed-dev ## Run every test; offers to install the system packages that are missing
+test: installed-dev ## Run all tests; offers to install missing system packages
 	@tests/system_packages.sh
 	@exec $(PY) -m pytest --complete $(PYTEST_ARGS)
 
-check: installed-dev ## The contributor's loop: format, lint, types, quick tests
+check: installed-dev ## Check formatting, lint and types, and run the quick tests
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@exec $(PY) -m pytest -q -n auto --dist loadfile -m "$(QUICK)" $(PYTEST_ARGS)
 
-lock: installed-dev ## Write the locks anew from pyproject.toml; UPGRADE=1 takes newer versions
+lock: installed-dev ## Update the lock files from pyproject.toml; UPGRADE=1 takes newer versions
 	@$(LOCK) pyproject.toml --output-file requirements.lock
 	@$(LOCK) pyproject.toml --group dev --constraint requirements.lock --output-file requirements-dev.lock
 	@$(LOCK) bench/rivals.in --output-file bench/rivals.lock
 
-messages: installed-dev ## Collect the sentences into the catalogues; what is new stays empty
+messages: installed-dev ## Collect translatable texts into the catalogues; new ones stay empty
 	@$(BABEL) --quiet extract --mapping-file blog/locale/babel.cfg --keywords N_ \
 		--add-location file --sort-by-file --no-wrap --output-file $(POT) .
 	@for po in blog/locale/*/LC_MESSAGES/blog.po; do \
@@ -50,19 +50,19 @@ messages: installed-dev ## Collect the sentences into the catalogues; what is ne
 		&& sed -i '/^"\($(NOISE)\)/d' $$po || exit 1; \
 	done; rm $(POT)
 
-pinyin: installed-dev ## Write the readings of Han anew from pypinyin, for the addresses of new posts
+pinyin: installed-dev ## Generate the pinyin tables for addresses of new posts from pypinyin
 	@$(PY) -m tests.write_pinyin
 
-docs: installed-dev ## Write the tables of settings and commands in docs/ anew
+docs: installed-dev ## Generate the tables of settings and commands in docs/
 	@$(PY) -m tests.write_tables
 
-bench: installed-dev ## Serve one page on every stack, and print what it costs; BENCH="--quick --only flask"
+bench: installed-dev ## Compare the blog with other web stacks; BENCH="--quick --only flask"
 	@exec $(PY) -m bench $(value BENCH)
 
-deploy: installed ## Set up nginx and systemd for DOMAIN=example.org; shows what, then asks
+deploy: installed ## Set up nginx and systemd for DOMAIN=example.org; shows the changes, then asks
 	@exec .venv/bin/blog deploy $(DOMAIN)
 
-clean: ## Remove whatever was built; data/ stays
+clean: ## Remove everything that was built; keeps data/
 	rm -rf .venv .bench build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

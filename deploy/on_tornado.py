@@ -1,4 +1,4 @@
-"""The blog in Tornado's WSGIContainer: `python deploy/on_tornado.py`."""
+"""Runs the blog in Tornado's WSGIContainer: `python deploy/on_tornado.py`."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ from tornado.wsgi import WSGIContainer
 from blog.app import app
 from blog.wsgi import application
 
-THREADS = 16  # requests at a time; without threads the first would hold up the rest
+THREADS = 16  # requests at a time; without threads, one request would block all others
 
 
 async def serve() -> None:

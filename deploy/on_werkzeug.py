@@ -1,4 +1,4 @@
-"""The blog on Werkzeug's own server: `python deploy/on_werkzeug.py`. For one's own machine."""
+"""Runs the blog on Werkzeug's server, for local use: `python deploy/on_werkzeug.py`."""
 
 import logging
 import signal
@@ -13,10 +13,10 @@ from blog.wsgi import application
 
 
 class Server(ThreadedWSGIServer):
-    daemon_threads = False  # a stop waits for what is being answered
+    daemon_threads = False  # stopping waits for running requests
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Who has left, or has asked for what is no address, is no fault of ours."""
+        """Do not report disconnected clients and malformed requests as errors."""
         if not isinstance(sys.exc_info()[1], (ConnectionError, ValueError)):
             super().handle_error(request, client_address)
 
