@@ -46,7 +46,7 @@ def report(rows: list[Row], more: Iterable[Table], rounds: int) -> str:
             "# One page on every stack",
             "",
             f"{datetime.now(UTC):%Y-%m-%d}, rounds: {rounds}, interleaved; medians. {MARKS}",
-            "How it is measured: [README.md](README.md).",
+            "The method is described in [README.md](README.md).",
             "",
             "![Requests per second of each](RESULTS.svg)",
             "",
