@@ -77,7 +77,7 @@ section = Section(
     counted=ngettext("%(num)s comment", "%(num)s comments"),
     columns=COLUMNS,
     filters=FILTERS,
-    search=N_("Text, name or mail address"),
+    search=N_("Text, name or email address"),
     purpose=N_(
         "No comments to review. New comments from readers appear here until you approve them."
     ),

@@ -146,7 +146,7 @@ COLUMNS: Mapping[str, str] = {
     "target": N_("Redirects to"),
     "name": N_("Name"),
     "display_name": N_("Display name"),
-    "email": N_("Mail address"),
+    "email": N_("Email address"),
     "bio": N_("About"),
     "role": N_("Role"),
     "password_hash": N_("Password"),

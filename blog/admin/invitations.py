@@ -42,7 +42,7 @@ section = Section(
         ),
         Filter("role", N_("Role"), ROLE_NAMES),
     ),
-    search=N_("Name or mail address"),
+    search=N_("Name or email address"),
     purpose=N_(
         "No invitations yet. An invitation is a link for one person, who opens it, chooses a "
         "password and can then write here."

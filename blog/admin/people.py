@@ -25,7 +25,7 @@ section = Section(
         Column("display_name", N_("Name"), "person", sort=True),
         Column("name", N_("Sign-in name"), "signs_in", sort=True),
         Column("role", N_("Role"), "role"),
-        Column("email", N_("Mail address")),
+        Column("email", N_("Email address")),
         Column("posts", N_("Posts"), "posts"),
     ),
     filters=(
@@ -41,7 +41,7 @@ section = Section(
         ),
         Filter("role", N_("Role"), ROLE_NAMES),
     ),
-    search=N_("Name or mail address"),
+    search=N_("Name or email address"),
     actions=(
         Action(
             "disable",
