@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
 from blog import sqlite
-from blog.config import N_, Config, Told
+from blog.config import N_, PACKAGE, Config, Told
 from blog.models import change, search, shelf_index
 from blog.models.action import name_of
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # Older ones can corrupt a WAL that two processes write (fixed in 3.51.3).
 OLDEST_SQLITE = (3, 51, 3)
 READERS = 2
-VERSIONS = Path(__file__).parent / "migrations" / "versions"
+VERSIONS = PACKAGE / "migrations" / "versions"
 MIGRATING = 0x626C_6F67  # number of the PostgreSQL advisory lock, "blog"
 
 P = ParamSpec("P")
@@ -211,7 +211,7 @@ def alembic_config() -> "AlembicConfig":
     from alembic.config import Config as AlembicConfig  # heavy, and workers do not migrate
 
     config = AlembicConfig()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(PACKAGE / "migrations"))
     return config
 
 

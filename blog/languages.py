@@ -3,15 +3,14 @@
 import functools
 import gettext
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-from blog.config import LANGUAGES
+from blog.config import LANGUAGES, PACKAGE
 
-LOCALE = Path(__file__).parent / "locale"
+LOCALE = PACKAGE / "locale"
 SOURCE = "en"
 BABEL = {"en": "en", "zh": "zh_Hans_CN"}
 
