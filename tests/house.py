@@ -6,9 +6,36 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from tests.renamed import RENAMED
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "blog"
 MADE_BY_A_TOOL = PACKAGE / "migrations" / "versions"
+PARTS = {path.stem for path in PACKAGE.iterdir()} | {
+    name.split(".")[1] for name in RENAMED.values()
+}
+
+
+# Two modules that have a rule of their own, beside that of their package.
+APART = ("jobs.tasks", "mail.settings")
+
+
+def moved(name: str) -> str:
+    """The module, or the name in a module, by the place that it is about to get."""
+    if (PACKAGE.parent / Path(*name.split("."))).with_suffix(".py").exists() or name in RENAMED:
+        return RENAMED.get(name, name)
+    module, _, last = name.rpartition(".")
+    return f"{RENAMED.get(module, module)}.{last}".lstrip(".")
+
+
+def part_of(name: str) -> str:
+    """`web` for `blog.web.redirect`; "" for what is defined in `blog/__init__.py`."""
+    within = name.removeprefix("blog").lstrip(".")
+    for module in APART:
+        if f"{within}.".startswith(f"{module}."):
+            return module
+    first = within.partition(".")[0]
+    return first if first in PARTS else ""
 
 
 @dataclass(frozen=True)
@@ -19,15 +46,13 @@ class Module:
 
     @property
     def name(self) -> str:
-        """`blog.home.views`; a package's `__init__` bears the package's name."""
+        """`blog.home.views`; a package's `__init__` has the package's name."""
         parts = self.path.relative_to(PACKAGE.parent).with_suffix("").parts
-        return ".".join(parts).removesuffix(".__init__")
+        return moved(".".join(parts).removesuffix(".__init__"))
 
     @property
     def part(self) -> str:
-        """`home` for `blog.home.views`; `models.base` stands apart from the other models."""
-        within = self.name.split(".")[1:]
-        return "models.base" if within == ["models", "base"] else (within or [""])[0]
+        return part_of(self.name)
 
     @property
     def here(self) -> str:
@@ -72,9 +97,9 @@ class Module:
         found: dict[str, ast.AST] = {}
         for node in self.nodes:
             if isinstance(node, ast.Import):
-                found.update({alias.name: node for alias in node.names})
+                found.update({moved(alias.name): node for alias in node.names})
             elif isinstance(node, ast.ImportFrom):
-                found.update({f"{node.module}.{alias.name}": node for alias in node.names})
+                found.update({moved(f"{node.module}.{alias.name}"): node for alias in node.names})
         return found
 
     @cached_property
@@ -118,6 +143,10 @@ def dotted(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def outside(*parts: str) -> list[Module]:
-    """The modules that do not belong to these parts of the house."""
-    return [module for module in MODULES if module.part not in parts]
+def outside(*places: str) -> list[Module]:
+    """The modules that belong to none of these packages or modules, such as `db` or `web.i18n`."""
+    return [module for module in MODULES if not is_in(module, *places)]
+
+
+def is_in(module: Module, *places: str) -> bool:
+    return any(f"{module.name}.".startswith(f"blog.{place}.") for place in places)

@@ -49,7 +49,7 @@ from blog.models.writing import WorkingCopy
 from tests import cast
 from tests.cast import Cast
 from tests.door import Door
-from tests.house import MODULES, Module, called, outside
+from tests.house import MODULES, ROOT, Module, called, outside
 from tests.test_doors import WAYS
 
 
@@ -561,7 +561,7 @@ def models_in(module: Module) -> dict[str, ModuleType]:
 def test_every_action_has_a_label_or_leaves_no_entry():
     for module in MODULES:
         if module.part == "models":
-            import_module(module.name)
+            import_module(".".join(module.path.relative_to(ROOT).with_suffix("").parts))
     declared = set(action.declared)
     assert declared == (set(deeds.DEEDS) - NO_LONGER_DONE) | deeds.UNTOLD
     assert not set(deeds.DEEDS) & deeds.UNTOLD
