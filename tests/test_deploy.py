@@ -59,7 +59,7 @@ def machine(tmp_path):
 )
 def test_a_folder_that_would_mean_more_than_a_folder_is_refused(tmp_path, home):
     done = deploy(tmp_path / "machine", "--yes", "--home", home)
-    assert done.returncode == 1 and "plain folder" in done.stderr
+    assert done.returncode == 1 and "not a valid folder" in done.stderr
     assert not (tmp_path / "machine").exists()
 
 
@@ -213,7 +213,7 @@ def test_remove_takes_everything_back(machine):
     assert everything(machine)
     assert deploy(machine, "--remove", said="y\n").returncode == 0
     assert everything(machine) == {}
-    assert "nothing of" in deploy(machine, "--remove", "--yes").stdout
+    assert "Nothing on this machine" in deploy(machine, "--remove", "--yes").stdout
 
 
 def test_a_file_of_somebody_elses_is_left_alone(machine):
@@ -221,7 +221,7 @@ def test_a_file_of_somebody_elses_is_left_alone(machine):
     before = everything(machine)
     done = deploy(machine, "--yes")
     assert done.returncode == 1
-    assert "is not ours" in done.stderr
+    assert "was not written by blog deploy" in done.stderr
     assert everything(machine) == before
 
 
@@ -234,7 +234,7 @@ def test_a_site_of_somebody_elses_under_the_same_name_is_left_alone(tmp_path, la
     else:
         place.symlink_to("/srv/mine/site.conf")
     done = deploy(tmp_path, "--yes")
-    assert done.returncode == 1 and "is not ours" in done.stderr
+    assert done.returncode == 1 and "was not written by blog deploy" in done.stderr
     deploy(tmp_path, "--remove", "--yes")
     assert [path for path in tmp_path.rglob("*") if not path.is_dir()] == [place]
 
@@ -244,7 +244,7 @@ def test_a_program_of_somebody_elses_is_left_alone(tmp_path):
     command.parent.mkdir(parents=True)
     command.write_bytes(b"\x7fELF\xd0\xff")
     done = deploy(tmp_path, "--yes")
-    assert done.returncode == 1 and "is not ours" in done.stderr
+    assert done.returncode == 1 and "was not written by blog deploy" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert command.read_bytes() == b"\x7fELF\xd0\xff"
 
@@ -259,7 +259,7 @@ def test_a_second_name_is_refused_for_nginx_would_take_neither(machine):
 def test_remove_with_a_name_mistyped_takes_nothing_away(machine):
     before = everything(machine)
     done = deploy(machine, "--remove", "--yes", domain="inc.example.org")
-    assert "nothing of" in done.stdout
+    assert "Nothing on this machine" in done.stdout
     assert everything(machine) == before
 
 
