@@ -18,7 +18,7 @@ from bench.planting import sentence
 from blog.config import Config
 from blog.db import Database
 from blog.models import delivery, user
-from blog.passwords import Passwords
+from blog.web.passwords import Passwords
 from tests import cast
 from tests.cast import OURS, PASSWORD
 from tests.live import ROOT, environment, free_port

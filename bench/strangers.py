@@ -30,7 +30,7 @@ from blog import opening
 from blog.config import Config
 from blog.db import Database
 from blog.models import setup, user
-from blog.passwords import Passwords
+from blog.web.passwords import Passwords
 
 PORT = 8765
 LIKELY = 0.01

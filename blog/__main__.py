@@ -12,14 +12,14 @@ from dataclasses import fields
 from pathlib import Path
 
 from blog import __version__, opening
-from blog.collect import collect
 from blog.config import N_, PREFIX, Config, Told, local_address
 from blog.db import Database
 from blog.models import change, reset, setup, site
 from blog.models.base import Refusal
 from blog.models.user import check_password
 from blog.opening import say
-from blog.passwords import Passwords
+from blog.web.collectstatic import collect
+from blog.web.passwords import Passwords
 
 # What argparse itself says; it looks each up under this very wording.
 ARGPARSE_SAYS = (

@@ -17,11 +17,8 @@ from sanic_ext.config import PRIORITY
 
 from blog import (
     admin,
-    auth,
     commits,
     control_panel,
-    errors,
-    files,
     health,
     home,
     hosted,
@@ -33,7 +30,6 @@ from blog import (
     web,
 )
 from blog.clock import Clock, House
-from blog.collect import collect
 from blog.config import BadSetting, Config, Told
 from blog.crew import Crew
 from blog.db import Database
@@ -41,11 +37,13 @@ from blog.follower import Follower
 from blog.handbook import Handbook
 from blog.log import leave_out_keys
 from blog.pages import Pages
-from blog.passwords import Passwords
 from blog.pulse import Pulse
 from blog.ready import Ready
-from blog.templating import environment, warm
 from blog.tick import CHORES
+from blog.web import auth, errors, static_files
+from blog.web.collectstatic import collect
+from blog.web.passwords import Passwords
+from blog.web.templating import environment, warm
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
 
@@ -129,7 +127,7 @@ def create_app(config: Config | None = None, name: str = "blog") -> Blog:
     app.error_handler.add(Exception, errors.show_error)
     app.register_middleware(auth.identify, "request", priority=80)
     app.register_middleware(auth.guard, "request", priority=70)
-    for room in (home.bp, control_panel.bp, admin.bp, files.bp, health.bp):
+    for room in (home.bp, control_panel.bp, admin.bp, static_files.bp, health.bp):
         app.blueprint(room)
     app.register_middleware(proxy.let_go, "response")  # type: ignore[arg-type]  # None is fine
     app.register_middleware(hosted.tell_length, "response")  # type: ignore[arg-type]  # None is fine

@@ -19,11 +19,11 @@ from blog.config import N_, Config, Told, shell_language
 from blog.db import Database, head
 from blog.keeping import shelf
 from blog.keeping.shelf import Last
-from blog.languages import translate
 from blog.loopback import is_local_name
 from blog.models import standing
 from blog.models.base import now
 from blog.models.standing import Standing
+from blog.web.i18n import translate
 
 BAD, WARN, GOOD = "bad", "warn", "good"
 LEVELS = (BAD, WARN, GOOD)

@@ -13,13 +13,14 @@ from typing import Any
 from sanic import Sanic
 from sanic.server.socket import bind_unix_socket
 
-from blog import auth, db
-from blog.collect import collect
+from blog import db
 from blog.config import N_, BadSetting, Config, Told, local_address, shell_language, ssh_server
 from blog.keeping import backup
-from blog.languages import translate
 from blog.models import search, site
 from blog.models.base import Refusal
+from blog.web import auth
+from blog.web.collectstatic import collect
+from blog.web.i18n import translate
 
 SECRET_BYTES = 32
 SECRET = re.compile(rf"[0-9a-f]{{{2 * SECRET_BYTES}}}")

@@ -14,11 +14,12 @@ from typing import Any
 
 from sanic import HTTPResponse, Request
 
-from blog import headers, proxy
-from blog.cookies import FLASH, SESSION, WAITING
+from blog import proxy
 from blog.follower import Follower
 from blog.models import address
 from blog.ready import Page, Ready, Sent, accepted
+from blog.web import headers
+from blog.web.cookies import FLASH, SESSION, WAITING
 
 # What any public page may show: the newest posts, the names in its byline, the title on top.
 PUBLIC = frozenset({"addresses", "posts", "site", "tags", "users"})

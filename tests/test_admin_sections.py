@@ -9,7 +9,7 @@ from blog import admin
 from blog.admin.section import SECTIONS, Section
 from blog.models.listing import Asked
 from blog.models.user import ROLES
-from blog.templating import environment
+from blog.web.templating import environment
 from tests.house import MODULES
 
 LISTS = [section for section in SECTIONS if section.listing]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from blog.collect import KEPT, NoSuchStatic, Statics, collect
 from blog.config import Config
+from blog.web.collectstatic import KEPT, NoSuchStatic, Statics, collect
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from urllib.parse import unquote
 import pytest
 
 from blog.admin.section import SECTIONS
-from blog.languages import translate
 from blog.models import site
+from blog.web.i18n import translate
 from tests.door import Door
 from tests.live import ROOT
 from tests.write_tables import pages, written

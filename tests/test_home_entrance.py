@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from blog import auth
 from blog.config import Config
 from blog.models import password, people, site, user
+from blog.web import auth
 from tests import cast
 from tests.cast import Cast
 from tests.door import Answer, Door

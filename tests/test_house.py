@@ -9,7 +9,7 @@ from jinja2 import nodes as jinja
 
 from blog.config import Config
 from blog.models.base import Base
-from blog.templating import environment
+from blog.web.templating import environment
 from tests.house import (
     MODULES,
     ROOT,

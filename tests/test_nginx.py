@@ -108,7 +108,7 @@ def test_nginx_and_the_blog_serve_static_files_alike(front, site, stylesheet):
 
 
 def test_every_type_that_is_laid_out_is_the_same_from_nginx(front, site):
-    from blog.collect import TYPES
+    from blog.web.collectstatic import TYPES
 
     root = site.config.data_dir / "static" / "types"
     root.mkdir(exist_ok=True)

@@ -7,7 +7,7 @@ import pytest
 from blog import db, opening
 from blog.__main__ import main
 from blog.config import BadSetting, Config, Told, local_address, ssh_server
-from blog.templating import environment, warm
+from blog.web.templating import environment, warm
 
 
 @pytest.mark.parametrize("left", ["", "abc", "zz" * 32])

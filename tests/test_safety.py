@@ -14,13 +14,14 @@ from sqlalchemy import create_engine, func, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from blog import auth, errors, headers, opening
+from blog import opening
 from blog.config import Config
 from blog.models import attempt, setup, site, user
 from blog.models.base import Base, now
 from blog.models.post import Post
 from blog.models.signin import ABSOLUTE, IDLE, SignIn
 from blog.models.user import User
+from blog.web import auth, errors, headers
 from tests import cast
 from tests.cast import Cast
 from tests.door import Answer, Door

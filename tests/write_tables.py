@@ -12,9 +12,9 @@ from pathlib import Path
 
 from blog.__main__ import parser
 from blog.config import PREFIX, Config
-from blog.languages import translate
 from blog.models.choice import Choice, declared
 from blog.models.settings import GROUPS, Settings
+from blog.web.i18n import translate
 from tests.house import ROOT
 
 BETWEEN = re.compile(r"(?ms)(^<!-- (\w+) -->\n).*?(^<!-- end -->$)")

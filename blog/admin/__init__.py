@@ -2,7 +2,6 @@
 
 from sanic import Blueprint
 
-from blog import auth
 from blog.admin import (  # noqa: F401 -- each of these modules declares a section or its views
     addresses,
     audit,
@@ -20,6 +19,7 @@ from blog.admin import (  # noqa: F401 -- each of these modules declares a secti
 )
 from blog.admin.routes import add_sections
 from blog.admin.section import SECTIONS
+from blog.web import auth
 
 bp = Blueprint("admin", url_prefix="/admin")
 auth.lock(bp, "editor")

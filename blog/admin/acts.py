@@ -11,10 +11,10 @@ from blog import web
 from blog.admin.lists import LONGEST_BACK, PLACES, View, link, show
 from blog.admin.section import Action, Section
 from blog.config import N_
-from blog.forms import Check, Form, Numbers, Text
-from blog.languages import catalogue
 from blog.models.base import Refusal
 from blog.models.listing import MOST_ROWS_PER_ACTION, RowRefusal, Tried, trial
+from blog.web.forms import Check, Form, Numbers, Text
+from blog.web.i18n import catalogue
 
 AS_IT_IS = "%(said)s"  # with its number it has been translated already
 GONE = N_("The selected items no longer exist.")

@@ -5,8 +5,8 @@ from sanic import HTTPResponse, Request
 from blog import web
 from blog.admin.settings import section
 from blog.config import N_
-from blog.forms import Check, Form, Number
 from blog.models import relocating
+from blog.web.forms import Check, Form, Number
 
 PIECES_AT_ONCE = 5  # a press of the button moves as many; then it says how to go on
 

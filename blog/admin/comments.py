@@ -4,17 +4,18 @@ from typing import Any
 
 from sanic import HTTPResponse, Request
 
-from blog import headers, web
+from blog import web
 from blog.admin.section import Action, Column, Filter, Section, ngettext
 from blog.config import N_
 from blog.crew import Busy
-from blog.forms import Form, Verbatim
 from blog.markup import TooMuch
 from blog.models import moderation, queue
 from blog.models.base import Refusal
 from blog.models.comment import APPROVED, PENDING, REJECTED, SPAM
 from blog.models.commenting import LONGEST_BODY
 from blog.models.queue import Queued
+from blog.web import headers
+from blog.web.forms import Form, Verbatim
 
 COLUMNS = (
     Column("name", N_("Comment"), "remark"),

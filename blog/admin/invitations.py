@@ -6,11 +6,11 @@ from blog import web
 from blog.admin.people import ROLE_NAMES
 from blog.admin.section import Action, Column, Filter, Section, ngettext
 from blog.config import N_
-from blog.forms import Choice, Form, Text
 from blog.models import invitation, invited, people, user
 from blog.models.base import Refusal
 from blog.models.listing import each
 from blog.models.user import ADMIN, ROLES
+from blog.web.forms import Choice, Form, Text
 
 section = Section(
     "invitations",

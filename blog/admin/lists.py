@@ -10,8 +10,8 @@ from sanic import HTTPResponse, Request
 
 from blog import web
 from blog.admin.section import Filter, Section
-from blog.forms import Text
 from blog.models.listing import Asked, together
+from blog.web.forms import Text
 
 EVERYTHING = "all"  # the value that shows everything where a filter has a default
 LINE, LONGEST = Text(), 200

@@ -2,15 +2,16 @@
 
 from sanic import HTTPResponse, Request
 
-from blog import auth, web
+from blog import web
 from blog.admin.section import Action, Column, Filter, Section, ngettext
 from blog.config import N_
-from blog.forms import Choice, Form, Text, Verbatim
 from blog.models import password, people, user
 from blog.models.base import Refusal
 from blog.models.listing import each
 from blog.models.people import Person
 from blog.models.user import ADMIN, LONGEST_PASSWORD, ROLES
+from blog.web import auth
+from blog.web.forms import Choice, Form, Text, Verbatim
 
 ROLE_NAMES = {"author": N_("Author"), "editor": N_("Editor"), "admin": N_("Admin")}
 section = Section(

@@ -37,9 +37,9 @@ from typing import Any
 from sanic import HTTPResponse, Request
 
 from blog import web
-from blog.forms import Form
 from blog.models.listing import Listing
 from blog.models.user import EDITOR
+from blog.web.forms import Form
 
 SECTIONS: list["Section"] = []  # every section that was declared
 Handler = Callable[..., Awaitable[HTTPResponse]]

@@ -6,19 +6,20 @@ from typing import Any
 
 from sanic import HTTPResponse, Request
 
-from blog import auth, cookies, forms, web
+from blog import web
 from blog.admin.differences import diff
 from blog.admin.section import Section
 from blog.config import N_
-from blog.cookies import SESSION
-from blog.forms import Form
-from blog.headers import site_address
 from blog.models import decided, deciding, site
 from blog.models.base import Refusal
 from blog.models.choice import Choice
 from blog.models.deciding import CHOICES, Overtaken, Wish
 from blog.models.settings import GROUPS, OWN_PAGE
 from blog.models.user import ADMIN
+from blog.web import auth, cookies, forms
+from blog.web.cookies import SESSION
+from blog.web.forms import Form
+from blog.web.headers import site_address
 
 section = Section("settings", N_("Settings"), place=110, role=ADMIN, route="settings")
 SHOWN = "shown_"  # of a field `x`, the mark of the value that the form was shown

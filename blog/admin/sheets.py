@@ -8,9 +8,9 @@ from sanic import HTTPResponse, Request
 from blog import web
 from blog.admin.lists import named
 from blog.admin.section import EditForm, Section
-from blog.forms import Form
 from blog.models.base import Refusal
 from blog.models.listing import together
+from blog.web.forms import Form
 
 
 async def new(section: Section, request: Request) -> HTTPResponse:

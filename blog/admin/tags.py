@@ -2,9 +2,9 @@
 
 from blog.admin.section import Action, Column, EditForm, Filter, Input, Section, ngettext
 from blog.config import N_
-from blog.forms import Form, Text
 from blog.models import tagging
 from blog.models.listing import each
+from blog.web.forms import Form, Text
 
 
 class NameForm(Form):

@@ -2,7 +2,7 @@
 
 from sanic import Blueprint
 
-from blog import auth
+from blog.web import auth
 
 bp = Blueprint("control_panel", url_prefix="/control-panel")
 auth.lock(bp, "author")

@@ -5,10 +5,10 @@ from dataclasses import fields
 from sanic import Request
 
 from blog.config import LANGUAGES
-from blog.forms import Check, Choice, Form, Moment, Number, Numbers, Text, Verbatim, local
 from blog.markup import slugify
 from blog.models.post import Post
 from blog.models.writing import LONGEST_BODY, WorkingCopy
+from blog.web.forms import Check, Choice, Form, Moment, Number, Numbers, Text, Verbatim, local
 
 
 class Version(Number):

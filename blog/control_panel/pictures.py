@@ -5,17 +5,18 @@ import re
 from sanic import HTTPResponse, Request
 from sanic.response import json
 
-from blog import media, paging, web
+from blog import media, web
 from blog.config import N_
 from blog.control_panel import bp
 from blog.control_panel.editor import again, asks_for_json, status_of, told, with_typed
 from blog.control_panel.form import PostForm
 from blog.crew import Busy
-from blog.forms import Form, Text
 from blog.models import desk as desks
 from blog.models import upload as uploads
 from blog.models.base import Refusal
 from blog.models.upload import Upload
+from blog.web import pagination
+from blog.web.forms import Form, Text
 
 # Names that cameras, phones and clipboards give say nothing about what is to be seen.
 MEANINGLESS = re.compile(
@@ -132,7 +133,7 @@ def markdown(upload: Upload, name: str) -> str:
 
 
 async def _page(request: Request, form: UploadForm, status: int = 200) -> HTTPResponse:
-    number = paging.page_number(request.args.get("page"))
+    number = pagination.page_number(request.args.get("page"))
     album = await web.get_or_404(request, desks.album, by=request.ctx.user, page=number)
     return web.render(
         request,
@@ -141,7 +142,7 @@ async def _page(request: Request, form: UploadForm, status: int = 200) -> HTTPRe
         form=form,
         album=album,
         markdown=markdown,
-        pages=paging.paginate(
+        pages=pagination.paginate(
             album, lambda n: web.url(request, "control_panel.pictures") + f"?page={n}"
         ),
         max_upload_mb=request.app.ctx.config.max_upload_mb,

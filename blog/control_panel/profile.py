@@ -2,12 +2,13 @@
 
 from sanic import HTTPResponse, Request
 
-from blog import auth, web
+from blog import web
 from blog.config import LANGUAGES, N_
 from blog.control_panel import bp
-from blog.forms import Choice, Form, Text, Verbatim
 from blog.models import user
 from blog.models.base import Refusal
+from blog.web import auth
+from blog.web.forms import Choice, Form, Text, Verbatim
 
 
 class ProfileForm(Form):

@@ -11,12 +11,12 @@ from blog.config import N_
 from blog.control_panel import bp
 from blog.control_panel.editor import with_typed
 from blog.control_panel.form import PostForm
-from blog.forms import in_zone
 from blog.models import upload, writing
 from blog.models.base import Refusal, now
 from blog.models.desk import is_edited
 from blog.models.post import Post
 from blog.models.writing import Changed, Conflict
+from blog.web.forms import in_zone
 
 TRIES = 2
 PUBLISHED = N_("Published. Readers can see it now.")

@@ -2,10 +2,11 @@
 
 from sanic import HTTPResponse, Request
 
-from blog import auth, web
+from blog import web
 from blog.config import N_
 from blog.control_panel import bp
 from blog.models import signin
+from blog.web import auth
 
 BROWSERS = {
     "Edg": "Edge",

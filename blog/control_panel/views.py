@@ -4,13 +4,14 @@ from urllib.parse import urlencode
 
 from sanic import HTTPResponse, Request
 
-from blog import paging, web
+from blog import web
 from blog.control_panel import bp
-from blog.forms import Choice, Form
 from blog.models import desk as desks
 from blog.models import writing
 from blog.models.post import PAGE, POST
 from blog.models.user import EDITOR
+from blog.web import pagination
+from blog.web.forms import Choice, Form
 
 
 class NewPostForm(Form):
@@ -20,9 +21,9 @@ class NewPostForm(Form):
 @bp.get("/")
 async def desk(request: Request) -> HTTPResponse:
     chosen = _chosen(request)
-    page = paging.page_number(request.args.get("page"))
+    page = pagination.page_number(request.args.get("page"))
     found = await web.get_or_404(request, desks.desk, by=request.ctx.user, page=page, **chosen)
-    pages = paging.paginate(found, lambda number: _address(request, chosen, page=number))
+    pages = pagination.paginate(found, lambda number: _address(request, chosen, page=number))
     return web.render(
         request,
         "control_panel/desk.html",

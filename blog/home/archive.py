@@ -8,15 +8,16 @@ from babel.dates import get_month_names
 from sanic import HTTPResponse, Request
 from sanic.response import redirect
 
-from blog import paging, web
+from blog import web
 from blog.config import N_
 from blog.home import bp
 from blog.home.listing import show_listing
-from blog.languages import BABEL
 from blog.models import front
 from blog.models.catalogue import Month
 from blog.pages import kept
-from blog.templating import written, zone_of
+from blog.web import pagination
+from blog.web.i18n import BABEL
+from blog.web.templating import written, zone_of
 
 
 @bp.get("/tags/<slug:str>")
@@ -81,7 +82,7 @@ async def month(request: Request, year: int, month: int) -> HTTPResponse:
 
 def _page(request: Request) -> tuple[int, int]:
     """The page asked for, and how many posts it holds."""
-    return paging.page_number(request.args.get("page")), request.ctx.site.posts_per_page
+    return pagination.page_number(request.args.get("page")), request.ctx.site.posts_per_page
 
 
 def _zone(request: Request) -> object:

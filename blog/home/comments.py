@@ -6,10 +6,9 @@ from typing import Any
 from sanic import HTTPResponse, Request
 from sanic.response import redirect
 
-from blog import headers, web
+from blog import web
 from blog.config import N_
 from blog.crew import Busy
-from blog.forms import Check, Form, Text, Verbatim
 from blog.home import bp, waiting
 from blog.home.waiting import Proof
 from blog.markup import Rendered, TooMuch
@@ -18,6 +17,8 @@ from blog.models.base import Refusal
 from blog.models.commenting import LONGEST_BODY, About, Submission, Twice
 from blog.models.reading import PostPage
 from blog.models.spam import TooMany
+from blog.web import headers
+from blog.web.forms import Check, Form, Text, Verbatim
 
 TOO_EARLY = N_("The form was sent very quickly. Check your comment, then send it again.")
 TOO_LATE = N_("This page has been open for more than a day. Please send your comment again.")

@@ -5,14 +5,15 @@ from typing import Any
 
 from sanic import HTTPResponse, Request
 
-from blog import auth, cookies, web
+from blog import web
 from blog.config import LANGUAGES, N_
-from blog.cookies import SESSION
-from blog.forms import Check, Choice, Form, Text, Verbatim
-from blog.headers import site_address
 from blog.home import bp
 from blog.models import setup, site, user
 from blog.models.base import Refusal
+from blog.web import auth, cookies
+from blog.web.cookies import SESSION
+from blog.web.forms import Check, Choice, Form, Text, Verbatim
+from blog.web.headers import site_address
 
 DESK = "/control-panel"
 ZONES = {"en": "UTC", "zh": "Asia/Shanghai"}  # what a form begins with

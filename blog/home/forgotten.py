@@ -2,14 +2,15 @@
 
 from sanic import HTTPResponse, Request
 
-from blog import auth, errors, headers, web
+from blog import web
 from blog.config import N_
-from blog.forms import Form, Text, Verbatim
 from blog.home import bp
 from blog.models import attempt, password, user
 from blog.models import reset as resets
 from blog.models.base import Refusal
 from blog.models.user import User
+from blog.web import auth, errors, headers
+from blog.web.forms import Form, Text, Verbatim
 
 
 class ForgottenForm(Form):

@@ -2,14 +2,15 @@
 
 from sanic import HTTPResponse, Request
 
-from blog import auth, web
+from blog import web
 from blog.config import N_
-from blog.forms import Form, Text, Verbatim
 from blog.home import bp
 from blog.models import invitation as invitations
 from blog.models import user
 from blog.models.base import Refusal
 from blog.models.invitation import Invited
+from blog.web import auth
+from blog.web.forms import Form, Text, Verbatim
 
 DESK = "/control-panel"
 

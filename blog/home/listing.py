@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from sanic import HTTPResponse, Request
 
-from blog import paging, web
+from blog import web
 from blog.models.reading import Shelf
+from blog.web import pagination
 
 
 def query_pages(path: str) -> Callable[[int], str]:
@@ -23,7 +24,7 @@ def show_listing(
     feed: str = "",
 ) -> HTTPResponse:
     """A page of posts that have something in common."""
-    page = paging.paginate(shelf, query_pages(request.path))
+    page = pagination.paginate(shelf, query_pages(request.path))
     return web.render(
         request,
         "home/listing.html",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from sanic import HTTPResponse, Request
 from sanic.response import text
 
-from blog import paging, web
+from blog import web
 from blog.home import bp
 from blog.markup import NARROW, narrow
 from blog.models import blogroll, reading, upload
@@ -16,6 +16,7 @@ from blog.models.choice import declared
 from blog.models.choices_of_look import LookChoices
 from blog.models.look import Look
 from blog.models.reading import Card
+from blog.web import pagination
 
 FOREVER = "public, max-age=31536000, immutable"
 
@@ -60,7 +61,7 @@ async def preview_look(request: Request) -> HTTPResponse:
     request.ctx.site = replace(facts, settings=settings)
     shelf = await web.read(request, reading.shelf, page=1, per_page=facts.posts_per_page)
     covers = await plates(request, shelf.cards)
-    page = paging.paginate(shelf, lambda number: "/")
+    page = pagination.paginate(shelf, lambda number: "/")
     response = web.render(
         request, "home/front.html", posts=shelf.cards, page=page, covers=covers, path="/"
     )

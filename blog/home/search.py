@@ -5,9 +5,10 @@ from urllib.parse import urlencode
 
 from sanic import HTTPResponse, Request
 
-from blog import paging, web
+from blog import web
 from blog.home import bp
 from blog.models import search as searching
+from blog.web import pagination
 
 LONGEST = 200
 
@@ -17,10 +18,12 @@ async def search(request: Request) -> HTTPResponse:
     query = " ".join((request.args.get("q") or "")[:LONGEST].split())
     if not query:
         return web.render(request, "home/search.html", query="", found=None, page=None)
-    number = paging.page_number(request.args.get("page"))
+    number = pagination.page_number(request.args.get("page"))
     find = partial(web.read, request, searching.find, query, page=number)
     found = await request.app.ctx.searches.take(find)
     if number > found.pages:
         raise web.NotHere
-    page = paging.paginate(found, lambda n: f"{request.path}?{urlencode({'q': query, 'page': n})}")
+    page = pagination.paginate(
+        found, lambda n: f"{request.path}?{urlencode({'q': query, 'page': n})}"
+    )
     return web.render(request, "home/search.html", query=query, found=found, page=page)

@@ -5,13 +5,14 @@ import re
 from sanic import HTTPResponse, Request
 from sanic.response import redirect
 
-from blog import paging, web
+from blog import web
 from blog.home import bp, comments, waiting
 from blog.home.look import plates, show_blogroll
 from blog.models import address, blogroll, front, reading
 from blog.models.front import Leads, Nothing
 from blog.models.reading import PostPage
 from blog.pages import kept, shows
+from blog.web import pagination
 
 
 @bp.get("/")
@@ -23,7 +24,7 @@ async def index(request: Request) -> HTTPResponse:
 @bp.get("/page/<number:str>")
 @kept("uploads")
 async def front_page(request: Request, number: str) -> HTTPResponse:
-    page = paging.page_number(number)
+    page = pagination.page_number(number)
     return redirect("/", status=301) if page == 1 else await _front(request, page)
 
 
@@ -32,7 +33,7 @@ async def _front(request: Request, number: int) -> HTTPResponse:
     shelf = await web.get_or_404(request, reading.shelf, page=number, per_page=site.posts_per_page)
     if not shelf.total and not site.set_up:
         return web.render(request, "home/welcome.html")
-    page = paging.paginate(shelf, lambda n: f"/page/{n}" if n > 1 else "/")
+    page = pagination.paginate(shelf, lambda n: f"/page/{n}" if n > 1 else "/")
     covers = await plates(request, shelf.cards)
     return web.render(request, "home/front.html", posts=shelf.cards, page=page, covers=covers)
 

@@ -8,12 +8,13 @@ from datetime import timedelta
 
 from sanic import HTTPResponse, Request
 
-from blog import cookies, web
-from blog.cookies import WAITING
+from blog import web
 from blog.models import commenting
 from blog.models.base import now
 from blog.models.comment import Reader
 from blog.models.user import EDITOR
+from blog.web import cookies
+from blog.web.cookies import WAITING
 
 SOONEST, LATEST = timedelta(seconds=3), timedelta(days=1)
 KEPT = timedelta(days=30)

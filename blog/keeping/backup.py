@@ -17,10 +17,10 @@ from blog.config import N_, PREFIX, Config, Told, shell_language
 from blog.db import Database
 from blog.keeping import contents, postgresql, shelf
 from blog.keeping.archive import AS_IT_IS, DATABASES, HEAD, Head, Packer, Progress, head_bytes
-from blog.languages import translate
 from blog.models import inventory
 from blog.models.base import now
 from blog.models.inventory import Inventory
+from blog.web.i18n import translate
 
 DRAFT = ".unfinished"
 

@@ -18,10 +18,10 @@ from blog import media
 from blog.config import N_, Config, Told, shell_language
 from blog.db import Database
 from blog.keeping import heading
-from blog.languages import translate
 from blog.markup import narrow
 from blog.models import leaving
 from blog.models.leaving import Leaving
+from blog.web.i18n import translate
 
 FOLDERS = {"post": "posts", "page": "pages"}
 SINCE = "_working"

@@ -23,7 +23,7 @@ from blog.keeping.archive import (
     damaged,
     printable,
 )
-from blog.languages import translate
+from blog.web.i18n import translate
 
 STAGE = ".restoring"
 

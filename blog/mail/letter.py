@@ -26,7 +26,7 @@ from blog.models.delivery import STOPPABLE, Owed
 from blog.models.site import SiteFacts
 from blog.outside import Letter, Undelivered
 from blog.smtp import is_mail_address
-from blog.templating import environment
+from blog.web.templating import environment
 
 log = logging.getLogger("blog")
 FORMS = ("txt", "html")

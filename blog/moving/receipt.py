@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from blog.config import N_
-from blog.languages import translate
 from blog.moving.old import Remark
+from blog.web.i18n import translate
 
 # What a remark may be about, in the order in which the receipt tells it.
 KINDS = {

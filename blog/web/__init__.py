@@ -15,11 +15,11 @@ from sanic.exceptions import SanicException
 from sanic.response import html
 from sanic.response import redirect as redirect_to
 
-from blog import cookies, headers
-from blog.cookies import FLASH
-from blog.languages import translate, wanted
 from blog.models import signin
 from blog.models.site import SiteFacts
+from blog.web import cookies, headers
+from blog.web.cookies import FLASH
+from blog.web.i18n import translate, wanted
 
 T = TypeVar("T")
 log = logging.getLogger("blog")

@@ -11,17 +11,18 @@ from sanic import Blueprint, HTTPResponse, Request, Sanic
 from sanic.exceptions import SanicException
 from sanic_routing.route import Route
 
-from blog import cookies, errors, headers, web
+from blog import web
 from blog.config import LANGUAGES, N_
-from blog.cookies import BROWSER, SESSION
 from blog.models import attempt, device, password, refused, signin, user
 from blog.models.action import name_of
 from blog.models.base import Refusal, now
 from blog.models.signin import ABSOLUTE, SEEN_EVERY, Entry, SignIn
 from blog.models.user import User
-from blog.passwords import Passwords
+from blog.web import cookies, errors, headers
+from blog.web.cookies import BROWSER, SESSION
+from blog.web.passwords import Passwords
 
-log = logging.getLogger("blog.auth")
+log = logging.getLogger("blog.web.auth")
 
 
 # --- signing in and out ---

@@ -8,12 +8,13 @@ from sanic import HTTPResponse, Request
 from sanic.exceptions import SanicException
 from sqlalchemy.exc import OperationalError
 
-from blog import debugger, web
+from blog import web
 from blog.config import N_
 from blog.markup import TooMuch
 from blog.models.base import Refusal
 from blog.models.signin import Ended
 from blog.models.site import SiteFacts
+from blog.web import debugger
 
 log = logging.getLogger("blog")
 SENTENCES = {

@@ -2,7 +2,7 @@
 
 from sanic import HTTPResponse, Request
 
-from blog.headers import is_https, site_address
+from blog.web.headers import is_https, site_address
 
 SESSION, BROWSER, WAITING, FLASH = "session", "browser", "waiting", "flash"
 

@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 
 from blog import __version__
 from blog.config import LANGUAGES, N_, Config, Told
-from blog.languages import BABEL, catalogue
+from blog.web.i18n import BABEL, catalogue
 
 KNOWN = 4096  # moments whose words are remembered: a page has dozens, and other pages the same
 # How a moment is written: `{0}` is it, `{1}` and `{2}` are its month's name, whole and short.

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from sanic import Request
 
 from blog.config import N_
-from blog.languages import translate
 from blog.models.base import Refusal
+from blog.web.i18n import translate
 
 T = TypeVar("T")
 # No keyboard types these, no feed may carry them, and PostgreSQL refuses some: control characters
