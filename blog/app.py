@@ -15,30 +15,18 @@ from sanic_ext import Config as ExtensionConfig
 from sanic_ext import Extend
 from sanic_ext.config import PRIORITY
 
-from blog import (
-    admin,
-    commits,
-    control_panel,
-    health,
-    home,
-    hosted,
-    lane,
-    opening,
-    priority,
-    proxy,
-    warden,
-    web,
-)
+from blog import admin, control_panel, health, home, hosted, opening, priority, warden, web
+from blog.cache import fast_path, nginx
+from blog.cache.encoded_response import Ready
+from blog.cache.invalidator import Follower
+from blog.cache.page_cache import Pages
 from blog.clock import Clock, House
 from blog.config import BadSetting, Config, Told
 from blog.crew import Crew
-from blog.db import Database
-from blog.follower import Follower
+from blog.db import Database, commit_watcher
 from blog.handbook import Handbook
 from blog.log import leave_out_keys
-from blog.pages import Pages
 from blog.pulse import Pulse
-from blog.ready import Ready
 from blog.tick import CHORES
 from blog.web import auth, errors, static_files
 from blog.web.collectstatic import collect
@@ -70,11 +58,11 @@ class Blog(hosted.Hosted):
 
     @property
     def protocol(self) -> type[HttpProtocol]:
-        return lane.Lane if self.ctx.config.lane else HttpProtocol
+        return fast_path.Lane if self.ctx.config.lane else HttpProtocol
 
     async def handle_request(self, request: Request) -> None:
         """A kept page goes out before Sanic looks for a route and runs what stands around it."""
-        sent = lane.of_request(self.ctx.pages, request)
+        sent = fast_path.of_request(self.ctx.pages, request)
         if sent is None:
             await super().handle_request(request)
         else:
@@ -129,7 +117,7 @@ def create_app(config: Config | None = None, name: str = "blog") -> Blog:
     app.register_middleware(auth.guard, "request", priority=70)
     for room in (home.bp, control_panel.bp, admin.bp, static_files.bp, health.bp):
         app.blueprint(room)
-    app.register_middleware(proxy.let_go, "response")  # type: ignore[arg-type]  # None is fine
+    app.register_middleware(nginx.let_go, "response")  # type: ignore[arg-type]  # None is fine
     app.register_middleware(hosted.tell_length, "response")  # type: ignore[arg-type]  # None is fine
     warden.attach(app)
     app.main_process_start(open_house)
@@ -172,7 +160,7 @@ async def open_worker(app: Blog) -> None:
     app.ctx.secret = opening.secret(config.data_dir)
     app.ctx.statics = collect(config)
     app.ctx.database = Database(config)
-    app.ctx.follower = Follower(app.ctx.database, commits.watch(config))
+    app.ctx.follower = Follower(app.ctx.database, commit_watcher.watch(config))
     app.ctx.pages = Pages(app.ctx.follower, config.pages_mb * 1_000_000)
     app.ctx.passwords = Passwords()
     app.ctx.crew = Crew(config)

@@ -11,7 +11,8 @@ from sanic.exceptions import PayloadTooLarge, SanicException
 from sanic.helpers import has_message_body
 from sanic.http import Stage
 
-from blog import lane, opening
+from blog import opening
+from blog.cache import fast_path
 from blog.config import Told
 
 Scope = MutableMapping[str, Any]
@@ -38,7 +39,7 @@ class Hosted(Sanic[Any, Any]):
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What cannot even be made a request of is answered with a page, too."""
-        if self.ctx.config.lane and (sent := lane.of_scope(self.ctx.pages, scope)):
+        if self.ctx.config.lane and (sent := fast_path.of_scope(self.ctx.pages, scope)):
             await send(
                 {"type": "http.response.start", "status": sent.status, "headers": sent.lines()}
             )

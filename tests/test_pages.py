@@ -12,13 +12,13 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from blog.cache.encoded_response import Page, accepted
 from blog.home import views
 from blog.models import base, moderation, site, tagging, whole, writing
 from blog.models.comment import APPROVED, REJECTED
 from blog.models.post import Post
 from blog.models.tag import Tag
 from blog.models.user import User
-from blog.ready import Page, accepted
 from tests import cast
 from tests.door import Door
 from tests.live import wait_for

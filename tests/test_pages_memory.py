@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from sanic import HTTPResponse
 
-from blog.pages import PUBLIC, Pages
-from blog.ready import Page
+from blog.cache.encoded_response import Page
+from blog.cache.page_cache import PUBLIC, Pages
 from tests.door import Door
 from tests.wire import Heard, Wire, plain
 

@@ -9,12 +9,12 @@ from sanic import HTTPResponse, Request
 from sanic.response import redirect
 
 from blog import web
+from blog.cache.page_cache import kept
 from blog.config import N_
 from blog.home import bp
 from blog.home.listing import show_listing
 from blog.models import front
 from blog.models.catalogue import Month
-from blog.pages import kept
 from blog.web import pagination
 from blog.web.i18n import BABEL
 from blog.web.templating import written, zone_of

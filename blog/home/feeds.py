@@ -10,11 +10,11 @@ from sanic import HTTPResponse, Request
 from sanic.response import raw, redirect, text
 
 from blog import web
+from blog.cache.page_cache import kept, shows
 from blog.home import bp
 from blog.models import blogroll, catalogue, commenting, front
 from blog.models.catalogue import Place
 from blog.models.reading import Name, PostPage
-from blog.pages import kept, shows
 
 PRIVATE = ("/admin/", "/comments/", "/control-panel/", "/preview/")
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)

@@ -6,12 +6,12 @@ from sanic import HTTPResponse, Request
 from sanic.response import redirect
 
 from blog import web
+from blog.cache.page_cache import kept, shows
 from blog.home import bp, comments, waiting
 from blog.home.look import plates, show_blogroll
 from blog.models import address, blogroll, front, reading
 from blog.models.front import Leads, Nothing
 from blog.models.reading import PostPage
-from blog.pages import kept, shows
 from blog.web import pagination
 
 

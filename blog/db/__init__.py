@@ -20,8 +20,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
-from blog import sqlite
 from blog.config import N_, PACKAGE, Config, Told
+from blog.db import sqlite
 from blog.models import change, search, shelf_index
 from blog.models.action import name_of
 

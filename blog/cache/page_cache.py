@@ -14,10 +14,10 @@ from typing import Any
 
 from sanic import HTTPResponse, Request
 
-from blog import proxy
-from blog.follower import Follower
+from blog.cache import nginx
+from blog.cache.encoded_response import Page, Ready, Sent, accepted
+from blog.cache.invalidator import Follower
 from blog.models import address
-from blog.ready import Page, Ready, Sent, accepted
 from blog.web import headers
 from blog.web.cookies import FLASH, SESSION, WAITING
 
@@ -154,7 +154,7 @@ class Pages:
     async def _until(self, request: Request, target: bytes, page: Page) -> str:
         """For a proxy that keeps pages: it gets the best form at once, and only by the one spelling
         under which it will find it again."""
-        until = proxy.kept_until(request) if request.raw_url == target else ""
+        until = nginx.kept_until(request) if request.raw_url == target else ""
         if until and not page.is_asked_again:
             self._pack(target, page)
         if until and (packing := self._packing.get(target)):

@@ -9,7 +9,7 @@ from functools import lru_cache
 import brotli
 from sanic import HTTPResponse, Request
 
-from blog import proxy
+from blog.cache import nginx
 
 PLAIN, GZIP, BROTLI = "", "gzip", "br"
 KEEP_ALIVE = b"connection: keep-alive\r\n\r\n"
@@ -35,7 +35,7 @@ class Sent:
     def kept_until(self, second: str) -> bytes:
         """All that goes over the wire to a proxy that may keep it so long; see `proxy`."""
         first, _, rest = self.whole.partition(b"\r\n")
-        return b"%b\r\n%b: %b\r\n%b" % (first, proxy.HEADER.encode(), second.encode(), rest)
+        return b"%b\r\n%b: %b\r\n%b" % (first, nginx.HEADER.encode(), second.encode(), rest)
 
     def lines(self) -> list[tuple[bytes, bytes]]:
         """Its header lines as pairs, for servers that write them out themselves."""
@@ -114,7 +114,7 @@ class Ready(HTTPResponse):
     def processed_headers(self) -> Iterator[tuple[bytes, bytes]]:
         """Folded into one pair, which Sanic's own server writes out as it is; others refuse."""
         if self._until:
-            yield proxy.HEADER.encode(), self._until.encode()
+            yield nginx.HEADER.encode(), self._until.encode()
         if self._is_asgi:
             yield from self._sent.lines()
             return

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from pysqlite3 import dbapi2 as sqlite
 
-from blog import replaced
 from blog.config import Config
+from blog.db import file_identity
 from blog.models.change import CHANNEL
 
 if TYPE_CHECKING:
@@ -56,11 +56,11 @@ class SqliteCommits:
     def _open(self) -> None:
         self._line = sqlite.connect(self._path, isolation_level=None, check_same_thread=False)
         self._look = self._line.cursor()
-        self._file = replaced.file_at(self._path)
+        self._file = file_identity.file_at(self._path)
 
     def count(self) -> object | None:
         try:
-            if replaced.file_at(self._path) not in (None, self._file):
+            if file_identity.file_at(self._path) not in (None, self._file):
                 log.warning("The database file %s was replaced: restart the blog", self._path)
                 self.close()
                 self._open()

@@ -8,8 +8,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from blog.commits import Commits
 from blog.db import Database
+from blog.db.commit_watcher import Commits
 from blog.models import news
 from blog.models.news import News
 from blog.models.site import SiteFacts

@@ -22,9 +22,9 @@ from sanic.http.constants import Stage
 from sanic.log import access_logger
 from sanic.server.protocols.http_protocol import HttpProtocol
 
-from blog import proxy
-from blog.pages import Pages, may_be_ours
-from blog.ready import Sent
+from blog.cache import nginx
+from blog.cache.encoded_response import Sent
+from blog.cache.page_cache import Pages, may_be_ours
 
 IDLE = Stage.IDLE
 LONGEST = 4096  # bytes; far below what Sanic itself takes
@@ -103,7 +103,7 @@ class Lane(HttpProtocol):
             return None
         if self.access_log:
             self._log(sent, lines[slice(*said.span(1))] + first[4:])
-        return sent.kept_until(proxy.until(second.decode())) if second else sent.whole
+        return sent.kept_until(nginx.until(second.decode())) if second else sent.whole
 
     def _log(self, sent: Sent, address: bytes) -> None:
         """The line that Sanic would write."""
@@ -127,7 +127,7 @@ def of_scope(pages: Pages, scope: Mapping[str, Any]) -> Sent | None:
     lines = dict(pairs)
     if scope["method"] != "GET" or len(lines) < len(pairs):
         return None
-    if proxy.HEADER.encode() in lines or may_be_ours(lines.get(b"cookie", "")):
+    if nginx.HEADER.encode() in lines or may_be_ours(lines.get(b"cookie", "")):
         return None
     query = scope["query_string"]
     target = b"%b?%b" % (scope["raw_path"], query) if query else scope["raw_path"]
@@ -137,7 +137,7 @@ def of_scope(pages: Pages, scope: Mapping[str, Any]) -> Sent | None:
 def of_request(pages: Pages, request: Request) -> Sent | None:
     """The answer to what Sanic has received: the lane is off, or it was not plain enough."""
     lines = request.headers
-    if request.method not in ("GET", "HEAD") or proxy.HEADER in lines:
+    if request.method not in ("GET", "HEAD") or nginx.HEADER in lines:
         return None
     if request.method == "HEAD" and request.stream and request.stream.request_body:
         return None  # its body would be read first, and may be refused

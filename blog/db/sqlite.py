@@ -7,8 +7,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from blog import replaced
 from blog.config import Config
+from blog.db import file_identity
 
 PRAGMAS = (
     "busy_timeout=5000",  # first, so that the others wait too
@@ -38,7 +38,7 @@ def engine(config: Config, *, writes: bool, **pool: Any) -> Engine:
     event.listen(made, "connect", _set_pragmas)
     if not writes:
         event.listen(made, "connect", _only_read)
-    event.listen(made, "checkout", replaced.look_at(config.sqlite_file))
+    event.listen(made, "checkout", file_identity.look_at(config.sqlite_file))
     event.listen(made, "begin", _begin_writing if writes else _begin_reading)
     return made
 

@@ -1,0 +1,1 @@
+"""Finished public pages: stored as bytes, served by the fast path, dropped when they change."""
