@@ -18,12 +18,12 @@ from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
 
-from blog import opening
 from blog.config import Config
 from blog.db import Database
 from blog.models import search
 from blog.moving import move_in
 from blog.moving.mover import Wishes
+from blog.server import startup
 
 ROOT = Path(__file__).parents[1]
 LIMIT = 50  # milliseconds at p99
@@ -33,7 +33,7 @@ def main() -> int:
     given = arguments()
     with TemporaryDirectory() as folder:
         config = replace(Config.from_env(), data_dir=given.data_dir or Path(folder))
-        opening.prepare(config)
+        startup.prepare(config)
         for blog in blogs_below(given.content):
             asyncio.run(move_in(config, blog, Wishes()))
         database = Database(config)

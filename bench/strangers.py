@@ -26,10 +26,10 @@ from urllib.parse import urlencode
 
 from sqlalchemy.orm import Session
 
-from blog import opening
 from blog.config import Config
 from blog.db import Database
 from blog.models import setup, user
+from blog.server import startup
 from blog.web.passwords import Passwords
 
 PORT = 8765
@@ -45,7 +45,7 @@ def main() -> int:
     pairs = given.parse_args().pairs
     with TemporaryDirectory() as folder:
         config = Config(data_dir=Path(folder), port=PORT)
-        opening.prepare(config)
+        startup.prepare(config)
         furnish(config, pairs)
         with served(config):
             tells = [tell("forgotten", *measure(pairs, forget))]

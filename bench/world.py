@@ -9,10 +9,10 @@ from pathlib import Path
 
 from bench import planting
 from bench.planting import COMMENTS, measured, path_of, said, title_of
-from blog import opening
 from blog.config import Config
 from blog.db import VERSIONS, Database
 from blog.models import search
+from blog.server import startup
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def world(home: Path, posts: int) -> World:
 
 
 def fill(config: Config, posts: int) -> None:
-    opening.prepare(config)
+    startup.prepare(config)
     database = Database(config)
     try:
         planting.plant(database, posts)

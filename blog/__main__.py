@@ -11,13 +11,14 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from blog import __version__, opening
+from blog import __version__
 from blog.config import N_, PREFIX, Config, Told, local_address
 from blog.db import Database
 from blog.models import change, reset, setup, site
 from blog.models.base import Refusal
 from blog.models.user import check_password
-from blog.opening import say
+from blog.server import startup
+from blog.server.startup import say
 from blog.web.collectstatic import collect
 from blog.web.passwords import Passwords
 
@@ -49,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout = io.StringIO()  # for what would still be said at the end
         return 1
     except (Told, Refusal, OSError) as fault:
-        print(opening.told(fault), file=sys.stderr)
+        print(startup.told(fault), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(say(N_("Interrupted. Run the command again to continue.")), file=sys.stderr)
@@ -202,7 +203,7 @@ def write_out(config: Config, given: argparse.Namespace) -> int:
     from blog.keeping import backup, export
 
     backup.refuse_nothing(config)
-    opening.prepare(config)
+    startup.prepare(config)
     return export.run(config, given)
 
 
@@ -210,13 +211,13 @@ def move_in(config: Config, given: argparse.Namespace) -> int:
     """Import a folder and print the receipt."""
     from blog.moving import run  # docutils and yaml are heavy, and only this command needs them
 
-    opening.prepare(config)
+    startup.prepare(config)
     return int(run(config, given))
 
 
 def create_admin(config: Config, given: argparse.Namespace) -> None:
     """The same as the set-up page, from a shell."""
-    opening.prepare(config)
+    startup.prepare(config)
     password = _password()
     check_password(password, about=(given.name, given.email))
     passwords, database = Passwords(), Database(config)
@@ -233,7 +234,7 @@ def create_admin(config: Config, given: argparse.Namespace) -> None:
 
 def print_reset_link(config: Config, given: argparse.Namespace) -> None:
     """For somebody who has forgotten theirs, where no mail is sent; the blog may run meanwhile."""
-    opening.prepare(config)
+    startup.prepare(config)
     database = Database(config)
     try:
         path = database.transact_now(reset.reset_link, given.name)
@@ -252,15 +253,15 @@ def _password() -> str:
 
 
 def test_mail(config: Config, given: argparse.Namespace) -> int:
-    from blog.mail import trial
+    from blog.mail import mail_test
 
-    return trial.run(config, given.address)
+    return mail_test.run(config, given.address)
 
 
 def keep_clock(config: Config, given: argparse.Namespace) -> None:
-    from blog import tick
+    from blog.jobs import tasks
 
-    tick.run(config)
+    tasks.run(config)
 
 
 def settings(config: Config, given: argparse.Namespace) -> None:

@@ -15,19 +15,20 @@ from sanic_ext import Config as ExtensionConfig
 from sanic_ext import Extend
 from sanic_ext.config import PRIORITY
 
-from blog import admin, control_panel, health, home, hosted, opening, priority, warden, web
+from blog import admin, control_panel, home, priority, web
 from blog.cache import fast_path, nginx
 from blog.cache.encoded_response import Ready
 from blog.cache.invalidator import Follower
 from blog.cache.page_cache import Pages
-from blog.clock import Clock, House
 from blog.config import BadSetting, Config, Told
 from blog.crew import Crew
 from blog.db import Database, commit_watcher
 from blog.handbook import Handbook
-from blog.log import leave_out_keys
-from blog.pulse import Pulse
-from blog.tick import CHORES
+from blog.jobs.scheduler import Clock, House
+from blog.jobs.tasks import CHORES
+from blog.server import asgi, health, startup, supervisor
+from blog.server.log import leave_out_keys
+from blog.server.loop_monitor import Pulse
 from blog.web import auth, errors, static_files
 from blog.web.collectstatic import collect
 from blog.web.passwords import Passwords
@@ -50,10 +51,10 @@ class Asked(Request):
         if not self.app.asgi:
             await super().receive_body()  # type: ignore[no-untyped-call]  # Sanic's
         elif not self.body:
-            self.body = await hosted.whole_body(self)
+            self.body = await asgi.whole_body(self)
 
 
-class Blog(hosted.Hosted):
+class Blog(asgi.Hosted):
     """Sanic that listens where the settings say, and answers kept pages by the short way."""
 
     @property
@@ -77,9 +78,9 @@ class Blog(hosted.Hosted):
         self.ctx.listens_on = (host, port)
         settings["backlog"] = max(settings.get("backlog", 0), 2048)
         if unix := settings.pop("unix", None):
-            settings["sock"] = opening.unix_socket(unix, settings["backlog"])
+            settings["sock"] = startup.unix_socket(unix, settings["backlog"])
         elif not settings.get("sock"):
-            opening.refuse_taken_port(str(host), int(port or 0))
+            startup.refuse_taken_port(str(host), int(port or 0))
         settings["protocol"] = self.protocol
         if settings.get("auto_reload") or settings.get("dev"):
             watched = [*config.template_dirs, *config.static_dirs.values(), config.theme_dir]
@@ -90,7 +91,7 @@ class Blog(hosted.Hosted):
             self.before_server_start(open_house, priority=1)
             self.after_server_start(say_where)
         else:
-            warden.shield()
+            supervisor.shield()
 
 
 def create_app(config: Config | None = None, name: str = "blog") -> Blog:
@@ -118,8 +119,8 @@ def create_app(config: Config | None = None, name: str = "blog") -> Blog:
     for room in (home.bp, control_panel.bp, admin.bp, static_files.bp, health.bp):
         app.blueprint(room)
     app.register_middleware(nginx.let_go, "response")  # type: ignore[arg-type]  # None is fine
-    app.register_middleware(hosted.tell_length, "response")  # type: ignore[arg-type]  # None is fine
-    warden.attach(app)
+    app.register_middleware(asgi.tell_length, "response")  # type: ignore[arg-type]  # None is fine
+    supervisor.attach(app)
     app.main_process_start(open_house)
     app.main_process_ready(say_where)
     # sanic-ext adds some hundred routes between these two, and each rebuilds a router that is shut.
@@ -129,7 +130,7 @@ def create_app(config: Config | None = None, name: str = "blog") -> Blog:
     app.before_server_start(open_worker)
     app.before_server_start(settle, priority=PRIORITY - 2)
     app.after_server_start(start_clock)
-    app.after_server_start(hosted.invite)
+    app.after_server_start(asgi.invite)
     app.before_server_stop(stop_clock)
     app.after_server_stop(close_worker)
     return app
@@ -146,18 +147,18 @@ async def _shut_signals(app: Blog) -> None:
 async def open_house(app: Blog) -> None:
     try:
         warm(app.ctx.templates)
-        opening.prepare(app.ctx.config)
+        startup.prepare(app.ctx.config)
     except (Told, OSError) as fault:
-        sys.exit(opening.told(fault))
+        sys.exit(startup.told(fault))
 
 
 async def say_where(app: Blog) -> None:
-    logging.getLogger("sanic.root").info(opening.greet(app))
+    logging.getLogger("sanic.root").info(startup.greet(app))
 
 
 async def open_worker(app: Blog) -> None:
     config = app.ctx.config
-    app.ctx.secret = opening.secret(config.data_dir)
+    app.ctx.secret = startup.secret(config.data_dir)
     app.ctx.statics = collect(config)
     app.ctx.database = Database(config)
     app.ctx.follower = Follower(app.ctx.database, commit_watcher.watch(config))
@@ -215,4 +216,4 @@ async def close_worker(app: Blog) -> None:
 try:
     app = create_app()
 except BadSetting as fault:
-    sys.exit(opening.told(fault))
+    sys.exit(startup.told(fault))

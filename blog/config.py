@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from blog.smtp import MailServer, is_mail_address, read_mail_server
+from blog.mail.settings import MailServer, is_mail_address, read_mail_server
 
 PREFIX = "BLOG_"
 PACKAGE = Path(__file__).parent

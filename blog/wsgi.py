@@ -10,7 +10,7 @@ from urllib.parse import quote
 from a2wsgi import ASGIMiddleware
 
 from blog.app import Blog, app
-from blog.hosted import Receive, Scope, Send
+from blog.server.asgi import Receive, Scope, Send
 
 PATIENCE = 30.0  # seconds for the database to be made ready, or for errands to come to their end
 IN_PATH, IN_QUERY = "/:@!$&'()*+,;=-._~", "/:@!$&'()*+,;=-._~?%[]|^`\"<>{}\\#"

@@ -22,10 +22,10 @@ from jinja2.bccache import Bucket, BytecodeCache
 from pysqlite3 import dbapi2 as sqlite
 from sanic import Sanic
 
-from blog import opening
 from blog.app import create_app
 from blog.config import Config
 from blog.db import Database
+from blog.server import startup
 from tests import cast
 from tests.cast import Cast
 
@@ -107,7 +107,7 @@ class Door:
     def __init__(self, config: Config, furnished: Furnished | None = None) -> None:
         if furnished:
             self.cast = furnished.settle(config)
-        opening.prepare(config)
+        startup.prepare(config)
         Sanic.test_mode = True
         self.config = config
         self.app = create_app(config, f"blog-{next(numbers)}")

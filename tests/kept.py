@@ -7,11 +7,12 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from blog import moving, opening
+from blog import moving
 from blog.config import Config
 from blog.db import Database
 from blog.models.comment import APPROVED
 from blog.moving.mover import Wishes
+from blog.server import startup
 from tests import cast
 from tests.cast import Cast
 from tests.door import Door
@@ -24,7 +25,7 @@ LINK = re.compile(rb"""(?:href|src|srcset)="(/[^"#\s]*)|<loc>[a-z]+://[^/<]+([^<
 
 def furnish(config: Config) -> Cast:
     """The cast, an old blog with pictures, comments, and a template of its owner's."""
-    opening.prepare(config)
+    startup.prepare(config)
     database = Database(config)
     people = cast.fill(database)
     asyncio.run(moving.move_in(config, SAMPLES / "jekyll", Wishes(author="Lee Byline")))

@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import func, select, update
 
-from blog import tick
-from blog.clock import House
+from blog.jobs import tasks
+from blog.jobs.scheduler import House
 from blog.markup import render
 from blog.models import catalogue, office, search, tagging, writing
 from blog.models.address import Address
@@ -156,6 +156,6 @@ async def test_posts_beyond_the_first_are_found_anew_by_the_clock(database, worl
 
     database.transact_now(forget)
     assert database.read_now(search.is_stale)
-    await tick.index(House(config_of(database), database, b""))
+    await tasks.index(House(config_of(database), database, b""))
     assert not database.read_now(search.is_stale)
     assert world.ann_live.id in found(database, "serpent")

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from blog.config import Config, Told
 from blog.db import Database
+from blog.jobs.tasks import CHORES
 from blog.keeping import backup, restore, schedule, shelf
 from blog.models.base import now
 from blog.models.site import THE_ONE, Site
-from blog.tick import CHORES
 from tests import cast
 from tests.live import environment
 

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from blog import moving, opening
+from blog import moving
 from blog.__main__ import main
 from blog.config import Config, Told
 from blog.db import Database
@@ -30,6 +30,7 @@ from blog.models.comment import Comment
 from blog.models.leaving import Leaving, Words
 from blog.moving.front_matter import split
 from blog.moving.mover import Wishes
+from blog.server import startup
 from tests import cast, kept
 from tests.door import Door
 from tests.live import environment
@@ -147,7 +148,7 @@ def test_an_empty_folder_will_do(small_blog, tmp_path):
 
 
 def test_a_full_disk_leaves_no_half_folder(small_blog, tmp_path):
-    opening.prepare(small_blog)
+    startup.prepare(small_blog)
     (tmp_path / "parent").mkdir()
     done = subprocess.run(
         [sys.executable, "-m", "blog", "export", str(tmp_path / "parent" / "out")],
@@ -167,7 +168,7 @@ def test_a_full_disk_leaves_no_half_folder(small_blog, tmp_path):
 def taken_back(config: Config, folder: Path, data: Path) -> Config:
     """A new blog that an export has moved into."""
     there = replace(config, data_dir=data, database_url="")
-    opening.prepare(there)
+    startup.prepare(there)
     receipt = asyncio.run(moving.move_in(there, folder, Wishes()))
     assert not receipt.files["failed"] and receipt.adds_up
     return there
@@ -195,7 +196,7 @@ def differing(one: Path, other: Path) -> list[str]:
 
 
 def test_import_export_import_changes_nothing(config, tmp_path):
-    opening.prepare(config)
+    startup.prepare(config)
     for name in ("jekyll", "zola", "hugo", "hexo", "pelican"):
         asyncio.run(moving.move_in(config, kept.SAMPLES / name, Wishes(author="Lee Byline")))
     export.write(config, tmp_path / "first")
@@ -270,7 +271,7 @@ def test_what_is_written_out_is_its_owners_alone(small_blog, tmp_path):
 
 
 def test_readers_see_the_same_text_under_the_same_address(config, tmp_path):
-    opening.prepare(config)
+    startup.prepare(config)
     asyncio.run(moving.move_in(config, kept.SAMPLES / "jekyll", Wishes(author="Lee Byline")))
     export.write(config, tmp_path / "first")
     there = taken_back(config, tmp_path / "first", tmp_path / "there")
@@ -380,7 +381,7 @@ def test_any_address_comes_back(config, tmp_path, path):
 @pytest.mark.slow
 @pytest.mark.skipif(not CONTENT, reason="BLOG_TEST_CONTENT names no folder of real blogs")
 def test_real_blogs_come_back_to_the_byte(config, tmp_path):
-    opening.prepare(config)
+    startup.prepare(config)
     wishes = Wishes(permalink="/:year/:month/:day/:title/", old_url="https://huangxuan.me")
     asyncio.run(moving.move_in(config, Path(CONTENT) / "jekyll", wishes))
     asyncio.run(moving.move_in(config, Path(CONTENT) / "seeds", Wishes()))

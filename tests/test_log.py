@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from blog.log import without_keys
+from blog.server.log import without_keys
 from tests.front import Nginx
 from tests.live import Site, environment, wait_for
 

@@ -13,14 +13,14 @@ import html5lib
 import pytest
 from sqlalchemy.orm import Session
 
-from blog.clock import House
 from blog.config import LANGUAGES
-from blog.mail import letter
+from blog.jobs.scheduler import House
+from blog.mail import message as messages
+from blog.mail.smtp_client import Undelivered
 from blog.models import delivery, site, subscription
 from blog.models.base import now
 from blog.models.delivery import KINDS, Owed
 from blog.models.site import SiteFacts
-from blog.outside import Undelivered
 from tests import cast
 from tests.door import copy_into
 
@@ -56,7 +56,7 @@ def write(
     facts = json.loads(json.dumps({name: FACTS[name] for name in KINDS[kind]} | more))
     given = facts.pop("about", None)
     owed = Owed(7, kind, to, language, facts, now(), 1)
-    raw = letter.write(house, SiteFacts(**given) if given else about(), owed).body
+    raw = messages.write(house, SiteFacts(**given) if given else about(), owed).body
     assert raw.isascii() or not to.isascii()
     assert all(len(line) <= 998 for line in raw.split(b"\r\n"))
     assert b"\n" not in raw.replace(b"\r\n", b"")
@@ -135,7 +135,9 @@ def test_the_headers_say_who_when_and_that_no_person_wrote_it(house):
 def test_a_letter_bears_the_same_id_at_each_try_and_another_one_another(house):
     moment = now()
     first, again, other = (
-        letter.write(house, about(), Owed(id, "test", "g@x.example", "en", {}, moment, tries)).body
+        messages.write(
+            house, about(), Owed(id, "test", "g@x.example", "en", {}, moment, tries)
+        ).body
         for id, tries in ((7, 1), (7, 2), (8, 1))
     )
     ids = [re.search(rb"Message-ID: (\S+)", raw)[1] for raw in (first, again, other)]
@@ -241,7 +243,7 @@ def test_a_link_is_ascii_whatever_the_address_of_the_post(house):
 
 def test_links_lead_where_the_settings_say_then_the_office_then_to_this_machine(house):
     def address(config: Any, **office: str) -> str:
-        return letter.address_of(config, SiteFacts(**office))
+        return messages.address_of(config, SiteFacts(**office))
 
     chosen = replace(house.config, site_url="https://env.example")
     assert address(chosen, address="https://office.example") == "https://env.example"

@@ -12,7 +12,7 @@ import pytest
 
 from blog.__main__ import main
 from blog.config import BadSetting, Config
-from blog.smtp import read_mail_server
+from blog.mail.settings import read_mail_server
 from tests.conftest import need
 from tests.smtp import PostOffice, context
 
@@ -139,7 +139,7 @@ def test_what_is_no_address_is_not_written_to(ask, office):
 
 
 def test_a_password_is_not_told_to_a_server_that_cannot_keep_it_secret(ask, office, monkeypatch):
-    monkeypatch.setattr("blog.outside.is_loopback", lambda host: False)
+    monkeypatch.setattr("blog.mail.smtp_client.is_loopback", lambda host: False)
     code, said = ask(office.url(who="kim:secret@"))
     assert code == 1 and "No secure connection" in said
 
@@ -171,7 +171,7 @@ def test_tls_from_the_first_byte_where_none_is_spoken(ask, office):
 
 
 def test_a_server_elsewhere_that_offers_tls_is_taken_at_its_word(ask, certificate, monkeypatch):
-    monkeypatch.setattr("blog.outside.is_loopback", lambda host: False)
+    monkeypatch.setattr("blog.mail.smtp_client.is_loopback", lambda host: False)
     with PostOffice(tls_context=context(*certificate), require_starttls=True) as office:
         code, _ = ask(office.url())
         assert code == 0 and len(office.letters) == 1

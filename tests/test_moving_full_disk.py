@@ -42,9 +42,9 @@ def move_in(environment: dict[str, str], old: Path, room: int) -> subprocess.Com
 
 @pytest.mark.parametrize("room", [50_000, 1_500_000])
 def test_a_full_disk_ends_an_import_with_one_sentence(config: Config, environment, old, room):
-    from blog import opening
+    from blog.server import startup
 
-    opening.prepare(config)
+    startup.prepare(config)
     done = move_in(environment, old, room)
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr

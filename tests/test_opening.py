@@ -4,25 +4,26 @@ import socket
 
 import pytest
 
-from blog import db, opening
+from blog import db
 from blog.__main__ import main
 from blog.config import BadSetting, Config, Told, local_address, ssh_server
+from blog.server import startup
 from blog.web.templating import environment, warm
 
 
 @pytest.mark.parametrize("left", ["", "abc", "zz" * 32])
 def test_a_damaged_secret_is_refused_and_not_used(tmp_path, left):
-    made = opening.secret(tmp_path)
-    assert len(made) == 32 and opening.secret(tmp_path) == made
+    made = startup.secret(tmp_path)
+    assert len(made) == 32 and startup.secret(tmp_path) == made
     (tmp_path / "secret").write_text(left)
     with pytest.raises(Told, match="damaged"):
-        opening.secret(tmp_path)
+        startup.secret(tmp_path)
 
 
 def test_a_data_folder_that_is_a_file_is_told_by_the_settings_name(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(BadSetting, match="BLOG_DATA_DIR=.*file"):
-        opening.prepare(Config(data_dir=tmp_path / "file"))
+        startup.prepare(Config(data_dir=tmp_path / "file"))
 
 
 def test_a_file_that_is_no_database_is_told_in_one_line(tmp_path):
@@ -43,7 +44,7 @@ def test_a_database_out_of_reach_is_told_in_one_line_without_its_password(tmp_pa
 
 def test_an_address_that_is_not_this_machines_is_not_called_a_taken_port():
     with pytest.raises(SystemExit, match="BLOG_HOST=192.0.2.1"):
-        opening.refuse_taken_port("192.0.2.1", 8000)
+        startup.refuse_taken_port("192.0.2.1", 8000)
 
 
 def test_an_origin_that_is_none_is_refused():

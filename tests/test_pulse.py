@@ -8,7 +8,7 @@ import time
 import pytest
 
 from blog.config import Config
-from blog.pulse import BEAT, LATE, Lag, Pulse
+from blog.server.loop_monitor import BEAT, LATE, Lag, Pulse
 from tests.door import Door
 from tests.live import WORKERS, Site
 
@@ -32,7 +32,7 @@ async def test_whatever_holds_the_loop_is_named_with_its_stack(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     pulse = await beating(2 * BEAT)
-    with caplog.at_level(logging.WARNING, "blog.pulse"):
+    with caplog.at_level(logging.WARNING, "blog.server.loop_monitor"):
         hold_up_everybody(20 * LATE)  # long enough for the watcher of a busy machine
         await asyncio.sleep(4 * BEAT)
     pulse.stop()
@@ -43,7 +43,7 @@ async def test_whatever_holds_the_loop_is_named_with_its_stack(
 
 async def test_what_is_told_is_never_without_a_reason(caplog: pytest.LogCaptureFixture) -> None:
     pulse = await beating(2 * BEAT)
-    with caplog.at_level(logging.WARNING, "blog.pulse"):
+    with caplog.at_level(logging.WARNING, "blog.server.loop_monitor"):
         for _ in range(10):
             hold_up_everybody(BEAT + 1.1 * LATE)  # hardly longer than what is told
             await asyncio.sleep(2 * BEAT)

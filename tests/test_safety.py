@@ -14,13 +14,13 @@ from sqlalchemy import create_engine, func, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from blog import opening
 from blog.config import Config
 from blog.models import attempt, setup, site, user
 from blog.models.base import Base, now
 from blog.models.post import Post
 from blog.models.signin import ABSOLUTE, IDLE, SignIn
 from blog.models.user import User
+from blog.server import startup
 from blog.web import auth, errors, headers
 from tests import cast
 from tests.cast import Cast
@@ -404,7 +404,7 @@ CLAIM = {
 
 
 def setup_link(door: Door) -> str:
-    return f"/set-up?key={auth.setup_key(opening.secret(door.config.data_dir))}"
+    return f"/set-up?key={auth.setup_key(startup.secret(door.config.data_dir))}"
 
 
 def test_without_its_link_nobody_can_claim_the_blog(empty_door):

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from blog import opening
 from blog.config import Config
 from blog.db import Database
 from blog.markup import render
@@ -35,6 +34,7 @@ from blog.models.post import Post
 from blog.models.settings import GROUPS, OWN_PAGE, Settings
 from blog.models.site import SiteFacts
 from blog.models.writing import WorkingCopy
+from blog.server import startup
 from tests.cast import Cast
 from tests.door import Answer, Door
 from tests.keep_release import KEPT
@@ -486,7 +486,7 @@ def test_the_facts_of_the_site_have_every_column_that_can_be_decided():
 def upgraded(config: Config) -> Iterator[Database]:
     config.data_dir.mkdir()
     shutil.copy(KEPT / "0.1.0.sqlite3", config.data_dir / "blog.sqlite3")
-    opening.prepare(config)
+    startup.prepare(config)
     opened = Database(config)
     yield opened
     opened.close()

@@ -17,11 +17,11 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from blog import clock, tick
 from blog.app import create_app
-from blog.clock import Chore, Clock, House
 from blog.config import Config
 from blog.db import Database, migrate
+from blog.jobs import scheduler, tasks
+from blog.jobs.scheduler import Chore, Clock, House
 from blog.models import announcement, attempt, delivery, lease, sweeping
 from blog.models.attempt import Attempt
 from blog.models.base import now
@@ -39,10 +39,10 @@ SECRET = b"s" * 32
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "LOOK", 0.02)
-    monkeypatch.setattr(clock, "STAND_BY", 0.02)
-    monkeypatch.setattr(clock, "AFTER_FAULT", 0.02)
-    monkeypatch.setattr(clock, "GRACE", 1.0)
+    monkeypatch.setattr(scheduler, "LOOK", 0.02)
+    monkeypatch.setattr(scheduler, "STAND_BY", 0.02)
+    monkeypatch.setattr(scheduler, "AFTER_FAULT", 0.02)
+    monkeypatch.setattr(scheduler, "GRACE", 1.0)
 
 
 @pytest.fixture
@@ -276,8 +276,8 @@ def test_an_app_that_a_test_serves_has_no_clock(open_door):
 
 
 def test_no_two_chores_bear_one_name_and_none_is_looked_after_all_the_time():
-    assert len({chore.name for chore in tick.CHORES}) == len(tick.CHORES)
-    assert all(chore.every >= 1 for chore in tick.CHORES)
+    assert len({chore.name for chore in tasks.CHORES}) == len(tasks.CHORES)
+    assert all(chore.every >= 1 for chore in tasks.CHORES)
     assert create_app(Config(), "blog-with-a-clock")
 
 
@@ -369,7 +369,7 @@ async def test_the_sweep_of_the_clock_reaches_every_table_that_grows(database, w
         session.add(Attempt(key="login:old", at=now() - attempt.DAY * 2))
 
     database.transact_now(fill)
-    await tick.sweep(House(config_of(database), database, SECRET))
+    await tasks.sweep(House(config_of(database), database, SECRET))
     assert database.read_now(lambda session: session.scalars(select(Attempt)).all()) == []
     assert database.read_now(lambda session: session.get_one(Comment, old[0]).ip) == ""
 

@@ -14,12 +14,13 @@ import pytest
 from alembic import command
 from sqlalchemy import inspect, text
 
-from blog import __version__, db, opening
+from blog import __version__, db
 from blog.admin import deeds
 from blog.config import Config
 from blog.db import Database
 from blog.keeping import restore, shelf
 from blog.models import reading, search, whole
+from blog.server import startup
 from tests import old_actions
 from tests.keep_release import KEPT
 from tests.live import environment
@@ -76,7 +77,7 @@ def test_no_row_is_lost_on_the_way_up(old, config):
 
 
 def test_readers_find_what_they_found_before(old, config):
-    opening.prepare(config)
+    startup.prepare(config)
     database = Database(config)
     try:
         shelf = database.read_now(reading.shelf, page=1, per_page=50)
@@ -170,7 +171,7 @@ def test_no_new_name_of_an_action_is_the_old_name_of_another():
 
 def test_before_the_tables_change_a_backup_is_made_and_its_path_printed(old, config, capsys):
     was_older, before = is_older(config), count_rows(config)
-    opening.prepare(config)
+    startup.prepare(config)
     made = shelf.every(config, upgrades=True)
     said = capsys.readouterr().out
     assert [str(path) for path in made if str(path) not in said] == []
@@ -184,15 +185,15 @@ def test_before_the_tables_change_a_backup_is_made_and_its_path_printed(old, con
 def test_a_data_folder_named_from_where_the_blog_starts_is_backed_up_too(old, config, monkeypatch):
     monkeypatch.chdir(config.data_dir.parent)  # as in a checkout: BLOG_DATA_DIR is `data`
     was_older, near = is_older(config), replace(config, data_dir=Path(config.data_dir.name))
-    opening.prepare(near)
+    startup.prepare(near)
     made = shelf.every(near, upgrades=True)
     assert len(made) == was_older and all(path.is_absolute() for path in made)
 
 
 def test_a_start_that_finds_nothing_to_change_makes_no_backup(old, config):
-    opening.prepare(config)
+    startup.prepare(config)
     made = len(shelf.every(config, upgrades=True))
-    opening.prepare(config)
+    startup.prepare(config)
     assert len(shelf.every(config, upgrades=True)) == made
 
 
@@ -225,7 +226,7 @@ def test_a_start_that_fails_again_and_again_does_not_fill_the_disk(old, config):
         pytest.skip("this release changed no table")
     shutil.copy(config.sqlite_file, config.data_dir / "kept.tmp")
     for _ in range(3):
-        opening.prepare(config)
+        startup.prepare(config)
         shutil.copy(config.data_dir / "kept.tmp", config.sqlite_file)
     assert len(shelf.every(config, upgrades=True)) == 1
 
@@ -236,7 +237,7 @@ def test_on_postgresql_the_backup_is_as_the_old_release_left_it(postgres, config
     there = replace(config, database_url=postgres.url(names[0]))
     config.data_dir.mkdir()
     first_release(there)
-    opening.prepare(there)
+    startup.prepare(there)
     made = shelf.every(there, upgrades=True)
     assert len(made) == 1 and revision(there) == db.head()
     back = replace(there, data_dir=config.data_dir / "back", database_url=postgres.url(names[1]))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from blog.config import N_, Config, Told
 from blog.deploy.written import MARK, SHARED, Deployment
-from blog.opening import say
+from blog.server.startup import say
 
 DOMAIN = re.compile(
     r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]\Z"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import aiosmtplib
 
 from blog.loopback import is_loopback
-from blog.smtp import MailServer
+from blog.mail.settings import MailServer
 
 PATIENCE = 20.0  # seconds for each answer of a server
 LONGEST = 50.0  # seconds for one letter; shorter than the first back-off of a delivery

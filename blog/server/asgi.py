@@ -11,9 +11,9 @@ from sanic.exceptions import PayloadTooLarge, SanicException
 from sanic.helpers import has_message_body
 from sanic.http import Stage
 
-from blog import opening
 from blog.cache import fast_path
 from blog.config import Told
+from blog.server import startup
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -30,10 +30,10 @@ class Hosted(Sanic[Any, Any]):
     async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Each of the server's processes comes here, and no main one of ours was there before."""
         try:
-            await asyncio.to_thread(opening.prepare, self.ctx.config)
+            await asyncio.to_thread(startup.prepare, self.ctx.config)
         except (Told, OSError) as fault:
             await receive()
-            await send({"type": "lifespan.startup.failed", "message": opening.told(fault)})
+            await send({"type": "lifespan.startup.failed", "message": startup.told(fault)})
             return
         await super().__call__(scope, receive, send)  # type: ignore[no-untyped-call]  # Sanic's
 
@@ -107,5 +107,5 @@ def tell_length(request: Request, response: HTTPResponse) -> None:
 
 async def invite(app: Sanic[Any, Any]) -> None:
     """The set-up link of an empty blog; where it listens only its server knows."""
-    if app.asgi and (line := opening.invitation(app.ctx.config)):
+    if app.asgi and (line := startup.invitation(app.ctx.config)):
         logging.getLogger("sanic.root").info(line)

@@ -5,12 +5,13 @@ import logging
 import signal
 from typing import Any
 
-from blog import mail, opening
-from blog.clock import Chore, Clock, House
 from blog.config import N_, Config
 from blog.db import Database
+from blog.jobs.scheduler import Chore, Clock, House
 from blog.keeping import schedule
+from blog.mail import delivery
 from blog.models import announcement, moderation, search, spam, sweeping
+from blog.server import startup
 
 log = logging.getLogger("blog")
 
@@ -47,7 +48,7 @@ async def sweep(house: House) -> None:
 
 
 CHORES: tuple[Chore, ...] = (
-    Chore("deliver", 2, mail.deliver),
+    Chore("deliver", 2, delivery.deliver),
     Chore("announce", 15, announce),
     Chore("index", 60, index),
     Chore("sweep", 3600, sweep),
@@ -62,10 +63,10 @@ def run(config: Config) -> None:
     """One more contender for the clock, until it is stopped; safe beside running workers."""
     logging.basicConfig(format="%(asctime)s %(message)s")
     log.setLevel(logging.INFO)
-    opening.prepare(config)
+    startup.prepare(config)
     database = Database(config)
     try:
-        asyncio.run(_run(House(config, database, opening.secret(config.data_dir))))
+        asyncio.run(_run(House(config, database, startup.secret(config.data_dir))))
     finally:
         database.close()
 
@@ -76,6 +77,6 @@ async def _run(house: House) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     clock = Clock(house, CHORES)
     clock.start()
-    log.info(opening.say(N_("The scheduled tasks are running. Press Ctrl-C to stop.")))
+    log.info(startup.say(N_("The scheduled tasks are running. Press Ctrl-C to stop.")))
     await stop.wait()
     await clock.stop()

@@ -10,7 +10,7 @@ from sanic import Blueprint, HTTPResponse, Request, Sanic
 from sanic.response import json, text
 
 from blog.models import site
-from blog.ward import VITALS, slot_of
+from blog.server.heartbeat import VITALS, slot_of
 
 bp = Blueprint("health", url_prefix="/health")
 METRICS = {

@@ -3,19 +3,19 @@
 import asyncio
 from urllib.parse import urlsplit
 
-from blog import opening
-from blog.clock import House
 from blog.config import N_, Config, shell_language
 from blog.db import Database
+from blog.jobs.scheduler import House
 from blog.loopback import is_local_name
-from blog.mail import letter
+from blog.mail import message as messages
+from blog.mail.settings import MailServer
+from blog.mail.smtp_client import Letter, Undelivered, mail_line
 from blog.models import site, user
 from blog.models.base import now
 from blog.models.delivery import Owed
 from blog.models.site import SiteFacts
-from blog.opening import say
-from blog.outside import Letter, Undelivered, mail_line
-from blog.smtp import MailServer
+from blog.server import startup
+from blog.server.startup import say
 
 # What to do, by the stage at which it went wrong.
 ADVICE = {
@@ -55,13 +55,13 @@ def run(config: Config, address: str) -> int:
         print(say(N_("No mail server is configured. Set BLOG_SMTP_URL and BLOG_MAIL_FROM.")))
         return 1
     user.check_email(address)
-    opening.prepare(config)
+    startup.prepare(config)
     database = Database(config)
     try:
         about = database.read_now(site.facts)
-        house = House(config, database, opening.secret(config.data_dir))
+        house = House(config, database, startup.secret(config.data_dir))
         owed = Owed(0, "test", address, shell_language(), {}, now(), 1)
-        return asyncio.run(_run(server, letter.host_of(config, about), house, about, owed))
+        return asyncio.run(_run(server, messages.host_of(config, about), house, about, owed))
     finally:
         database.close()
 
@@ -75,14 +75,14 @@ async def _run(server: MailServer, name: str, house: House, about: SiteFacts, ow
 async def _try(server: MailServer, name: str, house: House, about: SiteFacts, owed: Owed) -> int:
     print(say(N_("Sending to %(address)s through %(server)s …"), address=owed.to, server=server))
     try:
-        said = await _send(server, name, letter.write(house, about, owed))
+        said = await _send(server, name, messages.write(house, about, owed))
     except Undelivered as fault:
         print(say(N_("The message was not sent: %(said)s"), said=" ".join(fault.said.split())))
         print(say(ADVICE[fault.stage]))
         return 1
     print(say(N_("The server accepted the message: %(said)s"), said=" ".join(said.split())))
     print(say(N_("If it does not arrive, check the spam folder.")))
-    _warn(letter.address_of(house.config, about))
+    _warn(messages.address_of(house.config, about))
     return 0
 
 

@@ -17,15 +17,15 @@ from urllib.parse import quote, urlsplit
 
 from jinja2 import Environment
 
-from blog.clock import House
 from blog.config import LANGUAGES, Config, local_address
+from blog.jobs.scheduler import House
 from blog.loopback import is_local_name
+from blog.mail.settings import is_mail_address
+from blog.mail.smtp_client import Letter, Undelivered
 from blog.models import subscription
 from blog.models.base import now
 from blog.models.delivery import STOPPABLE, Owed
 from blog.models.site import SiteFacts
-from blog.outside import Letter, Undelivered
-from blog.smtp import is_mail_address
 from blog.web.templating import environment
 
 log = logging.getLogger("blog")

@@ -18,7 +18,7 @@ BEAT = 0.05  # seconds
 LATE = 0.05  # seconds that are told in the log
 KEPT = 6000  # beats: five minutes
 NOBODY = "no blocking code was seen: the threads waited for a lock, or the machine was busy"
-log = logging.getLogger("blog.pulse")
+log = logging.getLogger("blog.server.loop_monitor")
 
 
 @dataclass(frozen=True)

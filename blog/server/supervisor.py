@@ -18,7 +18,16 @@ from sanic.worker.constants import ProcessState
 from sanic.worker.manager import WorkerManager
 from sanic.worker.process import WorkerProcess
 
-from blog.ward import EXTRA, LEAVING, SLOTS, VITALS, beat, follow_main, slot_of, unshield
+from blog.server.heartbeat import (
+    EXTRA,
+    LEAVING,
+    SLOTS,
+    VITALS,
+    beat,
+    follow_main,
+    slot_of,
+    unshield,
+)
 
 TICK = 0.25  # seconds between two looks
 REST = 2.0  # seconds that main waits for an order once all workers have come up

@@ -9,7 +9,7 @@ PORTS = {"smtp": 587, "smtps": 465, "smtp+starttls": 587}
 
 @dataclass(frozen=True)
 class MailServer:
-    """What BLOG_SMTP_URL says. `scheme` tells when TLS begins: see `blog.outside`."""
+    """What BLOG_SMTP_URL says. `scheme` tells when TLS begins: see `blog.mail.smtp_client`."""
 
     scheme: str
     host: str

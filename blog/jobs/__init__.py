@@ -1,0 +1,1 @@
+"""Background work: the scheduler and the tasks it runs."""

@@ -1,0 +1,1 @@
+"""The processes that serve the blog: start-up, supervision, health and other servers."""
