@@ -20,9 +20,9 @@ from tempfile import TemporaryDirectory
 
 from blog.config import Config
 from blog.db import Database
+from blog.importer import move_in
+from blog.importer.importer import Wishes
 from blog.models import search
-from blog.moving import move_in
-from blog.moving.mover import Wishes
 from blog.server import startup
 
 ROOT = Path(__file__).parents[1]

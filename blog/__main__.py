@@ -186,21 +186,21 @@ def _add_keeping(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def back_up(config: Config, given: argparse.Namespace) -> int:
     """Everything in one file, while the blog goes on."""
-    from blog.keeping import backup  # only these three commands need it
+    from blog.backup import backup  # only these three commands need it
 
     return backup.run(config, given)
 
 
 def read_back(config: Config, given: argparse.Namespace) -> int:
     """A backup becomes the blog of an empty folder."""
-    from blog.keeping import restore
+    from blog.backup import restore
 
     return restore.run(config, given)
 
 
 def write_out(config: Config, given: argparse.Namespace) -> int:
     """Markdown, pictures and lists that any program can read."""
-    from blog.keeping import backup, export
+    from blog.backup import backup, export
 
     backup.refuse_nothing(config)
     startup.prepare(config)
@@ -209,7 +209,7 @@ def write_out(config: Config, given: argparse.Namespace) -> int:
 
 def move_in(config: Config, given: argparse.Namespace) -> int:
     """Import a folder and print the receipt."""
-    from blog.moving import run  # docutils and yaml are heavy, and only this command needs them
+    from blog.importer import run  # docutils and yaml are heavy, and only this command needs them
 
     startup.prepare(config)
     return int(run(config, given))

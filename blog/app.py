@@ -21,11 +21,11 @@ from blog.cache.encoded_response import Ready
 from blog.cache.invalidator import Follower
 from blog.cache.page_cache import Pages
 from blog.config import BadSetting, Config, Told
-from blog.crew import Crew
 from blog.db import Database, commit_watcher
 from blog.handbook import Handbook
 from blog.jobs.scheduler import Clock, House
 from blog.jobs.tasks import CHORES
+from blog.sandbox import Crew
 from blog.server import asgi, health, startup, supervisor
 from blog.server.log import leave_out_keys
 from blog.server.loop_monitor import Pulse
@@ -181,9 +181,9 @@ async def settle(app: Blog) -> None:
 
 async def bring_samples(config: Config, author: str) -> bool:
     """The sample posts come in by the door of every old blog; True if they all did."""
-    from blog import moving  # yaml and docutils are heavy, and only a first visit needs them
+    from blog import importer  # yaml and docutils are heavy, and only a first visit needs them
 
-    receipt = await moving.move_in(config, config.sample_posts, moving.Wishes(author=author))
+    receipt = await importer.move_in(config, config.sample_posts, importer.Wishes(author=author))
     return receipt.exit_code == 0
 
 

@@ -15,10 +15,10 @@ from pysqlite3 import dbapi2 as sqlite
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from blog import __version__, db
+from blog.backup import storage
+from blog.backup.storage import Last
 from blog.config import N_, Config, Told, shell_language
 from blog.db import Database, head
-from blog.keeping import shelf
-from blog.keeping.shelf import Last
 from blog.loopback import is_local_name
 from blog.models import standing
 from blog.models.base import now
@@ -106,7 +106,7 @@ def look_at(config: Config) -> Machine:
     return Machine(
         free=shutil.disk_usage(config.data_dir).free,
         can_write=all(os.access(place, os.W_OK) for place in (config.data_dir, config.media_dir)),
-        last=shelf.last(config),
+        last=storage.last(config),
         wanted=head(),
     )
 

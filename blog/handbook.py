@@ -7,8 +7,8 @@ from pathlib import Path
 import aiofiles
 
 from blog.config import Config
-from blog.crew import Crew
 from blog.markup.parser import PREFIX
+from blog.sandbox import Crew
 
 CONTENTS = "README"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*\Z")

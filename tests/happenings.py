@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from blog import moving
+from blog import importer
 from blog.config import Config
 from blog.db import Database
 from blog.markup import render
@@ -201,7 +201,7 @@ def bring_in(world: World) -> None:
             head = f"title: Once {name}\npermalink: /{name}\ntags: [ink, {name}]\nauthor: ann"
             words = f"---\n{head}\n---\n\nNumber {world.chance.randrange(10_000)}.\n"
             posts.joinpath(f"2020-02-03-{name}.md").write_text(words)
-        asyncio.run(moving.move_in(world.config, Path(folder), moving.Wishes()))
+        asyncio.run(importer.move_in(world.config, Path(folder), importer.Wishes()))
 
 
 ACTS = [

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from blog import moving
+from blog import importer
 from blog.config import Config
 from blog.db import Database
+from blog.importer.importer import Wishes
 from blog.models.comment import APPROVED
-from blog.moving.mover import Wishes
 from blog.server import startup
 from tests import cast
 from tests.cast import Cast
@@ -28,7 +28,7 @@ def furnish(config: Config) -> Cast:
     startup.prepare(config)
     database = Database(config)
     people = cast.fill(database)
-    asyncio.run(moving.move_in(config, SAMPLES / "jekyll", Wishes(author="Lee Byline")))
+    asyncio.run(importer.move_in(config, SAMPLES / "jekyll", Wishes(author="Lee Byline")))
     for words, state in (("I was there, too.", APPROVED), ("It waits.", "pending")):
         database.transact_now(_say, people.ann_live.id, words, state)
     database.close()

@@ -20,12 +20,12 @@ from pysqlite3 import dbapi2 as sqlite
 from sqlalchemy import select
 
 from blog import media
+from blog.backup import backup, restore, storage
 from blog.config import Config, Told
-from blog.crew.pictures import prepare
 from blog.db import Database
-from blog.keeping import backup, restore, shelf
 from blog.models import upload
 from blog.models.post import Post
+from blog.sandbox.images import prepare
 from tests import cast, kept
 from tests.live import environment, wait_for
 
@@ -199,7 +199,7 @@ def test_a_full_disk_leaves_nothing_and_the_backup_before_untouched(small_blog, 
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert [path.name for path in target.parent.iterdir()] == ["blog.tar.gz"]
     assert target.read_bytes() == b"the one before"
-    assert shelf.last(small_blog).fault and not shelf.last(small_blog).made_at
+    assert storage.last(small_blog).fault and not storage.last(small_blog).made_at
 
 
 def test_a_disk_that_is_really_full_leaves_nothing(small_blog, tmp_path):
@@ -221,18 +221,18 @@ def test_a_backup_that_is_killed_is_not_there_and_the_next_sweeps_up(small_blog)
     for number in range(20):
         (small_blog.media_dir / "ab" / f"ab{number:030}.png").write_bytes(os.urandom(3_000_000))
     child = subprocess.Popen([sys.executable, "-m", "blog", "backup"], env=environment(small_blog))
-    folder = shelf.folder(small_blog)
+    folder = storage.folder(small_blog)
     wait_for(lambda: list(folder.glob(".*.unfinished/draft")))
     child.send_signal(signal.SIGKILL)
     child.wait()
-    assert shelf.every(small_blog) == [] and list(folder.glob(".*.unfinished"))
+    assert storage.every(small_blog) == [] and list(folder.glob(".*.unfinished"))
     assert command(small_blog, "backup").returncode == 0
-    assert len(shelf.every(small_blog)) == 1
+    assert len(storage.every(small_blog)) == 1
     assert list(folder.glob(".*")) == []
 
 
 def test_where_it_cannot_be_noted_it_is_a_backup_all_the_same(small_blog, tmp_path):
-    shelf.folder(small_blog).touch()
+    storage.folder(small_blog).touch()
     assert backup.write(small_blog, tmp_path / "b.tar.gz").posts == 12
     restore.check(tmp_path / "b.tar.gz")
 

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
+from blog.backup import backup, restore
+from blog.backup.archive import Damaged
 from blog.config import Config, Told
 from blog.db import Unusable
-from blog.keeping import backup, restore
-from blog.keeping.archive import Damaged
 from tests import kept
 
 

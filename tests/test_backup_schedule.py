@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session
 
+from blog.backup import backup, restore, schedule, storage
 from blog.config import Config, Told
 from blog.db import Database
 from blog.jobs.tasks import CHORES
-from blog.keeping import backup, restore, schedule, shelf
 from blog.models.base import now
 from blog.models.site import THE_ONE, Site
 from tests import cast
@@ -50,9 +50,9 @@ def look(config: Config) -> None:
 
 def laid(config: Config, count: int) -> list[Path]:
     """So many good backups of earlier days."""
-    made = backup.write(config, shelf.place(config))
+    made = backup.write(config, storage.place(config))
     paths = [
-        shelf.folder(config) / f"2026-01-{day:02}-030000.tar.gz" for day in range(1, count + 1)
+        storage.folder(config) / f"2026-01-{day:02}-030000.tar.gz" for day in range(1, count + 1)
     ]
     for path in paths:
         shutil.copy(made.path, path)
@@ -67,54 +67,54 @@ def test_the_clock_looks_after_it():
 def test_one_that_is_due_is_made_once(blog):
     look(blog)
     look(blog)
-    made = shelf.every(blog)
+    made = storage.every(blog)
     assert len(made) == 1
     restore.check(made[0])
-    last = shelf.last(blog)
+    last = storage.last(blog)
     assert last.place == str(made[0]) and last.size == made[0].stat().st_size
     assert last.moment and now() - last.moment < timedelta(minutes=5) and not last.fault
 
 
 def test_while_one_is_made_for_a_worker_that_was_killed_no_second_is_begun(blog):
-    with shelf.alone(blog):
+    with storage.alone(blog):
         look(blog)
-    assert shelf.every(blog) == []
+    assert storage.every(blog) == []
 
 
 def test_a_blog_of_today_needs_none_yet(blog, sqlite_database):
     sqlite_database.transact_now(set_up_at, now() - timedelta(hours=2))
     look(blog)
-    assert shelf.every(blog) == []
+    assert storage.every(blog) == []
 
 
 def test_where_none_is_wanted_none_is_made(blog, sqlite_database):
     sqlite_database.transact_now(choose, backup_every=0)
     look(blog)
-    assert shelf.every(blog) == []
+    assert storage.every(blog) == []
 
 
 def test_as_many_stay_as_are_wanted_and_the_newest_always(blog, sqlite_database):
     old = laid(blog, 5)
-    (shelf.folder(blog) / shelf.LAST).unlink()
+    (storage.folder(blog) / storage.LAST).unlink()
     sqlite_database.transact_now(choose, backup_keep=2)
     look(blog)
-    left = shelf.every(blog)
+    left = storage.every(blog)
     assert len(left) == 2 and left[0] == old[-1]
-    assert shelf.prune(blog, 0) == [left[0]]
-    assert shelf.every(blog) == [left[1]]
+    assert storage.prune(blog, 0) == [left[0]]
+    assert storage.every(blog) == [left[1]]
 
 
 def test_what_is_no_whole_backup_is_not_counted_nor_deleted(blog):
     good = laid(blog, 3)
     others = ["2026-02-01-030000.tar.gz", "notes.txt", "my-own.tar.gz", "2026-02-02-030000.tar"]
     for name in others:
-        (shelf.folder(blog) / name).write_bytes(b"no backup")
+        (storage.folder(blog) / name).write_bytes(b"no backup")
     upgrade = Path(
-        shutil.copy(good[0], shelf.folder(blog) / "2026-01-01-040000-before-0002.tar.gz")
+        shutil.copy(good[0], storage.folder(blog) / "2026-01-01-040000-before-0002.tar.gz")
     )
-    assert shelf.every(blog) == good and shelf.every(blog, upgrades=True) == [upgrade]
-    shelf.prune(blog, 1)
-    left = {path.name for path in shelf.folder(blog).iterdir()} - {shelf.LAST}
+    assert storage.every(blog) == good and storage.every(blog, upgrades=True) == [upgrade]
+    storage.prune(blog, 1)
+    left = {path.name for path in storage.folder(blog).iterdir()} - {storage.LAST}
     assert left == {*others, good[-1].name, upgrade.name}
 
 
@@ -122,13 +122,13 @@ def test_one_that_fails_is_told_noted_and_tried_again_after_an_hour(blog, monkey
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 8, 1000))
     with pytest.raises(Told, match="No backup was made"):
         look(blog)
-    assert "free" in shelf.last(blog).fault
+    assert "free" in storage.last(blog).fault
     look(blog)  # not again at once
     later = now() + timedelta(minutes=61)
-    monkeypatch.setattr(shelf, "now", lambda: later)
+    monkeypatch.setattr(storage, "now", lambda: later)
     with pytest.raises(Told):
         look(blog)
-    assert shelf.every(blog) == []
+    assert storage.every(blog) == []
 
 
 def test_what_its_process_says_of_a_fault_is_told(blog):
@@ -141,7 +141,7 @@ def test_what_its_process_says_of_a_fault_is_told(blog):
             asyncio.run(schedule._run(blog, 3))
     finally:
         database.close()
-    assert shelf.last(blog).fault and not shelf.last(blog).made_at
+    assert storage.last(blog).fault and not storage.last(blog).made_at
 
 
 async def test_a_stop_in_the_middle_leaves_no_process_and_no_half_backup(blog):
@@ -149,12 +149,12 @@ async def test_a_stop_in_the_middle_leaves_no_process_and_no_half_backup(blog):
     for number in range(30):
         (blog.media_dir / "ab" / f"ab{number:030}.png").write_bytes(os.urandom(2_000_000))
     task = asyncio.create_task(schedule._run(blog, 3))
-    while not list(shelf.folder(blog).glob(".*.unfinished/draft")):
+    while not list(storage.folder(blog).glob(".*.unfinished/draft")):
         await asyncio.sleep(0.02)
         assert not task.done()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert shelf.every(blog) == []
+    assert storage.every(blog) == []
     await schedule._run(blog, 3)
-    assert len(shelf.every(blog)) == 1 and not list(shelf.folder(blog).glob(".*"))
+    assert len(storage.every(blog)) == 1 and not list(storage.folder(blog).glob(".*"))

@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy.orm import Session
 
 from blog import db
+from blog.backup import backup, restore
 from blog.cache.invalidator import Follower
 from blog.config import Config
 from blog.db import Database
 from blog.db.commit_watcher import PING, PostgresCommits, watch
-from blog.keeping import backup, restore
 from blog.models.site import THE_ONE, Site
 from tests import cast
 from tests.live import wait_for

@@ -12,8 +12,8 @@ import pytest
 import uvloop
 
 from blog.config import Config
-from blog.crew import MOST_WAITING, Busy, Crew, Failed
 from blog.markup import TooMuch, render
+from blog.sandbox import MOST_WAITING, Busy, Crew, Failed
 
 ENDLESS = "<div></x>" * 55_000  # half a minute of work for the sanitiser
 LONG = "[" * 40_000  # about a second
@@ -28,7 +28,7 @@ async def crew(tmp_path):
 def children() -> list[int]:
     """Those of this process that work for a crew."""
     found = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    return [int(pid) for pid in found if b"blog.crew" in said(int(pid), "cmdline")]
+    return [int(pid) for pid in found if b"blog.sandbox" in said(int(pid), "cmdline")]
 
 
 def said(pid: int, what: str) -> bytes:
@@ -196,7 +196,7 @@ PARENT = """
 import asyncio, sys
 from pathlib import Path
 from blog.config import Config
-from blog.crew import Crew
+from blog.sandbox import Crew
 
 async def main():
     crew = Crew(Config(data_dir=Path(sys.argv[1])))

@@ -9,9 +9,9 @@ import pytest
 
 from blog import doctor
 from blog.__main__ import main
+from blog.backup.storage import Last
 from blog.config import Config
 from blog.doctor import BAD, GOOD, WARN, Came, Machine
-from blog.keeping.shelf import Last
 from blog.models import signin, standing
 from blog.models.base import now
 from blog.models.delivery import Delivery, MailState

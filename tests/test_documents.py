@@ -15,8 +15,8 @@ from markdown_it import MarkdownIt
 import blog
 from blog.__main__ import parser
 from blog.config import LANGUAGES, Config
+from blog.importer.source.front_matter import FrontMatter, split
 from blog.markup import render
-from blog.moving.front_matter import FrontMatter, split
 
 ROOT = Path(blog.__file__).parent.parent
 READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]

@@ -19,17 +19,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from blog import moving
+from blog import importer
 from blog.__main__ import main
+from blog.backup import export, front_matter
 from blog.config import Config, Told
 from blog.db import Database
-from blog.keeping import export, heading
+from blog.importer.importer import Wishes
+from blog.importer.source.front_matter import split
 from blog.models import delivery, redirects
 from blog.models.base import Base
 from blog.models.comment import Comment
 from blog.models.leaving import Leaving, Words
-from blog.moving.front_matter import split
-from blog.moving.mover import Wishes
 from blog.server import startup
 from tests import cast, kept
 from tests.door import Door
@@ -169,7 +169,7 @@ def taken_back(config: Config, folder: Path, data: Path) -> Config:
     """A new blog that an export has moved into."""
     there = replace(config, data_dir=data, database_url="")
     startup.prepare(there)
-    receipt = asyncio.run(moving.move_in(there, folder, Wishes()))
+    receipt = asyncio.run(importer.move_in(there, folder, Wishes()))
     assert not receipt.files["failed"] and receipt.adds_up
     return there
 
@@ -198,7 +198,7 @@ def differing(one: Path, other: Path) -> list[str]:
 def test_import_export_import_changes_nothing(config, tmp_path):
     startup.prepare(config)
     for name in ("jekyll", "zola", "hugo", "hexo", "pelican"):
-        asyncio.run(moving.move_in(config, kept.SAMPLES / name, Wishes(author="Lee Byline")))
+        asyncio.run(importer.move_in(config, kept.SAMPLES / name, Wishes(author="Lee Byline")))
     export.write(config, tmp_path / "first")
     there = taken_back(config, tmp_path / "first", tmp_path / "there")
     export.write(there, tmp_path / "second")
@@ -220,7 +220,7 @@ def test_comments_and_redirects_come_back_once_with_what_they_answer(kept_blog, 
     database.close()
     export.write(kept_blog, tmp_path / "out")
     there = taken_back(kept_blog, tmp_path / "out", tmp_path / "there")
-    again = asyncio.run(moving.move_in(there, tmp_path / "out", Wishes()))
+    again = asyncio.run(importer.move_in(there, tmp_path / "out", Wishes()))
     assert again.besides.total() == 0
     with Door(there) as door:
         assert door.get("/an-old-page").header("location") == "https://example.com/x"
@@ -272,7 +272,7 @@ def test_what_is_written_out_is_its_owners_alone(small_blog, tmp_path):
 
 def test_readers_see_the_same_text_under_the_same_address(config, tmp_path):
     startup.prepare(config)
-    asyncio.run(moving.move_in(config, kept.SAMPLES / "jekyll", Wishes(author="Lee Byline")))
+    asyncio.run(importer.move_in(config, kept.SAMPLES / "jekyll", Wishes(author="Lee Byline")))
     export.write(config, tmp_path / "first")
     there = taken_back(config, tmp_path / "first", tmp_path / "there")
     before, after = numberless(kept.seen(config)), numberless(kept.seen(there))
@@ -283,7 +283,7 @@ def test_readers_see_the_same_text_under_the_same_address(config, tmp_path):
 
 def test_taken_back_by_the_blog_that_wrote_it_nothing_changes(kept_blog, tmp_path):
     receipt = export.write(kept_blog, tmp_path / "out")
-    again = asyncio.run(moving.move_in(kept_blog, tmp_path / "out", Wishes()))
+    again = asyncio.run(importer.move_in(kept_blog, tmp_path / "out", Wishes()))
     assert +again.files == {"unchanged": sum(receipt.kinds.values())}
     assert again.adds_up
     export.write(kept_blog, tmp_path / "second")
@@ -296,9 +296,9 @@ def test_a_file_that_was_edited_outside_becomes_a_revision(kept_blog, tmp_path):
     for name in ("hello-world", "a-marmalade-morning"):
         with (tmp_path / "out" / "posts" / f"{name}.md").open("a") as file:
             file.write("\nOne line more.\n")
-    first = asyncio.run(moving.move_in(kept_blog, tmp_path / "out", Wishes()))
+    first = asyncio.run(importer.move_in(kept_blog, tmp_path / "out", Wishes()))
     assert (first.files["updated"], first.files["left"], first.files["imported"]) == (1, 1, 0)
-    second = asyncio.run(moving.move_in(kept_blog, tmp_path / "out", Wishes(force=True)))
+    second = asyncio.run(importer.move_in(kept_blog, tmp_path / "out", Wishes(force=True)))
     assert (second.files["updated"], second.files["imported"]) == (1, 0)
     export.write(kept_blog, tmp_path / "after")
     changed = differing(tmp_path / "out", tmp_path / "after")
@@ -351,7 +351,7 @@ VALUE = st.recursive(
 )
 def test_any_text_comes_back_to_the_byte(title, summary, body):
     words = replace(WORDS, title=title, summary=summary, body=body)
-    found = split(heading.file_of(replace(POST, words=words)).decode())
+    found = split(front_matter.file_of(replace(POST, words=words)).decode())
     assert found.body == body
     assert (found.fields.get("title", ""), found.fields.get("summary", "")) == (title, summary)
     assert not found.fault
@@ -359,7 +359,7 @@ def test_any_text_comes_back_to_the_byte(title, summary, body):
 
 @given(extra=st.dictionaries(st.from_regex(r"\Ax[a-z-]{1,9}\Z"), VALUE, max_size=5))
 def test_any_unknown_front_matter_comes_back(extra):
-    found = split(heading.file_of(replace(POST, extra=extra)).decode())
+    found = split(front_matter.file_of(replace(POST, extra=extra)).decode())
     assert {name: found.fields[name] for name in extra} == extra
 
 
@@ -367,7 +367,7 @@ def test_any_unknown_front_matter_comes_back(extra):
 def test_any_address_comes_back(config, tmp_path, path):
     folder = tmp_path / "old"
     folder.mkdir()
-    raw = heading.file_of(replace(POST, path=path))
+    raw = front_matter.file_of(replace(POST, path=path))
     (folder / "one.md").write_bytes(raw)
     there = taken_back(config, folder, tmp_path / "there")
     export.write(there, tmp_path / "out")
@@ -383,9 +383,9 @@ def test_any_address_comes_back(config, tmp_path, path):
 def test_real_blogs_come_back_to_the_byte(config, tmp_path):
     startup.prepare(config)
     wishes = Wishes(permalink="/:year/:month/:day/:title/", old_url="https://huangxuan.me")
-    asyncio.run(moving.move_in(config, Path(CONTENT) / "jekyll", wishes))
-    asyncio.run(moving.move_in(config, Path(CONTENT) / "seeds", Wishes()))
-    asyncio.run(moving.move_in(config, Path(CONTENT) / "zola", Wishes()))
+    asyncio.run(importer.move_in(config, Path(CONTENT) / "jekyll", wishes))
+    asyncio.run(importer.move_in(config, Path(CONTENT) / "seeds", Wishes()))
+    asyncio.run(importer.move_in(config, Path(CONTENT) / "zola", Wishes()))
     export.write(config, tmp_path / "first")
     there = taken_back(config, tmp_path / "first", tmp_path / "there")
     export.write(there, tmp_path / "second")

@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from blog.markup import TooMuch, render
-from blog.markup.bounds import LONGEST
+from blog.markup.limits import LONGEST
 
 PATIENCE = 20  # seconds, for what takes a tenth of one: only a rule that has gone wild fails
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blog import markup
-from blog.markup.bounds import TooMuch
 from blog.markup.clean import AUTHOR_TAGS, GUEST_TAGS
 from blog.markup.formulas import BRANCHES, LEAVES
+from blog.markup.limits import TooMuch
 
 HTML = "{http://www.w3.org/1999/xhtml}"
 MATHML = "{http://www.w3.org/1998/Math/MathML}"

@@ -9,8 +9,8 @@ from PIL import Image
 
 from blog import media
 from blog.config import Config
-from blog.crew import Crew
 from blog.models.base import Refusal
+from blog.sandbox import Crew
 
 
 @pytest.fixture

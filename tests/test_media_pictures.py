@@ -9,7 +9,7 @@ from io import BytesIO
 import pytest
 from PIL import Image, ImageCms, ImageDraw, PngImagePlugin
 
-from blog.crew.pictures import Made, NotAPicture, prepare
+from blog.sandbox.images import Made, NotAPicture, prepare
 
 SECRET = b"GPS 52.52 13.40 <?php alert(1)"
 

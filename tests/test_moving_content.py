@@ -12,16 +12,16 @@ from urllib.parse import unquote
 import pytest
 from sqlalchemy import func, select
 
-from blog import moving
+from blog import importer
 from blog.config import Config
 from blog.db import Database
+from blog.importer.importer import Wishes
+from blog.importer.report import Receipt
 from blog.models import whole
 from blog.models.change import Change
 from blog.models.post import Post
 from blog.models.reading import PostPage
 from blog.models.revision import Revision
-from blog.moving.mover import Wishes
-from blog.moving.receipt import Receipt
 from tests.live import free_port
 
 CONTENT = Path(os.environ.get("BLOG_TEST_CONTENT", ""))
@@ -50,7 +50,7 @@ def config(tmp_path_factory: pytest.TempPathFactory, empty_sqlite: Path) -> Conf
 
 async def move_all(config: Config) -> dict[str, Receipt]:
     return {
-        name: await moving.move_in(config, CONTENT / name, wishes)
+        name: await importer.move_in(config, CONTENT / name, wishes)
         for name, wishes in WISHES.items()
     }
 

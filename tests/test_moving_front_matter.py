@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blog.moving import dates, permalinks
-from blog.moving.fields import Fields
-from blog.moving.front_matter import split
+from blog.importer.addresses import permalinks
+from blog.importer.source import dates
+from blog.importer.source.fields import Fields
+from blog.importer.source.front_matter import split
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 

@@ -10,9 +10,12 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from blog import moving
+from blog import importer
 from blog.config import Config
 from blog.db import Database
+from blog.importer.importer import Wishes
+from blog.importer.report import Receipt
+from blog.importer.source.source_post import Remark
 from blog.markup import render
 from blog.models import moving as arriving
 from blog.models import reading, setup, upload, user, whole, writing
@@ -23,9 +26,6 @@ from blog.models.post import Post
 from blog.models.revision import Revision
 from blog.models.user import User
 from blog.models.writing import WorkingCopy
-from blog.moving.mover import Wishes
-from blog.moving.old import Remark
-from blog.moving.receipt import Receipt
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +39,7 @@ def old(tmp_path: Path) -> Path:
 
 
 async def move(config: Config, folder: Path, **wishes: Any) -> Receipt:
-    receipt = await moving.move_in(config, folder, Wishes(**wishes))
+    receipt = await importer.move_in(config, folder, Wishes(**wishes))
     assert receipt.adds_up, receipt.text()
     return receipt
 
@@ -398,7 +398,7 @@ async def test_an_interrupted_move_goes_on_where_it_stopped(
     for number in range(60):
         (tmp_path / f"{number}.md").write_text(f"# Number {number}\n\nText.\n")
     with pytest.raises(Stopped):
-        await moving.move_in(config, tmp_path, Wishes(), stop)
+        await importer.move_in(config, tmp_path, Wishes(), stop)
     brought = sqlite_database.read_now(count, Post)
     assert 2 <= brought < 60
     again = await move(config, tmp_path)
@@ -475,9 +475,9 @@ async def test_a_pattern_or_folder_that_makes_no_sense_is_refused(
     config: Config, sqlite_database: Database, tmp_path: Path
 ) -> None:
     with pytest.raises(Refusal, match=":monht"):
-        await moving.move_in(config, SAMPLES / "plain", Wishes(permalink="/:monht/"))
+        await importer.move_in(config, SAMPLES / "plain", Wishes(permalink="/:monht/"))
     with pytest.raises(Refusal, match="is no folder"):
-        await moving.move_in(config, tmp_path / "nowhere", Wishes())
+        await importer.move_in(config, tmp_path / "nowhere", Wishes())
 
 
 @pytest.mark.parametrize(
@@ -507,7 +507,7 @@ def test_the_command_prints_the_receipt_and_writes_it(
         force=False,
         receipt=tmp_path / "receipt.json",
     )
-    assert moving.run(config, given) == 0
+    assert importer.run(config, given) == 0
     told = capsys.readouterr().out
     assert sums in told
     assert "asset_img" in told
@@ -519,7 +519,7 @@ def test_the_command_prints_the_receipt_and_writes_it(
 def test_an_old_address_that_is_none_is_refused_before_anything_is_read(config, tmp_path):
     given = argparse.Namespace(folder=tmp_path, old_url="old.example")
     with pytest.raises(Refusal, match=r"old\.example"):
-        moving.run(config, given)
+        importer.run(config, given)
 
 
 def test_the_sums_stand_above_a_list_of_losses_and_below_it():

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from blog.importer import loss_check
+from blog.importer.addresses.links import Guide, templated
+from blog.importer.addresses.path_allocator import Places
+from blog.importer.source import collection
+from blog.importer.source.source_post import OldPost
 from blog.markup import render
 from blog.models.base import now
-from blog.moving import collection, compare
-from blog.moving.links import Guide, templated
-from blog.moving.old import OldPost
-from blog.moving.places import Places
 
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -147,7 +148,9 @@ def test_targets_written_as_tags_are_found_in_the_text() -> None:
     ],
 )
 def test_words_are_counted_alike_in_markdown_and_in_html(body: str) -> None:
-    assert compare.words_typed(body) == compare.words_shown(compare.page(render(body).html))
+    assert loss_check.words_typed(body) == loss_check.words_shown(
+        loss_check.page(render(body).html)
+    )
 
 
 def post(body: str) -> OldPost:
@@ -157,8 +160,8 @@ def post(body: str) -> OldPost:
 
 
 def test_a_text_that_lost_words_is_told_apart() -> None:
-    assert compare.differs(1000, 900) and compare.differs(100, 140)
-    assert not compare.differs(1000, 960) and not compare.differs(10, 25)
+    assert loss_check.differs(1000, 900) and loss_check.differs(100, 140)
+    assert not loss_check.differs(1000, 960) and not loss_check.differs(10, 25)
 
 
 @pytest.mark.parametrize(
@@ -172,9 +175,12 @@ def test_a_text_that_lost_words_is_told_apart() -> None:
     ],
 )
 def test_html_that_does_not_come_through_is_named(body: str, lost: list[str]) -> None:
-    assert compare.lost_markup(body, compare.page(render(body).html)) == lost
+    assert loss_check.lost_markup(body, loss_check.page(render(body).html)) == lost
 
 
 def test_tags_of_the_old_maker_are_named_unless_they_are_code() -> None:
     body = "{% include a.html %} and {{ b }} but `{{ c }}`\n\n```\n{% d %}\n```\n"
-    assert compare.templates(compare.page(render(body).html)) == ["{% include a.html %}", "{{ b }}"]
+    assert loss_check.templates(loss_check.page(render(body).html)) == [
+        "{% include a.html %}",
+        "{{ b }}",
+    ]

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from blog.importer.rst.converter import Translated, to_markdown
 from blog.markup import render
-from blog.moving.restructured import Translated, to_markdown
 
 
 def markdown(text: str) -> str:

@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from blog.importer.source import collection
+from blog.importer.source.collection import Collection
+from blog.importer.source.source_post import OldPost
 from blog.models.base import Refusal, now
-from blog.moving import collection
-from blog.moving.collection import Collection
-from blog.moving.old import OldPost
 
 SAMPLES = Path(__file__).parent / "samples"
 

@@ -16,9 +16,9 @@ from sqlalchemy import inspect, text
 
 from blog import __version__, db
 from blog.admin import deeds
+from blog.backup import restore, storage
 from blog.config import Config
 from blog.db import Database
-from blog.keeping import restore, shelf
 from blog.models import reading, search, whole
 from blog.server import startup
 from tests import old_actions
@@ -172,7 +172,7 @@ def test_no_new_name_of_an_action_is_the_old_name_of_another():
 def test_before_the_tables_change_a_backup_is_made_and_its_path_printed(old, config, capsys):
     was_older, before = is_older(config), count_rows(config)
     startup.prepare(config)
-    made = shelf.every(config, upgrades=True)
+    made = storage.every(config, upgrades=True)
     said = capsys.readouterr().out
     assert [str(path) for path in made if str(path) not in said] == []
     assert len(made) == was_older
@@ -186,15 +186,15 @@ def test_a_data_folder_named_from_where_the_blog_starts_is_backed_up_too(old, co
     monkeypatch.chdir(config.data_dir.parent)  # as in a checkout: BLOG_DATA_DIR is `data`
     was_older, near = is_older(config), replace(config, data_dir=Path(config.data_dir.name))
     startup.prepare(near)
-    made = shelf.every(near, upgrades=True)
+    made = storage.every(near, upgrades=True)
     assert len(made) == was_older and all(path.is_absolute() for path in made)
 
 
 def test_a_start_that_finds_nothing_to_change_makes_no_backup(old, config):
     startup.prepare(config)
-    made = len(shelf.every(config, upgrades=True))
+    made = len(storage.every(config, upgrades=True))
     startup.prepare(config)
-    assert len(shelf.every(config, upgrades=True)) == made
+    assert len(storage.every(config, upgrades=True)) == made
 
 
 def test_four_who_start_at_once_make_one_backup(old, config):
@@ -203,12 +203,12 @@ def test_four_who_start_at_once_make_one_backup(old, config):
         subprocess.Popen([sys.executable, "-c", PREPARE], env=environment(config)) for _ in range(4)
     ]
     assert [child.wait(120) for child in children] == [0, 0, 0, 0]
-    assert len(shelf.every(config, upgrades=True)) == was_older
+    assert len(storage.every(config, upgrades=True)) == was_older
 
 
 def test_without_room_for_the_backup_the_tables_stay_as_they_are(old, config):
     before, was_older = revision(config), is_older(config)
-    shelf.folder(config).touch()  # no folder can be made here
+    storage.folder(config).touch()  # no folder can be made here
     done = subprocess.run(
         [sys.executable, "-m", "blog", "import", str(config.data_dir)],
         env=environment(config),
@@ -228,7 +228,7 @@ def test_a_start_that_fails_again_and_again_does_not_fill_the_disk(old, config):
     for _ in range(3):
         startup.prepare(config)
         shutil.copy(config.data_dir / "kept.tmp", config.sqlite_file)
-    assert len(shelf.every(config, upgrades=True)) == 1
+    assert len(storage.every(config, upgrades=True)) == 1
 
 
 @pytest.mark.postgresql
@@ -238,7 +238,7 @@ def test_on_postgresql_the_backup_is_as_the_old_release_left_it(postgres, config
     config.data_dir.mkdir()
     first_release(there)
     startup.prepare(there)
-    made = shelf.every(there, upgrades=True)
+    made = storage.every(there, upgrades=True)
     assert len(made) == 1 and revision(there) == db.head()
     back = replace(there, data_dir=config.data_dir / "back", database_url=postgres.url(names[1]))
     restore.read_back(back, made[0])

@@ -7,13 +7,13 @@ from sanic import HTTPResponse, Request
 from blog import web
 from blog.admin.section import Action, Column, Filter, Section, ngettext
 from blog.config import N_
-from blog.crew import Busy
 from blog.markup import TooMuch
 from blog.models import moderation, queue
 from blog.models.base import Refusal
 from blog.models.comment import APPROVED, PENDING, REJECTED, SPAM
 from blog.models.commenting import LONGEST_BODY
 from blog.models.queue import Queued
+from blog.sandbox import Busy
 from blog.web import headers
 from blog.web.forms import Form, Verbatim
 

@@ -7,13 +7,13 @@ from sanic import HTTPResponse, Request
 from blog import media, web
 from blog.admin.section import Section
 from blog.config import N_
-from blog.crew import Busy
 from blog.markup import TooMuch
 from blog.models import deciding, upload
 from blog.models import look as looks
 from blog.models.base import Refusal
 from blog.models.deciding import CHOICES, Wish
 from blog.models.user import ADMIN
+from blog.sandbox import Busy
 from blog.web.forms import Choice, Form, Text
 
 section = Section("look", N_("Appearance"), place=105, role=ADMIN, route="look")

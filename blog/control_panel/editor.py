@@ -9,13 +9,13 @@ from blog import web
 from blog.config import LANGUAGES, N_
 from blog.control_panel import bp
 from blog.control_panel.form import PostForm
-from blog.crew import Busy
 from blog.markup import TooMuch
 from blog.models import desk as desks
 from blog.models import preview, writing
 from blog.models.base import Refusal
 from blog.models.desk import Sheet
 from blog.models.writing import Conflict
+from blog.sandbox import Busy
 
 Act = Callable[[PostForm], Awaitable[HTTPResponse]]
 

@@ -8,7 +8,6 @@ from sanic.response import redirect
 
 from blog import web
 from blog.config import N_
-from blog.crew import Busy
 from blog.home import bp, waiting
 from blog.home.waiting import Proof
 from blog.markup import Rendered, TooMuch
@@ -17,6 +16,7 @@ from blog.models.base import Refusal
 from blog.models.commenting import LONGEST_BODY, About, Submission, Twice
 from blog.models.reading import PostPage
 from blog.models.spam import TooMany
+from blog.sandbox import Busy
 from blog.web import headers
 from blog.web.forms import Check, Form, Text, Verbatim
 

@@ -4,9 +4,9 @@ from sanic import HTTPResponse, Request
 from sanic.exceptions import ServiceUnavailable
 
 from blog import web
-from blog.crew import Busy
 from blog.home import bp
 from blog.models import preview as previews
+from blog.sandbox import Busy
 
 
 @bp.get("/preview/<key:str>")

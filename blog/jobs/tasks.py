@@ -5,10 +5,10 @@ import logging
 import signal
 from typing import Any
 
+from blog.backup import schedule
 from blog.config import N_, Config
 from blog.db import Database
 from blog.jobs.scheduler import Chore, Clock, House
-from blog.keeping import schedule
 from blog.mail import delivery
 from blog.models import announcement, moderation, search, spam, sweeping
 from blog.server import startup

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from blog.config import N_
 from blog.markup import clean, parser, words
-from blog.markup.bounds import LONGEST, TooMuch
 from blog.markup.clean import NARROW, narrow
 from blog.markup.language import language_of
+from blog.markup.limits import LONGEST, TooMuch
 from blog.markup.words import excerpt, slugify
 
 __all__ = [

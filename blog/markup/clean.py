@@ -10,8 +10,8 @@ import nh3
 from markdown_it.common.utils import unescapeAll
 
 from blog.config import N_
-from blog.markup.bounds import DEEPEST, LONGEST_HTML, MOST_UNCLOSED, TooMuch, names
 from blog.markup.highlight import CLASSES
+from blog.markup.limits import DEEPEST, LONGEST_HTML, MOST_UNCLOSED, TooMuch, names
 from blog.markup.parser import PREFIX, Parsed
 
 SCHEMES = frozenset({"http", "https", "mailto"})

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 
 from latex2mathml.converter import Converter
 
-from blog.markup.bounds import LONGEST_FORMULA, names
+from blog.markup.limits import LONGEST_FORMULA, names
 
 LEAVES = frozenset({"mi", "mn", "mo", "mtext", "mspace", "ms"})
 BRANCHES = names(

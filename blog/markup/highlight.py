@@ -10,7 +10,7 @@ from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES
 from pygments.util import ClassNotFound
 
-from blog.markup.bounds import LONGEST_CODE, names
+from blog.markup.limits import LONGEST_CODE, names
 
 # Languages that Pygments' lexers are used for. It has 500 more; every one is code that an
 # author's text runs through, and several have looped for ever, so the list is short on purpose.

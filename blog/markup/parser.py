@@ -20,9 +20,9 @@ from mdit_py_plugins.footnote import footnote_plugin
 
 from blog.config import N_
 from blog.markup import chinese
-from blog.markup.bounds import MOST_CELLS, MOST_FORMULAS, MOST_HEADINGS, TooMuch
 from blog.markup.formulas import mathml
 from blog.markup.highlight import highlight
+from blog.markup.limits import MOST_CELLS, MOST_FORMULAS, MOST_HEADINGS, TooMuch
 
 GUEST_LACKS = ["heading", "lheading", "hr", "image"]
 DOLLARS = {

@@ -14,8 +14,8 @@ from sanic import Sanic
 from sanic.server.socket import bind_unix_socket
 
 from blog import db
+from blog.backup import backup
 from blog.config import N_, BadSetting, Config, Told, local_address, shell_language, ssh_server
-from blog.keeping import backup
 from blog.models import search, site
 from blog.models.base import Refusal
 from blog.web import auth

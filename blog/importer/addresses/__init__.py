@@ -1,0 +1,1 @@
+"""Decides the address of each imported post and where its links point."""

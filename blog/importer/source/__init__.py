@@ -1,0 +1,1 @@
+"""Reads the files of an old blog into source posts."""
