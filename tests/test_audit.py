@@ -18,7 +18,7 @@ from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from blog.__main__ import main
-from blog.admin import deeds
+from blog.admin import audit_labels
 from blog.db import Database
 from blog.markup import render
 from blog.models import (
@@ -300,14 +300,14 @@ def test_outside_a_command_nobody_signs(database, world):
 def test_signing_in_and_out_is_told_with_who_and_from_where(door):
     answer = door.post("/sign-in", {"login": "ann", "password": cast.PASSWORD})
     came = last(door.database)
-    assert (came.by_name, came.ip, deeds.words_of(came.action)) == (
+    assert (came.by_name, came.ip, audit_labels.words_of(came.action)) == (
         "Ann Archer",
         "127.0.0.1",
         "signed in",
     )
     door.post("/sign-out", cookies=answer.cookies)
     went = last(door.database)
-    assert (went.by_name, deeds.words_of(went.action)) == ("Ann Archer", "signed out")
+    assert (went.by_name, audit_labels.words_of(went.action)) == ("Ann Archer", "signed out")
     assert went.facts == {"signin:*": {"deleted": [None, 1]}}
 
 
@@ -563,8 +563,8 @@ def test_every_action_has_a_label_or_leaves_no_entry():
         if module.part == "models":
             import_module(".".join(module.path.relative_to(ROOT).with_suffix("").parts))
     declared = set(action.declared)
-    assert declared == (set(deeds.DEEDS) - NO_LONGER_DONE) | deeds.UNTOLD
-    assert not set(deeds.DEEDS) & deeds.UNTOLD
+    assert declared == (set(audit_labels.DEEDS) - NO_LONGER_DONE) | audit_labels.UNTOLD
+    assert not set(audit_labels.DEEDS) & audit_labels.UNTOLD
 
 
 NO_LONGER_DONE = {"settings.change"}  # labels of old entries only
@@ -599,7 +599,10 @@ def test_a_function_that_declares_no_action_goes_by_its_own_name(database, world
 
 def test_an_action_without_a_label_is_shown_by_its_name():
     line = audit.Line(1, now(), None, "", "", "fence.paint_green", audit.things("fence:1 Green"))
-    assert (deeds.words_of(line.action), deeds.about(line)) == ("paint green", ("Green",))
+    assert (audit_labels.words_of(line.action), audit_labels.about(line)) == (
+        "paint green",
+        ("Green",),
+    )
 
 
 def test_a_line_opens_to_before_and_after(door):

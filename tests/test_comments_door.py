@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 import pytest
 from sqlalchemy import func, select
 
-from blog.home import waiting
-from blog.home.waiting import Proof
+from blog.home import guest_cookie
+from blog.home.guest_cookie import Proof
 from blog.models import moderation, site
 from blog.models.base import now
 from blog.models.change import WITHHELD, Change
@@ -41,13 +41,13 @@ def aged(door: Door, seconds: int = 10, post: str = "ann_live", key: str = "k" *
     """A proof as a preview carried it so long ago."""
     request = type("Request", (), {"app": door.app})
     proof = Proof(int(now().timestamp()) - seconds, key)
-    return waiting.sign(request, proof, door.cast.posts[post].id)
+    return guest_cookie.sign(request, proof, door.cast.posts[post].id)
 
 
 def read_on(monkeypatch: pytest.MonkeyPatch, seconds: int = 3) -> None:
     """So much time passes, on the clock that proofs are read by."""
     later = now() + timedelta(seconds=seconds)
-    monkeypatch.setattr(waiting, "now", lambda: later)
+    monkeypatch.setattr(guest_cookie, "now", lambda: later)
 
 
 def send(door: Door, post: str = "ann_live", **how: object) -> Answer:

@@ -15,7 +15,7 @@ from alembic import command
 from sqlalchemy import inspect, text
 
 from blog import __version__, db
-from blog.admin import deeds
+from blog.admin import audit_labels
 from blog.backup import restore, storage
 from blog.config import Config
 from blog.db import Database
@@ -128,8 +128,8 @@ def check_entries(config: Config, *, is_first: bool) -> None:
 
 
 def shown(action: str) -> tuple[str, str | None]:
-    deed = deeds.deed_of(action)
-    return deeds.words_of(action), deed.kind if deed else None
+    deed = audit_labels.deed_of(action)
+    return audit_labels.words_of(action), deed.kind if deed else None
 
 
 def add_entries(config: Config, names: list[str]) -> dict[int, str]:
@@ -162,7 +162,7 @@ def test_no_new_name_of_an_action_is_the_old_name_of_another():
     names = db.revisions().get_revision("0008").module
     renamed = names.NAMES | names.FUNCTIONS
     assert set(renamed.values()) & renamed.keys() == set()
-    assert set(renamed.values()) <= deeds.DEEDS.keys() | deeds.UNTOLD
+    assert set(renamed.values()) <= audit_labels.DEEDS.keys() | audit_labels.UNTOLD
     assert old_actions.LABELS.keys() - old_actions.UNCHANGED <= names.NAMES.keys()
 
 

@@ -2,21 +2,7 @@
 
 from sanic import Blueprint
 
-from blog.admin import (  # noqa: F401 -- each of these modules declares a section or its views
-    addresses,
-    audit,
-    comments,
-    invitations,
-    look,
-    pages,
-    people,
-    pictures,
-    posts,
-    redirects,
-    settings,
-    tags,
-    views,
-)
+from blog.admin import sections, views  # noqa: F401 -- each module in them declares a section
 from blog.admin.routes import add_sections
 from blog.admin.section import SECTIONS
 from blog.web import auth

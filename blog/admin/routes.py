@@ -5,7 +5,7 @@ from typing import Any
 
 from sanic import Blueprint, HTTPResponse, Request
 
-from blog.admin import acts, lists, sheets
+from blog.admin import actions, edit_forms, list_view
 from blog.admin.section import Handler, Section
 
 
@@ -28,19 +28,19 @@ def _add_declared(bp: Blueprint, section: Section) -> None:
         _add(bp, section, method, path, name, handler)
 
     if section.listing:
-        add("GET", "", section.route, lists.show)
+        add("GET", "", section.route, list_view.show)
     for action in section.actions:
-        add("POST", f"/{action.name}", action.route, acts.run, action)
+        add("POST", f"/{action.name}", action.route, actions.run, action)
     if section.undo:
-        add("POST", "/undo", section.undo_route, acts.undo)
+        add("POST", "/undo", section.undo_route, actions.undo)
     if section.new_form:
-        add("GET", "/new", section.new_route, sheets.new)
-        add("POST", "/new", section.new_form.route, sheets.add)
+        add("GET", "/new", section.new_route, edit_forms.new)
+        add("POST", "/new", section.new_form.route, edit_forms.add)
     if section.load:
-        add("GET", "/<id:int>", section.row_route, sheets.one)
+        add("GET", "/<id:int>", section.row_route, edit_forms.one)
     for edit_form in section.row_forms:
         path = f"/<id:int>/{edit_form.name}"
-        add("POST", path, edit_form.route, sheets.change, edit_form)
+        add("POST", path, edit_form.route, edit_forms.change, edit_form)
 
 
 def _add(

@@ -7,12 +7,12 @@ from blog.web import auth
 bp = Blueprint("control_panel", url_prefix="/control-panel")
 auth.lock(bp, "author")
 
-from blog.control_panel import (  # noqa: E402, F401 -- each hangs its pages on `bp`, which must stand first
+from blog.control_panel import (  # noqa: E402, F401 -- each adds its views to `bp`, defined above
     editor,
     pictures,
     profile,
     publishing,
     revisions,
-    sign_ins,
+    sessions,
     views,
 )

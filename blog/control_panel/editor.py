@@ -8,7 +8,7 @@ from sanic.response import json
 from blog import web
 from blog.config import LANGUAGES, N_
 from blog.control_panel import bp
-from blog.control_panel.form import PostForm
+from blog.control_panel.post_form import PostForm
 from blog.markup import TooMuch
 from blog.models import desk as desks
 from blog.models import preview, writing

@@ -9,7 +9,7 @@ from blog import media, web
 from blog.config import N_
 from blog.control_panel import bp
 from blog.control_panel.editor import again, asks_for_json, status_of, told, with_typed
-from blog.control_panel.form import PostForm
+from blog.control_panel.post_form import PostForm
 from blog.models import desk as desks
 from blog.models import upload as uploads
 from blog.models.base import Refusal

@@ -10,7 +10,7 @@ from blog import web
 from blog.config import N_
 from blog.control_panel import bp
 from blog.control_panel.editor import with_typed
-from blog.control_panel.form import PostForm
+from blog.control_panel.post_form import PostForm
 from blog.models import upload, writing
 from blog.models.base import Refusal, now
 from blog.models.desk import is_edited

@@ -4,17 +4,17 @@ from sanic import Blueprint
 
 bp = Blueprint("home")
 
-from blog.home import (  # noqa: E402, F401 -- each hangs its pages on `bp`, which must stand first
+from blog.home import (  # noqa: E402, F401 -- each adds its views to `bp`, which must exist first
+    appearance,
     archive,
     comments,
     docs,
-    entrance,
     feeds,
-    forgotten,
     invitation,
-    look,
+    password_reset,
     preview,
     search,
+    sign_in,
     unsubscribe,
     views,
 )

@@ -8,8 +8,8 @@ from sanic.response import redirect
 
 from blog import web
 from blog.config import N_
-from blog.home import bp, waiting
-from blog.home.waiting import Proof
+from blog.home import bp, guest_cookie
+from blog.home.guest_cookie import Proof
 from blog.markup import Rendered, TooMuch
 from blog.models import commenting, guest, spam, user
 from blog.models.base import Refusal
@@ -68,7 +68,7 @@ async def send_comment(request: Request, id: int) -> HTTPResponse:
     request.ctx.private = True
     about = await web.get_or_404(request, commenting.about, id)
     form = _kind(request).read(request)
-    proof = waiting.read_proof(request, str(form.values.get("proof", "")), id)
+    proof = guest_cookie.read_proof(request, str(form.values.get("proof", "")), id)
     attempt = Try(about, form, proof)
     try:
         return await _send(request, attempt)
@@ -176,7 +176,7 @@ async def _keep(request: Request, attempt: Try, rendered: Rendered) -> HTTPRespo
     uid = await _once(request, sent)
     response = redirect(f"{about.path}#comment-{uid}", status=303)
     if key:
-        waiting.give_cookie(request, response, key)
+        guest_cookie.give_cookie(request, response, key)
     return response
 
 
@@ -189,7 +189,7 @@ async def _once(request: Request, sent: Submission) -> str:
 
 def _key(request: Request, attempt: Try) -> str:
     """What tells this guest from others: from the cookie, or from what the preview brought."""
-    return waiting.key_of(request) or (attempt.proof.key if attempt.proof else "")
+    return guest_cookie.key_of(request) or (attempt.proof.key if attempt.proof else "")
 
 
 def _told(error: Refusal | TooMuch | Busy) -> Refusal:
@@ -229,8 +229,8 @@ def _renewed(request: Request, attempt: Try) -> str:
     """The time of the first preview goes along, unless that is too long ago."""
     proof = attempt.proof
     if proof is None or proof.is_late:
-        proof = waiting.new_proof(request)
-    return waiting.sign(request, proof, attempt.about.post_id)
+        proof = guest_cookie.new_proof(request)
+    return guest_cookie.sign(request, proof, attempt.about.post_id)
 
 
 async def _answered(request: Request, about: About, uid: str) -> Any:

@@ -7,8 +7,8 @@ from sanic.response import redirect
 
 from blog import web
 from blog.cache.page_cache import kept, shows
-from blog.home import bp, comments, waiting
-from blog.home.look import plates, show_blogroll
+from blog.home import bp, comments, guest_cookie
+from blog.home.appearance import plates, show_blogroll
 from blog.models import address, blogroll, front, reading
 from blog.models.front import Leads, Nothing
 from blog.models.reading import PostPage
@@ -53,7 +53,7 @@ async def post(request: Request, path: str) -> HTTPResponse:
         return not_found(request, Nothing())
     if address.is_reserved(wanted) and wanted.rstrip("/") not in ("", wanted):
         return redirect(address.href(wanted.rstrip("/")), status=301)
-    shown = await web.read(request, front.at, wanted, waiting.reader(request))
+    shown = await web.read(request, front.at, wanted, guest_cookie.reader(request))
     if isinstance(shown, PostPage):
         shows(request, f"post:{shown.card.id}")
         form = comments.under(request, shown)

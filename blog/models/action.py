@@ -2,7 +2,7 @@
 
 An action is a function that is handed to a transaction. Its name, such as `post.publish`, is a noun
 and a verb. It is stored in every log entry, so it never changes, even when the function or its
-module is renamed. `blog/admin/deeds.py` has a label for each.
+module is renamed. `blog/admin/audit_labels.py` has a label for each.
 """
 
 import re

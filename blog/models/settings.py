@@ -28,7 +28,7 @@ GROUPS = {
     "mail": N_("Mail"),
     "keeping": N_("Maintenance"),
 }
-# The look has a page of its own with a picture of the blog, /admin/look (blog/admin/look.py).
+# The appearance has a page of its own, /admin/look (blog/admin/sections/appearance.py).
 OWN_PAGE = {"look"}
 
 

@@ -3,8 +3,8 @@
 from sanic import HTTPResponse, Request
 
 from blog import web
-from blog.admin.people import ROLE_NAMES
 from blog.admin.section import Action, Column, Filter, Section, ngettext
+from blog.admin.sections.people import ROLE_NAMES
 from blog.config import N_
 from blog.models import invitation, invited, people, user
 from blog.models.base import Refusal

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from sanic import HTTPResponse, Request
 
 from blog import web
-from blog.admin.lists import LONGEST_BACK, PLACES, View, link, show
+from blog.admin.list_view import LONGEST_BACK, PLACES, View, link, show
 from blog.admin.section import Action, Section
 from blog.config import N_
 from blog.models.base import Refusal

@@ -7,8 +7,8 @@ from typing import Any
 from sanic import HTTPResponse, Request
 
 from blog import web
-from blog.admin.differences import diff
 from blog.admin.section import Section
+from blog.admin.text_diff import diff
 from blog.config import N_
 from blog.models import decided, deciding, site
 from blog.models.base import Refusal

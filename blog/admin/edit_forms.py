@@ -6,7 +6,7 @@ from typing import Any
 from sanic import HTTPResponse, Request
 
 from blog import web
-from blog.admin.lists import named
+from blog.admin.list_view import named
 from blog.admin.section import EditForm, Section
 from blog.models.base import Refusal
 from blog.models.listing import together

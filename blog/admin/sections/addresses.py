@@ -3,7 +3,7 @@
 from sanic import HTTPResponse, Request
 
 from blog import web
-from blog.admin.settings import section
+from blog.admin.sections.settings import section
 from blog.config import N_
 from blog.models import relocating
 from blog.web.forms import Check, Form, Number

@@ -9,9 +9,9 @@ from typing import Any
 from sanic import HTTPResponse, Request
 
 from blog import web
-from blog.admin import deeds
-from blog.admin.differences import diff
+from blog.admin import audit_labels
 from blog.admin.section import Column, Filter, Section, ngettext
+from blog.admin.text_diff import diff
 from blog.config import N_
 from blog.models import audit as log
 from blog.models.audit import Line
@@ -36,17 +36,17 @@ class Told:
 
 
 def told(line: Line) -> Told:
-    deed = deeds.deed_of(line.action)
+    deed = audit_labels.deed_of(line.action)
     of_settings = deed is not None and deed.kind == "site"
-    names = deeds.settings(line) if of_settings else deeds.about(line)
-    words = deeds.words_of(line.action)
+    names = audit_labels.settings(line) if of_settings else audit_labels.about(line)
+    words = audit_labels.words_of(line.action)
     return Told(line.id, line.at, line.by, bool(line.ip), words, names, of_settings, line.ip)
 
 
 def actions(session: Any) -> Mapping[str, str]:
     """The actions that the log can be filtered by, with their labels."""
-    names = (name for name in log.actions(session) if name not in deeds.UNTOLD)
-    return {name: deeds.words_of(name) for name in names}
+    names = (name for name in log.actions(session) if name not in audit_labels.UNTOLD)
+    return {name: audit_labels.words_of(name) for name in names}
 
 
 def _make(session: Any, rows: Any) -> list[Told]:
@@ -73,7 +73,7 @@ section = Section(
     filters=(
         Filter("by", N_("Performed by"), log.doers),
         Filter("act", N_("Action"), actions),
-        Filter("kind", N_("Item type"), deeds.KINDS),
+        Filter("kind", N_("Item type"), audit_labels.KINDS),
         Filter("since", N_("From"), {}, type="date"),
         Filter("until", N_("To"), {}, type="date"),
     ),
@@ -91,9 +91,9 @@ async def one_audit(request: Request, id: int) -> HTTPResponse:
         "audit_line",
         detail=detail,
         told=told(detail.line),
-        kinds=deeds.KINDS,
-        label_of=deeds.label_of,
-        is_derived=deeds.is_derived,
+        kinds=audit_labels.KINDS,
+        label_of=audit_labels.label_of,
+        is_derived=audit_labels.is_derived,
         shown=shown,
         diff=diff,
     )

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from blog.admin.posts import COLUMNS, DELETE, FILTERS, RESTORE, TRASH, UNPUBLISH
 from blog.admin.section import Section, ngettext
+from blog.admin.sections.posts import COLUMNS, DELETE, FILTERS, RESTORE, TRASH, UNPUBLISH
 from blog.config import N_
 from blog.models import office
 
