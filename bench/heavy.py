@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 from bench.planting import sentence
 from blog.config import Config
 from blog.db import Database
-from blog.models import delivery, user
+from blog.models.jobs import outbox
+from blog.models.users import user
 from blog.web.passwords import Passwords
 from tests import cast
 from tests.cast import OURS, PASSWORD
@@ -154,7 +155,7 @@ def _introduce(session: Session, password_hash: str) -> None:
 
 def _owe(session: Session) -> None:
     for number in range(MAILS):
-        delivery.owe(session, "test", f"reader{number}@x.example", language="en")
+        outbox.owe(session, "test", f"reader{number}@x.example", language="en")
 
 
 def old_blog(folder: Path) -> Path:

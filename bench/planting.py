@@ -14,16 +14,18 @@ from sqlalchemy.orm import Session
 
 from blog.db import Database
 from blog.markup import RENDERER, Rendered, render
-from blog.models import ranking, search, setup, site, user
-from blog.models.address import Address, key_of
+from blog.models.addresses.address import Address, key_of
 from blog.models.base import now
-from blog.models.comment import APPROVED, Comment
-from blog.models.folding import fold, pieces
-from blog.models.post import Post, PostAuthor
-from blog.models.revision import Revision, RevisionAuthor, RevisionTag
-from blog.models.search_index import IDS, Pieces, entry, place_of
-from blog.models.search_postgresql import gin
-from blog.models.tag import Tag
+from blog.models.comments.comment import APPROVED, Comment
+from blog.models.posts.post import Post, PostAuthor
+from blog.models.posts.revision import Revision, RevisionAuthor, RevisionTag
+from blog.models.search import ranking, search
+from blog.models.search.schema import IDS, Pieces, entry, place_of
+from blog.models.search.search_postgresql import gin
+from blog.models.search.tokenizer import fold, pieces
+from blog.models.settings import site
+from blog.models.tags.tag import Tag
+from blog.models.users import setup, user
 
 TITLE, TAGLINE = "The Ink House", "A blog that is measured"
 AT_ONCE = 1000

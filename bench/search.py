@@ -22,7 +22,7 @@ from blog.config import Config
 from blog.db import Database
 from blog.importer import move_in
 from blog.importer.importer import Wishes
-from blog.models import search
+from blog.models.search import search
 from blog.server import startup
 
 ROOT = Path(__file__).parents[1]

@@ -28,7 +28,7 @@ from sqlalchemy.orm import Session
 
 from blog.config import Config
 from blog.db import Database
-from blog.models import setup, user
+from blog.models.users import setup, user
 from blog.server import startup
 from blog.web.passwords import Passwords
 

@@ -11,7 +11,7 @@ from bench import planting
 from bench.planting import COMMENTS, measured, path_of, said, title_of
 from blog.config import Config
 from blog.db import VERSIONS, Database
-from blog.models import search
+from blog.models.search import search
 from blog.server import startup
 
 

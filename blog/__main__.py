@@ -14,9 +14,11 @@ from pathlib import Path
 from blog import __version__
 from blog.config import N_, PREFIX, Config, Told, local_address
 from blog.db import Database
-from blog.models import change, reset, setup, site
+from blog.models.audit import change_log
 from blog.models.base import Refusal
-from blog.models.user import check_password
+from blog.models.settings import site
+from blog.models.users import password_reset, setup
+from blog.models.users.user import check_password
 from blog.server import startup
 from blog.server.startup import say
 from blog.web.collectstatic import collect
@@ -42,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     given = parser().parse_args(argv)
     try:
-        with change.on_behalf_of(f"blog {given.command}"):
+        with change_log.on_behalf_of(f"blog {given.command}"):
             code = int(given.run(Config.from_env(), given) or 0)
             sys.stdout.flush()
             return code
@@ -237,7 +239,7 @@ def print_reset_link(config: Config, given: argparse.Namespace) -> None:
     startup.prepare(config)
     database = Database(config)
     try:
-        path = database.transact_now(reset.reset_link, given.name)
+        path = database.transact_now(password_reset.reset_link, given.name)
         address = config.site_url or database.read_now(site.facts).address
     finally:
         database.close()

@@ -20,9 +20,9 @@ from blog.backup.storage import Last
 from blog.config import N_, Config, Told, shell_language
 from blog.db import Database, head
 from blog.loopback import is_local_name
-from blog.models import standing
 from blog.models.base import now
-from blog.models.standing import Standing
+from blog.models.jobs import diagnostics
+from blog.models.jobs.diagnostics import Standing
 from blog.web.i18n import translate
 
 BAD, WARN, GOOD = "bad", "warn", "good"
@@ -65,7 +65,7 @@ class Came:
 async def examine(config: Config, database: Database, came: Came | None = None) -> list[Finding]:
     """Everything there is to say, the worst first. What touches the disk is done in a thread."""
     machine = await asyncio.to_thread(look_at, config)
-    found: Standing = await database.read(standing.look, str(config.sample_posts))
+    found: Standing = await database.read(diagnostics.look, str(config.sample_posts))
     return judge(config, found, machine, came)
 
 

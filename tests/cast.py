@@ -14,12 +14,14 @@ from sqlalchemy.orm import Session
 
 from blog.db import Database
 from blog.markup import RENDERER, render
-from blog.models import deciding, setup, signin, site, user, writing
 from blog.models.base import now
-from blog.models.comment import APPROVED, PENDING, SPAM, Comment
-from blog.models.post import PAGE, POST, Post
-from blog.models.user import User
-from blog.models.writing import WorkingCopy
+from blog.models.comments.comment import APPROVED, PENDING, SPAM, Comment
+from blog.models.posts import editing, publishing
+from blog.models.posts.editing import WorkingCopy
+from blog.models.posts.post import PAGE, POST, Post
+from blog.models.settings import save_settings, site
+from blog.models.users import setup, signin, user
+from blog.models.users.user import User
 
 ADDRESS = "http://ink.example"
 SECURE_ADDRESS = "https://ink.example"
@@ -138,8 +140,8 @@ def sign_in(database: Database, user: User, *, secure: bool = False) -> dict[str
 
 def choose(database: Database, **chosen: Any) -> None:
     """Settings of the office, as if a keeper had saved them."""
-    wishes = {name: deciding.Wish(value) for name, value in chosen.items()}
-    database.transact_now(deciding.save, wishes)
+    wishes = {name: save_settings.Wish(value) for name, value in chosen.items()}
+    database.transact_now(save_settings.save, wishes)
 
 
 def _people(session: Session, cast: Cast, address: str) -> None:
@@ -194,8 +196,8 @@ def _write(
     *,
     by: User,
 ) -> Post:
-    id = writing.start(session, kind, copy.language, by=cast.people[author])
-    writing.keep(session, id, copy, by=by)
+    id = editing.start(session, kind, copy.language, by=cast.people[author])
+    editing.keep(session, id, copy, by=by)
     post = session.get_one(Post, id)
     path = f"/{post.slug}" if kind == PAGE else f"/posts/{post.slug}"
     cast.posts[name] = Planted(id, copy.title, word, path, kind)
@@ -205,16 +207,16 @@ def _write(
 def _publish(session: Session, post: Post, moment: datetime, *, by: User) -> None:
     """Published at a moment that may lie in the past."""
     at = moment if moment > now() else None
-    writing.publish(session, post.id, render(post.body), post.version, at, by=by)
+    publishing.publish(session, post.id, render(post.body), post.version, at, by=by)
     post.publish_at = moment
     session.flush()
 
 
 def _happen(session: Session, post: Post, what: str, *, by: User) -> None:
     if what == "trashed":
-        writing.trash(session, post.id, by=by)
+        publishing.trash(session, post.id, by=by)
     elif what == "withdrawn":
-        writing.unpublish(session, post.id, by=by)
+        publishing.unpublish(session, post.id, by=by)
     elif what == "typed on":
         typed = WorkingCopy(
             title=f"{post.title} {HALF_TYPED}",
@@ -224,7 +226,7 @@ def _happen(session: Session, post: Post, what: str, *, by: User) -> None:
             tags=f"{post.tags}, {HALF_TYPED}",
             version=post.version,
         )
-        writing.keep(session, post.id, typed, by=by)
+        editing.keep(session, post.id, typed, by=by)
 
 
 def _plant_chinese(session: Session, cast: Cast, *, by: User) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from blog.models.post import Post
-from blog.models.revision import Revision
+from blog.models.posts.post import Post
+from blog.models.posts.revision import Revision
 from tests import cast
 from tests.door import Answer, Door
 

@@ -18,15 +18,17 @@ from blog import importer
 from blog.config import Config
 from blog.db import Database
 from blog.markup import render
-from blog.models import commenting, history, moderation, tagging, writing
 from blog.models.base import Refusal, now
-from blog.models.comment import APPROVED, PENDING, REJECTED, SPAM, Comment
-from blog.models.commenting import Submission
-from blog.models.post import Post
-from blog.models.revision import Revision
-from blog.models.tag import Tag
-from blog.models.user import User
-from blog.models.writing import WorkingCopy
+from blog.models.comments import moderation, submission
+from blog.models.comments.comment import APPROVED, PENDING, REJECTED, SPAM, Comment
+from blog.models.comments.submission import Submission
+from blog.models.posts import editing, publishing, revisions
+from blog.models.posts.editing import WorkingCopy
+from blog.models.posts.post import Post
+from blog.models.posts.revision import Revision
+from blog.models.tags import tag_admin
+from blog.models.tags.tag import Tag
+from blog.models.users.user import User
 from tests import cast
 from tests.cast import Cast
 
@@ -66,9 +68,9 @@ def edit(world: World, at_in: float | None = None) -> None:
             is_listed=world.chance.random() < 0.9,
             version=post.version,
         )
-        version = writing.keep(session, id, copy, by=by)
+        version = editing.keep(session, id, copy, by=by)
         at = now() + timedelta(seconds=at_in) if at_in and not post.is_live(now()) else None
-        writing.publish(session, id, render(copy.body), version, at, by=by)
+        publishing.publish(session, id, render(copy.body), version, at, by=by)
 
     world.do(work, some_post(world))
 
@@ -77,7 +79,7 @@ def save_only(world: World) -> None:
     def work(session: Session, id: int, *, by: User) -> None:
         post = session.get_one(Post, id)
         copy = WorkingCopy(post.title, body=f"Half {world.chance.random()}", version=post.version)
-        writing.keep(session, id, copy, by=by)
+        editing.keep(session, id, copy, by=by)
 
     world.do(work, some_post(world))
 
@@ -89,22 +91,22 @@ def bring_back(world: World) -> None:
         rows = session.scalars(select(Revision.id).where(Revision.post_id == id))
         known = sorted(rows)
         if known:
-            post = history.bring_back(session, id, world.chance.choice(known), by=by)
-            writing.publish(session, id, render(post.body), post.version, None, by=by)
+            post = revisions.bring_back(session, id, world.chance.choice(known), by=by)
+            publishing.publish(session, id, render(post.body), post.version, None, by=by)
 
     world.do(work, some_post(world))
 
 
 def withdraw(world: World) -> None:
-    world.do(writing.unpublish, some_post(world))
+    world.do(publishing.unpublish, some_post(world))
 
 
 def trash(world: World) -> None:
-    world.do(writing.trash, some_post(world))
+    world.do(publishing.trash, some_post(world))
 
 
 def restore(world: World) -> None:
-    world.do(writing.restore, some_post(world))
+    world.do(publishing.restore, some_post(world))
 
 
 def comment(world: World) -> None:
@@ -115,7 +117,7 @@ def comment(world: World) -> None:
     def work(session: Session, id: int, *, by: User) -> None:
         if (session.scalar(select(func.count(Comment.id))) or 0) < MOST_COMMENTS:
             sent = Submission(id, said, render(said, trust="guest"), name="Gus", key="a browser")
-            commenting.submit(session, sent, by=None if is_guest else by)
+            submission.submit(session, sent, by=None if is_guest else by)
 
     world.do(work, some_post(world))
 
@@ -154,7 +156,7 @@ def rename_tag(world: World) -> None:
 
     def work(session: Session, *, by: User) -> None:
         ids = list(session.scalars(select(Tag.id).order_by(Tag.id)))
-        tagging.rename(session, world.chance.choice(ids), name=name)
+        tag_admin.rename(session, world.chance.choice(ids), name=name)
 
     world.do(work)
 
@@ -164,7 +166,7 @@ def merge_tags(world: World) -> None:
         rows = list(session.scalars(select(Tag).order_by(Tag.id)))
         if len(rows) > 3:
             one, other = world.chance.sample(rows, 2)
-            tagging.merge(session, one.id, into=other.name)
+            tag_admin.merge(session, one.id, into=other.name)
 
     world.do(work)
 

@@ -11,7 +11,7 @@ from blog import importer
 from blog.config import Config
 from blog.db import Database
 from blog.importer.importer import Wishes
-from blog.models.comment import APPROVED
+from blog.models.comments.comment import APPROVED
 from blog.server import startup
 from tests import cast
 from tests.cast import Cast

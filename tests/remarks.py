@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from blog.markup import RENDERER, render
 from blog.models.base import now
-from blog.models.comment import PENDING, Comment
+from blog.models.comments.comment import PENDING, Comment
 
 numbers = itertools.count(1)
 DEFAULTS = {"name": "Gus Guest", "state": PENDING}

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blog.models import address
+from blog.models.addresses import address
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from blog.models import office, site
 from blog.models.base import now
-from blog.models.post import Post
-from blog.models.signin import SignIn
+from blog.models.posts import post_list
+from blog.models.posts.post import Post
+from blog.models.settings import site
+from blog.models.users.signin import SignIn
 from tests import cast
 
 SETTINGS = {
@@ -28,7 +29,7 @@ SETTINGS = {
 
 
 def test_the_overview_lists_what_was_published_what_is_due_and_what_is_being_written(door):
-    found = door.database.read_now(office.overview)
+    found = door.database.read_now(post_list.overview)
     assert [post.title for post in found.scheduled] == [
         "A vermilion morning",
         "A tangerine morning",
@@ -42,16 +43,16 @@ def test_the_overview_lists_what_was_published_what_is_due_and_what_is_being_wri
 
 def test_a_query_and_an_object_agree_on_the_state_of_every_post(database, world):
     moment = now()
-    query = select(Post, office.state_at(moment))
+    query = select(Post, post_list.state_at(moment))
     rows = database.read_now(lambda session: session.execute(query).all())
     assert [(post.state(moment), post.title) for post, _ in rows] == [
         (state, post.title) for post, state in rows
     ]
-    assert {state for _, state in rows} == set(office.STATES)
+    assert {state for _, state in rows} == set(post_list.STATES)
 
 
 def test_the_overview_counts_the_same_on_both_databases(database, world):
-    assert database.read_now(office.overview).counts["live"] == 5
+    assert database.read_now(post_list.overview).counts["live"] == 5
 
 
 # --- all posts ---

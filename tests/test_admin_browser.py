@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from blog.models import redirects, tagging, upload, writing
+from blog.models.addresses import redirects
 from blog.models.listing import Asked
+from blog.models.posts import editing
+from blog.models.tags import tag_admin
+from blog.models.uploads import upload
 from tests.live import Site
 from tests.test_looks import SMALL_TARGETS, Open, complaints, visit  # noqa: F401 -- fixtures
 
@@ -29,9 +32,9 @@ def draft(site: Site, *titles: str) -> list[int]:
     def add(session: Any, *, by: Any) -> list[int]:
         ids = []
         for title in titles:
-            ids.append(writing.start(session, "post", "en", by=by))
-            copy = writing.WorkingCopy(title=title, version=1)
-            writing.keep(session, ids[-1], copy, by=by)
+            ids.append(editing.start(session, "post", "en", by=by))
+            copy = editing.WorkingCopy(title=title, version=1)
+            editing.keep(session, ids[-1], copy, by=by)
         return ids
 
     return site.database.transact_now(add, by=site.cast.eve)
@@ -109,7 +112,7 @@ def test_without_a_script_a_question_is_asked_and_answered(visit: Open, site: Si
 
 
 def test_a_tag_is_renamed_on_its_page_in_chinese(visit: Open, site: Site) -> None:  # noqa: F811 -- the fixture
-    rows = site.database.read_now(tagging.tags.page, Asked(words="celadonic")).rows
+    rows = site.database.read_now(tag_admin.tags.page, Asked(words="celadonic")).rows
     page = visit("/admin/tags", by=site.cast.eve, width=320)
     page.goto(f"{site.url}/admin/tags/{rows[0].id}")
     page.fill("#f-name", "青瓷")

@@ -5,10 +5,10 @@ from html import unescape
 
 import pytest
 
-from blog.models import office
 from blog.models.base import now
 from blog.models.listing import Asked
-from blog.models.post import Post
+from blog.models.posts import post_list
+from blog.models.posts.post import Post
 from tests.door import Answer, Door
 
 REFUSED = 422
@@ -81,7 +81,7 @@ def test_what_cannot_be_undone_is_asked_about_first(door):
     assert state(door, "ann_trashed") == "trashed"
     done = do(door, "posts/delete", ids=ids(door, "ann_trashed"), sure="on", back="state=trashed")
     assert (done.status, done.header("location")) == (303, "/admin/posts?state=trashed#list")
-    assert door.database.read_now(office.posts.only, ids(door, "ann_trashed")) == ()
+    assert door.database.read_now(post_list.posts.only, ids(door, "ann_trashed")) == ()
 
 
 def test_what_is_not_in_the_trash_is_not_deleted_even_when_sure(door):
@@ -128,8 +128,8 @@ def test_a_list_goes_on_after_the_longest_title(door):
 
 
 def test_pages_and_posts_are_kept_apart(open_door):
-    posts = open_door.database.read_now(office.posts.page, Asked()).rows
-    pages = open_door.database.read_now(office.pages.page, Asked()).rows
+    posts = open_door.database.read_now(post_list.posts.page, Asked()).rows
+    pages = open_door.database.read_now(post_list.pages.page, Asked()).rows
     assert [page.title for page in pages] == ["About"] and len(posts) == 11
     page = open_door.get("/admin/pages", cookies=open_door.let_in("eve")).text
     assert ">About</a>" in page and "1 page" in page and "marmalade" not in page

@@ -4,10 +4,12 @@ import pytest
 
 from blog import media
 from blog.markup import render
-from blog.models import pictures, site, upload, writing
 from blog.models.base import Refusal
 from blog.models.listing import Asked
-from blog.models.writing import WorkingCopy
+from blog.models.posts import editing, publishing
+from blog.models.posts.editing import WorkingCopy
+from blog.models.settings import site
+from blog.models.uploads import upload, upload_list
 
 NAMES = [f"{n:02x}/{n:02x}{'0' * 30}.png" for n in range(1, 5)]
 
@@ -19,11 +21,11 @@ def note(database, name: str, by, original: str = "") -> int:
 
 def write(database, world, id: int, version: int, **typed) -> None:
     copy = WorkingCopy(title="With a picture", version=version, **typed)
-    database.transact_now(writing.keep, id, copy, by=world.eve)
+    database.transact_now(editing.keep, id, copy, by=world.eve)
 
 
 def shown(database) -> dict[str, list[tuple[str, bool]]]:
-    page = database.read_now(pictures.pictures.page, Asked())
+    page = database.read_now(upload_list.pictures.page, Asked())
     return {row.name: [(place.title, place.is_past) for place in row.places] for row in page.rows}
 
 
@@ -39,11 +41,11 @@ def test_a_picture_is_listed_with_every_post_that_shows_it(database, world):
 def test_what_only_a_kept_revision_shows_is_used_as_well(database, world):
     one, id = note(database, NAMES[0], world.ann), world.ann_draft.id
     write(database, world, id, 2, body=f"![x](/media/{NAMES[0]})")
-    database.transact_now(writing.publish, id, render("x"), 3, by=world.eve)
+    database.transact_now(publishing.publish, id, render("x"), 3, by=world.eve)
     write(database, world, id, 3, body="No more.")
     assert shown(database) == {NAMES[0]: [("With a picture", True)]}
     with pytest.raises(Refusal, match="revision"):
-        database.transact_now(pictures.delete, [one])
+        database.transact_now(upload_list.delete, [one])
 
 
 def test_what_the_settings_name_is_used(database, world):
@@ -53,9 +55,9 @@ def test_what_the_settings_name_is_used(database, world):
         session.get_one(site.Site, site.THE_ONE).choices = {"logo": f"/media/{NAMES[0]}"}
 
     database.transact_now(choose)
-    assert database.read_now(pictures.pictures.only, [one])[0].is_used
+    assert database.read_now(upload_list.pictures.only, [one])[0].is_used
     with pytest.raises(Refusal, match="site settings"):
-        database.transact_now(pictures.delete, [one])
+        database.transact_now(upload_list.delete, [one])
 
 
 def test_pictures_are_found_by_name_and_by_who_brought_them(database, world):
@@ -63,12 +65,12 @@ def test_pictures_are_found_by_name_and_by_who_brought_them(database, world):
     note(database, NAMES[1], world.bob, "晨.png")
 
     def names(**asked) -> list[str]:
-        page = database.read_now(pictures.pictures.page, Asked(**asked))
+        page = database.read_now(upload_list.pictures.page, Asked(**asked))
         return [row.shown_as for row in page.rows]
 
     assert names(words="morning") == ["Morning.png"] and names(words="晨") == ["晨.png"]
     assert names(filters={"by": "bob"}) == ["晨.png"]
-    assert database.read_now(pictures.uploaders) == [("ann", "Ann Archer"), ("bob", "白波")]
+    assert database.read_now(upload_list.uploaders) == [("ann", "Ann Archer"), ("bob", "白波")]
 
 
 def test_an_unused_picture_goes_from_the_disk_and_a_used_one_stays(door):

@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from blog.markup import render
-from blog.models import address, redirects, writing
+from blog.models.addresses import address, redirects
 from blog.models.base import Refusal
 from blog.models.listing import Asked
-from blog.models.writing import WorkingCopy
+from blog.models.posts import editing, publishing
+from blog.models.posts.editing import WorkingCopy
 from tests import cast
 
 
@@ -24,10 +25,10 @@ def add(database, path: str, to: str) -> int:
 def move(database, world) -> None:
     """A live post gets another address, and leaves its own."""
     copy = WorkingCopy(title="A marmalade morning", slug="jam", body="Jam.", version=2)
-    database.transact_now(writing.keep, world.ann_live.id, copy, by=world.eve)
-    post = database.transact_now(writing.load, world.ann_live.id, by=world.eve)
+    database.transact_now(editing.keep, world.ann_live.id, copy, by=world.eve)
+    post = database.transact_now(editing.load, world.ann_live.id, by=world.eve)
     database.transact_now(
-        writing.publish, world.ann_live.id, render("Jam."), post.version, by=world.eve
+        publishing.publish, world.ann_live.id, render("Jam."), post.version, by=world.eve
     )
 
 

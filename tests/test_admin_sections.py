@@ -8,7 +8,7 @@ import pytest
 from blog import admin
 from blog.admin.section import SECTIONS, Section
 from blog.models.listing import Asked
-from blog.models.user import ROLES
+from blog.models.users.user import ROLES
 from blog.web.templating import environment
 from tests.house import MODULES
 

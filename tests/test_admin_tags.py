@@ -6,16 +6,19 @@ from sqlalchemy import func, select, update
 from blog.jobs import tasks
 from blog.jobs.scheduler import House
 from blog.markup import render
-from blog.models import catalogue, office, search, tagging, writing
-from blog.models.address import Address
+from blog.models.addresses.address import Address
+from blog.models.audit.change_log import Change
 from blog.models.base import Refusal
-from blog.models.change import Change
 from blog.models.listing import Asked
-from blog.models.post import Post
-from blog.models.revision import RevisionTag
-from blog.models.search_index import entry
-from blog.models.tag import Tag, named
-from blog.models.writing import WorkingCopy
+from blog.models.posts import editing, post_list, publishing
+from blog.models.posts.editing import WorkingCopy
+from blog.models.posts.post import Post
+from blog.models.posts.revision import RevisionTag
+from blog.models.public import archives
+from blog.models.search import search
+from blog.models.search.schema import entry
+from blog.models.tags import tag_admin
+from blog.models.tags.tag import Tag, named
 
 
 def tag_id(database, slug: str) -> int:
@@ -27,7 +30,7 @@ def found(database, words: str) -> set[int]:
 
 
 def page_of(database, **asked) -> list[tuple[str, int]]:
-    page = database.read_now(tagging.tags.page, Asked(**asked))
+    page = database.read_now(tag_admin.tags.page, Asked(**asked))
     return [(tag.name, tag.posts) for tag in page.rows]
 
 
@@ -44,8 +47,8 @@ def test_tags_are_listed_with_how_many_posts_bear_them(database, world):
 
 def test_a_renamed_tag_is_found_by_its_new_name_and_its_old_address_leads_there(database, world):
     id = tag_id(database, "marmalade")
-    database.transact_now(tagging.rename, id, name="Orange jam", by=world.eve)
-    assert database.read_now(catalogue.tag, "orange-jam")[0].name == "Orange jam"
+    database.transact_now(tag_admin.rename, id, name="Orange jam", by=world.eve)
+    assert database.read_now(archives.tag, "orange-jam")[0].name == "Orange jam"
     assert found(database, "orange jam") == {world.ann_live.id}
     post = database.read_now(lambda s: s.get_one(Post, world.ann_live.id))
     assert (post.tags, post.version) == ("Python, Orange jam", 2)
@@ -56,7 +59,7 @@ def test_a_renamed_tag_is_found_by_its_new_name_and_its_old_address_leads_there(
 )
 def test_the_log_tells_what_each_post_bore_before(database, world, verb, given):
     id = tag_id(database, "marmalade")
-    database.transact_now(getattr(tagging, verb), id, **given, by=world.eve)
+    database.transact_now(getattr(tag_admin, verb), id, **given, by=world.eve)
     newest = select(Change.facts).order_by(Change.id.desc()).limit(1)
     told = database.read_now(lambda s: s.scalar(newest))[f"post:{world.ann_live.id}"]
     after = "Python, Jam" if verb == "rename" else "Python"
@@ -65,14 +68,14 @@ def test_the_log_tells_what_each_post_bore_before(database, world, verb, given):
 
 def test_an_old_name_goes_on_meaning_the_tag(database, world):
     id = tag_id(database, "marmalade")
-    database.transact_now(tagging.rename, id, name="Jam", by=world.eve)
+    database.transact_now(tag_admin.rename, id, name="Jam", by=world.eve)
     assert database.transact_now(lambda s: [t.id for t in named(s, ["Marmalade", "Jam"])]) == [id]
 
 
 def test_renamed_there_and_back_nothing_leads_round_in_a_circle(database, world):
     id = tag_id(database, "marmalade")
     for name in ("Jam", "Jelly", "marmalade"):
-        database.transact_now(tagging.rename, id, name=name, by=world.eve)
+        database.transact_now(tag_admin.rename, id, name=name, by=world.eve)
     query = select(Address.path, Address.target).where(Address.path.startswith("/tags/"))
     leads = dict(database.read_now(lambda s: s.execute(query).all()))
     assert leads == {"/tags/jam": "/tags/marmalade", "/tags/jelly": "/tags/marmalade"}
@@ -80,7 +83,7 @@ def test_renamed_there_and_back_nothing_leads_round_in_a_circle(database, world)
 
 def test_merged_tags_are_one_and_no_post_bears_it_twice(database, world):
     old, new = tag_id(database, "marmalade"), tag_id(database, "python")
-    database.transact_now(tagging.merge, old, into="PYTHON", by=world.eve)
+    database.transact_now(tag_admin.merge, old, into="PYTHON", by=world.eve)
     count = select(func.count()).where(RevisionTag.tag_id == new)
     assert database.read_now(lambda s: s.get(Tag, old)) is None
     assert database.read_now(lambda s: s.scalar(count)) == 8
@@ -92,7 +95,7 @@ def test_merged_tags_are_one_and_no_post_bears_it_twice(database, world):
 
 def test_a_merge_tells_every_page_that_showed_the_tag(database, world):
     old = tag_id(database, "marmalade")
-    database.transact_now(tagging.merge, old, into="python", by=world.eve)
+    database.transact_now(tag_admin.merge, old, into="python", by=world.eve)
     latest = select(Change).order_by(Change.id.desc()).limit(1)
     row = database.read_now(lambda s: s.scalars(latest).one())
     wanted = {"tag:marmalade", "tag:python", "tags", f"post:{world.ann_live.id}"}
@@ -102,11 +105,11 @@ def test_a_merge_tells_every_page_that_showed_the_tag(database, world):
 @pytest.mark.parametrize(
     ("verb", "given", "said"),
     [
-        (tagging.rename, {"name": "PYTHON"}, "Merge the two"),
-        (tagging.rename, {"name": "one, two"}, "one name"),
-        (tagging.merge, {"into": "nothing"}, "No tag"),
-        (tagging.merge, {"into": "marmalade"}, "the same tag"),
-        (tagging.delete_tag, {}, "Posts still use this tag"),
+        (tag_admin.rename, {"name": "PYTHON"}, "Merge the two"),
+        (tag_admin.rename, {"name": "one, two"}, "one name"),
+        (tag_admin.merge, {"into": "nothing"}, "No tag"),
+        (tag_admin.merge, {"into": "marmalade"}, "the same tag"),
+        (tag_admin.delete_tag, {}, "Posts still use this tag"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(database, world, verb, given, said):
@@ -117,9 +120,9 @@ def test_what_cannot_be_is_refused_in_a_sentence(database, world, verb, given, s
 
 def test_a_tag_that_only_old_revisions_bear_can_be_deleted(database, world):
     copy = WorkingCopy(title="x", body="y", tags="Python", version=2)
-    database.transact_now(writing.keep, world.ann_live.id, copy, by=world.eve)
-    database.transact_now(writing.publish, world.ann_live.id, render("y"), 3, by=world.eve)
-    database.transact_now(tagging.delete_tag, tag_id(database, "marmalade"), by=world.eve)
+    database.transact_now(editing.keep, world.ann_live.id, copy, by=world.eve)
+    database.transact_now(publishing.publish, world.ann_live.id, render("y"), 3, by=world.eve)
+    database.transact_now(tag_admin.delete_tag, tag_id(database, "marmalade"), by=world.eve)
     assert page_of(database, words="marmalade") == []
 
 
@@ -143,13 +146,13 @@ def test_a_fault_is_told_beside_its_field_on_the_page_of_the_tag(door):
 
 
 def test_the_states_of_a_list_are_those_of_the_office(database, world):
-    states = {post.state for post in database.read_now(office.posts.page, Asked()).rows}
-    assert states == set(office.STATES)
+    states = {post.state for post in database.read_now(post_list.posts.page, Asked()).rows}
+    assert states == set(post_list.STATES)
 
 
 async def test_posts_beyond_the_first_are_found_anew_by_the_clock(database, world, config_of):
     id = tag_id(database, "python")
-    database.transact_now(tagging.rename, id, name="Serpent", by=world.eve)
+    database.transact_now(tag_admin.rename, id, name="Serpent", by=world.eve)
 
     def forget(session) -> None:
         session.execute(update(entry).values(version=0), execution_options={"tags": ()})

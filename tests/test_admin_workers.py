@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import aiohttp
 import pytest
 
-from blog.models import attempt, invitation, user
-from blog.models.user import User
+from blog.models.users import invitation, login_throttle, user
+from blog.models.users.user import User
 from tests import cast
 from tests.live import Site
 
@@ -54,7 +54,7 @@ async def test_tries_are_counted_by_all_workers_as_one(site):
         workers = list(clients.values())
         tries = [
             await send(workers[number % 4], "/sign-in", login="sought", password="a wrong guess")
-            for number in range(attempt.LIMITS["login"])
+            for number in range(login_throttle.LIMITS["login"])
         ]
         last = [
             await send(one, "/sign-in", login="sought", password=cast.PASSWORD) for one in workers

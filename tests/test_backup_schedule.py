@@ -14,7 +14,7 @@ from blog.config import Config, Told
 from blog.db import Database
 from blog.jobs.tasks import CHORES
 from blog.models.base import now
-from blog.models.site import THE_ONE, Site
+from blog.models.settings.site import THE_ONE, Site
 from tests import cast
 from tests.live import environment
 

@@ -9,17 +9,20 @@ from sqlalchemy import event, func, select
 
 from blog.db import Database
 from blog.markup import render
-from blog.models import comment, commenting, front, guest, moderation, site, writing
+from blog.models.audit.change_log import Change
 from blog.models.base import Refusal, now
-from blog.models.change import Change
-from blog.models.comment import APPROVED, PENDING, REJECTED, SPAM, Comment, Reader
-from blog.models.commenting import Submission, Twice
-from blog.models.delivery import Delivery
-from blog.models.moderation import Moderation
-from blog.models.post import Post
-from blog.models.prepared import Prepared
-from blog.models.settings import Settings
-from blog.models.spam import TooMany
+from blog.models.comments import comment, guest, moderation, submission
+from blog.models.comments.comment import APPROVED, PENDING, REJECTED, SPAM, Comment, Reader
+from blog.models.comments.moderation import Moderation
+from blog.models.comments.spam import TooMany
+from blog.models.comments.submission import Submission, Twice
+from blog.models.jobs.outbox import Delivery
+from blog.models.posts import editing, publishing
+from blog.models.posts.post import Post
+from blog.models.public import page_queries
+from blog.models.public.compiled_query import Prepared
+from blog.models.settings import site
+from blog.models.settings.settings import Settings
 from tests.cast import Cast
 
 KEY, OTHER_KEY = "k" * 32, "o" * 32
@@ -32,7 +35,7 @@ def words(world: Cast, body: str = "A fine morning to you.", **more: object) -> 
 
 
 def send(database: Database, sent: Submission, by: object = None) -> Comment:
-    uid = database.transact_now(commenting.submit, sent, by=by)
+    uid = database.transact_now(submission.submit, sent, by=by)
     return database.read_now(lambda s: s.scalars(select(Comment).where(Comment.uid == uid)).one())
 
 
@@ -77,9 +80,9 @@ def test_a_comment_waits_and_only_its_writer_sees_it(database, world):
     assert mine.state == PENDING
     assert "Greta Guest" not in said(thread(database, world))
     assert "Greta Guest" not in said(
-        thread(database, world, waiting_hash=commenting.waiting_hash(OTHER_KEY))
+        thread(database, world, waiting_hash=submission.waiting_hash(OTHER_KEY))
     )
-    seen = thread(database, world, waiting_hash=commenting.waiting_hash(KEY))
+    seen = thread(database, world, waiting_hash=submission.waiting_hash(KEY))
     assert [(one.name, one.is_waiting) for one in seen.comments][-1] == ("Greta Guest", True)
     assert seen.count == 2
 
@@ -109,7 +112,7 @@ def test_an_answer_whose_comment_was_taken_away_keeps_its_place(database, world)
 
 def test_an_answer_to_an_answer_joins_it(database, world):
     send(database, words(world, answers="ann-said"))
-    found = thread(database, world, waiting_hash=commenting.waiting_hash(KEY))
+    found = thread(database, world, waiting_hash=submission.waiting_hash(KEY))
     assert [one.name for one in found.comments[0].answers] == ["Ann Archer", "Greta Guest"]
 
 
@@ -171,12 +174,12 @@ def test_a_closed_post_refuses_with_its_sentence(database, world):
 
 def test_the_switch_of_a_post_takes_effect_when_it_is_updated(database, world):
     def shut(session, *, by):
-        post = writing.load(session, world.ann_live.id, by=by)
+        post = editing.load(session, world.ann_live.id, by=by)
         post.takes_comments = False
 
     def update(session, *, by):
-        post = writing.load(session, world.ann_live.id, by=by)
-        writing.publish(session, post.id, render(post.body), post.version, by=by)
+        post = editing.load(session, world.ann_live.id, by=by)
+        publishing.publish(session, post.id, render(post.body), post.version, by=by)
 
     database.transact_now(shut, by=world.ann)
     send(database, words(world))
@@ -186,7 +189,7 @@ def test_the_switch_of_a_post_takes_effect_when_it_is_updated(database, world):
 
 
 def test_a_page_takes_none_until_it_is_told_to_and_says_nothing_of_it(database, world):
-    shown = database.read_now(front.at, "/about")
+    shown = database.read_now(page_queries.at, "/about")
     assert shown.thread.is_silent
     with pytest.raises(Refusal, match="closed here"):
         send(database, words(world, post="about"))
@@ -216,7 +219,7 @@ def test_twenty_presses_at_once_make_one_comment_and_one_mail(database, world, c
     def press() -> None:
         mine = Database(config_of(database))
         try:
-            uids.append(mine.transact_now(commenting.submit, words(world), by=None))
+            uids.append(mine.transact_now(submission.submit, words(world), by=None))
         except Twice as twice:
             uids.append(str(twice))
         finally:
@@ -367,17 +370,17 @@ def test_a_comment_knows_its_language(database, world):
 
 def test_with_a_post_that_is_deleted_for_good_its_comments_go(database, world):
     decide(database, world, send(database, words(world, answers="rita-said")), APPROVED)
-    database.transact_now(writing.trash, world.ann_live.id, by=world.ann)
-    database.transact_now(writing.delete_for_good, world.ann_live.id, by=world.ann)
+    database.transact_now(publishing.trash, world.ann_live.id, by=world.ann)
+    database.transact_now(publishing.delete_for_good, world.ann_live.id, by=world.ann)
     left = database.read_now(lambda session: session.scalars(select(Comment.name)).all())
     assert left == ["Zhou"]
     assert database.read_now(lambda s: s.scalar(select(func.count(Moderation.id)))) == 0
 
 
 def test_a_post_in_the_trash_hides_its_comments_and_brings_them_back(database, world):
-    database.transact_now(writing.trash, world.ann_live.id, by=world.ann)
+    database.transact_now(publishing.trash, world.ann_live.id, by=world.ann)
     with pytest.raises(LookupError):
-        database.read_now(commenting.about, world.ann_live.id)
+        database.read_now(submission.about, world.ann_live.id)
     assert database.read_now(lambda s: s.get_one(Post, world.ann_live.id)).trashed_at
     assert len(thread(database, world).comments) == 1
 

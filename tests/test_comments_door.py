@@ -13,10 +13,11 @@ from sqlalchemy import func, select
 
 from blog.home import guest_cookie
 from blog.home.guest_cookie import Proof
-from blog.models import moderation, site
+from blog.models.audit.change_log import WITHHELD, Change
 from blog.models.base import now
-from blog.models.change import WITHHELD, Change
-from blog.models.comment import APPROVED, Comment
+from blog.models.comments import moderation
+from blog.models.comments.comment import APPROVED, Comment
+from blog.models.settings import site
 from tests import cast
 from tests.door import Answer, Door
 

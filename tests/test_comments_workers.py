@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from sqlalchemy import func, select
 
-from blog.models.comment import Comment
+from blog.models.comments.comment import Comment
 from tests.cast import OURS
 from tests.front import Nginx
 from tests.live import Reply, Site, ask

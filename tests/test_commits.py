@@ -16,7 +16,7 @@ from blog.cache.invalidator import Follower
 from blog.config import Config
 from blog.db import Database
 from blog.db.commit_watcher import PING, PostgresCommits, watch
-from blog.models.site import THE_ONE, Site
+from blog.models.settings.site import THE_ONE, Site
 from tests import cast
 from tests.live import wait_for
 from tests.postgres import Postgres

@@ -5,10 +5,12 @@ from datetime import timedelta
 import pytest
 
 from blog.db import Database
-from blog.models import desk, history, signin, upload, writing
 from blog.models.base import now
-from blog.models.desk import STATES, Desk
-from blog.models.user import User
+from blog.models.posts import dashboard, editing, revisions
+from blog.models.posts.dashboard import STATES, Desk
+from blog.models.uploads import upload
+from blog.models.users import signin
+from blog.models.users.user import User
 from tests import cast
 from tests.cast import Cast
 
@@ -20,7 +22,7 @@ def people(world: Cast) -> Cast:
 
 def shown(database: Database, by: User, **chosen: object) -> Desk:
     plain = {"kind": "post", "state": "all", "whose": "mine", "title": "", "page": 1}
-    return database.read_now(desk.desk, by=by, **{**plain, **chosen})
+    return database.read_now(dashboard.desk, by=by, **{**plain, **chosen})
 
 
 def test_every_post_stands_in_the_list_of_its_state_and_is_counted_there(database, people):
@@ -63,7 +65,7 @@ def test_only_what_readers_can_see_has_an_address_to_view(database, people):
 
 
 def test_the_edit_page_offers_the_authors_first_and_nobody_disabled(database, people):
-    sheet = database.read_now(desk.sheet, people.bob_live.id, by=people.eve)
+    sheet = database.read_now(dashboard.sheet, people.bob_live.id, by=people.eve)
     names = [person.name for person in sheet.people]
     assert names[0] == "bob"
     assert set(names) == {"ann", "bob", "eve", "kim", "lee"}
@@ -74,7 +76,7 @@ def test_pictures_are_one_s_own_and_an_editor_sees_all(database, people):
     name = f"ab/ab{'0' * 30}.png"
     database.transact_now(upload.note, name=name, original="x.png", by=people.ann, **facts)
     seen = {
-        who: database.read_now(desk.album, by=people.people[who], page=1).total
+        who: database.read_now(dashboard.album, by=people.people[who], page=1).total
         for who in ("ann", "bob", "eve")
     }
     assert seen == {"ann": 1, "bob": 0, "eve": 1}
@@ -86,17 +88,17 @@ def test_a_page_of_a_list_that_is_not_there_is_not_found(database, people):
     with pytest.raises(LookupError):
         shown(database, people.ann, page=2)
     with pytest.raises(LookupError):
-        database.read_now(desk.album, by=people.ann, page=2)
+        database.read_now(dashboard.album, by=people.ann, page=2)
 
 
 def test_bringing_a_revision_back_keeps_what_it_replaces(database, people):
     id = people.ann_edited.id
-    post, past = database.read_now(history.history, id, by=people.ann)
+    post, past = database.read_now(revisions.history, id, by=people.ann)
     live = next(one for one in past if one.is_live)
-    database.transact_now(history.bring_back, id, live.id, by=people.ann)
-    after = database.read_now(writing.load, id, by=people.ann)
+    database.transact_now(revisions.bring_back, id, live.id, by=people.ann)
+    after = database.read_now(editing.load, id, by=people.ann)
     assert cast.HALF_TYPED in post.body and cast.HALF_TYPED not in after.body
-    _, later = database.read_now(history.history, id, by=people.ann)
+    _, later = database.read_now(revisions.history, id, by=people.ann)
     assert len(later) == len(past) + 1
     assert after.version == post.version + 1
 
@@ -104,13 +106,13 @@ def test_bringing_a_revision_back_keeps_what_it_replaces(database, people):
 def test_a_draft_that_was_left_empty_is_taken_up_again_only_by_who_left_it(
     database, people, monkeypatch
 ):
-    left = database.transact_now(writing.start, "post", "en", by=people.ann)
-    assert database.transact_now(writing.start, "post", "en", by=people.ann) != left
+    left = database.transact_now(editing.start, "post", "en", by=people.ann)
+    assert database.transact_now(editing.start, "post", "en", by=people.ann) != left
     later = now() + timedelta(hours=2)
-    monkeypatch.setattr(writing, "now", lambda: later)
-    assert database.transact_now(writing.start, "post", "en", by=people.bob) != left
-    assert database.transact_now(writing.start, "page", "en", by=people.ann) != left
-    assert database.transact_now(writing.start, "post", "en", by=people.ann) == left
+    monkeypatch.setattr(editing, "now", lambda: later)
+    assert database.transact_now(editing.start, "post", "en", by=people.bob) != left
+    assert database.transact_now(editing.start, "page", "en", by=people.ann) != left
+    assert database.transact_now(editing.start, "post", "en", by=people.ann) == left
 
 
 def test_the_signed_in_browsers_of_a_list_are_one_s_own(database, people):

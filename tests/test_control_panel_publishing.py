@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from blog.models.post import Post
+from blog.models.posts.post import Post
 from tests.desk import told_after
 
 

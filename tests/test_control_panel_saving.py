@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from blog.models import history, writing
+from blog.models.posts import editing
+from blog.models.posts import revisions as history
 from tests import cast
 from tests.desk import fields_of, revisions
 
@@ -17,7 +18,7 @@ def test_a_draft_that_was_left_empty_is_taken_up_before_another_is_begun(ann, mo
     id, page = ann.new(), ann.new("page")
     assert len({ann.new(), id, page}) == 3
     later = datetime.now(UTC) + timedelta(hours=2)
-    monkeypatch.setattr(writing, "now", lambda: later)
+    monkeypatch.setattr(editing, "now", lambda: later)
     ann.press("save", id, title="No longer empty")
     assert ann.new() != id
     assert ann.new("page") == page
@@ -220,7 +221,7 @@ def test_what_is_typed_over_after_ten_minutes_is_kept_first(ann, monkeypatch):
     id = ann.door.cast.ann_draft.id
     ann.press("save", id, body="Yesterday's words")
     later = datetime.now(UTC) + timedelta(minutes=11)
-    monkeypatch.setattr(writing, "now", lambda: later)
+    monkeypatch.setattr(editing, "now", lambda: later)
     ann.press("save", id, body="Today's words")
     assert "Yesterday's words" in revisions(ann, id)
 
@@ -266,7 +267,7 @@ def test_what_the_disk_cannot_take_waits_on_the_page_and_can_be_sent_again(
     said = {503: "database is locked", 507: "database or disk is full"}[status]
     with monkeypatch.context() as patched:
         fault = OperationalError("", None, Exception(said))
-        patched.setattr(writing, "keep", lambda *_, **__: _raise(fault))
+        patched.setattr(editing, "keep", lambda *_, **__: _raise(fault))
         refused = ann.post(path, form)
     assert refused.status == status
     assert ann.post(path, kept_on(refused.text, path)).status == 303

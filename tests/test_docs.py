@@ -7,7 +7,7 @@ from urllib.parse import unquote
 import pytest
 
 from blog.admin.section import SECTIONS
-from blog.models import site
+from blog.models.settings import site
 from blog.web.i18n import translate
 from tests.door import Door
 from tests.live import ROOT

@@ -12,13 +12,14 @@ from blog.__main__ import main
 from blog.backup.storage import Last
 from blog.config import Config
 from blog.doctor import BAD, GOOD, WARN, Came, Machine
-from blog.models import signin, standing
 from blog.models.base import now
-from blog.models.delivery import Delivery, MailState
-from blog.models.lease import CLOCK, Lease
-from blog.models.post import Post
-from blog.models.site import THE_ONE, Site, SiteFacts
-from blog.models.standing import Standing
+from blog.models.jobs import diagnostics
+from blog.models.jobs.diagnostics import Standing
+from blog.models.jobs.lease import CLOCK, Lease
+from blog.models.jobs.outbox import Delivery, MailState
+from blog.models.posts.post import Post
+from blog.models.settings.site import THE_ONE, Site, SiteFacts
+from blog.models.users import signin
 from tests.live import environment, free_port
 
 MADE = now().isoformat(timespec="seconds")
@@ -147,7 +148,7 @@ def test_how_things_stand_is_read_off_the_database(database, world, config_of):
         session.get_one(Lease, CLOCK).until = now()
 
     database.transact_now(happen)
-    found = database.read_now(standing.look, samples)
+    found = database.read_now(diagnostics.look, samples)
     assert (found.samples, found.has_clock, found.mail.late) == (1, True, 1)
     assert (found.admins, found.admins_with_mail) == (1, 1)
     assert found.schema == doctor.look_at(config_of(database)).wanted
@@ -165,7 +166,7 @@ def test_a_shell_sees_a_proxy_that_nobody_has_told_of_by_where_people_come_from(
 ):
     for place in places:
         database.transact_now(signin.open_, world.kim.id, place, "a browser")
-    found = database.read_now(standing.look, "/nowhere")
+    found = database.read_now(diagnostics.look, "/nowhere")
     found = replace(found, site=SiteFacts(address="http://ink.example"))
     alone = replace(CONFIG, proxies=0)
     assert any("came from this machine" in sentence for sentence in said(alone, found)) == seen

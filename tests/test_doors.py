@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 
 from blog.app import create_app
 from blog.config import Config
-from blog.models import setup
 from blog.models.base import Base
-from blog.models.signin import SignIn
-from blog.models.user import ROLES
+from blog.models.users import setup
+from blog.models.users.signin import SignIn
+from blog.models.users.user import ROLES
 from tests import cast
 from tests.door import Answer, Door
 

@@ -26,10 +26,11 @@ from blog.config import Config, Told
 from blog.db import Database
 from blog.importer.importer import Wishes
 from blog.importer.source.front_matter import split
-from blog.models import delivery, redirects
+from blog.models.addresses import redirects
 from blog.models.base import Base
-from blog.models.comment import Comment
-from blog.models.leaving import Leaving, Words
+from blog.models.comments.comment import Comment
+from blog.models.jobs import outbox
+from blog.models.transfer.export import Leaving, Words
 from blog.server import startup
 from tests import cast, kept
 from tests.door import Door
@@ -226,7 +227,7 @@ def test_comments_and_redirects_come_back_once_with_what_they_answer(kept_blog, 
         assert door.get("/an-old-page").header("location") == "https://example.com/x"
         page = door.get("/posts/a-marmalade-morning").text
         assert "I was there, too." in page and "It waits." not in page
-    assert count(there, delivery.Delivery) == 0  # nobody is told anew
+    assert count(there, outbox.Delivery) == 0  # nobody is told anew
 
 
 def test_a_withdrawn_post_comes_back_withdrawn_under_its_address(kept_blog, tmp_path):
@@ -400,7 +401,7 @@ def bodies(folder: Path) -> set[str]:
 
 def old_bodies(folder: Path, config: Config) -> set[str]:
     """Of every Markdown file that moved in, read by itself; reStructuredText became Markdown."""
-    from blog.models.post import Post
+    from blog.models.posts.post import Post
 
     database = Database(config)
     sources = database.read_now(lambda s: s.scalars(select(Post.source_path)).all())

@@ -11,10 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from blog.db import Database
-from blog.models import attempt, password, reset, setup, user
 from blog.models.base import Refusal, now
-from blog.models.delivery import Delivery
-from blog.models.reset import PasswordReset
+from blog.models.jobs.outbox import Delivery
+from blog.models.users import login_throttle, password, password_reset, setup, user
+from blog.models.users.password_reset import PasswordReset
 from tests import cast, live
 from tests.door import Answer, Door
 
@@ -37,7 +37,7 @@ def mailed_path(door: Door) -> str:
 
 
 def link(door: Door, name: str = "ann") -> str:
-    return door.database.transact_now(reset.reset_link, name)
+    return door.database.transact_now(password_reset.reset_link, name)
 
 
 def renew(door: Door, path: str, new: str = NEW, **how: object) -> Answer:
@@ -111,9 +111,9 @@ def test_another_link_makes_the_first_worthless(mailing):
 
 
 def test_one_address_is_sent_few_mails_and_one_network_asks_for_few(mailing):
-    limit = attempt.LIMITS["forgotten"]
+    limit = login_throttle.LIMITS["forgotten"]
     assert [ask(mailing, "zzz").status for _ in range(limit + 1)] == [303] * limit + [429]
-    left = attempt.LIMITS["asking"] - limit
+    left = login_throttle.LIMITS["asking"] - limit
     assert [ask(mailing, f"z{number}").status for number in range(left)] == [303] * left
     assert ask(mailing, "ann").status == 429
 
@@ -121,8 +121,8 @@ def test_one_address_is_sent_few_mails_and_one_network_asks_for_few(mailing):
 def test_in_a_day_one_person_is_sent_few_mails_under_whichever_name(mailing):
     for _ in range(4):
         for login in ("ann", "ann@ink.example"):
-            mailing.database.transact_now(reset.ask_for_reset, login, "en")
-    assert len(owed(mailing)) == attempt.LIMITS["mailed"]
+            mailing.database.transact_now(password_reset.ask_for_reset, login, "en")
+    assert len(owed(mailing)) == login_throttle.LIMITS["mailed"]
 
 
 def test_a_link_is_made_of_the_configured_address_and_nothing_the_visitor_says(mailing):
@@ -187,7 +187,7 @@ def test_a_link_ends_after_an_hour(door):
         for row in session.scalars(select(PasswordReset)):
             row.created_at -= time
 
-    door.database.transact_now(age, reset.LASTS - timedelta(minutes=1))
+    door.database.transact_now(age, password_reset.LASTS - timedelta(minutes=1))
     assert door.get(path).status == 200
     door.database.transact_now(age, timedelta(minutes=2))
     assert door.get(path).status == renew(door, path).status == 404
@@ -215,7 +215,7 @@ def test_nobody_who_was_shut_out_comes_back_by_a_link(door):
 
 
 def test_of_twenty_who_use_a_link_at_once_one_finds_it(database, world, config_of):
-    key = database.transact_now(reset.reset_link, "ann").rpartition("/")[2]
+    key = database.transact_now(password_reset.reset_link, "ann").rpartition("/")[2]
     others = [database, *(Database(config_of(database)) for _ in range(3))]
 
     def use(number: int) -> bool:
@@ -258,7 +258,7 @@ def test_a_keeper_prints_a_link_while_the_blog_runs(config, furnished):
 @pytest.mark.parametrize(("name", "why"), [("zzz", "named"), ("dan", "disab"), ("lee", "byline")])
 def test_no_link_is_printed_for_who_cannot_sign_in(database, world, name, why):
     with pytest.raises(Refusal, match=why):
-        database.transact_now(reset.reset_link, name)
+        database.transact_now(password_reset.reset_link, name)
 
 
 # --- the owner is told of every new password ---
@@ -289,7 +289,9 @@ def test_a_hash_that_is_only_strengthened_is_no_news(door, monkeypatch):
 
 def hammer(door: Door, **how: object) -> int:
     """Try until it is refused; returns the last status."""
-    return [sign_in(door, WRONG, **how).status for _ in range(attempt.LIMITS["login"] + 1)][-1]
+    return [sign_in(door, WRONG, **how).status for _ in range(login_throttle.LIMITS["login"] + 1)][
+        -1
+    ]
 
 
 def test_who_signed_in_here_before_gets_in_while_strangers_hammer(door):
@@ -387,14 +389,16 @@ def change_address(session: Session, address: str) -> None:
 
 def test_what_was_counted_long_ago_is_forgotten(door):
     for login in ("ann", "zzz"):
-        door.database.transact_now(attempt.claim, login, "192.0.2.1")
-        door.database.transact_now(attempt.claim_mail, login, None)
+        door.database.transact_now(login_throttle.claim, login, "192.0.2.1")
+        door.database.transact_now(login_throttle.claim_mail, login, None)
 
     def age(session: Session, time: timedelta) -> int:
-        for row in session.scalars(select(attempt.Attempt)):
+        for row in session.scalars(select(login_throttle.Attempt)):
             row.at = now() - time
         session.flush()
-        return len(session.scalars(select(attempt.Attempt).where(attempt.over())).all())
+        return len(
+            session.scalars(select(login_throttle.Attempt).where(login_throttle.over())).all()
+        )
 
-    assert door.database.transact_now(age, attempt.WINDOW + timedelta(minutes=1)) == 4
-    assert door.database.transact_now(age, attempt.DAY + timedelta(minutes=1)) == 6
+    assert door.database.transact_now(age, login_throttle.WINDOW + timedelta(minutes=1)) == 4
+    assert door.database.transact_now(age, login_throttle.DAY + timedelta(minutes=1)) == 6

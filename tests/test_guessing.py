@@ -5,8 +5,9 @@ import string
 
 import pytest
 
-from blog.models import site, user
 from blog.models.base import Refusal
+from blog.models.settings import site
+from blog.models.users import user
 from tests import cast
 from tests.test_people import NEW
 

@@ -14,12 +14,13 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from blog.markup import render
-from blog.models import preview, site, writing
-from blog.models import search as searching
-from blog.models.address import Address
-from blog.models.post import POST, Post
-from blog.models.user import User
-from blog.models.writing import WorkingCopy
+from blog.models.addresses.address import Address
+from blog.models.posts import editing, preview, publishing
+from blog.models.posts.editing import WorkingCopy
+from blog.models.posts.post import POST, Post
+from blog.models.search import search as searching
+from blog.models.settings import site
+from blog.models.users.user import User
 from tests import cast
 from tests.cast import Cast
 from tests.door import Door
@@ -391,9 +392,9 @@ def publish(door: Door, world: Cast, copy: WorkingCopy, path: str = "") -> str:
 
 
 def plant(session: Session, copy: WorkingCopy, path: str, *, by: User) -> str:
-    id = writing.start(session, POST, copy.language, by=by)
-    writing.keep(session, id, copy, by=by)
+    id = editing.start(session, POST, copy.language, by=by)
+    editing.keep(session, id, copy, by=by)
     post = session.get_one(Post, id)
     post.path = path
-    writing.publish(session, id, render(post.body), post.version, by=by)
+    publishing.publish(session, id, render(post.body), post.version, by=by)
     return session.get_one(Address, post.address_id).href

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from blog.config import Config
-from blog.models import password, people, site, user
+from blog.models.settings import site
+from blog.models.users import password, user, user_list
 from blog.web import auth
 from tests import cast
 from tests.cast import Cast
@@ -114,7 +115,10 @@ def post_while(door: Door, path: str, typed: dict[str, str], **how: Any) -> Answ
 
 @pytest.mark.parametrize(
     "work",
-    [people.disable_person, partial(password.hand_over, password_hash=cast.CHEAP.hash("another"))],
+    [
+        user_list.disable_person,
+        partial(password.hand_over, password_hash=cast.CHEAP.hash("another")),
+    ],
 )
 def test_a_sign_in_that_is_under_way_is_ended_too(door: Door, world: Cast, work: Any) -> None:
     typed = {"login": "ann", "password": cast.PASSWORD}
@@ -125,7 +129,7 @@ def test_a_sign_in_that_is_under_way_is_ended_too(door: Door, world: Cast, work:
 
 
 @pytest.mark.parametrize(
-    "work", [people.disable_person, partial(people.save_person, **EVE, role="editor")]
+    "work", [user_list.disable_person, partial(user_list.save_person, **EVE, role="editor")]
 )
 def test_an_act_that_is_under_way_is_not_done_for_whoever_was_shut_out(
     door: Door, world: Cast, work: Any

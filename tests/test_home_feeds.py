@@ -9,9 +9,11 @@ from sqlalchemy.orm import Session
 from blog.config import Config
 from blog.home.feeds import outward
 from blog.markup import render
-from blog.models import catalogue, site, writing
-from blog.models.post import Post
-from blog.models.user import User
+from blog.models.posts import editing, publishing
+from blog.models.posts.post import Post
+from blog.models.public import archives
+from blog.models.settings import site
+from blog.models.users.user import User
 from tests import cast
 from tests.cast import Cast
 from tests.door import Door, Furnished
@@ -100,15 +102,15 @@ def test_an_entry_keeps_its_id_when_its_post_gets_a_new_address(door: Door, worl
 
     def rename(session: Session, *, by: User) -> None:
         post = session.get_one(Post, world.ann_live.id)
-        copy = writing.WorkingCopy(
+        copy = editing.WorkingCopy(
             title="Another name",
             slug="another-address",
             body=post.body,
             tags=post.tags,
             version=post.version,
         )
-        writing.keep(session, post.id, copy, by=by)
-        writing.publish(session, post.id, render(post.body), post.version, by=by)
+        editing.keep(session, post.id, copy, by=by)
+        publishing.publish(session, post.id, render(post.body), post.version, by=by)
 
     door.database.transact_now(rename, by=world.ann)
     entry = entry_of(door, uid)
@@ -164,15 +166,15 @@ def test_links_are_made_from_the_configured_address_whatever_the_request_says(
 def test_characters_that_xml_cannot_hold_are_left_out(door: Door, world: Cast) -> None:
     def spoil(session: Session, *, by: User) -> None:
         post = session.get_one(Post, world.bob_live.id)
-        copy = writing.WorkingCopy(
+        copy = editing.WorkingCopy(
             title="Bell \x07 and \ufffe <&>",
             slug=post.slug,
             body="Body \x0c\x1b text.",
             tags=post.tags,
             version=post.version,
         )
-        writing.keep(session, post.id, copy, by=by)
-        writing.publish(session, post.id, render(copy.body), post.version, by=by)
+        editing.keep(session, post.id, copy, by=by)
+        publishing.publish(session, post.id, render(copy.body), post.version, by=by)
 
     door.database.transact_now(spoil, by=world.bob)
     entry = entry_of(door, uid_of(door, world.bob_live.id))
@@ -196,7 +198,7 @@ def test_the_sitemap_of_a_large_blog_comes_in_parts_that_stay_as_they_are(
         return [str(url.findtext(MAP + "loc")).removeprefix(cast.ADDRESS) for url in tree]
 
     whole = places("/sitemap.xml")
-    monkeypatch.setattr(catalogue, "IN_ONE_SITEMAP", 2)
+    monkeypatch.setattr(archives, "IN_ONE_SITEMAP", 2)
     door.database.transact_now(touch, by=world.bob)
     parts = places("/sitemap.xml")
     assert parts == [f"/sitemap.xml/{number}" for number in range(len(parts))] and len(parts) > 2
@@ -204,7 +206,7 @@ def test_the_sitemap_of_a_large_blog_comes_in_parts_that_stay_as_they_are(
     assert sorted(path for part in found for path in part) == sorted(whole)
     assert [len(part) for part in found[1:-1]] == [2] * len(found[1:-1])
     assert found[0] == ["/", world.about.path]
-    assert door.database.read_now(catalogue.for_sitemap).places == []  # nothing that goes unused
+    assert door.database.read_now(archives.for_sitemap).places == []  # nothing that goes unused
     for beyond in (len(parts), -1, 10**9):
         assert door.get(f"/sitemap.xml/{beyond}").status == 404
 

@@ -126,8 +126,8 @@ def test_no_sql_is_pieced_together():
 
 # Statements whose pieces are names that stand in the same file.
 OWN_NAMES = {
-    "blog/models/search_postgresql.py": "how columns are stored, for each column of its own list",
-    "blog/db.py": "BEGIN or BEGIN IMMEDIATE",
+    "blog/models/search/search_postgresql.py": "how each column of its list is stored",
+    "blog/db/__init__.py": "BEGIN or BEGIN IMMEDIATE",
 }
 
 

@@ -10,12 +10,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from blog.db import Database
-from blog.models import delivery, invitation, people, user
+from blog.models.audit.change_log import Change
 from blog.models.base import Refusal, now
-from blog.models.change import Change
-from blog.models.delivery import Delivery
-from blog.models.invitation import Invitation
-from blog.models.user import User
+from blog.models.jobs import outbox
+from blog.models.jobs.outbox import Delivery
+from blog.models.posts import editing
+from blog.models.users import invitation, user, user_list
+from blog.models.users.invitation import Invitation
+from blog.models.users.user import User
 from tests import cast
 from tests.door import Answer, Door
 
@@ -222,7 +224,7 @@ def test_an_invitation_that_is_taken_back_is_not_mailed_any_more(mailing):
     invite(mailing, email="zoe@ink.example")
     invite(mailing, email="zack@ink.example")
     first = min(owed(mailing), key=lambda mail: mail.id)
-    mailing.database.transact_now(delivery.claim, b"s" * 32)  # tried, and not yet through
+    mailing.database.transact_now(outbox.claim, b"s" * 32)  # tried, and not yet through
     revoked = {"only": first.key.partition(":")[2]}
     mailing.post("/admin/invitations/revoke", revoked, cookies=mailing.let_in("kim"))
     assert [mail.to for mail in owed(mailing)] == ["zack@ink.example"]
@@ -232,7 +234,7 @@ def test_invitations_of_somebody_who_was_shut_out_are_not_mailed_any_more(mailin
     world = mailing.cast
     mailing.database.transact_now(user.set_role, world.eve.id, "admin", by=world.kim)
     invite(mailing, email="zoe@ink.example")
-    mailing.database.transact_now(people.disable_person, world.kim.id, by=world.eve)
+    mailing.database.transact_now(user_list.disable_person, world.kim.id, by=world.eve)
     assert owed(mailing) == []
 
 
@@ -262,7 +264,7 @@ def test_the_log_tells_which_invitations_end_with_their_inviter_and_of_none_wher
     database, world
 ):
     def shut_out() -> set[str]:
-        database.transact_now(people.disable_person, world.eve.id, by=world.kim)
+        database.transact_now(user_list.disable_person, world.eve.id, by=world.kim)
         newest = select(Change.facts).order_by(Change.id.desc()).limit(1)
         return {key for key in database.read_now(lambda s: s.scalar(newest)) if "invit" in key}
 
@@ -299,11 +301,11 @@ def test_who_takes_over_a_byline_keeps_its_name_and_its_posts(door):
 
 
 def _write_as(session: Session, id: int, *, by: User) -> None:
-    from blog.models import writing
-    from blog.models.writing import WorkingCopy
+    pass
+    from blog.models.posts.editing import WorkingCopy
 
-    post = writing.start(session, "post", "en", by=by)
-    writing.keep(session, post, WorkingCopy(title="Of old days", authors=[id]), by=by)
+    post = editing.start(session, "post", "en", by=by)
+    editing.keep(session, post, WorkingCopy(title="Of old days", authors=[id]), by=by)
 
 
 def test_of_two_invitations_to_one_byline_the_second_is_over(door):
@@ -351,7 +353,7 @@ def race(database: Database, config_of, paths: list[str]) -> int:
 
 def test_bylines_are_offered_until_they_are_somebody(door):
     def offered() -> list[str]:
-        return [name for _, name in door.database.read_now(people.bylines)]
+        return [name for _, name in door.database.read_now(user_list.bylines)]
 
     assert offered() == ["Lee Byline"]
     accept(door, invited(door, byline=door.cast.lee.id))

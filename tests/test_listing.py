@@ -7,10 +7,11 @@ import json
 import pytest
 from sqlalchemy import select
 
-from blog.models import listing, office, writing
+from blog.models import listing
 from blog.models.base import Refusal
 from blog.models.listing import Asked, RowRefusal, each
-from blog.models.post import Post
+from blog.models.posts import post_list, publishing
+from blog.models.posts.post import Post
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def many(database):
 
 
 def page(database, **asked):
-    return database.read_now(office.posts.page, Asked(**asked))
+    return database.read_now(post_list.posts.page, Asked(**asked))
 
 
 def walk(database, **asked) -> list[list[int]]:
@@ -114,8 +115,8 @@ def test_the_number_is_counted_only_so_far(database, many, monkeypatch):
     found = page(database)
     assert (found.total, found.is_more) == (10, True)
     assert page(database, words="pair 01").total == 2
-    assert office.posts.count  # tabs count with the same filters
-    assert database.read_now(office.posts.count, state="draft") == 11
+    assert post_list.posts.count  # tabs count with the same filters
+    assert database.read_now(post_list.posts.count, state="draft") == 11
 
 
 def test_words_are_looked_for_one_by_one_and_literally(database, world):
@@ -132,7 +133,7 @@ def test_words_are_looked_for_one_by_one_and_literally(database, world):
 def test_an_act_on_several_rows_is_whole(database, world):
     ids = [world.ann_live.id, world.ann_draft.id]
     with pytest.raises(RowRefusal) as told:
-        database.transact_now(each(writing.unpublish), ids, by=world.eve)
+        database.transact_now(each(publishing.unpublish), ids, by=world.eve)
     assert told.value.id == world.ann_draft.id
     live = page(database, filters={"state": "live"})
     assert world.ann_live.id in {row.id for row in live.rows}
@@ -140,14 +141,14 @@ def test_an_act_on_several_rows_is_whole(database, world):
 
 def test_an_act_passes_over_what_is_gone_and_counts_what_was_there(database, world):
     ids = [world.ann_live.id, 9999, world.bob_draft.id]
-    assert database.transact_now(each(writing.trash), ids, by=world.eve) == 2
+    assert database.transact_now(each(publishing.trash), ids, by=world.eve) == 2
 
 
 def test_an_act_finds_only_what_its_doer_may_touch(database, world):
-    assert database.transact_now(each(writing.trash), [world.bob_live.id], by=world.ann) == 0
+    assert database.transact_now(each(publishing.trash), [world.bob_live.id], by=world.ann) == 0
 
 
 def test_an_act_on_many_rows_bears_the_name_of_its_verb_in_the_audit():
-    assert each(writing.trash).__name__ == "trash"
+    assert each(publishing.trash).__name__ == "trash"
     with pytest.raises(Refusal):
         raise RowRefusal(Refusal("No."), 7)

@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from blog.models import site
 from blog.models.base import Refusal
-from blog.models.blogroll import Friend, initial, read_blogroll
-from blog.models.colour import Colour, contrast, least, readable
-from blog.models.imprint import (
+from blog.models.settings import site
+from blog.models.settings.blogroll import Friend, initial, read_blogroll
+from blog.models.settings.colour import Colour, contrast, least, readable
+from blog.models.settings.legal import (
     check_icp,
     check_police,
     police_link,
     read_analytics,
     read_verification,
 )
-from blog.models.look import (
+from blog.models.settings.theme_css import (
     ACCENT,
     DAY,
     FACES,

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from blog.config import Config
-from blog.models import site
+from blog.models.settings import site
 from tests import cast
 from tests.desk import Writer
 from tests.door import Answer, Door, Furnished

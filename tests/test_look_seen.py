@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from blog.models.look import TYPEFACES
+from blog.models.settings.theme_css import TYPEFACES
 from tests import cast
 from tests.door import Door
 from tests.test_looks import (

@@ -17,11 +17,12 @@ from blog.db import Database
 from blog.jobs.scheduler import House
 from blog.mail import delivery as mail_delivery
 from blog.mail import smtp_client
-from blog.models import delivery, subscription
+from blog.models.audit.change_log import Change
 from blog.models.base import now
-from blog.models.change import Change
-from blog.models.comment import APPROVED, PENDING, REJECTED
-from blog.models.delivery import BACK_OFF, Delivery, MailState
+from blog.models.comments import unsubscribe
+from blog.models.comments.comment import APPROVED, PENDING, REJECTED
+from blog.models.jobs import outbox
+from blog.models.jobs.outbox import BACK_OFF, Delivery, MailState
 from tests import cast
 from tests.remarks import remark
 from tests.smtp import PostOffice
@@ -52,7 +53,7 @@ def owe(house: House, to: str = TO, kind: str = "answered", **more: Any) -> None
     facts = (ANSWER if kind in ("answered", "comment_waits") else {}) | more
 
     def act(session: Session) -> None:
-        delivery.owe(session, kind, to, language="en", **facts)
+        outbox.owe(session, kind, to, language="en", **facts)
 
     house.database.transact_now(act)
 
@@ -75,7 +76,7 @@ def wait(house: House, span: timedelta) -> None:
 
 
 def state(house: House) -> MailState:
-    return house.database.read_now(delivery.state)
+    return house.database.read_now(outbox.state)
 
 
 # --- when all is well ---
@@ -102,7 +103,7 @@ async def test_what_is_owed_twice_under_one_key_is_sent_once_ever(house, office)
 
 async def test_an_act_that_fails_owes_nothing(house, office):
     def act(session: Session) -> None:
-        delivery.owe(session, "test", TO, language="en")
+        outbox.owe(session, "test", TO, language="en")
         raise LookupError
 
     with pytest.raises(LookupError):
@@ -113,7 +114,7 @@ async def test_an_act_that_fails_owes_nothing(house, office):
 
 async def test_a_mail_whose_facts_are_lacking_is_refused_where_it_is_owed(house):
     with pytest.raises(TypeError, match="path"):
-        house.database.transact_now(delivery.owe, "reset", TO, language="en", name="Gus")
+        house.database.transact_now(outbox.owe, "reset", TO, language="en", name="Gus")
 
 
 async def test_many_letters_go_over_one_connection_and_one_bad_address_stops_none(house, office):
@@ -243,7 +244,7 @@ async def test_a_server_that_dies_in_mid_message_gets_it_again_under_the_same_id
 
 async def test_a_worker_killed_while_it_sends_leaves_the_mail_to_the_next(house, office):
     owe(house)
-    claimed = house.database.transact_now(delivery.claim, SECRET)
+    claimed = house.database.transact_now(outbox.claim, SECRET)
     assert claimed and claimed.tries == 1  # and here it was killed
     await mail_delivery.deliver(house)
     assert office.letters == []  # it may still be at work
@@ -254,11 +255,11 @@ async def test_a_worker_killed_while_it_sends_leaves_the_mail_to_the_next(house,
 
 async def test_a_late_no_does_not_undo_anothers_yes(house):
     owe(house)
-    slow = house.database.transact_now(delivery.claim, SECRET)
+    slow = house.database.transact_now(outbox.claim, SECRET)
     wait(house, BACK_OFF[0])
-    quick = house.database.transact_now(delivery.claim, SECRET)
-    house.database.transact_now(delivery.delivered, quick)
-    house.database.transact_now(delivery.failed, slow, "lost", for_good=True)
+    quick = house.database.transact_now(outbox.claim, SECRET)
+    house.database.transact_now(outbox.delivered, quick)
+    house.database.transact_now(outbox.failed, slow, "lost", for_good=True)
     assert row(house).done_at and row(house).failed_at is None
 
 
@@ -276,7 +277,7 @@ async def test_what_a_server_says_is_one_line_in_log_and_database(house, office,
 
 
 async def test_who_has_unsubscribed_gets_no_answer_but_other_mail(house, office):
-    house.database.transact_now(subscription.unsubscribe, subscription.hash_of(SECRET, TO.upper()))
+    house.database.transact_now(unsubscribe.unsubscribe, unsubscribe.hash_of(SECRET, TO.upper()))
     owe(house)
     owe(house, kind="password_changed", name="Gus", at=now().isoformat(), ip="192.0.2.7")
     await mail_delivery.deliver(house)
@@ -324,7 +325,7 @@ async def test_old_news_is_given_up_whether_or_not_there_is_a_server(house, offi
     assert office.letters == [] and row(house).failed_at
     owe(house, "bob@guest.example", "test")
     house.database.transact_now(age)
-    house.database.transact_now(delivery.give_up_stale)
+    house.database.transact_now(outbox.give_up_stale)
     assert row(house, "bob@guest.example").failed_at
 
 

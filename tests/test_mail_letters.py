@@ -17,10 +17,12 @@ from blog.config import LANGUAGES
 from blog.jobs.scheduler import House
 from blog.mail import message as messages
 from blog.mail.smtp_client import Undelivered
-from blog.models import delivery, site, subscription
 from blog.models.base import now
-from blog.models.delivery import KINDS, Owed
-from blog.models.site import SiteFacts
+from blog.models.comments import unsubscribe
+from blog.models.jobs import outbox
+from blog.models.jobs.outbox import KINDS, Owed
+from blog.models.settings import site
+from blog.models.settings.site import SiteFacts
 from tests import cast
 from tests.door import copy_into
 
@@ -150,8 +152,8 @@ def test_an_answer_can_be_stopped_by_the_mail_program_itself(house):
     assert stop.startswith(f"{cast.SECURE_ADDRESS}/unsubscribe/")
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert stop in links(message) and stop in part(message, "plain")
-    hashed = subscription.read_key(SECRET, stop.rpartition("/")[2])
-    assert hashed == subscription.hash_of(SECRET, "gus@guest.example")
+    hashed = unsubscribe.read_key(SECRET, stop.rpartition("/")[2])
+    assert hashed == unsubscribe.hash_of(SECRET, "gus@guest.example")
 
 
 def test_a_long_link_in_a_header_stays_one_word(house):
@@ -287,5 +289,5 @@ def test_what_the_site_is_called_comes_from_its_row(house, furnished):
 
     copy_into(furnished.file, house.config.sqlite_file)
     house.database.transact_now(rename)
-    owed = house.database.transact_now(delivery.owe, "test", "g@x.example", language="en")
+    owed = house.database.transact_now(outbox.owe, "test", "g@x.example", language="en")
     assert owed and house.database.read_now(site.facts).title == "Renamed"

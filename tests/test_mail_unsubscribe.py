@@ -5,15 +5,15 @@ from sqlalchemy import select
 
 from blog.app import create_app
 from blog.config import Config
-from blog.models import subscription
-from blog.models.subscription import Unsubscribed
+from blog.models.comments import unsubscribe
+from blog.models.comments.unsubscribe import Unsubscribed
 from tests.door import Door
 
 GUS = "gus@guest.example"
 
 
 def path(door: Door, address: str = GUS) -> str:
-    return f"/unsubscribe/{subscription.key(door.app.ctx.secret, address)}"
+    return f"/unsubscribe/{unsubscribe.key(door.app.ctx.secret, address)}"
 
 
 def stopped(door: Door) -> list[str]:
@@ -31,7 +31,7 @@ def test_opening_the_link_shows_a_button_and_changes_nothing(door):
 def test_a_press_of_the_button_stops_the_mail_once_and_for_all(door):
     for _ in range(2):
         assert door.post(path(door)).status == 200
-    assert stopped(door) == [subscription.hash_of(door.app.ctx.secret, GUS)]
+    assert stopped(door) == [unsubscribe.hash_of(door.app.ctx.secret, GUS)]
 
 
 def test_a_mail_program_presses_it_without_cookies_and_is_answered_on_the_spot(door):
@@ -60,7 +60,7 @@ def test_the_address_is_not_kept_only_its_keyed_hash(door):
     door.post(path(door))
     (hashed,) = stopped(door)
     assert "gus" not in hashed
-    assert hashed != subscription.hash_of(b"another installation's", GUS)
+    assert hashed != unsubscribe.hash_of(b"another installation's", GUS)
     assert GUS not in path(door)
 
 

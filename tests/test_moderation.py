@@ -7,13 +7,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from blog.db import Database
-from blog.models import moderation
+from blog.models.audit.change_log import Change
 from blog.models.base import Refusal, now
-from blog.models.change import Change
-from blog.models.comment import APPROVED, PENDING, REJECTED, SPAM, Comment
-from blog.models.delivery import Delivery
-from blog.models.moderation import Moderation
-from blog.models.spam_learning import ALL, Lesson, Sign
+from blog.models.comments import moderation
+from blog.models.comments.comment import APPROVED, PENDING, REJECTED, SPAM, Comment
+from blog.models.comments.moderation import Moderation
+from blog.models.comments.spam_learning import ALL, Lesson, Sign
+from blog.models.jobs.outbox import Delivery
 from tests import cast
 from tests.cast import Cast
 from tests.remarks import remark

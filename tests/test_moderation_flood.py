@@ -12,8 +12,8 @@ from sqlalchemy import func, select
 from blog import db
 from blog.config import Config
 from blog.db import Database
-from blog.models import moderation
-from blog.models.comment import APPROVED, PENDING, SPAM, Comment
+from blog.models.comments import moderation
+from blog.models.comments.comment import APPROVED, PENDING, SPAM, Comment
 from tests import cast
 from tests.cast import OURS
 from tests.flood import PROOF, READING, flood

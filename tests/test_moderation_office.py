@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from blog.models import queue
-from blog.models import site as sites
-from blog.models.comment import APPROVED, PENDING, REJECTED, SPAM, Comment
-from blog.models.post import Post
+from blog.models.comments import moderation_queue
+from blog.models.comments.comment import APPROVED, PENDING, REJECTED, SPAM, Comment
+from blog.models.posts.post import Post
+from blog.models.settings import site as sites
 from tests import cast
 from tests.desk import Writer, told_after
 from tests.door import Answer, Door
@@ -95,7 +95,7 @@ def test_the_choice_of_posts_has_those_that_were_commented_on(door, eve):
 def test_a_writer_without_a_mail_address_has_no_history(door):
     plant(door, "Earlier", state=APPROVED)
     id = plant(door, "Now")[0]
-    found = door.database.read_now(queue.one, id)
+    found = door.database.read_now(moderation_queue.one, id)
     assert (found.writer, found.approved) == ("", 0)
 
 

@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 
 from blog.config import Config
 from blog.db import Database
-from blog.models import moderation, spam, spam_learning, spam_words
-from blog.models.comment import APPROVED, PENDING, SPAM, Comment
-from blog.models.moderation import Moderation
-from blog.models.spam import TooMany, Words
-from blog.models.spam_learning import ALL, Sign
+from blog.models.comments import moderation, spam, spam_features, spam_learning
+from blog.models.comments.comment import APPROVED, PENDING, SPAM, Comment
+from blog.models.comments.moderation import Moderation
+from blog.models.comments.spam import TooMany, Words
+from blog.models.comments.spam_learning import ALL, Sign
 from tests.remarks import remark
 
 WORKERS = 4
@@ -91,7 +91,7 @@ def test_who_learns_at_once_loses_nothing(workers, world, database):
 
     def learn(session: Session, at: int) -> None:
         comment = session.get_one(Comment, ids[at])
-        spam_learning.learn(session, ids[at], "spam", spam_words.words_of(comment))
+        spam_learning.learn(session, ids[at], "spam", spam_features.words_of(comment))
 
     at_once(workers, 24, lambda worker, at: worker.transact_now(learn, at))
     assert database.read_now(lambda session: session.get_one(Sign, "words").spam) == 24

@@ -17,11 +17,11 @@ from blog.config import Config
 from blog.db import Database
 from blog.importer.importer import Wishes
 from blog.importer.report import Receipt
-from blog.models import whole
-from blog.models.change import Change
-from blog.models.post import Post
-from blog.models.reading import PostPage
-from blog.models.revision import Revision
+from blog.models.audit.change_log import Change
+from blog.models.posts.post import Post
+from blog.models.posts.revision import Revision
+from blog.models.public import post_page
+from blog.models.public.cards import PostPage
 from tests.live import free_port
 
 CONTENT = Path(os.environ.get("BLOG_TEST_CONTENT", ""))
@@ -79,7 +79,7 @@ def zola_addresses() -> Iterator[tuple[str, list[str]]]:
 def answers(database: Database, path: str) -> tuple[int, int]:
     """How many redirects, and to which post. A path that leads nowhere is post 0."""
     for redirects in range(3):
-        found = database.read_now(whole.at, path)
+        found = database.read_now(post_page.at, path)
         if isinstance(found, PostPage):
             return redirects, found.card.id
         path = unquote(found or "")

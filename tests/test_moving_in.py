@@ -17,15 +17,18 @@ from blog.importer.importer import Wishes
 from blog.importer.report import Receipt
 from blog.importer.source.source_post import Remark
 from blog.markup import render
-from blog.models import moving as arriving
-from blog.models import reading, setup, upload, user, whole, writing
+from blog.models.audit.change_log import Change
 from blog.models.base import Refusal, now
-from blog.models.change import Change
-from blog.models.moving import Arrival
-from blog.models.post import Post
-from blog.models.revision import Revision
-from blog.models.user import User
-from blog.models.writing import WorkingCopy
+from blog.models.posts import editing, publishing
+from blog.models.posts.editing import WorkingCopy
+from blog.models.posts.post import Post
+from blog.models.posts.revision import Revision
+from blog.models.public import cards, post_page
+from blog.models.transfer import import_posts as arriving
+from blog.models.transfer.import_posts import Arrival
+from blog.models.uploads import upload
+from blog.models.users import setup, user
+from blog.models.users.user import User
 
 pytestmark = pytest.mark.slow
 
@@ -63,17 +66,17 @@ def the_post(database: Database, title: str) -> Post:
     return database.read_now(lambda session: session.scalars(query).one())
 
 
-def page_at(database: Database, path: str) -> reading.PostPage:
+def page_at(database: Database, path: str) -> cards.PostPage:
     """What readers see at an address, after at most one redirect."""
-    found = database.read_now(whole.at, path)
+    found = database.read_now(post_page.at, path)
     if isinstance(found, str):
-        found = database.read_now(whole.at, found)
-    assert isinstance(found, reading.PostPage), f"{path} shows {found}"
+        found = database.read_now(post_page.at, found)
+    assert isinstance(found, cards.PostPage), f"{path} shows {found}"
     return found
 
 
 def leads_to(database: Database, path: str) -> str:
-    found = database.read_now(whole.at, path)
+    found = database.read_now(post_page.at, path)
     assert isinstance(found, str), f"{path} shows {found}"
     return found
 
@@ -146,11 +149,11 @@ async def test_drafts_stay_out_of_sight_and_hidden_posts_off_the_lists(
     config: Config, sqlite_database: Database, old: Path
 ) -> None:
     await move(config, old / "jekyll")
-    shown = sqlite_database.read_now(lambda s: reading.shelf(s, page=1, per_page=50)).cards
+    shown = sqlite_database.read_now(lambda s: cards.shelf(s, page=1, per_page=50)).cards
     assert {card.title for card in shown} == {"Hello: the first", "你好，世界"}
     assert page_at(sqlite_database, "/custom/second.html").card.is_listed is False
     assert the_post(sqlite_database, "An idea").state(shown[0].published_at) == "draft"
-    assert sqlite_database.read_now(whole.at, "/posts/idea") is None
+    assert sqlite_database.read_now(post_page.at, "/posts/idea") is None
     assert the_post(sqlite_database, "About us").kind == "page"
 
 
@@ -205,9 +208,9 @@ def edit_here(database: Database, title: str) -> None:
     by = database.read_now(lambda session: session.get_one(User, kim))
     post = the_post(database, title)
     typed = WorkingCopy(title=title, slug=post.slug, body="Mine.", version=post.version)
-    database.transact_now(writing.keep, post.id, typed, by=by)
+    database.transact_now(editing.keep, post.id, typed, by=by)
     version = the_post(database, title).version
-    database.transact_now(writing.publish, post.id, render("Mine."), version, by=by)
+    database.transact_now(publishing.publish, post.id, render("Mine."), version, by=by)
 
 
 async def test_a_post_edited_here_is_left_and_told_of_unless_forced(
@@ -245,7 +248,9 @@ async def test_a_post_in_the_trash_is_left_there(
     kim = sqlite_database.read_now(
         lambda s: s.scalars(select(User).where(User.name == "kim")).one()
     )
-    sqlite_database.transact_now(writing.trash, the_post(sqlite_database, "Deep inside").id, by=kim)
+    sqlite_database.transact_now(
+        publishing.trash, the_post(sqlite_database, "Deep inside").id, by=kim
+    )
     file = old / "zola/content/inside/deep.md"
     file.write_text(file.read_text() + "\nTheirs.\n")
     receipt = await move(config, old / "zola", force=True)
@@ -260,7 +265,7 @@ async def test_a_post_that_became_a_draft_goes_out_of_sight(
     file = old / "zola/content/inside/deep.md"
     file.write_text(file.read_text().replace("date =", "draft = true\ndate ="))
     await move(migrated, old / "zola")
-    assert database.read_now(whole.at, "/posts/deep") is None
+    assert database.read_now(post_page.at, "/posts/deep") is None
     file.write_text(file.read_text().replace("draft = true", "draft = false"))
     await move(migrated, old / "zola")
     assert page_at(database, "/posts/deep").card.title == "Deep inside"

@@ -22,10 +22,10 @@ from sqlalchemy.orm import Session
 from blog.config import Config
 from blog.db import Database
 from blog.markup import render
-from blog.models import writing
 from blog.models.base import now
-from blog.models.post import Post
-from blog.models.user import User
+from blog.models.posts import publishing
+from blog.models.posts.post import Post
+from blog.models.users.user import User
 from tests.cast import ZH_TITLE, Cast
 from tests.happenings import Done, World, change
 from tests.live import Site, environment, free_port, wait_for
@@ -205,7 +205,7 @@ def front(wire: Wire) -> str:
 
 def schedule(session: Session, id: int, at: datetime, *, by: User) -> None:
     post = session.get_one(Post, id)
-    writing.publish(session, id, render(post.body), post.version, at, by=by)
+    publishing.publish(session, id, render(post.body), post.version, at, by=by)
 
 
 def one_to_each_worker(stack: ExitStack, site: Site) -> list[Wire]:

@@ -17,7 +17,7 @@ import pytest
 from blog import db
 from blog.config import Config
 from blog.db import Database
-from blog.models import writing
+from blog.models.posts import publishing
 from tests import cast
 from tests.conftest import need
 from tests.front import HOST, Nginx
@@ -364,7 +364,7 @@ def test_with_every_worker_killed_readers_get_every_page_that_was_asked_for(own:
 def test_a_page_that_is_gone_does_not_come_back_in_bad_times(own: Nginx) -> None:
     post = own.site.cast.ann_live
     assert own.get(post.path).status == 200
-    own.site.database.transact_now(writing.trash, post.id, by=own.site.cast.eve)
+    own.site.database.transact_now(publishing.trash, post.id, by=own.site.cast.eve)
     time.sleep(AT_MOST)
     assert own.get(post.path).status in (404, 410)
     time.sleep(AT_MOST)

@@ -14,11 +14,16 @@ from sqlalchemy.orm import Session
 
 from blog.cache.encoded_response import Page, accepted
 from blog.home import views
-from blog.models import base, moderation, site, tagging, whole, writing
-from blog.models.comment import APPROVED, REJECTED
-from blog.models.post import Post
-from blog.models.tag import Tag
-from blog.models.user import User
+from blog.models import base
+from blog.models.comments import moderation
+from blog.models.comments.comment import APPROVED, REJECTED
+from blog.models.posts import editing, publishing
+from blog.models.posts.post import Post
+from blog.models.public import post_page
+from blog.models.settings import site
+from blog.models.tags import tag_admin
+from blog.models.tags.tag import Tag
+from blog.models.users.user import User
 from tests import cast
 from tests.door import Door
 from tests.live import wait_for
@@ -237,7 +242,7 @@ def _narrow(session: Session) -> None:
     session.add(tag)
     session.flush()
     for post in session.scalars(select(Post).where(Post.is_live(base.now())).limit(2)):
-        session.add(writing.RevisionTag(revision_id=post.live_revision_id, tag_id=tag.id))
+        session.add(publishing.RevisionTag(revision_id=post.live_revision_id, tag_id=tag.id))
 
 
 @pytest.mark.parametrize("spelled", ["/posts/%61-marmalade-morning", "/posts//a-marmalade-morning"])
@@ -280,7 +285,7 @@ def test_a_page_that_fails_is_not_kept(
     wire: Wire, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(whole, "at", lambda *_: 1 / 0)
+        broken.setattr(post_page, "at", lambda *_: 1 / 0)
         assert wire.ask(plain(POST)).status == 500
     assert wire.ask(plain(POST)).status == 200
 
@@ -300,9 +305,9 @@ def edit(door: Door, title: str) -> None:
     def work(session: Session, *, by: User) -> None:
         post = session.get_one(Post, id)
         rendered = cast.render(post.body)
-        copy = writing.WorkingCopy(title, body=post.body, tags=post.tags, version=post.version)
-        writing.keep(session, id, copy, by=by)
-        writing.publish(session, id, rendered, session.get_one(Post, id).version, by=by)
+        copy = editing.WorkingCopy(title, body=post.body, tags=post.tags, version=post.version)
+        editing.keep(session, id, copy, by=by)
+        publishing.publish(session, id, rendered, session.get_one(Post, id).version, by=by)
 
     db.transact_now(work, by=ann)
 
@@ -314,10 +319,10 @@ def bio(session: Session) -> None:
 CHANGES = {
     "an edit": lambda door: edit(door, "A plum evening"),
     "a withdrawal": lambda door: door.database.transact_now(
-        writing.unpublish, door.cast.ann_live.id, by=by(door, "ann")
+        publishing.unpublish, door.cast.ann_live.id, by=by(door, "ann")
     ),
     "the trash": lambda door: door.database.transact_now(
-        writing.trash, door.cast.ann_live.id, by=by(door, "ann")
+        publishing.trash, door.cast.ann_live.id, by=by(door, "ann")
     ),
     "a setting": lambda door: cast.choose(door.database, icp="京ICP备12345678号-1"),
     "an author's name": lambda door: door.database.transact_now(bio),
@@ -342,8 +347,8 @@ def test_saving_without_publishing_drops_nothing(wire: Wire, door: Door) -> None
     before = made(door)
     draft = door.cast.ann_draft.id
     version = door.database.read_now(lambda session: session.get_one(Post, draft).version)
-    copy = writing.WorkingCopy("Half a thought", body="…", version=version)
-    door.database.transact_now(writing.keep, draft, copy, by=by(door, "ann"))
+    copy = editing.WorkingCopy("Half a thought", body="…", version=version)
+    door.database.transact_now(editing.keep, draft, copy, by=by(door, "ann"))
     wire.ask(plain(POST))
     assert made(door) == before
 
@@ -371,7 +376,7 @@ def test_a_tag_with_another_name_shows_it_everywhere(wire: Wire, door: Door) -> 
 
     def rename(session: Session) -> None:
         id = session.scalars(select(Tag.id).where(Tag.slug == "marmalade")).one()
-        tagging.rename(session, id, name="Preserves")
+        tag_admin.rename(session, id, name="Preserves")
 
     door.database.transact_now(rename)
     assert "Preserves</a>" in wire.ask(plain(POST)).text
@@ -420,7 +425,7 @@ def test_a_page_read_before_a_commit_is_not_kept_after_it(
     wire: Wire, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The commit falls between the reading of the page and its end."""
-    real = views.front.at
+    real = views.page_queries.at
 
     def slow(*args: Any, **kwargs: Any) -> Any:
         shown = real(*args, **kwargs)
@@ -430,7 +435,7 @@ def test_a_page_read_before_a_commit_is_not_kept_after_it(
         return shown
 
     edited: list[bool] = []
-    monkeypatch.setattr(views.front, "at", slow)
+    monkeypatch.setattr(views.page_queries, "at", slow)
     assert "A plum evening" not in wire.ask(plain(POST)).text.partition("</h1>")[0]
     assert "A plum evening</h1>" in wire.ask(plain(POST)).text
 
@@ -478,14 +483,14 @@ def put_clock(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
 def test_many_who_ask_at_once_cost_one_rendering(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, rendered, gate = views.front.at, [], threading.Event()
+    real, rendered, gate = views.page_queries.at, [], threading.Event()
 
     def slow(*args: Any, **kwargs: Any) -> Any:
         rendered.append(1)
         gate.wait(10)
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(views.front, "at", slow)
+    monkeypatch.setattr(views.page_queries, "at", slow)
     wires = [Wire(door.port) for _ in range(20)]
     for one in wires:
         one.say(plain(POST))
@@ -498,13 +503,13 @@ def test_many_who_ask_at_once_cost_one_rendering(
 
 
 def test_who_leaves_takes_the_page_from_nobody(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, gate = views.front.at, threading.Event()
+    real, gate = views.page_queries.at, threading.Event()
 
     def slow(*args: Any, **kwargs: Any) -> Any:
         gate.wait(10)
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(views.front, "at", slow)
+    monkeypatch.setattr(views.page_queries, "at", slow)
     first = Wire(door.port)
     first.say(plain(POST))
     wait_for_makers(door)

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import func, select
 
 from blog.db import Database
-from blog.models import people, setup, user
 from blog.models.base import Refusal
-from blog.models.user import User
+from blog.models.users import setup, user, user_list
+from blog.models.users.user import User
 from tests import cast
 from tests.cast import Cast
 from tests.door import Door
@@ -190,7 +190,7 @@ def test_two_admins_who_shut_one_another_out_at_once_leave_one(
             if verb == "demote" or (verb == "both" and place):
                 where.transact_now(user.set_role, target.id, "author", by=by)
             else:
-                where.transact_now(people.disable_person, target.id, by=by)
+                where.transact_now(user_list.disable_person, target.id, by=by)
         except Refusal:
             return False
         return True
@@ -252,7 +252,7 @@ def test_several_are_shut_out_at_once_or_none(door):
 def test_nobody_shuts_themselves_out(database, two_admins):
     kim = two_admins.kim
     with pytest.raises(Refusal, match="your own account"):
-        database.transact_now(people.disable_person, kim.id, by=kim)
+        database.transact_now(user_list.disable_person, kim.id, by=kim)
     assert database.read_now(lambda session: session.get_one(User, kim.id)).disabled_at is None
 
 

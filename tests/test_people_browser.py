@@ -10,8 +10,8 @@ import pytest
 from blog import db
 from blog.config import Config
 from blog.db import Database
-from blog.models import site as sites
-from blog.models.site import Site as Row
+from blog.models.settings import site as sites
+from blog.models.settings.site import Site as Row
 from tests import cast, live
 from tests.live import Site, free_port, wait_for
 from tests.smtp import PostOffice

@@ -9,11 +9,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from blog.db import Database
-from blog.models import around, comment, reading, whole
-from blog.models.address import Address, key_of
+from blog.models.addresses.address import Address, key_of
 from blog.models.base import now
-from blog.models.post import Post
-from blog.models.prepared import Compiled, Prepared
+from blog.models.comments import comment
+from blog.models.posts.post import Post
+from blog.models.public import cards, post_page, related
+from blog.models.public.compiled_query import Compiled, Prepared
 from tests.cast import Cast, Planted
 
 
@@ -33,7 +34,7 @@ def ann(world: Cast) -> Planted:
 def test_the_text_at_an_address(database: Database, ann: Planted) -> None:
     def work(session: Session) -> None:
         path = session.scalars(select(Address.path).where(Address.post_id == ann.id)).first()
-        (row,) = both(session, whole.TEXT, key=key_of(path), moment=now())
+        (row,) = both(session, post_page.TEXT, key=key_of(path), moment=now())
         assert row.post_id == ann.id
         assert row.publish_at.utcoffset() == timedelta(0)
         assert isinstance(row.outline, list)
@@ -43,7 +44,7 @@ def test_the_text_at_an_address(database: Database, ann: Planted) -> None:
 
 
 def test_nothing_at_an_address(database: Database, ann: Planted) -> None:
-    found = database.read_now(lambda s: both(s, whole.TEXT, key="/nowhere", moment=now()))
+    found = database.read_now(lambda s: both(s, post_page.TEXT, key="/nowhere", moment=now()))
     assert found == []
 
 
@@ -51,8 +52,8 @@ def test_its_neighbours_and_names(database: Database, ann: Planted) -> None:
     def work(session: Session) -> None:
         post = session.get_one(Post, ann.id)
         here = {"id": post.id, "published_at": post.publish_at, "language": post.language}
-        both(session, around.AROUND, **here, revision=post.live_revision_id, moment=now())
-        names = both(session, reading.NAMES_OF_ONE, revision=post.live_revision_id)
+        both(session, related.AROUND, **here, revision=post.live_revision_id, moment=now())
+        names = both(session, cards.NAMES_OF_ONE, revision=post.live_revision_id)
         assert [name.slug for name in names if name.is_author] == ["ann"]
 
     database.read_now(work)
@@ -80,7 +81,7 @@ def test_sqlite_is_told_limits_as_numbers_or_it_plans_anew_each_time(
     sqlite_database: Database,
 ) -> None:
     dialect = sqlite_database.reading.dialect
-    for statement in (around.AROUND.statement, select(Post.id).limit(3).offset(6)):
+    for statement in (related.AROUND.statement, select(Post.id).limit(3).offset(6)):
         sql = Compiled(statement, dialect).sql
         assert "LIMIT 3" in sql and "LIMIT ?" not in sql
 

@@ -15,11 +15,12 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from blog.config import Config
-from blog.models import attempt, setup, site, user
 from blog.models.base import Base, now
-from blog.models.post import Post
-from blog.models.signin import ABSOLUTE, IDLE, SignIn
-from blog.models.user import User
+from blog.models.posts.post import Post
+from blog.models.settings import site
+from blog.models.users import login_throttle, setup, user
+from blog.models.users.signin import ABSOLUTE, IDLE, SignIn
+from blog.models.users.user import User
 from blog.server import startup
 from blog.web import auth, errors, headers
 from tests import cast
@@ -231,7 +232,7 @@ def test_a_new_password_ends_all_other_browsers(door):
 def test_the_present_password_cannot_be_guessed_from_a_browser_left_open(door):
     ann = door.let_in("ann")
     given = {"old": WRONG, "password": "nine slow trains", "again": "nine slow trains"}
-    for _ in range(attempt.LIMITS["login"]):
+    for _ in range(login_throttle.LIMITS["login"]):
         assert door.post("/control-panel/password", given, cookies=ann).status == 422
     refused = door.post("/control-panel/password", given | {"old": cast.PASSWORD}, cookies=ann)
     assert "Too many attempts" in refused.text
@@ -270,7 +271,7 @@ def test_a_hash_of_the_cheap_days_is_made_anew_at_sign_in(door, monkeypatch):
 
 
 def test_the_eleventh_try_waits_even_with_the_right_password(door):
-    for _ in range(attempt.LIMITS["login"]):
+    for _ in range(login_throttle.LIMITS["login"]):
         assert sign_in(door, password=WRONG).status == 422
     assert sign_in(door).status == 429
     assert sign_in(door, "bob").status == 303
@@ -298,16 +299,16 @@ def test_a_name_in_other_letters_or_a_mail_address_has_no_tries_of_its_own(door)
 def plant_tries(door: Door, number: int, login: str, network: str) -> None:
     for one in range(number):
         name = login.format(one)
-        assert door.database.transact_now(attempt.claim, name, network)
+        assert door.database.transact_now(login_throttle.claim, name, network)
 
 
 def test_a_network_that_tries_many_names_waits(door):
-    plant_tries(door, attempt.LIMITS["ip"], "name-{}", "127.0.0.1")
+    plant_tries(door, login_throttle.LIMITS["ip"], "name-{}", "127.0.0.1")
     assert sign_in(door).status == 429
 
 
 def test_a_header_cannot_say_where_one_comes_from(door):
-    plant_tries(door, attempt.LIMITS["ip"], "name-{}", "127.0.0.1")
+    plant_tries(door, login_throttle.LIMITS["ip"], "name-{}", "127.0.0.1")
     for name in ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Client-IP"):
         sent = [*cast.OURS.items(), (name, "203.0.113.9")]
         assert sign_in(door, headers=sent).status == 429
@@ -320,8 +321,8 @@ def test_tries_are_forgotten_after_a_while_and_after_a_success(door):
     assert sign_in(door, password=WRONG).status == 422
 
     def age(session: Session) -> None:
-        for row in session.scalars(select(attempt.Attempt)):
-            row.at = now() - attempt.WINDOW - timedelta(seconds=1)
+        for row in session.scalars(select(login_throttle.Attempt)):
+            row.at = now() - login_throttle.WINDOW - timedelta(seconds=1)
 
     plant_tries(door, 9, "ann", "192.0.2.1")
     door.database.transact_now(age)

@@ -11,12 +11,13 @@ from sqlalchemy.orm import Session
 
 from blog.db import Database
 from blog.markup import render
-from blog.models import ranking, search, writing
 from blog.models.base import now
-from blog.models.folding import fold, pieces
-from blog.models.post import PAGE, POST, Post
-from blog.models.search import Found
-from blog.models.search_index import entry
+from blog.models.posts import publishing
+from blog.models.posts.post import PAGE, POST, Post
+from blog.models.search import ranking, search
+from blog.models.search.schema import entry
+from blog.models.search.search import Found
+from blog.models.search.tokenizer import fold, pieces
 from tests.odd_text import ODD, PURE
 
 
@@ -35,7 +36,7 @@ def plant(
     post.publish_at = now() + timedelta(days=days)
     session.add(post)
     session.flush()
-    writing.show(session, post, render(text), by=None)
+    publishing.show(session, post, render(text), by=None)
     return post.id
 
 
@@ -156,7 +157,7 @@ def test_what_readers_may_not_see_is_never_found(database: Database) -> None:
         changed = plant(session, "Changed cinnabar", "cinnabar", "cinnabar")
         post = session.get_one(Post, changed)
         post.title, post.body, post.tags = "Another colour", "vermilion", ""
-        writing.show(session, post, render("vermilion"), by=None)
+        publishing.show(session, post, render("vermilion"), by=None)
         post.title, post.body, post.tags = "Typed cinnabar", "cinnabar", "cinnabar"
         plant(session, "Live cinnabar", "cinnabar")
         plant(session, "A page of cinnabar", "cinnabar", kind=PAGE)

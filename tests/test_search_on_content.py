@@ -10,7 +10,7 @@ from blog.config import Config
 from blog.db import Database
 from blog.importer import move_in
 from blog.importer.importer import Wishes
-from blog.models import search
+from blog.models.search import search
 
 CONTENT = os.environ.get("BLOG_TEST_CONTENT", "")
 FOLDERS = sorted(path for path in Path(CONTENT).iterdir() if path.is_dir()) if CONTENT else []

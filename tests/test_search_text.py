@@ -12,11 +12,11 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Session
 
-from blog.models.folding import PLAIN, Folded, fold, pieces, tokens
-from blog.models.question import LONGEST, MOST_TERMS, ask
-from blog.models.search_index import Pieces
-from blog.models.search_sqlite import Fts5
-from blog.models.snippet import CUT, highlight, snippet
+from blog.models.search.query import LONGEST, MOST_TERMS, ask
+from blog.models.search.schema import Pieces
+from blog.models.search.search_sqlite import Fts5
+from blog.models.search.snippet import CUT, highlight, snippet
+from blog.models.search.tokenizer import PLAIN, Folded, fold, pieces, tokens
 from tests.odd_text import ODD, PURE
 
 # --- folding ---

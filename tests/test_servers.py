@@ -12,8 +12,8 @@ import pytest
 
 from blog.config import Config
 from blog.db import Database
-from blog.models import lease
 from blog.models.base import now
+from blog.models.jobs import lease
 from tests.live import ask, free_port, wait_for
 from tests.servers import Hosted, Keeper, chapter, photograph, say
 from tests.test_server import a_slow_request

@@ -12,28 +12,21 @@ from sqlalchemy import select
 from blog.config import Config
 from blog.db import Database
 from blog.markup import render
-from blog.models import (
-    address,
-    audit,
-    decided,
-    deciding,
-    pattern,
-    pictures,
-    relocating,
-    site,
-    upload,
-    writing,
-)
-from blog.models import slug as slugs
-from blog.models.address import Address
+from blog.models.addresses import address
+from blog.models.addresses.address import Address
+from blog.models.audit import audit
 from blog.models.base import Refusal, now
-from blog.models.choice import declared
-from blog.models.deciding import CHOICES, COLUMNS, Overtaken, Wish
 from blog.models.listing import Asked
-from blog.models.post import Post
-from blog.models.settings import GROUPS, OWN_PAGE, Settings
-from blog.models.site import SiteFacts
-from blog.models.writing import WorkingCopy
+from blog.models.posts import change_paths, editing, path_pattern, publishing
+from blog.models.posts import slug as slugs
+from blog.models.posts.editing import WorkingCopy
+from blog.models.posts.post import Post
+from blog.models.settings import save_settings, setting_history, site
+from blog.models.settings.save_settings import CHOICES, COLUMNS, Overtaken, Wish
+from blog.models.settings.setting import declared
+from blog.models.settings.settings import GROUPS, OWN_PAGE, Settings
+from blog.models.settings.site import SiteFacts
+from blog.models.uploads import upload, upload_list
 from blog.server import startup
 from tests.cast import Cast
 from tests.door import Answer, Door
@@ -48,7 +41,7 @@ def facts(database: Database) -> SiteFacts:
 
 def decide(database: Database, by: Any = None, **values: Any) -> list[str]:
     wishes = {name: Wish(value) for name, value in values.items()}
-    changed: list[str] = database.transact_now(deciding.save, wishes, by=by)
+    changed: list[str] = database.transact_now(save_settings.save, wishes, by=by)
     return changed
 
 
@@ -205,20 +198,21 @@ def test_two_keepers_who_change_the_same_one_are_told_and_nothing_is_written(doo
 
 
 def test_two_keepers_who_want_the_same_are_not_bothered(database, world):
-    shown = deciding.mark("tagline", "")
-    database.transact_now(deciding.save, {"tagline": Wish("Same", shown)}, by=world.kim)
+    shown = save_settings.mark("tagline", "")
+    database.transact_now(save_settings.save, {"tagline": Wish("Same", shown)}, by=world.kim)
     assert (
-        database.transact_now(deciding.save, {"tagline": Wish("Same", shown)}, by=world.kim) == []
+        database.transact_now(save_settings.save, {"tagline": Wish("Same", shown)}, by=world.kim)
+        == []
     )
     with pytest.raises(Overtaken):
-        database.transact_now(deciding.save, {"tagline": Wish("Other", shown)}, by=world.kim)
+        database.transact_now(save_settings.save, {"tagline": Wish("Other", shown)}, by=world.kim)
 
 
 # --- history ---
 
 
 def history(database: Database) -> list[tuple[str, str, Any, Any]]:
-    decisions, _ = database.read_now(decided.history)
+    decisions, _ = database.read_now(setting_history.history)
     return [
         (one.by, one.choice.name, one.before, one.after) for one in decisions if one.can_go_back
     ]
@@ -238,8 +232,8 @@ def test_each_change_says_who_from_what_to_what(database, world):
 def test_the_newest_change_stands_first_and_old_ones_on_further_pages(database, world):
     for number in range(1, 41):
         decide(database, by=world.kim, comments_days=number)
-    newest, further = database.read_now(decided.history)
-    older, end = database.read_now(decided.history, further)
+    newest, further = database.read_now(setting_history.history)
+    older, end = database.read_now(setting_history.history, further)
     assert [one.after for one in newest] == list(range(40, 10, -1))
     assert [one.after for one in older][:10] == list(range(10, 0, -1)) and end == 0
 
@@ -248,17 +242,17 @@ def test_a_long_text_is_put_back_to_the_last_letter(database, world):
     before = "\n".join(f"word {number}" for number in range(300))
     decide(database, by=world.kim, comments_words=before)
     decide(database, by=world.kim, comments_words="")
-    [one] = [one for one in database.read_now(decided.history)[0] if one.after == ""]
-    assert database.transact_now(decided.put_back, one.id, "comments_words", by=world.kim)
+    [one] = [one for one in database.read_now(setting_history.history)[0] if one.after == ""]
+    assert database.transact_now(setting_history.put_back, one.id, "comments_words", by=world.kim)
     assert facts(database).settings.comments_words == before
 
 
 def test_what_is_made_from_a_setting_is_put_back_with_it(database, world):
     decide(database, by=world.kim, footer="*One*", footer_html="<em>One</em>")
     decide(database, by=world.kim, footer="*Two*", footer_html="<em>Two</em>")
-    one = database.read_now(decided.history)[0][0]
+    one = database.read_now(setting_history.history)[0][0]
     assert (one.choice.name, one.before, one.after) == ("footer", "*One*", "*Two*")
-    database.transact_now(decided.put_back, one.id, "footer", by=world.kim)
+    database.transact_now(setting_history.put_back, one.id, "footer", by=world.kim)
     kept = facts(database).settings
     assert (kept.footer, kept.footer_html) == ("*One*", "<em>One</em>")
 
@@ -269,12 +263,12 @@ def test_a_logo_whose_picture_was_deleted_is_not_put_back(database, world):
     picture = database.transact_now(upload.note, name=name, **given, by=world.kim)
     decide(database, by=world.kim, logo=f"/media/{name}")
     decide(database, by=world.kim, logo="")
-    gone = database.read_now(decided.history)[0][0]
-    database.transact_now(decided.put_back, gone.id, "logo", by=world.kim)
+    gone = database.read_now(setting_history.history)[0][0]
+    database.transact_now(setting_history.put_back, gone.id, "logo", by=world.kim)
     decide(database, by=world.kim, logo="")
-    database.transact_now(pictures.delete, [picture.id], by=world.kim)
+    database.transact_now(upload_list.delete, [picture.id], by=world.kim)
     with pytest.raises(Refusal, match="deleted in the meantime"):
-        database.transact_now(decided.put_back, gone.id, "logo", by=world.kim)
+        database.transact_now(setting_history.put_back, gone.id, "logo", by=world.kim)
     assert facts(database).settings.logo == ""
 
 
@@ -358,15 +352,17 @@ def test_a_pattern_that_makes_addresses_is_taken(text):
 
 def test_a_day_is_that_of_the_site():
     moment = now().replace(year=2026, month=12, day=31, hour=23)
-    assert pattern.dated("/{year}/{month}/{slug}", moment, "Asia/Shanghai") == "/2027/01/{slug}"
-    assert pattern.dated("/{year}/{day}/{slug}", moment, "UTC") == "/2026/31/{slug}"
+    assert (
+        path_pattern.dated("/{year}/{month}/{slug}", moment, "Asia/Shanghai") == "/2027/01/{slug}"
+    )
+    assert path_pattern.dated("/{year}/{day}/{slug}", moment, "UTC") == "/2026/31/{slug}"
 
 
 def publish(database: Database, world: Cast, title: str, at: Any = None, **typed: Any) -> Post:
     def work(session: Any, *, by: Any) -> Post:
-        id = writing.start(session, "post", "en", by=by)
-        version = writing.keep(session, id, WorkingCopy(title=title, body="x", **typed), by=by)
-        return writing.publish(session, id, render("x"), version, at, by=by)
+        id = editing.start(session, "post", "en", by=by)
+        version = editing.keep(session, id, WorkingCopy(title=title, body="x", **typed), by=by)
+        return publishing.publish(session, id, render("x"), version, at, by=by)
 
     post: Post = database.transact_now(work, by=world.ann)
     return post
@@ -390,8 +386,8 @@ def test_a_published_post_that_is_updated_keeps_its_pattern(database, world):
 
     def update(session: Any, *, by: Any) -> None:
         copy = WorkingCopy(title="Other", slug="renamed", body="y", version=post.version)
-        version = writing.keep(session, post.id, copy, by=by)
-        writing.publish(session, post.id, render("y"), version, by=by)
+        version = editing.keep(session, post.id, copy, by=by)
+        publishing.publish(session, post.id, render("y"), version, by=by)
 
     database.transact_now(update, by=world.ann)
     assert path_of(database, post.id) == "/posts/renamed"
@@ -399,15 +395,15 @@ def test_a_published_post_that_is_updated_keeps_its_pattern(database, world):
 
 def test_a_draft_begun_under_another_pattern_comes_out_under_the_present_one(database, world):
     def begin(session: Any, *, by: Any) -> int:
-        id = writing.start(session, "post", "en", by=by)
-        writing.keep(session, id, WorkingCopy(title="Slow cooking", body="x"), by=by)
+        id = editing.start(session, "post", "en", by=by)
+        editing.keep(session, id, WorkingCopy(title="Slow cooking", body="x"), by=by)
         return id
 
     id = database.transact_now(begin, by=world.ann)
     decide(database, post_address="/notes/{slug}")
 
     def finish(session: Any, *, by: Any) -> None:
-        writing.publish(session, id, render("x"), 2, by=by)
+        publishing.publish(session, id, render("x"), 2, by=by)
 
     database.transact_now(finish, by=world.ann)
     assert path_of(database, id) == "/notes/slow-cooking"
@@ -426,7 +422,7 @@ def test_a_slug_that_is_a_word_of_the_house_is_told_apart(database, world):
 def move_all(database: Database, world: Cast, *, brought: bool = False) -> int:
     number, after = 0, 0
     while True:
-        moved = database.transact_now(relocating.move, after, brought=brought, by=world.kim)
+        moved = database.transact_now(change_paths.move, after, brought=brought, by=world.kim)
         number, after = number + moved.number, moved.after
         if not after:
             return number
@@ -446,7 +442,7 @@ def test_published_posts_are_moved_and_their_old_addresses_lead_on(door):
 
 
 def test_a_move_is_shown_before_it_is_made_and_comes_in_pieces(door, monkeypatch):
-    monkeypatch.setattr(relocating, "PIECE", 1)
+    monkeypatch.setattr(change_paths, "PIECE", 1)
     kim = door.let_in("kim")
     decide(door.database, post_address="/{slug}")
     page = door.get("/admin/settings/addresses", cookies=kim).text

@@ -19,14 +19,17 @@ from bench import planting
 from blog.config import Config
 from blog.db import Database
 from blog.markup import render
-from blog.models import catalogue, front, reading, search, shelves, tagging, whole, writing
 from blog.models.base import Refusal, now
-from blog.models.post import PAGE, POST, Post
-from blog.models.reading import PostPage
-from blog.models.revision import Revision, RevisionAuthor, RevisionTag
-from blog.models.shelves import Part
-from blog.models.tag import Tag
-from blog.models.user import User
+from blog.models.posts import publishing
+from blog.models.posts.post import PAGE, POST, Post
+from blog.models.posts.revision import Revision, RevisionAuthor, RevisionTag
+from blog.models.public import archives, cards, page_queries, post_counts, post_page
+from blog.models.public.cards import PostPage
+from blog.models.public.post_counts import Part
+from blog.models.search import search
+from blog.models.tags import tag_admin
+from blog.models.tags.tag import Tag
+from blog.models.users.user import User
 from tests import cast
 
 UNTOLD = {"tags": (), "synchronize_session": False}
@@ -74,7 +77,7 @@ def write(world: World) -> None:
         post.publish_at = world.moment()
         session.add(post)
         session.flush()
-        writing.show(session, post, render(post.body), by=None)
+        publishing.show(session, post, render(post.body), by=None)
         if world.chance.random() < 0.4:
             post.withdraw_at = world.moment()
 
@@ -88,7 +91,7 @@ def edit(world: World) -> None:
             world.chance.random() < 0.8,
             ", ".join(world.chance.sample(TAGS, 2)),
         )
-        writing.show(session, post, render("Other words."), by=None)
+        publishing.show(session, post, render("Other words."), by=None)
 
     world.do(work)
 
@@ -106,15 +109,15 @@ def move(world: World) -> None:
 
 
 def press(world: World) -> None:
-    verb = world.chance.choice([writing.unpublish, writing.trash, writing.restore])
+    verb = world.chance.choice([publishing.unpublish, publishing.trash, publishing.restore])
     world.do(lambda session, *, by: verb(session, world.some(session, Post.id), by=by))
 
 
 def delete_one(world: World) -> None:
     def work(session: Session, *, by: User) -> None:
         id = world.some(session, Post.id)
-        writing.trash(session, id, by=by)
-        writing.delete_for_good(session, id, by=by)
+        publishing.trash(session, id, by=by)
+        publishing.delete_for_good(session, id, by=by)
 
     world.do(work)
 
@@ -124,9 +127,9 @@ def retag(world: World) -> None:
         tags = session.scalars(select(Tag).order_by(Tag.id)).all()
         one, other = world.chance.sample(tags, 2)
         if world.chance.random() < 0.2 and len(tags) > 3:
-            tagging.merge(session, one.id, into=other.name)
+            tag_admin.merge(session, one.id, into=other.name)
         else:
-            tagging.rename(session, one.id, name=f"Name {world.chance.randrange(99)}")
+            tag_admin.rename(session, one.id, name=f"Name {world.chance.randrange(99)}")
 
     world.do(work)
 
@@ -190,18 +193,18 @@ def refuse_wrong_numbers(session: Session) -> None:
 
 def refuse_wrong_pages(session: Session, part: Part, at: datetime, *which: Any) -> None:
     """Total, order and place of each post are those of a query that counts."""
-    query = reading.listed_at(at).where(*which).with_only_columns(Post.id)
+    query = cards.listed_at(at).where(*which).with_only_columns(Post.id)
     counted = list(session.scalars(query))
     for offset in {0, 3, max(0, len(counted) - 2), len(counted)}:
-        found = shelves.page(session, part, at, offset, 5)
+        found = post_counts.page(session, part, at, offset, 5)
         assert found == (counted[offset : offset + 5], len(counted)), (part, at, offset)
 
 
 def refuse_wrong_months(session: Session, at: datetime) -> None:
-    times = list(session.scalars(reading.listed_at(at).with_only_columns(Post.publish_at)))
+    times = list(session.scalars(cards.listed_at(at).with_only_columns(Post.publish_at)))
     for zone in ZONES:
         local = Counter((time.year, time.month) for time in (t.astimezone(zone) for t in times))
-        found = shelves.by_month(session, at, zone)
+        found = post_counts.by_month(session, at, zone)
         assert found == dict(sorted(local.items())) and list(found) == sorted(found)
 
 
@@ -210,8 +213,8 @@ def refuse_wrong_names(session: Session) -> None:
     live = select(Post.live_revision_id).where(Post.is_live(now()), Post.kind == POST)
     shown = select(Revision.id).where(Revision.id.in_(live), Revision.is_listed)
     for found, query, link in (
-        (catalogue.all_tags(session), select(Tag.slug).join(RevisionTag), RevisionTag),
-        (catalogue.all_authors(session), select(User.name).join(RevisionAuthor), RevisionAuthor),
+        (archives.all_tags(session), select(Tag.slug).join(RevisionTag), RevisionTag),
+        (archives.all_authors(session), select(User.name).join(RevisionAuthor), RevisionAuthor),
     ):
         counted = Counter(session.scalars(query.where(link.revision_id.in_(shown))))
         assert {name.slug: name.posts for name in found} == counted
@@ -227,7 +230,9 @@ def check(session: Session, chance: random.Random) -> None:
         refuse_wrong_months(session, at)
         for tag in session.scalars(select(Tag)).all():
             marked = select(RevisionTag.revision_id).where(RevisionTag.tag_id == tag.id)
-            refuse_wrong_pages(session, Part(shelves.of_tag(tag.id)), at, Revision.id.in_(marked))
+            refuse_wrong_pages(
+                session, Part(post_counts.of_tag(tag.id)), at, Revision.id.in_(marked)
+            )
         for days in (400, 40, 0):
             start = day - timedelta(days=days, hours=chance.randrange(30))
             end = start + timedelta(days=chance.choice([1, 31, 365]))
@@ -240,7 +245,7 @@ def check(session: Session, chance: random.Random) -> None:
 def test_whatever_happens_the_kept_numbers_are_those_one_counts(
     database: Database, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    monkeypatch.setattr(shelves, "ONE_BY_ONE", 2)  # so that a few posts have far pages
+    monkeypatch.setattr(post_counts, "ONE_BY_ONE", 2)  # so that a few posts have far pages
     chance = random.Random(seed)  # noqa: S311 -- the same acts each time
     world = World(database, chance)
     for _ in range(60):
@@ -286,11 +291,11 @@ def test_posts_with_a_day_of_their_end_lead_to_one_another(database: Database) -
             post.publish_at, post.withdraw_at = now(), now() + timedelta(days=1)
             session.add(post)
             session.flush()
-            writing.show(session, post, render(post.body), by=None)
+            publishing.show(session, post, render(post.body), by=None)
 
     world = World(database, random.Random(0))  # noqa: S311 -- only its people
     world.do(write_two)
-    shown = database.read_now(whole.at, "/posts/one")
+    shown = database.read_now(post_page.at, "/posts/one")
     assert isinstance(shown, PostPage)
     assert [link.title for link in shown.related] == ["two"]
 
@@ -300,7 +305,7 @@ def test_of_very_many_posts_the_newest_are_offered_where_an_address_shows_nothin
     grown: dict[int, Database],
 ) -> None:
     newest = planting.path_of(8_000)
-    near = grown[8_000].read_now(front.nothing, f"{newest}x").near
+    near = grown[8_000].read_now(page_queries.nothing, f"{newest}x").near
     assert newest in [card.path for card in near]
 
 
@@ -341,21 +346,21 @@ def grown(
 
 A_MONTH = 60  # what it takes to walk through a half of the bench's two thousand posts a month
 PAGES_ASKED: dict[str, Callable[[Session, int], object]] = {
-    "the front page": lambda s, n: reading.shelf(s, page=1, per_page=10),
-    "its middle": lambda s, n: reading.shelf(s, page=n // 20, per_page=10),
-    "its end": lambda s, n: reading.shelf(s, page=n // 10, per_page=10),
-    "the archive": lambda s, n: front.overview(s, ZONES[1]),
-    "a year": lambda s, n: front.from_span(s, now().year, None, ZONES[1], 1, 10),
-    "a tag": lambda s, n: front.tagged(s, "tag-40", 1, 10),
-    "its end, too": lambda s, n: front.tagged(s, "tag-40", n // 20, 10),
-    "an author": lambda s, n: front.written_by(s, "ann", n // 20, 10),
+    "the front page": lambda s, n: cards.shelf(s, page=1, per_page=10),
+    "its middle": lambda s, n: cards.shelf(s, page=n // 20, per_page=10),
+    "its end": lambda s, n: cards.shelf(s, page=n // 10, per_page=10),
+    "the archive": lambda s, n: page_queries.overview(s, ZONES[1]),
+    "a year": lambda s, n: page_queries.from_span(s, now().year, None, ZONES[1], 1, 10),
+    "a tag": lambda s, n: page_queries.tagged(s, "tag-40", 1, 10),
+    "its end, too": lambda s, n: page_queries.tagged(s, "tag-40", n // 20, 10),
+    "an author": lambda s, n: page_queries.written_by(s, "ann", n // 20, 10),
     "a common word": lambda s, n: search.find(s, "ink"),
     "two of them": lambda s, n: search.find(s, "ink notes"),
     "one of many": lambda s, n: search.find(s, f"part {n - 7}"),
-    "the feed": lambda s, n: front.feed(s),
-    "a tag's": lambda s, n: front.tag_feed(s, "tag-40"),
-    "what is near": lambda s, n: front.nothing(s, f"{planting.path_of(n)}x"),
-    "a post": lambda s, n: whole.at(s, planting.path_of(n // 2)),
+    "the feed": lambda s, n: page_queries.feed(s),
+    "a tag's": lambda s, n: page_queries.tag_feed(s, "tag-40"),
+    "what is near": lambda s, n: page_queries.nothing(s, f"{planting.path_of(n)}x"),
+    "a post": lambda s, n: post_page.at(s, planting.path_of(n // 2)),
 }
 
 

@@ -7,12 +7,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from blog.db import Database
-from blog.models import site, spam, spam_learning, spam_words
 from blog.models.base import now
-from blog.models.comment import APPROVED, PENDING, SPAM, Comment
-from blog.models.site import Site
-from blog.models.spam import SPAM_FROM, TooMany, Words
-from blog.models.spam_learning import ALL, Lesson, Sign
+from blog.models.comments import spam, spam_features, spam_learning
+from blog.models.comments.comment import APPROVED, PENDING, SPAM, Comment
+from blog.models.comments.spam import SPAM_FROM, TooMany, Words
+from blog.models.comments.spam_learning import ALL, Lesson, Sign
+from blog.models.settings import site
+from blog.models.settings.site import Site
 from tests.cast import Cast
 from tests.remarks import remark
 
@@ -42,7 +43,7 @@ def post(world: Cast) -> int:
 def teach(database: Database, post: int, taught: str, texts: tuple[str, ...]) -> None:
     def lesson(session: Session, text: str) -> None:
         comment = remark(session, post, text)
-        spam_learning.learn(session, comment.id, taught, spam_words.words_of(comment))
+        spam_learning.learn(session, comment.id, taught, spam_features.words_of(comment))
 
     for text in texts:
         database.transact_now(lesson, text)
@@ -117,30 +118,30 @@ def choose(session: Session, **choices: object) -> None:
 
 
 def test_chinese_is_seen_two_characters_at_a_time_even_when_it_is_torn_apart():
-    together = set(spam_words.tokens(Words("x", "", "代开发票")))
-    apart = set(spam_words.tokens(Words("x", "", "代.开-发 票")))
+    together = set(spam_features.tokens(Words("x", "", "代开发票")))
+    apart = set(spam_features.tokens(Words("x", "", "代.开-发 票")))
     assert together == apart >= {"代开", "开发", "发票"}
 
 
 def test_latin_words_are_seen_without_their_case_and_accents():
-    assert {"cafe", "deja"} <= set(spam_words.tokens(Words("x", "", "CAFÉ Déjà")))
+    assert {"cafe", "deja"} <= set(spam_features.tokens(Words("x", "", "CAFÉ Déjà")))
 
 
 def test_a_host_is_seen_with_the_domain_above_it_and_a_broken_link_as_none():
     links = ("https://a.b.example.com/x", "http://[x", "/here", "mailto:a@b.example")
-    assert spam_words.hosts(links) == ["a.b.example.com", "b.example.com"]
+    assert spam_features.hosts(links) == ["a.b.example.com", "b.example.com"]
 
 
 def test_addresses_are_recognised_and_not_kept():
-    seen = spam_words.tokens(Words("x", "ann@ink.example", "Hi", (), "203.0.113.9"))
+    seen = spam_features.tokens(Words("x", "ann@ink.example", "Hi", (), "203.0.113.9"))
     assert not any("203.0.113" in sign or "ann@" in sign for sign in seen)
-    again = spam_words.tokens(Words("x", " Ann@Ink.example", "Hi", (), "203.0.113.9"))
+    again = spam_features.tokens(Words("x", " Ann@Ink.example", "Hi", (), "203.0.113.9"))
     assert seen == again
 
 
 def test_one_who_has_a_whole_network_is_one():
     def of(network: str) -> list[str]:
-        return spam_words.tokens(Words("x", "", "Hi", (), network))
+        return spam_features.tokens(Words("x", "", "Hi", (), network))
 
     assert of("2001:db8::1") == of("2001:db8:0:0:ffff::2") == of("2001:db8::/64")
     assert of("2001:db8:0:1::1") != of("2001:db8::1")
@@ -148,9 +149,11 @@ def test_one_who_has_a_whole_network_is_one():
 
 def test_a_long_text_cannot_crowd_out_where_its_links_lead():
     body = " ".join(f"word{number}" for number in range(5_000))
-    seen = spam_words.tokens(Words("x", "a@b.example", body, ("https://bad.example/",)))
-    assert len(seen) == spam_words.MOST and "host:bad.example" in seen
-    assert all(len(sign) <= 80 for sign in spam_words.tokens(Words("n" * 99, "a@" + "b" * 250, "")))
+    seen = spam_features.tokens(Words("x", "a@b.example", body, ("https://bad.example/",)))
+    assert len(seen) == spam_features.MOST and "host:bad.example" in seen
+    assert all(
+        len(sign) <= 80 for sign in spam_features.tokens(Words("n" * 99, "a@" + "b" * 250, ""))
+    )
 
 
 # --- learning ---
@@ -192,7 +195,7 @@ def test_a_comment_teaches_once_and_takes_all_of_it_back(database, post):
 
     def go(session: Session) -> None:
         comment = remark(session, post, "Casino thank you 发票", links=("https://x.example/",))
-        words = spam_words.words_of(comment)
+        words = spam_features.words_of(comment)
         for _ in range(3):
             spam_learning.learn(session, comment.id, spam_learning.SPAM, words)
             session.flush()

@@ -22,14 +22,16 @@ from blog.config import Config
 from blog.db import Database, migrate
 from blog.jobs import scheduler, tasks
 from blog.jobs.scheduler import Chore, Clock, House
-from blog.models import announcement, attempt, delivery, lease, sweeping
-from blog.models.attempt import Attempt
+from blog.models.audit.change_log import Change
 from blog.models.base import now
-from blog.models.change import Change
-from blog.models.comment import Comment
-from blog.models.delivery import Delivery
-from blog.models.lease import CLOCK, Lease
-from blog.models.post import Post
+from blog.models.comments.comment import Comment
+from blog.models.jobs import lease, outbox, retention
+from blog.models.jobs.lease import CLOCK, Lease
+from blog.models.jobs.outbox import Delivery
+from blog.models.posts import announcement
+from blog.models.posts.post import Post
+from blog.models.users import login_throttle
+from blog.models.users.login_throttle import Attempt
 from tests.live import Site, environment, wait_for
 from tests.remarks import remark
 from tests.smtp import PostOffice
@@ -103,7 +105,7 @@ def test_a_lease_that_ran_out_or_ends_too_far_from_now_is_for_the_taking(databas
 
 
 def test_the_lease_leaves_nothing_in_the_log_of_changes(database):
-    from blog.models.change import Change
+    from blog.models.audit.change_log import Change
 
     database.transact_now(lease.take, CLOCK, "ann")
     database.transact_now(lease.leave, CLOCK, "ann")
@@ -321,7 +323,7 @@ def test_a_post_that_is_withdrawn_and_published_again_is_not_announced_twice(dat
 def test_what_is_old_goes_in_pieces_and_what_is_not_stays(database):
     def fill(session: Session) -> None:
         old = now() - timedelta(days=40)
-        session.add_all(Attempt(key="login:old", at=old) for _ in range(sweeping.PIECE + 3))
+        session.add_all(Attempt(key="login:old", at=old) for _ in range(retention.PIECE + 3))
         session.add(Attempt(key="login:new"))
         session.add_all(
             [
@@ -332,9 +334,9 @@ def test_what_is_old_goes_in_pieces_and_what_is_not_stays(database):
         )
 
     database.transact_now(fill)
-    assert database.transact_now(sweeping.sweep, Attempt) is True
-    assert database.transact_now(sweeping.sweep, Attempt) is False
-    database.transact_now(sweeping.sweep, Delivery)
+    assert database.transact_now(retention.sweep, Attempt) is True
+    assert database.transact_now(retention.sweep, Attempt) is False
+    database.transact_now(retention.sweep, Delivery)
     left = database.read_now(lambda session: session.scalars(select(Attempt.key)).all())
     assert left == ["login:new"]
     owed = database.read_now(lambda session: session.scalars(select(Delivery.to)).all())
@@ -352,11 +354,11 @@ def plant(database: Database, post: int, days: int, number: int = 1) -> list[int
 
 
 def test_after_ninety_days_nobody_knows_where_a_comment_came_from(database, world):
-    ids = plant(database, world.ann_live.id, 91, sweeping.PIECE + 1)
+    ids = plant(database, world.ann_live.id, 91, retention.PIECE + 1)
     ids += plant(database, world.ann_live.id, 89)
     lines = database.read_now(lambda session: session.scalar(select(func.max(Change.id))))
-    assert database.transact_now(sweeping.forget_addresses) is True
-    assert database.transact_now(sweeping.forget_addresses) is False
+    assert database.transact_now(retention.forget_addresses) is True
+    assert database.transact_now(retention.forget_addresses) is False
     known = select(Comment.id).where(Comment.id.in_(ids), Comment.ip != "")
     assert database.read_now(lambda session: session.scalars(known).all()) == ids[-1:]
     assert lines == database.read_now(lambda session: session.scalar(select(func.max(Change.id))))
@@ -366,7 +368,7 @@ async def test_the_sweep_of_the_clock_reaches_every_table_that_grows(database, w
     old = plant(database, world.ann_live.id, 91)
 
     def fill(session: Session) -> None:
-        session.add(Attempt(key="login:old", at=now() - attempt.DAY * 2))
+        session.add(Attempt(key="login:old", at=now() - login_throttle.DAY * 2))
 
     database.transact_now(fill)
     await tasks.sweep(House(config_of(database), database, SECRET))
@@ -390,7 +392,7 @@ def told(config: Config, office: PostOffice) -> dict[str, str]:
 
 def owe(database: Database, *to: str) -> None:
     for one in to:
-        database.transact_now(delivery.owe, "test", one, language="en")
+        database.transact_now(outbox.owe, "test", one, language="en")
 
 
 def holder(database: Database) -> int:
@@ -434,7 +436,7 @@ def test_readers_and_the_stop_do_not_wait_for_a_mail_server_that_hangs(config, o
             assert time.monotonic() - began < 10  # not 20 seconds, which is what mail waits
             assert site.stop() == 0
             assert time.monotonic() - began < 20
-        assert database.read_now(delivery.state).waiting == 1
+        assert database.read_now(outbox.state).waiting == 1
 
 
 @pytest.mark.server

@@ -19,7 +19,8 @@ from blog.admin import audit_labels
 from blog.backup import restore, storage
 from blog.config import Config
 from blog.db import Database
-from blog.models import reading, search, whole
+from blog.models.public import cards, post_page
+from blog.models.search import search
 from blog.server import startup
 from tests import old_actions
 from tests.keep_release import KEPT
@@ -80,10 +81,10 @@ def test_readers_find_what_they_found_before(old, config):
     startup.prepare(config)
     database = Database(config)
     try:
-        shelf = database.read_now(reading.shelf, page=1, per_page=50)
+        shelf = database.read_now(cards.shelf, page=1, per_page=50)
         assert shelf.total >= 2
         for card in shelf.cards:
-            assert database.read_now(whole.at, unquote(card.path)).body_html
+            assert database.read_now(post_page.at, unquote(card.path)).body_html
             word = card.title.split()[0]
             hits = database.read_now(search.find, word, per_page=50).hits
             assert card.id in [hit.post_id for hit in hits]

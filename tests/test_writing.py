@@ -7,13 +7,16 @@ import pytest
 
 from blog.db import Database
 from blog.markup import render
-from blog.models import setup, user, whole, writing
 from blog.models.base import Refusal, now
-from blog.models.post import Post
-from blog.models.reading import PostPage
-from blog.models.revision import Revision
-from blog.models.user import User
-from blog.models.writing import Changed, Conflict, WorkingCopy
+from blog.models.posts import editing, publishing
+from blog.models.posts.editing import Conflict, WorkingCopy
+from blog.models.posts.post import Post
+from blog.models.posts.publishing import Changed
+from blog.models.posts.revision import Revision
+from blog.models.public import post_page
+from blog.models.public.cards import PostPage
+from blog.models.users import setup, user
+from blog.models.users.user import User
 
 
 @pytest.fixture
@@ -44,24 +47,26 @@ def ann(database: Database) -> User:
 
 
 def draft(database: Database, by: User, **copy: object) -> int:
-    id = database.transact_now(writing.start, "post", "en", by=by)
-    database.transact_now(writing.keep, id, WorkingCopy(**copy), by=by)  # type: ignore[arg-type]  # fields by name
+    id = database.transact_now(editing.start, "post", "en", by=by)
+    database.transact_now(editing.keep, id, WorkingCopy(**copy), by=by)  # type: ignore[arg-type]  # fields by name
     return id
 
 
 def load(database: Database, id: int, by: User) -> Post:
-    return database.read_now(writing.load, id, by=by)
+    return database.read_now(editing.load, id, by=by)
 
 
 def publish(database: Database, id: int, by: User, **how: object) -> Post:
     post = load(database, id, by)
-    return database.transact_now(writing.publish, id, render(post.body), post.version, by=by, **how)
+    return database.transact_now(
+        publishing.publish, id, render(post.body), post.version, by=by, **how
+    )
 
 
 def edit(database: Database, id: int, by: User, **changes: object) -> int:
     post = load(database, id, by)
     copy = {name: getattr(post, name) for name in ("title", "slug", "body", "tags", "version")}
-    return database.transact_now(writing.keep, id, WorkingCopy(**{**copy, **changes}), by=by)
+    return database.transact_now(editing.keep, id, WorkingCopy(**{**copy, **changes}), by=by)
 
 
 def text_at(database: Database, path: str) -> str:
@@ -69,7 +74,7 @@ def text_at(database: Database, path: str) -> str:
 
 
 def page_at(database: Database, path: str) -> PostPage:
-    found = database.read_now(whole.at, path)
+    found = database.read_now(post_page.at, path)
     assert isinstance(found, PostPage), f"{path} shows {found}"
     return found
 
@@ -109,10 +114,10 @@ def test_a_typed_slug_that_is_taken_is_refused_with_a_sentence(database, kim):
 
 
 def test_a_page_cannot_take_an_address_of_the_blog_itself(database, kim):
-    id = database.transact_now(writing.start, "page", "en", by=kim)
+    id = database.transact_now(editing.start, "page", "en", by=kim)
     with pytest.raises(Refusal, match="is reserved for the blog itself"):
         database.transact_now(
-            writing.keep, id, WorkingCopy(title="x", slug="Admin", body="x"), by=kim
+            editing.keep, id, WorkingCopy(title="x", slug="Admin", body="x"), by=kim
         )
 
 
@@ -120,9 +125,9 @@ def test_a_new_slug_leaves_a_redirect_behind(database, kim):
     id = draft(database, kim, title="Tea", body="x")
     publish(database, id, kim)
     edit(database, id, kim, slug="chai")
-    assert database.read_now(whole.at, "/posts/chai") is None
+    assert database.read_now(post_page.at, "/posts/chai") is None
     publish(database, id, kim)
-    assert database.read_now(whole.at, "/posts/tea") == "/posts/chai"
+    assert database.read_now(post_page.at, "/posts/tea") == "/posts/chai"
     assert page_at(database, "/posts/chai").card.id == id
 
 
@@ -130,7 +135,7 @@ def test_who_saves_over_somebody_else_is_told_and_nothing_is_overwritten(databas
     id = draft(database, kim, title="Tea", body="mine")
     with pytest.raises(Conflict):
         database.transact_now(
-            writing.keep, id, WorkingCopy(title="Tea", body="theirs", version=1), by=kim
+            editing.keep, id, WorkingCopy(title="Tea", body="theirs", version=1), by=kim
         )
     assert load(database, id, kim).body == "mine"
 
@@ -144,7 +149,7 @@ def test_saving_without_a_change_keeps_the_version(database, kim):
 def test_what_was_rendered_from_an_older_version_is_not_published(database, kim):
     id = draft(database, kim, title="Tea", body="old")
     with pytest.raises(Changed):
-        database.transact_now(writing.publish, id, render("old"), 1, by=kim)
+        database.transact_now(publishing.publish, id, render("old"), 1, by=kim)
 
 
 @pytest.mark.parametrize(("title", "body"), [("", "text"), ("Title", "  ")])
@@ -159,7 +164,7 @@ def test_an_author_cannot_load_what_is_not_theirs(database, kim, ann):
     with pytest.raises(LookupError):
         load(database, id, ann)
     with pytest.raises(LookupError):
-        database.transact_now(writing.trash, id, by=ann)
+        database.transact_now(publishing.trash, id, by=ann)
 
 
 def test_an_author_cannot_shut_themselves_out(database, kim, ann):
@@ -172,7 +177,7 @@ def test_a_scheduled_post_is_not_live_before_its_moment(database, kim):
     id = draft(database, kim, title="Tea", body="x")
     moment = now() + timedelta(hours=1)
     publish(database, id, kim, at=moment)
-    assert database.read_now(whole.at, "/posts/tea") is None
+    assert database.read_now(post_page.at, "/posts/tea") is None
     assert load(database, id, kim).is_live(moment)
 
 
@@ -185,7 +190,7 @@ def test_a_past_moment_cannot_be_scheduled(database, kim):
 def test_unpublishing_keeps_the_day_and_publishing_again_does_not_move_it(database, kim):
     id = draft(database, kim, title="Tea", body="x")
     first = publish(database, id, kim).publish_at
-    database.transact_now(writing.unpublish, id, by=kim)
+    database.transact_now(publishing.unpublish, id, by=kim)
     assert load(database, id, kim).state(now()) == "withdrawn"
     assert publish(database, id, kim).publish_at == first
 
@@ -193,19 +198,19 @@ def test_unpublishing_keeps_the_day_and_publishing_again_does_not_move_it(databa
 def test_a_restored_post_does_not_go_public_by_surprise(database, kim):
     id = draft(database, kim, title="Tea", body="x")
     publish(database, id, kim)
-    database.transact_now(writing.trash, id, by=kim)
-    assert database.read_now(whole.at, "/posts/tea") is None
-    database.transact_now(writing.restore, id, by=kim)
-    assert database.read_now(whole.at, "/posts/tea") is None
+    database.transact_now(publishing.trash, id, by=kim)
+    assert database.read_now(post_page.at, "/posts/tea") is None
+    database.transact_now(publishing.restore, id, by=kim)
+    assert database.read_now(post_page.at, "/posts/tea") is None
 
 
 def test_only_what_lies_in_the_trash_is_deleted_for_good(database, kim):
     id = draft(database, kim, title="Tea", body="x", tags="a, b")
     publish(database, id, kim)
     with pytest.raises(Refusal):
-        database.transact_now(writing.delete_for_good, id, by=kim)
-    database.transact_now(writing.trash, id, by=kim)
-    database.transact_now(writing.delete_for_good, id, by=kim)
+        database.transact_now(publishing.delete_for_good, id, by=kim)
+    database.transact_now(publishing.trash, id, by=kim)
+    database.transact_now(publishing.delete_for_good, id, by=kim)
     with pytest.raises(LookupError):
         load(database, id, kim)
     assert load(database, draft(database, kim, title="Tea", body="x"), kim).slug == "tea"
@@ -218,7 +223,7 @@ def test_the_working_copy_is_kept_as_a_revision_at_most_every_ten_minutes(
     edit(database, id, kim, body="2")
     assert count_revisions(database, id) == 1
     later = now() + timedelta(minutes=11)
-    monkeypatch.setattr(writing, "now", lambda: later)
+    monkeypatch.setattr(editing, "now", lambda: later)
     edit(database, id, kim, body="3")
     assert count_revisions(database, id) == 2
 
@@ -238,8 +243,8 @@ def test_every_state_means_the_same_in_python_and_in_sql_with_its_negation(datab
             publish(
                 database, id, kim, at=moment + timedelta(days=1) if name == "scheduled" else None
             )
-    database.transact_now(writing.unpublish, states["withdrawn"], by=kim)
-    database.transact_now(writing.trash, states["trashed"], by=kim)
+    database.transact_now(publishing.unpublish, states["withdrawn"], by=kim)
+    database.transact_now(publishing.trash, states["trashed"], by=kim)
     later = now()
     for id in states.values():
         post = load(database, id, kim)

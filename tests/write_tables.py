@@ -12,8 +12,8 @@ from pathlib import Path
 
 from blog.__main__ import parser
 from blog.config import PREFIX, Config
-from blog.models.choice import Choice, declared
-from blog.models.settings import GROUPS, Settings
+from blog.models.settings.setting import Choice, declared
+from blog.models.settings.settings import GROUPS, Settings
 from blog.web.i18n import translate
 from tests.house import ROOT
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from blog.config import N_
-from blog.models.audit import Line
-from blog.models.decided import is_made
-from blog.models.deciding import CHOICES
+from blog.models.audit.audit import Line
+from blog.models.settings.save_settings import CHOICES
+from blog.models.settings.setting_history import is_made
 
 
 @dataclass(frozen=True)

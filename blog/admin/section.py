@@ -38,7 +38,7 @@ from sanic import HTTPResponse, Request
 
 from blog import web
 from blog.models.listing import Listing
-from blog.models.user import EDITOR
+from blog.models.users.user import EDITOR
 from blog.web.forms import Form
 
 SECTIONS: list["Section"] = []  # every section that was declared

@@ -6,8 +6,8 @@ from blog import doctor, web
 from blog.admin.section import Section
 from blog.config import N_
 from blog.doctor import GOOD, Came, Finding
-from blog.models import office
-from blog.models.user import ADMIN
+from blog.models.posts import post_list
+from blog.models.users.user import ADMIN
 
 section = Section("", N_("Overview"), place=10, route="dashboard")
 PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-proto", "x-real-ip", "forwarded")
@@ -15,7 +15,7 @@ PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-proto", "x-real-ip", "forwarded
 
 @section.get()
 async def dashboard(request: Request) -> HTTPResponse:
-    found = await web.read(request, office.overview)
+    found = await web.read(request, post_list.overview)
     findings = await _findings(request)
     return section.show(
         request,

@@ -17,9 +17,9 @@ from blog.backup import manifest, postgresql, storage
 from blog.backup.archive import AS_IT_IS, DATABASES, HEAD, Head, Packer, Progress, head_bytes
 from blog.config import N_, PREFIX, Config, Told, shell_language
 from blog.db import Database
-from blog.models import inventory
 from blog.models.base import now
-from blog.models.inventory import Inventory
+from blog.models.jobs import row_counts
+from blog.models.jobs.row_counts import Inventory
 from blog.web.i18n import translate
 
 DRAFT = ".unfinished"
@@ -174,7 +174,7 @@ def _snapshot(config: Config, folder: Path) -> tuple[Path, Inventory]:
 def take(config: Config) -> Inventory:
     database = Database(config)
     try:
-        return database.read_now(inventory.take)
+        return database.read_now(row_counts.take)
     finally:
         database.close()
 

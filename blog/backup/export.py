@@ -19,18 +19,18 @@ from blog.backup import front_matter
 from blog.config import N_, Config, Told, shell_language
 from blog.db import Database
 from blog.markup import narrow
-from blog.models import leaving
-from blog.models.leaving import Leaving
+from blog.models.transfer import export
+from blog.models.transfer.export import Leaving
 from blog.web.i18n import translate
 
 FOLDERS = {"post": "posts", "page": "pages"}
 SINCE = "_working"
 UNFIT = re.compile(r"[^\w.-]+")
 LISTS: dict[str, Callable[[Any], Any]] = {
-    "people.json": leaving.people,
-    "comments.json": lambda session: list(leaving.comments(session)),
-    "addresses.json": leaving.addresses,
-    "site.json": leaving.about,
+    "people.json": export.people,
+    "comments.json": lambda session: list(export.comments(session)),
+    "addresses.json": export.addresses,
+    "site.json": export.about,
 }
 
 
@@ -135,10 +135,10 @@ def _write(
     done: Callable[[], object],
 ) -> None:
     names = _Names()
-    for post in leaving.posts(session):
+    for post in export.posts(session):
         _post(draft, names.of(post), post, receipt)
         done()
-    for name in leaving.pictures(session):
+    for name in export.pictures(session):
         _picture(config, draft, name, receipt)
         done()
     for name, read in LISTS.items():
@@ -146,7 +146,7 @@ def _write(
         receipt.lists[name] = len(found)
         (draft / name).touch(mode=0o600)
         (draft / name).write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    receipt.trashed = leaving.trashed(session)
+    receipt.trashed = export.trashed(session)
 
 
 class _Names:

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from blog.models.leaving import Leaving, Words
+from blog.models.transfer.export import Leaving, Words
 
 IN_NEED = re.compile(r"[%?#:\s\\]")
 

@@ -7,7 +7,8 @@ from datetime import timedelta
 from blog.backup import manifest, storage
 from blog.config import N_, Config, Told, interpreter
 from blog.db import Database
-from blog.models import inventory, site
+from blog.models.jobs import row_counts
+from blog.models.settings import site
 
 LOOK = 600.0  # seconds between two looks
 
@@ -17,7 +18,7 @@ async def look_after(config: Config, database: Database) -> None:
     settings = (await database.read(site.facts)).settings
     if not settings.backup_every:
         return
-    born = await database.read(inventory.set_up_at)
+    born = await database.read(row_counts.set_up_at)
     due = timedelta(hours=settings.backup_every)
     is_due = await asyncio.to_thread(storage.is_due, config, due, born)
     if is_due and not await asyncio.to_thread(storage.is_busy, config):

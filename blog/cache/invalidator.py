@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from blog.db import Database
 from blog.db.commit_watcher import Commits
-from blog.models import news
-from blog.models.news import News
-from blog.models.site import SiteFacts
+from blog.models.audit import invalidation
+from blog.models.audit.invalidation import News
+from blog.models.settings.site import SiteFacts
 
 LOOK_EVERY = 0.001  # seconds; what is answered is at most this much older than the last commit
 NEVER = float("-inf")
@@ -61,7 +61,7 @@ class Follower:
 
     async def _follow(self) -> None:
         began_at, count = time.monotonic(), self._commits.count()
-        self._news = await self._database.read(news.since, self._news)
+        self._news = await self._database.read(invalidation.since, self._news)
         if self._news.tags != frozenset():
             for listener in self.listeners:
                 listener(self._news.tags)

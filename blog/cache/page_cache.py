@@ -17,7 +17,7 @@ from sanic import HTTPResponse, Request
 from blog.cache import nginx
 from blog.cache.encoded_response import Page, Ready, Sent, accepted
 from blog.cache.invalidator import Follower
-from blog.models import address
+from blog.models.addresses import address
 from blog.web import headers
 from blog.web.cookies import FLASH, SESSION, WAITING
 

@@ -10,11 +10,11 @@ from blog.config import LANGUAGES, N_
 from blog.control_panel import bp
 from blog.control_panel.post_form import PostForm
 from blog.markup import TooMuch
-from blog.models import desk as desks
-from blog.models import preview, writing
 from blog.models.base import Refusal
-from blog.models.desk import Sheet
-from blog.models.writing import Conflict
+from blog.models.posts import dashboard as desks
+from blog.models.posts import editing, preview
+from blog.models.posts.dashboard import Sheet
+from blog.models.posts.editing import Conflict
 from blog.sandbox import Busy
 
 Act = Callable[[PostForm], Awaitable[HTTPResponse]]
@@ -71,7 +71,7 @@ async def with_typed(
     if not form.ok:
         return await again(request, id, form, 422)
     try:
-        form.saved(await web.transact(request, writing.keep, id, form.copy()))
+        form.saved(await web.transact(request, editing.keep, id, form.copy()))
         return await act(form)
     except (Refusal, TooMuch, Busy) as error:
         return await again(request, id, form.refuse(told(error)), status_of(error))
@@ -104,7 +104,7 @@ def asks_for_json(request: Request) -> bool:
 
 async def _told(request: Request, id: int) -> dict[str, str | int | bool]:
     """What the page that stays open needs to know of what it has just saved."""
-    post = await web.read(request, writing.load, id, by=request.ctx.user)
+    post = await web.read(request, editing.load, id, by=request.ctx.user)
     slug = post.path or post.slug
     return {"version": post.version, "slug": slug, "language": post.language}
 

@@ -10,10 +10,10 @@ from blog.config import N_
 from blog.control_panel import bp
 from blog.control_panel.editor import again, asks_for_json, status_of, told, with_typed
 from blog.control_panel.post_form import PostForm
-from blog.models import desk as desks
-from blog.models import upload as uploads
 from blog.models.base import Refusal
-from blog.models.upload import Upload
+from blog.models.posts import dashboard as desks
+from blog.models.uploads import upload as uploads
+from blog.models.uploads.upload import Upload
 from blog.sandbox import Busy
 from blog.web import pagination
 from blog.web.forms import Form, Text

@@ -6,8 +6,8 @@ from sanic import Request
 
 from blog.config import LANGUAGES
 from blog.markup import slugify
-from blog.models.post import Post
-from blog.models.writing import LONGEST_BODY, WorkingCopy
+from blog.models.posts.editing import LONGEST_BODY, WorkingCopy
+from blog.models.posts.post import Post
 from blog.web.forms import Check, Choice, Form, Moment, Number, Numbers, Text, Verbatim, local
 
 

@@ -5,8 +5,8 @@ from sanic import HTTPResponse, Request
 from blog import web
 from blog.config import LANGUAGES, N_
 from blog.control_panel import bp
-from blog.models import user
 from blog.models.base import Refusal
+from blog.models.users import user
 from blog.web import auth
 from blog.web.forms import Choice, Form, Text, Verbatim
 

@@ -5,8 +5,8 @@ from sanic import HTTPResponse, Request
 from blog import web
 from blog.config import N_
 from blog.control_panel import bp
-from blog.models import history
 from blog.models.base import now
+from blog.models.posts import revisions as history
 
 
 @bp.get("/posts/<id:int>/revisions")

@@ -5,7 +5,7 @@ from sanic import HTTPResponse, Request
 from blog import web
 from blog.config import N_
 from blog.control_panel import bp
-from blog.models import signin
+from blog.models.users import signin
 from blog.web import auth
 
 BROWSERS = {

@@ -6,10 +6,10 @@ from sanic import HTTPResponse, Request
 
 from blog import web
 from blog.control_panel import bp
-from blog.models import desk as desks
-from blog.models import writing
-from blog.models.post import PAGE, POST
-from blog.models.user import EDITOR
+from blog.models.posts import dashboard as desks
+from blog.models.posts import editing
+from blog.models.posts.post import PAGE, POST
+from blog.models.users.user import EDITOR
 from blog.web import pagination
 from blog.web.forms import Choice, Form
 
@@ -66,5 +66,5 @@ async def new_post(request: Request) -> HTTPResponse:
     form = NewPostForm.read(request)
     if not form.ok:
         raise web.NotHere
-    id = await web.transact(request, writing.start, form["kind"], request.ctx.language)
+    id = await web.transact(request, editing.start, form["kind"], request.ctx.language)
     return web.redirect(request, "control_panel.edit_post", id=id)

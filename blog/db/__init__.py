@@ -22,8 +22,10 @@ from sqlalchemy.pool import NullPool
 
 from blog.config import N_, PACKAGE, Config, Told
 from blog.db import sqlite
-from blog.models import change, search, shelf_index
-from blog.models.action import name_of
+from blog.models.audit import change_log
+from blog.models.audit.action import name_of
+from blog.models.public import post_counts_index
+from blog.models.search import search
 
 if TYPE_CHECKING:
     from alembic.config import Config as AlembicConfig
@@ -52,7 +54,7 @@ class Database:
         self.writing = make_engine(config, writes=True)
         self._reader = sessionmaker(self.reading, expire_on_commit=False, autoflush=False)
         self._writer = sessionmaker(self.writing, expire_on_commit=False)
-        change.watch(self._writer, self.writing)
+        change_log.watch(self._writer, self.writing)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._writers = ThreadPoolExecutor(1, thread_name_prefix="writer")
 
@@ -232,13 +234,13 @@ def _upgrade(engine: Engine) -> None:
             before = _revision(connection)
             refuse_newer(before)
             alembic.attributes["connection"] = connection
-            shelf_index.drop(connection)
+            post_counts_index.drop(connection)
             command.upgrade(alembic, "head")
-            shelf_index.create(connection)
+            post_counts_index.create(connection)
             if _revision(connection) != before:
                 search.create(connection)
                 _check_foreign_keys(connection)
-                change.call(connection)  # an older instance may still be serving
+                change_log.call(connection)  # an older instance may still be serving
         _foreign_keys(connection, on=True)
 
 

@@ -17,7 +17,7 @@ from pysqlite3 import dbapi2 as sqlite
 
 from blog.config import Config
 from blog.db import file_identity
-from blog.models.change import CHANNEL
+from blog.models.audit.change_log import CHANNEL
 
 if TYPE_CHECKING:
     from psycopg import Connection

@@ -10,12 +10,14 @@ from sanic.response import text
 from blog import web
 from blog.home import bp
 from blog.markup import NARROW, narrow
-from blog.models import blogroll, reading, upload
 from blog.models.base import Refusal
-from blog.models.choice import declared
-from blog.models.choices_of_look import LookChoices
-from blog.models.look import Look
-from blog.models.reading import Card
+from blog.models.public import cards as post_cards
+from blog.models.public.cards import Card
+from blog.models.settings import blogroll
+from blog.models.settings.group_appearance import LookChoices
+from blog.models.settings.setting import declared
+from blog.models.settings.theme_css import Look
+from blog.models.uploads import upload
 from blog.web import pagination
 
 FOREVER = "public, max-age=31536000, immutable"
@@ -59,7 +61,7 @@ async def preview_look(request: Request) -> HTTPResponse:
     facts = request.ctx.site
     settings = replace(facts.settings, **dict(_asked(request)))
     request.ctx.site = replace(facts, settings=settings)
-    shelf = await web.read(request, reading.shelf, page=1, per_page=facts.posts_per_page)
+    shelf = await web.read(request, post_cards.shelf, page=1, per_page=facts.posts_per_page)
     covers = await plates(request, shelf.cards)
     page = pagination.paginate(shelf, lambda number: "/")
     response = web.render(

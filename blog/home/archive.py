@@ -13,8 +13,8 @@ from blog.cache.page_cache import kept
 from blog.config import N_
 from blog.home import bp
 from blog.home.listing import show_listing
-from blog.models import front
-from blog.models.catalogue import Month
+from blog.models.public import page_queries
+from blog.models.public.archives import Month
 from blog.web import pagination
 from blog.web.i18n import BABEL
 from blog.web.templating import written, zone_of
@@ -24,9 +24,9 @@ from blog.web.templating import written, zone_of
 @kept(by_page=True)
 async def tag(request: Request, slug: str) -> HTTPResponse:
     try:
-        name, shelf = await web.read(request, front.tagged, slug, *_page(request))
+        name, shelf = await web.read(request, page_queries.tagged, slug, *_page(request))
     except LookupError as error:
-        meant = await web.read(request, front.tag_called, unquote(slug))
+        meant = await web.read(request, page_queries.tag_called, unquote(slug))
         if meant is None:
             raise web.NotHere from error
         return redirect(web.url(request, "home.tag", slug=meant), status=301)
@@ -37,7 +37,7 @@ async def tag(request: Request, slug: str) -> HTTPResponse:
 @bp.get("/authors/<slug:str>")
 @kept(by_page=True)
 async def author(request: Request, slug: str) -> HTTPResponse:
-    who, shelf = await web.get_or_404(request, front.written_by, slug, *_page(request))
+    who, shelf = await web.get_or_404(request, page_queries.written_by, slug, *_page(request))
     feed = web.url(request, "home.author_feed", slug=slug)
     return show_listing(
         request, shelf, kicker=N_("Author"), heading=who.name, about=who.bio, feed=feed
@@ -47,7 +47,7 @@ async def author(request: Request, slug: str) -> HTTPResponse:
 @bp.get("/archive")
 @kept()
 async def archive(request: Request) -> HTTPResponse:
-    found = await web.read(request, front.overview, _zone(request))
+    found = await web.read(request, page_queries.overview, _zone(request))
     months = found.archive.months
     return web.render(
         request,
@@ -64,7 +64,7 @@ async def archive(request: Request) -> HTTPResponse:
 @kept(by_page=True)
 async def year(request: Request, year: int) -> HTTPResponse:
     shelf = await web.get_or_404(
-        request, front.from_span, year, None, _zone(request), *_page(request)
+        request, page_queries.from_span, year, None, _zone(request), *_page(request)
     )
     heading = web.say(request, N_("The year %(year)s"), year=year)
     return show_listing(request, shelf, kicker=N_("Archive"), heading=heading)
@@ -74,7 +74,7 @@ async def year(request: Request, year: int) -> HTTPResponse:
 @kept(by_page=True)
 async def month(request: Request, year: int, month: int) -> HTTPResponse:
     shelf = await web.get_or_404(
-        request, front.from_span, year, month, _zone(request), *_page(request)
+        request, page_queries.from_span, year, month, _zone(request), *_page(request)
     )
     heading = written(datetime(year, month, 1), request.ctx.language, "month")
     return show_listing(request, shelf, kicker=N_("Archive"), heading=heading)

@@ -11,11 +11,12 @@ from blog.config import N_
 from blog.home import bp, guest_cookie
 from blog.home.guest_cookie import Proof
 from blog.markup import Rendered, TooMuch
-from blog.models import commenting, guest, spam, user
 from blog.models.base import Refusal
-from blog.models.commenting import LONGEST_BODY, About, Submission, Twice
-from blog.models.reading import PostPage
-from blog.models.spam import TooMany
+from blog.models.comments import guest, spam, submission
+from blog.models.comments.spam import TooMany
+from blog.models.comments.submission import LONGEST_BODY, About, Submission, Twice
+from blog.models.public.cards import PostPage
+from blog.models.users import user
 from blog.sandbox import Busy
 from blog.web import headers
 from blog.web.forms import Check, Form, Text, Verbatim
@@ -58,7 +59,7 @@ class Try:
 async def comment(request: Request, id: int) -> HTTPResponse:
     """The form on a page of its own, to answer a comment or to come back to."""
     request.ctx.private = True
-    about = await web.get_or_404(request, commenting.about, id)
+    about = await web.get_or_404(request, submission.about, id)
     form = _blank(request, answers=request.args.get("answers") or "")
     return await _page(request, Try(about, form))
 
@@ -66,7 +67,7 @@ async def comment(request: Request, id: int) -> HTTPResponse:
 @bp.post("/comments/<id:int>")
 async def send_comment(request: Request, id: int) -> HTTPResponse:
     request.ctx.private = True
-    about = await web.get_or_404(request, commenting.about, id)
+    about = await web.get_or_404(request, submission.about, id)
     form = _kind(request).read(request)
     proof = guest_cookie.read_proof(request, str(form.values.get("proof", "")), id)
     attempt = Try(about, form, proof)
@@ -118,7 +119,7 @@ async def _send(request: Request, attempt: Try) -> HTTPResponse:
     if not form.ok:
         return await _page(request, attempt, status=422)
     if not request.ctx.user:  # before anything is rendered: a flood is to cost little
-        writer = commenting.waiting_hash(_key(request, attempt))
+        writer = submission.waiting_hash(_key(request, attempt))
         await web.read(request, spam.refuse_if_full, form["email"], writer)
     rendered = await _rendered(request, form["body"])
     if not request.ctx.user and (early := _before_sending(attempt)) is not None:
@@ -182,7 +183,7 @@ async def _keep(request: Request, attempt: Try, rendered: Rendered) -> HTTPRespo
 
 async def _once(request: Request, sent: Submission) -> str:
     try:
-        return await web.transact(request, commenting.submit, sent)
+        return await web.transact(request, submission.submit, sent)
     except Twice as twice:
         return str(twice)
 
@@ -236,4 +237,4 @@ def _renewed(request: Request, attempt: Try) -> str:
 async def _answered(request: Request, about: About, uid: str) -> Any:
     if not uid or about.closed:
         return None
-    return await web.read(request, commenting.answered, about.post_id, uid)
+    return await web.read(request, submission.answered, about.post_id, uid)

@@ -12,9 +12,11 @@ from sanic.response import raw, redirect, text
 from blog import web
 from blog.cache.page_cache import kept, shows
 from blog.home import bp
-from blog.models import blogroll, catalogue, commenting, front
-from blog.models.catalogue import Place
-from blog.models.reading import Name, PostPage
+from blog.models.comments import submission
+from blog.models.public import archives, page_queries
+from blog.models.public.archives import Place
+from blog.models.public.cards import Name, PostPage
+from blog.models.settings import blogroll
 
 PRIVATE = ("/admin/", "/comments/", "/control-panel/", "/preview/")
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -30,7 +32,7 @@ HERE = re.compile(r'(<a\b[^<>]*? href=")#', re.IGNORECASE)
 @bp.get("/feed.atom")
 @kept()
 async def feed(request: Request) -> HTTPResponse:
-    _, posts = await web.read(request, front.feed)
+    _, posts = await web.read(request, page_queries.feed)
     return _atom(request, posts, None, "/")
 
 
@@ -38,9 +40,9 @@ async def feed(request: Request) -> HTTPResponse:
 @kept()
 async def tag_feed(request: Request, slug: str) -> HTTPResponse:
     try:
-        name, posts = await web.read(request, front.tag_feed, slug)
+        name, posts = await web.read(request, page_queries.tag_feed, slug)
     except LookupError as error:
-        meant = await web.read(request, front.tag_called, unquote(slug))
+        meant = await web.read(request, page_queries.tag_called, unquote(slug))
         if meant is None:
             raise web.NotHere from error
         return redirect(web.url(request, "home.tag_feed", slug=meant), status=301)
@@ -50,7 +52,7 @@ async def tag_feed(request: Request, slug: str) -> HTTPResponse:
 @bp.get("/authors/<slug:str>/feed.atom")
 @kept()
 async def author_feed(request: Request, slug: str) -> HTTPResponse:
-    who, posts = await web.get_or_404(request, front.author_feed, slug)
+    who, posts = await web.get_or_404(request, page_queries.author_feed, slug)
     return _atom(request, posts, who, who.href)
 
 
@@ -59,7 +61,7 @@ async def author_feed(request: Request, slug: str) -> HTTPResponse:
 async def comment_feed(request: Request, id: int) -> HTTPResponse:
     """What readers say of one post, newest first."""
     shows(request, f"post:{id}")
-    about, comments = await web.get_or_404(request, commenting.feed, id)
+    about, comments = await web.get_or_404(request, submission.feed, id)
     body = _xml(
         request,
         "home/comments_feed.xml",
@@ -85,7 +87,7 @@ for old in ("feed", "rss", "atom.xml", "feed.xml", "index.xml"):
 @kept()
 async def sitemap(request: Request) -> HTTPResponse:
     """Of a large blog only where its parts are."""
-    found = await web.read(request, catalogue.for_sitemap)
+    found = await web.read(request, archives.for_sitemap)
     if not found.parts:
         return _with_ours(request, found.places)
     parts = range(found.parts + 1)
@@ -95,7 +97,7 @@ async def sitemap(request: Request) -> HTTPResponse:
 @bp.get("/sitemap.xml/<number:int>")
 @kept()
 async def sitemap_part(request: Request, number: int) -> HTTPResponse:
-    places = await web.get_or_404(request, catalogue.sitemap_part, number)
+    places = await web.get_or_404(request, archives.sitemap_part, number)
     return _places(request, [], places) if number else _with_ours(request, places)
 
 

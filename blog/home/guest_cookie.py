@@ -9,10 +9,10 @@ from datetime import timedelta
 from sanic import HTTPResponse, Request
 
 from blog import web
-from blog.models import commenting
 from blog.models.base import now
-from blog.models.comment import Reader
-from blog.models.user import EDITOR
+from blog.models.comments import submission
+from blog.models.comments.comment import Reader
+from blog.models.users.user import EDITOR
 from blog.web import cookies
 from blog.web.cookies import WAITING
 
@@ -87,7 +87,7 @@ def reader(request: Request) -> Reader:
     """Who looks at a page: what waits is shown to whoever wrote it."""
     person = request.ctx.user
     return Reader(
-        waiting_hash=commenting.waiting_hash(key_of(request)),
+        waiting_hash=submission.waiting_hash(key_of(request)),
         user_id=person.id if person else None,
         is_editor=bool(person and person.has_role(EDITOR)),
         settings=request.ctx.site.settings,

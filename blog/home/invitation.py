@@ -5,10 +5,10 @@ from sanic import HTTPResponse, Request
 from blog import web
 from blog.config import N_
 from blog.home import bp
-from blog.models import invitation as invitations
-from blog.models import user
 from blog.models.base import Refusal
-from blog.models.invitation import Invited
+from blog.models.users import invitation as invitations
+from blog.models.users import user
+from blog.models.users.invitation import Invited
 from blog.web import auth
 from blog.web.forms import Form, Text, Verbatim
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from sanic import HTTPResponse, Request
 
 from blog import web
-from blog.models.reading import Shelf
+from blog.models.public.cards import Shelf
 from blog.web import pagination
 
 

@@ -5,10 +5,10 @@ from sanic import HTTPResponse, Request
 from blog import web
 from blog.config import N_
 from blog.home import bp
-from blog.models import attempt, password, user
-from blog.models import reset as resets
 from blog.models.base import Refusal
-from blog.models.user import User
+from blog.models.users import login_throttle, password, user
+from blog.models.users import password_reset as resets
+from blog.models.users.user import User
 from blog.web import auth, errors, headers
 from blog.web.forms import Form, Text, Verbatim
 
@@ -35,7 +35,7 @@ async def ask_for_reset(request: Request) -> HTTPResponse:
     if not form.ok or not request.app.ctx.config.has_mail:
         return _forgotten(request, form, 422)
     network = headers.network(headers.client_ip(request))
-    if not await web.transact(request, attempt.claim_asking, form["login"], network):
+    if not await web.transact(request, login_throttle.claim_asking, form["login"], network):
         return _forgotten(request, form.refuse(Refusal(errors.SENTENCES[429])), 429)
     await web.transact(request, resets.ask_for_reset, form["login"], request.ctx.site.language)
     web.flash(

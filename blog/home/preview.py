@@ -5,7 +5,7 @@ from sanic.exceptions import ServiceUnavailable
 
 from blog import web
 from blog.home import bp
-from blog.models import preview as previews
+from blog.models.posts import preview as previews
 from blog.sandbox import Busy
 
 

@@ -7,7 +7,7 @@ from sanic import HTTPResponse, Request
 
 from blog import web
 from blog.home import bp
-from blog.models import search as searching
+from blog.models.search import search as searching
 from blog.web import pagination
 
 LONGEST = 200

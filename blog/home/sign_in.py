@@ -8,8 +8,9 @@ from sanic import HTTPResponse, Request
 from blog import web
 from blog.config import LANGUAGES, N_
 from blog.home import bp
-from blog.models import setup, site, user
 from blog.models.base import Refusal
+from blog.models.settings import site
+from blog.models.users import setup, user
 from blog.web import auth, cookies
 from blog.web.cookies import SESSION
 from blog.web.forms import Check, Choice, Form, Text, Verbatim

@@ -4,7 +4,7 @@ from sanic import HTTPResponse, Request
 
 from blog import web
 from blog.home import bp
-from blog.models import subscription
+from blog.models.comments import unsubscribe as subscription
 
 
 @bp.get("/unsubscribe/<key:str>", name="unsubscribe")

@@ -9,9 +9,11 @@ from blog import web
 from blog.cache.page_cache import kept, shows
 from blog.home import bp, comments, guest_cookie
 from blog.home.appearance import plates, show_blogroll
-from blog.models import address, blogroll, front, reading
-from blog.models.front import Leads, Nothing
-from blog.models.reading import PostPage
+from blog.models.addresses import address
+from blog.models.public import cards, page_queries
+from blog.models.public.cards import PostPage
+from blog.models.public.page_queries import Leads, Nothing
+from blog.models.settings import blogroll
 from blog.web import pagination
 
 
@@ -30,7 +32,7 @@ async def front_page(request: Request, number: str) -> HTTPResponse:
 
 async def _front(request: Request, number: int) -> HTTPResponse:
     site = request.ctx.site
-    shelf = await web.get_or_404(request, reading.shelf, page=number, per_page=site.posts_per_page)
+    shelf = await web.get_or_404(request, cards.shelf, page=number, per_page=site.posts_per_page)
     if not shelf.total and not site.set_up:
         return web.render(request, "home/welcome.html")
     page = pagination.paginate(shelf, lambda n: f"/page/{n}" if n > 1 else "/")
@@ -53,7 +55,7 @@ async def post(request: Request, path: str) -> HTTPResponse:
         return not_found(request, Nothing())
     if address.is_reserved(wanted) and wanted.rstrip("/") not in ("", wanted):
         return redirect(address.href(wanted.rstrip("/")), status=301)
-    shown = await web.read(request, front.at, wanted, guest_cookie.reader(request))
+    shown = await web.read(request, page_queries.at, wanted, guest_cookie.reader(request))
     if isinstance(shown, PostPage):
         shows(request, f"post:{shown.card.id}")
         form = comments.under(request, shown)
@@ -76,5 +78,5 @@ def not_found(request: Request, nothing: Nothing) -> HTTPResponse:
 async def nothing_here(request: Request, error: Exception) -> HTTPResponse:
     """A tag, author, month or page of a list that does not exist."""
     wanted = address.decode(request.path)
-    near = await web.read(request, front.nothing, wanted) if wanted else Nothing()
+    near = await web.read(request, page_queries.nothing, wanted) if wanted else Nothing()
     return not_found(request, near)

@@ -18,8 +18,10 @@ from blog.importer.addresses import permalinks
 from blog.importer.importer import Mover, Wishes
 from blog.importer.report import Receipt
 from blog.importer.source import collection
-from blog.models import moving, setup, site
 from blog.models.base import Refusal, now
+from blog.models.settings import site
+from blog.models.transfer import import_posts
+from blog.models.users import setup
 from blog.sandbox import Crew
 
 __all__ = ["Progress", "Wishes", "move_in", "run"]
@@ -98,7 +100,7 @@ async def _introduce(database: Database, found: collection.Collection) -> None:
     commented = {one.person for one in await asyncio.to_thread(lists.comments, found.folder)}
     for person in await asyncio.to_thread(people.read, found.folder):
         if person.display_name in authors or person.name in commented:
-            await database.transact(moving.introduce, **vars(person))
+            await database.transact(import_posts.introduce, **vars(person))
 
 
 async def _share_out(config: Config, mover: Mover, progress: Progress) -> None:

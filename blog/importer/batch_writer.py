@@ -8,9 +8,9 @@ import asyncio
 import time
 
 from blog.db import Database
-from blog.models import moving
 from blog.models.base import Refusal
-from blog.models.moving import Arrival
+from blog.models.transfer import import_posts
+from blog.models.transfer.import_posts import Arrival
 
 AT_ONCE = 0.05  # seconds that the first of a few waits for the others
 EVERY = 0.5  # seconds from one commit to the next, at least
@@ -41,6 +41,6 @@ class Landing:
         await asyncio.sleep(max(AT_ONCE, pause))
         arrivals, self._waiting, self._next = self._waiting, [], None
         try:
-            return await self._database.transact(moving.bring_in, arrivals)
+            return await self._database.transact(import_posts.bring_in, arrivals)
         finally:
             self._committed_at = time.monotonic()

@@ -9,7 +9,7 @@ from blog import media
 from blog.config import Config
 from blog.markup import NARROW, narrow
 from blog.media import Picture
-from blog.models.moving import NewUpload
+from blog.models.transfer.import_posts import NewUpload
 from blog.sandbox import Crew
 
 HANDS = 2  # pictures that are held in memory at once

@@ -17,10 +17,10 @@ from blog.importer.report import Receipt
 from blog.importer.source.collection import Collection
 from blog.importer.source.source_post import OldPost
 from blog.markup import Rendered, Size, TooMuch
-from blog.models import moving
-from blog.models.address import key_of
+from blog.models.addresses.address import key_of
 from blog.models.base import Refusal
-from blog.models.moving import Arrival, Settled
+from blog.models.transfer import import_posts
+from blog.models.transfer.import_posts import Arrival, Settled
 from blog.sandbox import Crew, Failed
 
 
@@ -57,8 +57,8 @@ class Mover:
 
     async def look_round(self) -> None:
         """Find which posts came before, and settle every post's address."""
-        settled = await self.database.read(moving.settled)
-        keys = await self.database.read(moving.keys)
+        settled = await self.database.read(import_posts.settled)
+        keys = await self.database.read(import_posts.keys)
         self.here = matcher.again(self.collection, settled)
         self.unchanged = await self.database.read(matcher.unchanged, self.collection, self.here)
         files = {each.id: file for file, each in self.here.items()}

@@ -13,9 +13,9 @@ from blog.db import Database
 from blog.importer.report import Receipt
 from blog.importer.source.source_post import Remark
 from blog.markup import TooMuch
-from blog.models import returning
 from blog.models.base import Refusal
-from blog.models.returning import Returning
+from blog.models.transfer import import_comments
+from blog.models.transfer.import_comments import Returning
 from blog.sandbox import Crew, Failed
 
 COMMENTS, ADDRESSES = "comments.json", "addresses.json"
@@ -71,7 +71,7 @@ def _moment(text: str) -> datetime:
 async def bring(config: Config, database: Database, folder: Path, receipt: Receipt) -> None:
     """Run twice, it brings nothing twice."""
     await _bring_redirects(database, folder, receipt)
-    here = await database.read(returning.said)
+    here = await database.read(import_comments.said)
     if missing := [one for one in comments(folder) if one.uid not in here]:
         async with Crew(config) as crew:
             await _bring_comments(database, missing, receipt, crew)
@@ -84,7 +84,7 @@ async def _bring_redirects(database: Database, folder: Path, receipt: Receipt) -
         if not to:
             continue
         try:
-            came = await database.transact(returning.bring_redirect, path, to)
+            came = await database.transact(import_comments.bring_redirect, path, to)
             receipt.besides["redirects"] += came
         except Refusal as reason:
             _tell(receipt, "address", ADDRESSES, reason)
@@ -96,7 +96,7 @@ async def _bring_comments(
     for one in missing:
         try:
             rendered = await crew.render(one.body, trust="guest")
-            await database.transact(returning.bring_comment, one, rendered)
+            await database.transact(import_comments.bring_comment, one, rendered)
             receipt.besides["comments"] += 1
         except (Refusal, TooMuch) as reason:
             _tell(receipt, "comment", COMMENTS, reason)

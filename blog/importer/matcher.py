@@ -8,8 +8,8 @@ from typing import Any
 from blog.backup import front_matter
 from blog.importer.source.collection import Collection
 from blog.importer.source.source_post import OldPost
-from blog.models import leaving
-from blog.models.moving import Settled
+from blog.models.transfer import export
+from blog.models.transfer.import_posts import Settled
 
 
 def source(folder: Path, post: OldPost) -> str:
@@ -48,4 +48,4 @@ def unchanged(session: Any, collection: Collection, here: Mapping[str, Settled])
 
 
 def _written(session: Any, id: int) -> str:
-    return hashlib.sha256(front_matter.file_of(leaving.post(session, id))).hexdigest()
+    return hashlib.sha256(front_matter.file_of(export.post(session, id))).hexdigest()

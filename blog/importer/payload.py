@@ -9,7 +9,7 @@ from blog.importer.addresses.path_allocator import Place
 from blog.importer.source.source_post import OldPost
 from blog.markup import Rendered, Size
 from blog.models.base import now
-from blog.models.moving import Arrival, NewUpload
+from blog.models.transfer.import_posts import Arrival, NewUpload
 
 # What an old post and its arrival say alike.
 ALIKE = (

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 from blog.config import Config
 from blog.db import Database
-from blog.models import lease
 from blog.models.base import now
+from blog.models.jobs import lease
 
 log = logging.getLogger("blog")
 LOOK = 1.0  # seconds between two looks of whoever holds the lease

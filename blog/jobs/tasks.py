@@ -10,7 +10,10 @@ from blog.config import N_, Config
 from blog.db import Database
 from blog.jobs.scheduler import Chore, Clock, House
 from blog.mail import delivery
-from blog.models import announcement, moderation, search, spam, sweeping
+from blog.models.comments import moderation, spam
+from blog.models.jobs import retention
+from blog.models.posts import announcement
+from blog.models.search import search
 from blog.server import startup
 
 log = logging.getLogger("blog")
@@ -37,10 +40,10 @@ async def index(house: House) -> None:
 
 async def sweep(house: House) -> None:
     """What is old, in every table that would grow for ever."""
-    await house.database.transact(sweeping.give_up_stale)
+    await house.database.transact(retention.give_up_stale)
     await house.database.transact(spam.sweep)
-    old: list[tuple[Any, ...]] = [(sweeping.sweep, table) for table in sweeping.OLD]
-    for piece in [*old, (sweeping.forget_addresses,), (moderation.sweep_spam,)]:
+    old: list[tuple[Any, ...]] = [(retention.sweep, table) for table in retention.OLD]
+    for piece in [*old, (retention.forget_addresses,), (moderation.sweep_spam,)]:
         is_more = True
         while is_more:
             is_more = bool(await house.database.transact(*piece))

@@ -5,9 +5,10 @@ import logging
 from blog.jobs.scheduler import House
 from blog.mail import message
 from blog.mail.smtp_client import MailLine, Undelivered, mail_line
-from blog.models import delivery, site
-from blog.models.delivery import Owed
-from blog.models.site import SiteFacts
+from blog.models.jobs import outbox
+from blog.models.jobs.outbox import Owed
+from blog.models.settings import site
+from blog.models.settings.site import SiteFacts
 
 log = logging.getLogger("blog")
 ROUND = 50  # letters on one connection
@@ -17,7 +18,7 @@ async def deliver(house: House) -> None:
     """The chore: everything that is due, one by one. Killed between the server's yes and our mark,
     that one letter goes out twice, under the same Message-ID; no other does."""
     server = house.config.mail_server
-    if server is None or not await house.database.read(delivery.has_due):
+    if server is None or not await house.database.read(outbox.has_due):
         return
     about = await house.database.read(site.facts)
     if owed := await _claim(house):
@@ -29,7 +30,7 @@ async def deliver(house: House) -> None:
 
 
 async def _claim(house: House) -> Owed | None:
-    return await house.database.transact(delivery.claim, house.secret)
+    return await house.database.transact(outbox.claim, house.secret)
 
 
 async def _deliver_round(house: House, about: SiteFacts, line: MailLine, first: Owed) -> None:
@@ -47,16 +48,16 @@ async def _deliver(house: House, about: SiteFacts, line: MailLine, owed: Owed) -
     except Undelivered as fault:
         await _note(house, owed, fault)
         return not fault.is_servers
-    await house.database.transact(delivery.delivered, owed)
+    await house.database.transact(outbox.delivered, owed)
     return True
 
 
 async def _note(house: House, owed: Owed, fault: Undelivered) -> None:
     """One try less for this one. Where the server is at fault the others wait, too."""
     is_over = await house.database.transact(
-        delivery.failed, owed, fault.said, for_good=fault.is_final
+        outbox.failed, owed, fault.said, for_good=fault.is_final
     )
     what = "was given up" if is_over else "will be retried later"
-    log.warning("Email %s (%s) %s: %s", owed.id, owed.kind, what, delivery.in_short(fault.said))
+    log.warning("Email %s (%s) %s: %s", owed.id, owed.kind, what, outbox.in_short(fault.said))
     if fault.is_servers:
-        await house.database.transact(delivery.put_off, fault.said)
+        await house.database.transact(outbox.put_off, fault.said)

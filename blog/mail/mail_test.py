@@ -10,10 +10,11 @@ from blog.loopback import is_local_name
 from blog.mail import message as messages
 from blog.mail.settings import MailServer
 from blog.mail.smtp_client import Letter, Undelivered, mail_line
-from blog.models import site, user
 from blog.models.base import now
-from blog.models.delivery import Owed
-from blog.models.site import SiteFacts
+from blog.models.jobs.outbox import Owed
+from blog.models.settings import site
+from blog.models.settings.site import SiteFacts
+from blog.models.users import user
 from blog.server import startup
 from blog.server.startup import say
 

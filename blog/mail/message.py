@@ -22,10 +22,10 @@ from blog.jobs.scheduler import House
 from blog.loopback import is_local_name
 from blog.mail.settings import is_mail_address
 from blog.mail.smtp_client import Letter, Undelivered
-from blog.models import subscription
 from blog.models.base import now
-from blog.models.delivery import STOPPABLE, Owed
-from blog.models.site import SiteFacts
+from blog.models.comments import unsubscribe
+from blog.models.jobs.outbox import STOPPABLE, Owed
+from blog.models.settings.site import SiteFacts
 from blog.web.templating import environment
 
 log = logging.getLogger("blog")
@@ -81,7 +81,7 @@ def _message(house: House, about: SiteFacts, owed: Owed) -> tuple[EmailMessage, 
 
 def _context(house: House, about: SiteFacts, owed: Owed) -> dict[str, Any]:
     address = _ascii_host(address_of(house.config, about))
-    stop = f"{address}/unsubscribe/{subscription.key(house.secret, owed.to)}"
+    stop = f"{address}/unsubscribe/{unsubscribe.key(house.secret, owed.to)}"
     facts = _read(owed.facts)
     return {
         **facts,

@@ -1,49 +1,35 @@
 """The nouns of the blog: tables, rules and queries. No web, no disk, no network."""
 
-from blog.models import (  # every table is known once the package is imported
+from blog.models.addresses import address
+from blog.models.audit import change_log
+from blog.models.comments import comment, moderation, spam, spam_learning, unsubscribe
+from blog.models.jobs import lease, outbox
+from blog.models.posts import post, revision
+from blog.models.settings import site
+from blog.models.tags import tag
+from blog.models.uploads import upload
+from blog.models.users import device, invitation, login_throttle, password_reset, signin, user
+
+# Every module that defines a table: importing this package registers them all.
+TABLE_MODULES = (
     address,
-    attempt,
-    base,
-    change,
+    change_log,
     comment,
-    delivery,
     device,
     invitation,
     lease,
+    login_throttle,
     moderation,
+    outbox,
+    password_reset,
     post,
-    reset,
     revision,
     signin,
     site,
     spam,
     spam_learning,
-    subscription,
     tag,
+    unsubscribe,
     upload,
     user,
 )
-
-__all__ = [
-    "address",
-    "attempt",
-    "base",
-    "change",
-    "comment",
-    "delivery",
-    "device",
-    "invitation",
-    "lease",
-    "moderation",
-    "post",
-    "reset",
-    "revision",
-    "signin",
-    "site",
-    "spam",
-    "spam_learning",
-    "subscription",
-    "tag",
-    "upload",
-    "user",
-]

@@ -9,7 +9,7 @@ from typing import Any
 from sanic import Blueprint, HTTPResponse, Request, Sanic
 from sanic.response import json, text
 
-from blog.models import site
+from blog.models.settings import site
 from blog.server.heartbeat import VITALS, slot_of
 
 bp = Blueprint("health", url_prefix="/health")

@@ -16,8 +16,9 @@ from sanic.server.socket import bind_unix_socket
 from blog import db
 from blog.backup import backup
 from blog.config import N_, BadSetting, Config, Told, local_address, shell_language, ssh_server
-from blog.models import search, site
 from blog.models.base import Refusal
+from blog.models.search import search
+from blog.models.settings import site
 from blog.web import auth
 from blog.web.collectstatic import collect
 from blog.web.i18n import translate

@@ -15,8 +15,8 @@ from sanic.exceptions import SanicException
 from sanic.response import html
 from sanic.response import redirect as redirect_to
 
-from blog.models import signin
-from blog.models.site import SiteFacts
+from blog.models.settings.site import SiteFacts
+from blog.models.users import signin
 from blog.web import cookies, headers
 from blog.web.cookies import FLASH
 from blog.web.i18n import translate, wanted

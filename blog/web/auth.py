@@ -13,11 +13,11 @@ from sanic_routing.route import Route
 
 from blog import web
 from blog.config import LANGUAGES, N_
-from blog.models import attempt, device, password, refused, signin, user
-from blog.models.action import name_of
+from blog.models.audit.action import name_of
 from blog.models.base import Refusal, now
-from blog.models.signin import ABSOLUTE, SEEN_EVERY, Entry, SignIn
-from blog.models.user import User
+from blog.models.users import denied_access, device, login_throttle, password, signin, user
+from blog.models.users.signin import ABSOLUTE, SEEN_EVERY, Entry, SignIn
+from blog.models.users.user import User
 from blog.web import cookies, errors, headers
 from blog.web.cookies import BROWSER, SESSION
 from blog.web.passwords import Passwords
@@ -31,18 +31,18 @@ log = logging.getLogger("blog.web.auth")
 async def sign_in(request: Request, login: str, password: str) -> Entry:
     """A new sign-in. Raises `Refusal`, alike for every way of being wrong."""
     who = (login, headers.network(headers.client_ip(request)), browser_key(request))
-    if not await web.transact(request, attempt.claim, *who):
+    if not await web.transact(request, login_throttle.claim, *who):
         log.warning("sign-in throttled for %r from %s", login[:100], who[1])
-        web.beside(request, _note(request, refused.note_sign_in, login, "throttled"))
+        web.beside(request, _note(request, denied_access.note_sign_in, login, "throttled"))
         raise TooManyTries(errors.SENTENCES[429])
     person = await web.read(request, user.with_login, login)
     passwords: Passwords = request.app.ctx.passwords
     right = await passwords.check(person.password_hash if person else None, password[:1024])
     if not (right and person and person.can_sign_in):
         log.warning("sign-in failed for %r from %s", login[:100], who[1])
-        web.beside(request, _note(request, refused.note_sign_in, login, "wrong"))
+        web.beside(request, _note(request, denied_access.note_sign_in, login, "wrong"))
         raise Refusal(signin.WRONG)
-    await web.transact(request, attempt.forgive, *who)
+    await web.transact(request, login_throttle.forgive, *who)
     proved = await _strengthen(request, person, password)
     return await open_session(request, person.id, proved)
 
@@ -144,7 +144,9 @@ async def guard(request: Request) -> HTTPResponse | None:
         return _to_sign_in(request)
     if not request.ctx.user.has_role(role):
         log.warning("%s refused at %s", request.ctx.user.name, request.path)
-        web.beside(request, _note(request, refused.note_door, f"{request.method} {request.path}"))
+        web.beside(
+            request, _note(request, denied_access.note_door, f"{request.method} {request.path}")
+        )
         raise NotAllowed
     if request.ctx.user.language in LANGUAGES:
         request.ctx.language = request.ctx.user.language
@@ -212,11 +214,11 @@ async def knows_password(request: Request, password: str) -> bool:
     """Whether this is the password of who is signed in; tries count like those to sign in."""
     person, network = request.ctx.user, headers.network(headers.client_ip(request))
     who = (person.name, network, browser_key(request))
-    if not await web.transact(request, attempt.claim, *who):
+    if not await web.transact(request, login_throttle.claim, *who):
         raise TooManyTries(errors.SENTENCES[429])
     if not await request.app.ctx.passwords.check(person.password_hash, password[:1024]):
         return False
-    await web.transact(request, attempt.forgive, *who)
+    await web.transact(request, login_throttle.forgive, *who)
     return True
 
 

@@ -12,8 +12,8 @@ from blog import web
 from blog.config import N_
 from blog.markup import TooMuch
 from blog.models.base import Refusal
-from blog.models.signin import Ended
-from blog.models.site import SiteFacts
+from blog.models.settings.site import SiteFacts
+from blog.models.users.signin import Ended
 from blog.web import debugger
 
 log = logging.getLogger("blog")

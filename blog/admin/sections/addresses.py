@@ -5,7 +5,7 @@ from sanic import HTTPResponse, Request
 from blog import web
 from blog.admin.sections.settings import section
 from blog.config import N_
-from blog.models import relocating
+from blog.models.posts import change_paths
 from blog.web.forms import Check, Form, Number
 
 PIECES_AT_ONCE = 5  # a press of the button moves as many; then it says how to go on
@@ -23,7 +23,7 @@ async def new_addresses(request: Request) -> HTTPResponse:
 
 
 async def _page(request: Request, form: MoveForm, brought: bool, **told: int) -> HTTPResponse:
-    samples = await web.read(request, relocating.samples, brought=brought)
+    samples = await web.read(request, change_paths.samples, brought=brought)
     return section.show(request, "addresses", form=form, samples=samples, brought=brought, **told)
 
 
@@ -32,7 +32,7 @@ async def move_posts(request: Request) -> HTTPResponse:
     form = MoveForm.read(request)
     brought, after, number = form["brought"], form.data.get("after", 0), 0
     for _ in range(PIECES_AT_ONCE):
-        moved = await web.transact(request, relocating.move, after, brought=brought)
+        moved = await web.transact(request, change_paths.move, after, brought=brought)
         number, after = number + moved.number, moved.after
         if not after:
             break

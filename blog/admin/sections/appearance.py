@@ -8,11 +8,12 @@ from blog import media, web
 from blog.admin.section import Section
 from blog.config import N_
 from blog.markup import TooMuch
-from blog.models import deciding, upload
-from blog.models import look as looks
 from blog.models.base import Refusal
-from blog.models.deciding import CHOICES, Wish
-from blog.models.user import ADMIN
+from blog.models.settings import save_settings
+from blog.models.settings import theme_css as looks
+from blog.models.settings.save_settings import CHOICES, Wish
+from blog.models.uploads import upload
+from blog.models.users.user import ADMIN
 from blog.sandbox import Busy
 from blog.web.forms import Choice, Form, Text
 
@@ -82,7 +83,7 @@ async def _chosen(request: Request, **chosen: Any) -> HTTPResponse:
     """Raises `Overtaken` where somebody else has changed what the form was shown."""
     sent: Any = request.form or {}
     wishes = {name: Wish(value, sent.get(f"shown_{name}") or "") for name, value in chosen.items()}
-    changed = await web.transact(request, deciding.save, wishes)
+    changed = await web.transact(request, save_settings.save, wishes)
     web.flash(request, N_("Saved.") if changed else N_("There are no changes to save."))
     return web.redirect(request, "admin.look")
 
@@ -122,7 +123,7 @@ def _page(request: Request, status: int = 200, **forms: Form) -> HTTPResponse:
         footer_form=forms.get("footer_form") or FooterForm.blank(request, footer=chosen.footer),
         logo_form=forms.get("logo_form") or LogoForm.blank(request),
         choices=CHOICES,
-        marks={name: deciding.mark(name, getattr(chosen, name)) for name in (*kept, "footer")},
+        marks={name: save_settings.mark(name, getattr(chosen, name)) for name in (*kept, "footer")},
         pigments=PIGMENTS,
         shades=looks.shades(chosen.accent),
         is_moved=looks.is_moved(chosen.accent),

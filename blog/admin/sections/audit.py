@@ -13,11 +13,11 @@ from blog.admin import audit_labels
 from blog.admin.section import Column, Filter, Section, ngettext
 from blog.admin.text_diff import diff
 from blog.config import N_
-from blog.models import audit as log
-from blog.models.audit import Line
-from blog.models.deciding import CHOICES, COLUMNS
+from blog.models.audit import audit as log
+from blog.models.audit.audit import Line
 from blog.models.listing import Listing
-from blog.models.user import ADMIN
+from blog.models.settings.save_settings import CHOICES, COLUMNS
+from blog.models.users.user import ADMIN
 
 
 @dataclass(frozen=True)

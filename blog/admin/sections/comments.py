@@ -8,11 +8,11 @@ from blog import web
 from blog.admin.section import Action, Column, Filter, Section, ngettext
 from blog.config import N_
 from blog.markup import TooMuch
-from blog.models import moderation, queue
 from blog.models.base import Refusal
-from blog.models.comment import APPROVED, PENDING, REJECTED, SPAM
-from blog.models.commenting import LONGEST_BODY
-from blog.models.queue import Queued
+from blog.models.comments import moderation, moderation_queue
+from blog.models.comments.comment import APPROVED, PENDING, REJECTED, SPAM
+from blog.models.comments.moderation_queue import Queued
+from blog.models.comments.submission import LONGEST_BODY
 from blog.sandbox import Busy
 from blog.web import headers
 from blog.web.forms import Form, Verbatim
@@ -35,7 +35,7 @@ FILTERS = (
         tabs=True,
         default=PENDING,
     ),
-    Filter("post", N_("On post"), queue.posts),
+    Filter("post", N_("On post"), moderation_queue.posts),
 )
 ACTIONS = (
     Action(
@@ -74,7 +74,7 @@ section = Section(
     N_("Comments"),
     place=40,
     route="comments",
-    listing=queue.comments,
+    listing=moderation_queue.comments,
     counted=ngettext("%(num)s comment", "%(num)s comments"),
     columns=COLUMNS,
     filters=FILTERS,
@@ -96,13 +96,13 @@ class ReplyForm(Form):
 
 @section.get("/<id:int>")
 async def comment(request: Request, id: int) -> HTTPResponse:
-    found = await web.get_or_404(request, queue.one, id)
+    found = await web.get_or_404(request, moderation_queue.one, id)
     return _comment(request, found, ReplyForm.blank(request))
 
 
 @section.post("/<id:int>/reply")
 async def reply_comment(request: Request, id: int) -> HTTPResponse:
-    found = await web.get_or_404(request, queue.one, id)
+    found = await web.get_or_404(request, moderation_queue.one, id)
     form = ReplyForm.read(request)
     try:
         if form.ok:
@@ -116,7 +116,9 @@ async def reply_comment(request: Request, id: int) -> HTTPResponse:
 
 async def _reply(request: Request, id: int, body: str) -> HTTPResponse:
     rendered = await request.app.ctx.crew.render(body, trust="guest")
-    await web.transact(request, queue.reply, id, body, rendered, headers.client_ip(request))
+    await web.transact(
+        request, moderation_queue.reply, id, body, rendered, headers.client_ip(request)
+    )
     web.flash(request, N_("Your reply is now shown below the comment."))
     return web.redirect(request, "admin.comments")
 

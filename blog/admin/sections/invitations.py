@@ -6,10 +6,10 @@ from blog import web
 from blog.admin.section import Action, Column, Filter, Section, ngettext
 from blog.admin.sections.people import ROLE_NAMES
 from blog.config import N_
-from blog.models import invitation, invited, people, user
 from blog.models.base import Refusal
 from blog.models.listing import each
-from blog.models.user import ADMIN, ROLES
+from blog.models.users import invitation, invitation_list, user, user_list
+from blog.models.users.user import ADMIN, ROLES
 from blog.web.forms import Choice, Form, Text
 
 section = Section(
@@ -18,7 +18,7 @@ section = Section(
     place=90,
     role=ADMIN,
     route="invitations",
-    listing=invited.invitations,
+    listing=invitation_list.invitations,
     counted=ngettext("%(num)s invitation", "%(num)s invitations"),
     columns=(
         Column("whom", N_("Invitee"), "whom"),
@@ -71,7 +71,7 @@ class InvitationForm(Form):
 
 @section.get("/new")
 async def new_invitation(request: Request) -> HTTPResponse:
-    bylines = await web.read(request, people.bylines)
+    bylines = await web.read(request, user_list.bylines)
     given = {"byline": request.args.get("byline") or "", "role": "author"}
     return _new(request, InvitationForm.blank(request, **given), bylines)
 
@@ -85,7 +85,7 @@ async def invite(request: Request) -> HTTPResponse:
             return await _invite(request, form)
     except Refusal as refusal:
         form.refuse(refusal)
-    return _new(request, form, await web.read(request, people.bylines), 422)
+    return _new(request, form, await web.read(request, user_list.bylines), 422)
 
 
 async def _invite(request: Request, form: InvitationForm) -> HTTPResponse:

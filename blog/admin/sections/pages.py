@@ -5,14 +5,14 @@ from dataclasses import replace
 from blog.admin.section import Section, ngettext
 from blog.admin.sections.posts import COLUMNS, DELETE, FILTERS, RESTORE, TRASH, UNPUBLISH
 from blog.config import N_
-from blog.models import office
+from blog.models.posts import post_list
 
 section = Section(
     "pages",
     N_("Pages"),
     place=30,
     route="pages",
-    listing=office.pages,
+    listing=post_list.pages,
     counted=ngettext("%(num)s page", "%(num)s pages"),
     columns=COLUMNS,
     filters=FILTERS,

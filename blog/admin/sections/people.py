@@ -5,11 +5,11 @@ from sanic import HTTPResponse, Request
 from blog import web
 from blog.admin.section import Action, Column, Filter, Section, ngettext
 from blog.config import N_
-from blog.models import password, people, user
 from blog.models.base import Refusal
 from blog.models.listing import each
-from blog.models.people import Person
-from blog.models.user import ADMIN, LONGEST_PASSWORD, ROLES
+from blog.models.users import password, user, user_list
+from blog.models.users.user import ADMIN, LONGEST_PASSWORD, ROLES
+from blog.models.users.user_list import Person
 from blog.web import auth
 from blog.web.forms import Choice, Form, Text, Verbatim
 
@@ -20,7 +20,7 @@ section = Section(
     place=80,
     role=ADMIN,
     route="people",
-    listing=people.people,
+    listing=user_list.people,
     counted=ngettext("%(num)s person", "%(num)s people"),
     columns=(
         Column("display_name", N_("Name"), "person", sort=True),
@@ -47,7 +47,7 @@ section = Section(
         Action(
             "disable",
             N_("Disable"),
-            each(people.disable_person),
+            each(user_list.disable_person),
             route="disable_people",
             done=ngettext(
                 "%(num)s person can no longer sign in.",
@@ -113,17 +113,17 @@ async def _add(request: Request, form: NewPersonForm) -> None:
 
 @section.get("/<id:int>")
 async def person(request: Request, id: int) -> HTTPResponse:
-    found = await web.get_or_404(request, people.person, id)
+    found = await web.get_or_404(request, user_list.person, id)
     return _person(request, found, form=_form(request, found))
 
 
 @section.post("/<id:int>")
 async def save_person(request: Request, id: int) -> HTTPResponse:
-    found = await web.get_or_404(request, people.person, id)
+    found = await web.get_or_404(request, user_list.person, id)
     form = PersonForm.read(request)
     try:
         if form.ok:
-            await web.transact(request, people.save_person, id, **form.data)
+            await web.transact(request, user_list.save_person, id, **form.data)
             web.flash(request, N_("Saved."))
             return web.redirect(request, "admin.person", id=id)
     except Refusal as refusal:
@@ -134,7 +134,7 @@ async def save_person(request: Request, id: int) -> HTTPResponse:
 @section.post("/<id:int>/set-password")
 async def set_password(request: Request, id: int) -> HTTPResponse:
     """Hand a byline over, or help somebody who has forgotten theirs."""
-    found = await web.get_or_404(request, people.person, id)
+    found = await web.get_or_404(request, user_list.person, id)
     names = (found.name, found.display_name, found.email)
     form = PasswordForm.read(request).check("password", auth.password_of(request, *names))
     try:
@@ -150,9 +150,9 @@ async def set_password(request: Request, id: int) -> HTTPResponse:
 
 @section.post("/<id:int>/disable")
 async def disable_person(request: Request, id: int) -> HTTPResponse:
-    found = await web.get_or_404(request, people.person, id)
+    found = await web.get_or_404(request, user_list.person, id)
     try:
-        await web.transact(request, people.disable_person, id)
+        await web.transact(request, user_list.disable_person, id)
     except Refusal as refusal:
         return _person(request, found, 422, form=_form(request, found).refuse(refusal))
     web.flash(request, N_("%(name)s can no longer sign in."), name=found.display_name)
@@ -161,7 +161,7 @@ async def disable_person(request: Request, id: int) -> HTTPResponse:
 
 @section.post("/<id:int>/enable")
 async def enable_person(request: Request, id: int) -> HTTPResponse:
-    found = await web.get_or_404(request, people.person, id)
+    found = await web.get_or_404(request, user_list.person, id)
     await web.transact(request, user.enable, id)
     web.flash(request, N_("%(name)s can sign in again."), name=found.display_name)
     return web.redirect(request, "admin.person", id=id)

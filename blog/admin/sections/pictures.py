@@ -5,10 +5,10 @@ from sanic import Request
 from blog import media
 from blog.admin.section import Action, Column, Filter, Section, ngettext
 from blog.config import N_
-from blog.models import pictures
+from blog.models.uploads import upload_list
 
 
-async def _remove(request: Request, gone: pictures.Gone) -> None:
+async def _remove(request: Request, gone: upload_list.Gone) -> None:
     """The files, once no row names them any more."""
     for name in gone.names:
         await media.remove(request.app.ctx.config, name)
@@ -19,7 +19,7 @@ section = Section(
     N_("Pictures"),
     place=60,
     route="pictures",
-    listing=pictures.pictures,
+    listing=upload_list.pictures,
     counted=ngettext("%(num)s picture", "%(num)s pictures"),
     columns=(
         Column("shown_as", N_("Picture"), "picture", sort=True),
@@ -28,7 +28,7 @@ section = Section(
         Column("size", N_("Size"), "size", sort=True),
         Column("created_at", N_("Date"), "when", sort=True),
     ),
-    filters=(Filter("by", N_("By"), pictures.uploaders),),
+    filters=(Filter("by", N_("By"), upload_list.uploaders),),
     search=N_("Name"),
     purpose=N_(
         "No pictures yet. Upload them in the dashboard while writing the posts that use them."
@@ -37,7 +37,7 @@ section = Section(
         Action(
             "delete",
             N_("Delete"),
-            pictures.delete,
+            upload_list.delete,
             route="delete_pictures",
             confirm=N_("The files will be deleted. This cannot be undone."),
             done=ngettext("%(num)s picture was deleted.", "%(num)s pictures were deleted."),

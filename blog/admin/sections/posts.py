@@ -2,8 +2,8 @@
 
 from blog.admin.section import Action, Column, Filter, Section, ngettext
 from blog.config import N_
-from blog.models import office, writing
 from blog.models.listing import each
+from blog.models.posts import post_list, publishing
 
 COLUMNS = (
     Column("title", N_("Title"), "post", sort=True),
@@ -23,13 +23,13 @@ FILTERS = (
             "trashed": N_("In the trash"),
         },
     ),
-    Filter("author", N_("Author"), office.writers),
+    Filter("author", N_("Author"), post_list.writers),
 )
 # Publishing is done at the desk: a text is rendered and looked at before readers see it.
 UNPUBLISH = Action(
     "unpublish",
     N_("Unpublish"),
-    each(writing.unpublish),
+    each(publishing.unpublish),
     route="unpublish_posts",
     done=ngettext("%(num)s item was unpublished.", "%(num)s items were unpublished."),
     key="u",
@@ -38,7 +38,7 @@ UNPUBLISH = Action(
 TRASH = Action(
     "trash",
     N_("Move to trash"),
-    each(writing.trash),
+    each(publishing.trash),
     route="trash_posts",
     done=ngettext("%(num)s item was moved to trash.", "%(num)s items were moved to trash."),
     key="t",
@@ -47,7 +47,7 @@ TRASH = Action(
 RESTORE = Action(
     "restore",
     N_("Restore"),
-    each(writing.restore),
+    each(publishing.restore),
     route="restore_posts",
     done=ngettext("%(num)s item was restored.", "%(num)s items were restored."),
     key="r",
@@ -56,7 +56,7 @@ RESTORE = Action(
 DELETE = Action(
     "delete",
     N_("Delete permanently"),
-    each(writing.delete_for_good),
+    each(publishing.delete_for_good),
     route="delete_posts",
     confirm=N_(
         "The texts will be deleted with all their revisions and addresses. This cannot be undone."
@@ -72,7 +72,7 @@ section = Section(
     N_("Posts"),
     place=20,
     route="posts",
-    listing=office.posts,
+    listing=post_list.posts,
     counted=ngettext("%(num)s post", "%(num)s posts"),
     columns=COLUMNS,
     filters=FILTERS,

@@ -2,7 +2,7 @@
 
 from blog.admin.section import Action, Column, EditForm, Filter, Input, Section, ngettext
 from blog.config import N_
-from blog.models import redirects
+from blog.models.addresses import redirects
 from blog.models.listing import each
 from blog.web.forms import Form, Text
 

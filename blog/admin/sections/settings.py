@@ -10,12 +10,13 @@ from blog import web
 from blog.admin.section import Section
 from blog.admin.text_diff import diff
 from blog.config import N_
-from blog.models import decided, deciding, site
 from blog.models.base import Refusal
-from blog.models.choice import Choice
-from blog.models.deciding import CHOICES, Overtaken, Wish
-from blog.models.settings import GROUPS, OWN_PAGE
-from blog.models.user import ADMIN
+from blog.models.settings import save_settings as saving
+from blog.models.settings import setting_history, site
+from blog.models.settings.save_settings import CHOICES, Overtaken, Wish
+from blog.models.settings.setting import Choice
+from blog.models.settings.settings import GROUPS, OWN_PAGE
+from blog.models.users.user import ADMIN
 from blog.web import auth, cookies, forms
 from blog.web.cookies import SESSION
 from blog.web.forms import Form
@@ -46,7 +47,7 @@ async def save_settings(request: Request) -> HTTPResponse:
     try:
         if form.ok:
             wishes = {name: Wish(form[name], _shown(request, name)) for name in form.fields}
-            changed = await web.transact(request, deciding.save, wishes)
+            changed = await web.transact(request, saving.save, wishes)
             return await _saved(request, changed)
     except Overtaken as overtaken:
         return await _overtaken(request, form, overtaken)
@@ -124,12 +125,12 @@ async def _saved(request: Request, changed: list[str]) -> HTTPResponse:
 
 
 def _present(request: Request) -> dict[str, Any]:
-    given = deciding.values(request.ctx.site)
+    given = saving.values(request.ctx.site)
     return {**given, "address": given["address"] or site_address(request)}
 
 
 def _page(request: Request, form: Form, status: int = 200) -> HTTPResponse:
-    kept = deciding.values(request.ctx.site)
+    kept = saving.values(request.ctx.site)
     groups = {
         name: [one for one in CHOICES.values() if one.group == name and is_here(one)]
         for name in GROUPS
@@ -142,7 +143,7 @@ def _page(request: Request, form: Form, status: int = 200) -> HTTPResponse:
         groups={name: shown for name, shown in groups.items() if shown},
         labels=GROUPS,
         elsewhere=sorted(OWN_PAGE),
-        marks={name: deciding.mark(name, value) for name, value in kept.items()},
+        marks={name: saving.mark(name, value) for name, value in kept.items()},
         timezones=sorted(zoneinfo.available_timezones()),
         from_environment=request.app.ctx.config.site_url,
     )
@@ -162,13 +163,13 @@ async def settings_history(request: Request) -> HTTPResponse:
 async def _history(
     request: Request, before: int, status: int = 200, fault: str = ""
 ) -> HTTPResponse:
-    decisions, further = await web.read(request, decided.history, before)
+    decisions, further = await web.read(request, setting_history.history, before)
     return section.show(
         request,
         "settings_history",
         status,
         decisions=decisions,
-        present=deciding.values(request.ctx.site),
+        present=saving.values(request.ctx.site),
         further=further,
         before=before,
         fault=fault,
@@ -183,7 +184,7 @@ async def put_back_setting(request: Request) -> HTTPResponse:
     if not form.ok:
         raise web.NotHere
     try:
-        changed = await web.transact(request, decided.put_back, form["id"], form["name"])
+        changed = await web.transact(request, setting_history.put_back, form["id"], form["name"])
     except LookupError as error:
         raise web.NotHere from error
     except Refusal as refusal:

@@ -2,8 +2,8 @@
 
 from blog.admin.section import Action, Column, EditForm, Filter, Input, Section, ngettext
 from blog.config import N_
-from blog.models import tagging
 from blog.models.listing import each
+from blog.models.tags import tag_admin
 from blog.web.forms import Form, Text
 
 
@@ -20,7 +20,7 @@ section = Section(
     N_("Tags"),
     place=50,
     route="tags",
-    listing=tagging.tags,
+    listing=tag_admin.tags,
     counted=ngettext("%(num)s tag", "%(num)s tags"),
     columns=(
         Column("name", N_("Name"), "link", sort=True),
@@ -34,7 +34,7 @@ section = Section(
         Action(
             "delete",
             N_("Delete"),
-            each(tagging.delete_tag),
+            each(tag_admin.delete_tag),
             route="delete_tags",
             confirm=N_(
                 "No post uses these tags any more. They will also be removed from old revisions."
@@ -43,7 +43,7 @@ section = Section(
             offered=lambda row: not row.is_used,
         ),
     ),
-    load=tagging.one,
+    load=tag_admin.one,
     row_route="one_tags",
     row_forms=(
         EditForm(
@@ -51,7 +51,7 @@ section = Section(
             N_("Rename"),
             NameForm,
             (Input("name", N_("Name")),),
-            tagging.rename,
+            tag_admin.rename,
             route="rename_tags",
             button=N_("Rename"),
             done=N_("The tag was renamed. Its old address redirects to the new one."),
@@ -60,8 +60,8 @@ section = Section(
             "merge",
             N_("Merge into another tag"),
             MergeForm,
-            (Input("into", N_("Tag to keep"), options=tagging.names),),
-            tagging.merge,
+            (Input("into", N_("Tag to keep"), options=tag_admin.names),),
+            tag_admin.merge,
             route="merge_tags",
             button=N_("Merge"),
             note=N_(

@@ -12,7 +12,7 @@ from blog.importer import image_finder
 from blog.importer.addresses.path_allocator import Place
 from blog.importer.source.scanner import within
 from blog.importer.source.source_post import OldPost
-from blog.models.address import href, key_of
+from blog.models.addresses.address import href, key_of
 
 Kind = Literal["ours", "picture", "abroad", "dangling"]
 # Our own routes under the names that other generators give them.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from blog.config import N_
 from blog.importer.source.source_post import OldPost
-from blog.models.address import LONGEST, is_reserved, key_of
+from blog.models.addresses.address import LONGEST, is_reserved, key_of
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""Addresses of posts and pages, and redirects."""

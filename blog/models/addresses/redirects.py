@@ -1,0 +1,161 @@
+"""Addresses that lead somewhere: those that posts have left, and those that keepers add."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, aliased
+
+from blog.config import N_
+from blog.models.addresses import address
+from blog.models.addresses.address import LONGEST, Address, href, is_reserved, key_of
+from blog.models.audit.action import action
+from blog.models.base import Refusal, now
+from blog.models.listing import Filter, Listing, Order, containing
+from blog.models.posts.post import Post
+from blog.models.settings import site
+from blog.models.settings.site import is_target
+
+KINDS = ("own", "post")
+MOST_STEPS = 20
+Own = aliased(Address, name="own")
+
+
+@dataclass(frozen=True)
+class ListedRedirect:
+    """An address that leads to `to`. A keeper's `is_own`; the others belong to a post."""
+
+    id: int
+    path: str
+    to: str
+    is_own: bool
+    title: str
+    language: str
+    created_at: datetime
+
+
+def _leads() -> ColumnElement[bool]:
+    of_post = and_(Address.post_id.is_not(None), Own.id.is_not(None), Own.id != Address.id)
+    return and_(Address.live_since.is_not(None), or_(Address.target != "", of_post))
+
+
+def _rows() -> Select[*tuple[Any, ...]]:
+    columns = (Address.id, Address.path, Address.target, Address.created_at, Address.post_id)
+    return (
+        select(*columns, Own.path.label("own"), Post.title, Post.language)
+        .outerjoin(Post, Post.id == Address.post_id)
+        .outerjoin(Own, Own.id == Post.address_id)
+        .where(_leads())
+    )
+
+
+def _make(session: Session, rows: Sequence[Row[Any]]) -> tuple[ListedRedirect, ...]:
+    return tuple(
+        ListedRedirect(
+            id=row.id,
+            path=row.path,
+            to=href(row.own) if row.post_id else row.target,
+            is_own=row.post_id is None,
+            title=row.title or "",
+            language=row.language or "",
+            created_at=row.created_at,
+        )
+        for row in rows
+    )
+
+
+def _of(kind: str) -> ColumnElement[bool]:
+    return Address.post_id.is_(None) if kind == "own" else Address.post_id.is_not(None)
+
+
+redirects = Listing(
+    query=_rows,
+    key=Address.id,
+    make=_make,
+    orders={
+        "path": Order(Address.path),
+        "created_at": Order(Address.created_at, descending=True),
+    },
+    sort="path",
+    filters={"kind": Filter(_of, KINDS)},
+    search=containing(Address.path, Address.target, Own.path),
+)
+
+
+@action("redirect.add")
+def add(session: Session, *, path: str, to: str) -> Address:
+    """A redirect of a keeper's own, live at once. Raises `Refusal`."""
+    origin = site.facts(session).address
+    path, to = _path(_within(origin, path)), _within(origin, to.strip())
+    if not is_target(to) or not to.isprintable() or " " in to:
+        raise Refusal(N_("Enter an address of this blog, or one that starts with https://."), "to")
+    if known := address.find(session, path):
+        raise _taken(session, known)
+    _refuse_loop(session, path, to)
+    row = Address(path=path, key=key_of(path), target=to, live_since=now())
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError as error:  # somebody else took it at the same moment
+        if known := address.find(session, path):
+            raise _taken(session, known) from error
+        raise
+    return row
+
+
+@action("redirect.remove")
+def remove(session: Session, id: int) -> None:
+    """Only a keeper's own: what a post has left goes on leading to it."""
+    row = session.get(Address, id)
+    if row is None:
+        raise LookupError(id)
+    if row.post_id is not None:
+        raise Refusal(N_("This redirect belongs to a post and is deleted with it."))
+    session.delete(row)
+
+
+def _within(origin: str, typed: str) -> str:
+    """An address of this blog without its host."""
+    inside = origin and (typed == origin or typed.startswith(f"{origin}/"))
+    return (typed[len(origin) :] or "/") if inside else typed
+
+
+def _path(typed: str) -> str:
+    """What a browser would ask for, as the table keeps it."""
+    path = address.decode(typed if typed.startswith("/") else f"/{typed}")
+    nonsense = path is None or "//" in path or "?" in path or "#" in path or ":" in path[:9]
+    if path is None or nonsense or len(path) > LONGEST:
+        raise Refusal(N_("This cannot be used as an address of the blog."), "path")
+    if is_reserved(path):
+        message = N_("The address %(path)s is reserved for the blog itself.")
+        raise Refusal(message, "path", path=path)
+    return path
+
+
+def _taken(session: Session, known: Address) -> Refusal:
+    if known.post_id is None:
+        message = N_("%(path)s already redirects to %(to)s. Remove that redirect first.")
+        return Refusal(message, "path", path=known.path, to=known.target)
+    title = session.scalar(select(Post.title).where(Post.id == known.post_id))
+    message = N_("%(path)s belongs to the post “%(title)s”.")
+    return Refusal(message, "path", path=known.path, title=title)
+
+
+def _refuse_loop(session: Session, path: str, to: str) -> None:
+    """Follow the target as a browser would; it must not come back here, nor go on for ever."""
+    for _ in range(MOST_STEPS):
+        if not to.startswith("/"):
+            return
+        decoded = address.decode(to.partition("?")[0].partition("#")[0])
+        if decoded is None:
+            raise Refusal(N_("This cannot be used as an address of the blog."), "to")
+        if key_of(decoded) == key_of(path):
+            raise Refusal(N_("This would create a redirect loop."), "to")
+        known = address.find(session, decoded)
+        if known is None or not known.target:
+            return
+        to = known.target
+    raise Refusal(N_("This would create a redirect loop."), "to")

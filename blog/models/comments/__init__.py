@@ -1,0 +1,1 @@
+"""Comments: submitting, moderation, the spam filter and reply notices."""

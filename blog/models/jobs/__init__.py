@@ -1,0 +1,1 @@
+"""Rows that background work reconciles: leases, the outbox, retention and diagnostics."""

@@ -1,0 +1,1 @@
+"""Posts and pages: working copies, revisions, publishing, and the lists that writers see."""

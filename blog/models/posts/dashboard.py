@@ -1,0 +1,159 @@
+"""What the desk shows: one's posts by their state, and all that the edit page needs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, func, select
+from sqlalchemy.orm import Session, defer, joinedload, selectinload
+
+from blog.models.base import now
+from blog.models.listing import NumberedPage
+from blog.models.posts import editing
+from blog.models.posts.post import Post, PostAuthor
+from blog.models.posts.post_list import ListedPost, state_at
+from blog.models.posts.revision import Revision
+from blog.models.tags.tag import Tag
+from blog.models.uploads.upload import Upload
+from blog.models.users.user import User
+
+PER_PAGE = 30
+STATES = ("all", "draft", "live", "scheduled", "withdrawn", "trashed")
+OFFERED_PICTURES = 24
+OFFERED_TAGS = 300
+# By what a list is ordered; the others by when they were last saved.
+ORDERS: dict[str, ColumnElement[Any]] = {
+    "live": Post.publish_at.desc(),
+    "scheduled": Post.publish_at.asc(),
+    "trashed": Post.trashed_at.desc(),
+}
+
+
+@dataclass(frozen=True)
+class Desk(NumberedPage):
+    """One page of a list, and how many posts are in each state."""
+
+    rows: tuple[ListedPost, ...]
+    counts: Mapping[str, int]
+    total: int
+    page: int
+    per_page: int = PER_PAGE
+
+
+@dataclass(frozen=True)
+class Album(NumberedPage):
+    """One page of uploaded pictures, newest first."""
+
+    pictures: tuple[Upload, ...]
+    total: int
+    page: int
+    per_page: int = PER_PAGE
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A post with all that its edit page offers."""
+
+    post: Post
+    row: ListedPost
+    people: tuple[User, ...]
+    tags: tuple[str, ...]
+    pictures: tuple[Upload, ...] = field(default=())
+
+
+def in_state(state: str, moment: datetime) -> ColumnElement[bool]:
+    """`all` is what does not lie in the trash."""
+    return ~Post.is_trashed() if state == "all" else state_at(moment) == state
+
+
+def desk(
+    session: Session, *, by: User, kind: str, state: str, whose: str, title: str, page: int
+) -> Desk:
+    """One page of `by`'s posts, or of everybody's. Raises `LookupError` past the last page."""
+    moment = now()
+    which = _mine(by, whose) & (Post.kind == kind)
+    if title:
+        which &= Post.title.icontains(title, autoescape=True)
+    counts = _counts(session, which, moment)
+    order = ORDERS.get(state, Post.updated_at.desc())
+    query = _rows().where(which, in_state(state, moment)).order_by(order, Post.id.desc())
+    posts = session.scalars(query.offset((page - 1) * PER_PAGE).limit(PER_PAGE)).all()
+    found = Desk(tuple(row_of(post, moment) for post in posts), counts, counts[state], page)
+    if page > found.pages:
+        raise LookupError(page)
+    return found
+
+
+def _mine(by: User, whose: str) -> ColumnElement[bool]:
+    if whose == "all":
+        return and_(Post.editable_by(by))
+    return Post.author_links.any(PostAuthor.user_id == by.id)
+
+
+def _counts(session: Session, which: ColumnElement[bool], moment: datetime) -> dict[str, int]:
+    sums = [func.sum(case((in_state(state, moment), 1), else_=0)) for state in STATES]
+    numbers = session.execute(select(*sums).select_from(Post).where(which)).one()
+    return {state: number or 0 for state, number in zip(STATES, numbers, strict=True)}
+
+
+def _rows() -> Select[Post]:
+    """Posts without their texts."""
+    return select(Post).options(
+        defer(Post.body, raiseload=True),
+        joinedload(Post.address),
+        joinedload(Post.live_revision).load_only(Revision.created_at, raiseload=True),
+        selectinload(Post.author_links).selectinload(PostAuthor.user),
+    )
+
+
+def row_of(post: Post, moment: datetime) -> ListedPost:
+    return ListedPost(
+        id=post.id,
+        kind=post.kind,
+        title=post.title,
+        language=post.language,
+        state=post.state(moment),
+        is_listed=post.is_listed,
+        is_edited=is_edited(post),
+        updated_at=post.updated_at,
+        publish_at=post.publish_at,
+        href=post.address.href if post.address and post.is_live(moment) else "",
+        authors=tuple(link.user.display_name for link in post.author_links),
+    )
+
+
+def is_edited(post: Post) -> bool:
+    """Something was saved since readers were last shown it."""
+    return post.live_revision is not None and post.updated_at > post.live_revision.created_at
+
+
+def sheet(session: Session, id: int, *, by: User) -> Sheet:
+    """What the edit page of a post shows. Raises `LookupError`."""
+    post = editing.load(session, id, by=by)
+    tags = session.scalars(select(Tag.name).order_by(Tag.name).limit(OFFERED_TAGS))
+    return Sheet(
+        post=post,
+        row=row_of(post, now()),
+        people=_people(session, post),
+        tags=tuple(tags),
+        pictures=tuple(session.scalars(Upload.seen_by(by).limit(OFFERED_PICTURES))),
+    )
+
+
+def _people(session: Session, post: Post) -> tuple[User, ...]:
+    """Who writes it, in their order, then everybody else who could."""
+    chosen = [link.user for link in post.author_links]
+    others = session.scalars(User.everyone().where(User.disabled_at.is_(None)))
+    return (*chosen, *(person for person in others if person not in chosen))
+
+
+def album(session: Session, *, by: User, page: int) -> Album:
+    """One page of the pictures that `by` may use. Raises `LookupError` past the last page."""
+    query = Upload.seen_by(by)
+    total = session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
+    found = session.scalars(query.offset((page - 1) * PER_PAGE).limit(PER_PAGE)).all()
+    shown = Album(tuple(found), total, page)
+    if page > shown.pages:
+        raise LookupError(page)
+    return shown

@@ -1,0 +1,151 @@
+"""Publishing a post, unpublishing it, and moving it to the trash and back."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from blog.config import N_
+from blog.markup import RENDERER, Rendered, excerpt
+from blog.models.addresses.address import Address
+from blog.models.audit.action import action
+from blog.models.base import Refusal, now
+from blog.models.comments import submission
+from blog.models.posts.authors import credit
+from blog.models.posts.editing import load, snapshot
+from blog.models.posts.post import Post, PostAuthor
+from blog.models.posts.revision import Revision, RevisionAuthor, RevisionTag
+from blog.models.posts.slug import move_in
+from blog.models.search import search
+from blog.models.tags.tag import split
+from blog.models.users.user import User
+
+
+class Changed(Exception):
+    """The working copy moved on while its text was being rendered."""
+
+
+@action("post.publish")
+def publish(
+    session: Session,
+    id: int,
+    rendered: Rendered,
+    version: int,
+    at: datetime | None = None,
+    *,
+    by: User,
+) -> Post:
+    """Show the working copy to readers, now or `at` a moment. `rendered` is of that `version`."""
+    post = load(session, id, by=by)
+    if post.version != version:
+        raise Changed
+    if post.is_trashed():
+        raise Refusal(N_("This post is in the trash. Restore it before you publish it."))
+    if not post.title:
+        raise Refusal(N_("A post needs a title before it can be published."), "title")
+    if not post.body.strip():
+        raise Refusal(N_("The text is empty, so there is nothing to publish yet."), "body")
+    _set_moment(post, at)
+    show(session, post, rendered, by=by)
+    return post
+
+
+def _set_moment(post: Post, at: datetime | None) -> None:
+    """A post that was public keeps its date; what is only scheduled may move."""
+    moment = now()
+    if at is not None and at <= moment:
+        raise Refusal(N_("Choose a time in the future."), "publish_at")
+    was_public = post.publish_at is not None and post.publish_at <= moment
+    if was_public and at is not None:
+        if post.is_live(moment):
+            raise Refusal(N_("This post is already public."), "publish_at")
+        post.publish_at = at
+    elif not was_public:
+        post.publish_at = at or moment
+    post.withdraw_at = None
+
+
+def show(
+    session: Session,
+    post: Post,
+    rendered: Rendered,
+    *,
+    by: User | None,
+    as_of: datetime | None = None,
+) -> Revision:
+    """Cut a revision, move the pointer to it, and let its address lead here."""
+    revision = snapshot(post, by)
+    revision.body_html, revision.text, revision.renderer = rendered.html, rendered.text, RENDERER
+    revision.outline = [list(heading) for heading in rendered.outline]
+    revision.words, revision.minutes = rendered.words, rendered.minutes
+    revision.excerpt = post.summary or excerpt(rendered.text)
+    is_first = post.live_revision_id is None and post.publish_at is not None
+    revision.as_of = as_of or (post.publish_at if is_first else now())  # type: ignore[assignment]  # is_first
+    session.add(revision)
+    session.flush()
+    names = split(post.tags)
+    credit(session, post, revision, names)
+    post.live_revision_id = revision.id
+    move_in(session, post)
+    search.index(session, post.id, title=post.title, tags=names, text=rendered.text)
+    return revision
+
+
+@action("post.unpublish")
+def unpublish(session: Session, id: int, *, by: User) -> Post:
+    """Hide it from readers. `publish_at` stays, so that nothing is announced twice."""
+    post = load(session, id, by=by)
+    moment = now()
+    if post.is_scheduled(moment):
+        post.publish_at = None
+        post.live_revision_id = None
+    elif post.is_live(moment):
+        post.withdraw_at = moment
+    else:
+        raise Refusal(N_("This post is not public."))
+    return post
+
+
+@action("post.trash")
+def trash(session: Session, id: int, *, by: User) -> Post:
+    post = load(session, id, by=by)
+    post.trashed_at = post.trashed_at or now()
+    return post
+
+
+@action("post.restore")
+def restore(session: Session, id: int, *, by: User) -> Post:
+    """Out of the trash, as a draft or withdrawn: it does not go public by surprise."""
+    post = load(session, id, by=by)
+    if post.trashed_at and post.live_revision_id and post.withdraw_at is None:
+        post.withdraw_at = now()
+    post.trashed_at = None
+    return post
+
+
+@action("post.delete_permanently")
+def delete_for_good(session: Session, id: int, *, by: User) -> None:
+    """Only from the trash. Its addresses become free."""
+    post = load(session, id, by=by)
+    if not post.is_trashed():
+        raise Refusal(N_("Only posts in the trash can be deleted permanently."))
+    post.live_revision_id = post.address_id = None
+    session.flush()
+    search.forget(session, id)
+    submission.forget(session, id)
+    revisions = select(Revision.id).where(Revision.post_id == id)
+    for table, which in (
+        (RevisionTag, RevisionTag.revision_id.in_(revisions)),
+        (RevisionAuthor, RevisionAuthor.revision_id.in_(revisions)),
+        (Revision, Revision.post_id == id),
+        (PostAuthor, PostAuthor.post_id == id),
+        (Address, Address.post_id == id),
+    ):
+        _delete(session, table, which, id)
+    session.expire(post)
+    session.delete(session.get_one(Post, id))
+
+
+def _delete(session: Session, table: Any, which: Any, id: int) -> None:
+    session.execute(delete(table).where(which), execution_options={"tags": (f"post:{id}",)})

@@ -1,0 +1,133 @@
+"""What a keeper decides about how the blog looks, and about what must stand on its pages."""
+
+from dataclasses import dataclass
+
+from blog.config import N_
+from blog.models.settings import blogroll as blogrolls
+from blog.models.settings import legal
+from blog.models.settings import theme_css as looks
+from blog.models.settings.setting import choice
+
+
+@dataclass(frozen=True)
+class LookChoices:
+    """The settings of the group "look"; the office draws them on a page of their own."""
+
+    accent: str = choice(
+        looks.ACCENT,
+        "look",
+        N_("Accent colour"),
+        N_(
+            "Colour of links and buttons. Where it is hard to read, the nearest readable "
+            "shade is used."
+        ),
+        kind="colour",
+        check=looks.check_accent,
+    )
+    typeface: str = choice(
+        "book",
+        "look",
+        N_("Fonts"),
+        N_("Uses only fonts that readers have on their devices; no font files are loaded."),
+        options=looks.TYPEFACES,
+    )
+    scheme: str = choice(
+        "auto",
+        "look",
+        N_("Light or dark"),
+        N_("Pages match the reader's device unless you choose one."),
+        options=looks.SCHEMES,
+    )
+    front: str = choice(
+        "list",
+        "look",
+        N_("Front page"),
+        N_("Cards show the cover of each post; without a cover, the first letter of the title."),
+        options=looks.FRONTS,
+    )
+    logo: str = choice("", "look", N_("Site icon"), "", kind="hidden")
+    footer: str = choice(
+        "",
+        "look",
+        N_("Footer"),
+        N_("In Markdown, shown at the end of every page: a licence, an address, acknowledgements."),
+        kind="text",
+        most=4000,
+    )
+    footer_html: str = choice("", "look", N_("Footer"), "", kind="hidden")
+
+    @property
+    def look(self) -> looks.Look:
+        return looks.Look(self.accent, self.typeface, self.scheme)
+
+
+@dataclass(frozen=True)
+class ImprintChoices:
+    """What the law, friends and other services want to stand on the pages."""
+
+    icp: str = choice(
+        "",
+        "site",
+        N_("ICP filing number"),
+        N_("For a server in mainland China, such as 京ICP备12345678号-1; links to the registry."),
+        most=60,
+        check=legal.check_icp,
+    )
+    police: str = choice(
+        "",
+        "site",
+        N_("Public security filing number"),
+        N_("Also for mainland China, such as 京公网安备11010102001234号."),
+        most=60,
+        check=legal.check_police,
+    )
+    blogroll: str = choice(
+        "",
+        "site",
+        N_("Blogroll"),
+        N_("One blog per line: its name, its address and a short description. Shown at /links."),
+        kind="lines",
+        check=blogrolls.check_blogroll,
+    )
+    verification: str = choice(
+        "",
+        "site",
+        N_("Site verification"),
+        N_(
+            "Tags that search engines look for on the front page: one name and content per "
+            "line, such as google-site-verification abc123, or the complete tag they gave "
+            "you."
+        ),
+        kind="lines",
+        most=4000,
+        check=legal.check_verification,
+    )
+    analytics: str = choice(
+        "",
+        "site",
+        N_("Analytics script"),
+        N_(
+            "An https address, such as https://stats.example.org/script.js website-id=1234. "
+            "It affects your readers' privacy: whoever runs that host learns who reads what "
+            "and when, and could change your pages. Only public pages load the script, and "
+            "never while you are signed in. If empty, no other host learns anything."
+        ),
+        most=1000,
+        check=legal.check_analytics,
+    )
+
+    @property
+    def friends(self) -> tuple[blogrolls.Friend, ...]:
+        return blogrolls.read_blogroll(self.blogroll)
+
+    @property
+    def verifications(self) -> tuple[tuple[str, str], ...]:
+        return legal.read_verification(self.verification)
+
+    @property
+    def script(self) -> legal.Script | None:
+        return legal.read_analytics(self.analytics)
+
+    @property
+    def police_link(self) -> str:
+        return legal.police_link(self.police)

@@ -1,0 +1,30 @@
+"""What a keeper decides about backups."""
+
+from dataclasses import dataclass
+
+from blog.config import N_
+from blog.models.settings.setting import choice
+
+
+@dataclass(frozen=True)
+class KeepingChoices:
+    """Settings of the group Keeping."""
+
+    backup_every: int = choice(
+        24,
+        "keeping",
+        N_("Backup interval"),
+        N_(
+            "Hours between two backups; 0 turns them off. Backups are stored in the folder "
+            "backups of the data folder. Copy them to another machine regularly."
+        ),
+        most=24 * 31,
+    )
+    backup_keep: int = choice(
+        3,
+        "keeping",
+        N_("Backups to keep"),
+        N_("Older backups are deleted. Each one is about as large as all pictures together."),
+        least=1,
+        most=1000,
+    )

@@ -1,0 +1,24 @@
+"""What a keeper decides about how posts are found and read."""
+
+from dataclasses import dataclass
+
+from blog.config import N_
+from blog.models.posts import path_pattern
+from blog.models.settings.setting import choice
+
+
+@dataclass(frozen=True)
+class ReadingChoices:
+    """The settings of the group "reading"."""
+
+    post_address: str = choice(
+        path_pattern.FIRST,
+        "reading",
+        N_("Address of new posts"),
+        N_(
+            "Made of {year}, {month}, {day} and {slug}, such as /{year}/{month}/{slug}. "
+            "Published posts keep their addresses."
+        ),
+        most=200,
+        check=path_pattern.check,
+    )

@@ -1,0 +1,169 @@
+"""How the blog looks: what its keeper chose, and the stylesheet that this comes to."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from blog.config import N_
+from blog.models.base import Refusal
+from blog.models.settings.colour import HEX, Colour, contrast, least, readable
+
+ACCENT = "#1b4a8a"  # the blue of static/css/values.css, where the seal is vermilion beside it
+TYPEFACES = {
+    "book": N_("Book: serif fonts; Song for Chinese titles"),
+    "plain": N_("Plain: sans-serif fonts; Hei for Chinese"),
+    "typewriter": N_("Typewriter: monospaced titles; Fangsong for Chinese titles"),
+}
+SCHEMES = {
+    "auto": N_("Match the reader's device"),
+    "light": N_("Always light"),
+    "dark": N_("Always dark"),
+}
+FRONTS = {"list": N_("List"), "cards": N_("Cards with pictures")}
+NAME = re.compile(rf"({'|'.join(TYPEFACES)})-({'|'.join(SCHEMES)})-([0-9a-f]{{6}})")
+
+# The grounds that values.css lays, by day and by night: paper, raised, sunk.
+DAY = ("#fafaf7", "#ffffff", "#f0f1ec")
+NIGHT = ("#15181d", "#1c2027", "#101317")
+TEXT, MARK = 4.5, 3.0  # WCAG 2.2, 1.4.3 and 1.4.11
+PALE_NIGHT = 0.76  # lightness below which a colour on the dark papers strains the eye
+
+# What each pairing says otherwise than values.css. Only what systems have: nothing is loaded.
+FACES = {
+    "book": "",
+    "plain": """
+:root, :lang(en) { --face-text: var(--sans); --face-title: var(--sans); --size-text: 1.125rem;
+  --line-text: 1.62; --measure: 57ch; --size-5: clamp(2.2rem, 1.6rem + 3vw, 3.75rem); }
+:lang(zh) { --face-text: "Han marks", var(--sans); --face-title: "Han marks", var(--sans);
+  --size-text: 1.09375rem; --line-text: 1.8; --measure: 37em; }
+:is(h1, h2, h3):lang(en) { font-weight: 700; letter-spacing: -0.022em; }
+.title-page h1:lang(zh) { font-weight: 700; letter-spacing: 0.01em; }
+""",
+    "typewriter": """
+:root { --fangsong: STFangsong, FangSong, "FangSong_GB2312", "Noto Serif CJK SC"; }
+:root, :lang(en) { --face-title: var(--mono); --face-plain: var(--mono);
+  --size-small: 0.8125rem; --size-2: clamp(1.15rem, 1.05rem + 0.45vw, 1.35rem);
+  --size-3: clamp(1.35rem, 1.2rem + 0.7vw, 1.7rem);
+  --size-4: clamp(1.55rem, 1.25rem + 1.4vw, 2.3rem);
+  --size-5: clamp(1.9rem, 1.4rem + 2.6vw, 3.1rem); }
+:lang(zh) { --face-title: "Han serif marks", var(--serif-latin), var(--fangsong), serif;
+  --face-plain: "Han marks", var(--sans); --size-small: 0.875rem; }
+:is(h1, h2, h3):lang(en) { letter-spacing: -0.035em; }
+:is(h1, h2, h3):lang(zh) { letter-spacing: 0.05em; font-synthesis-weight: none; }
+""",
+}
+
+
+@dataclass(frozen=True)
+class Shades:
+    """The accent as it stands on the light papers, and on the dark ones."""
+
+    day: str
+    night: str
+    day_wash: str
+    night_wash: str
+    day_seal: str
+    night_seal: str
+
+    @property
+    def day_contrast(self) -> float:
+        return least(self.day, (*DAY, self.day_wash))
+
+    @property
+    def night_contrast(self) -> float:
+        return least(self.night, (*NIGHT, self.night_wash))
+
+
+OURS = Shades("#1b4a8a", "#9abdf2", "#e6edf7", "#1d2a3f", "#b0301b", "#cf5138")  # of values.css
+
+
+@dataclass(frozen=True)
+class Look:
+    """What can be chosen without code. Its name says all of it, so any worker can draw it."""
+
+    accent: str = ACCENT
+    typeface: str = "book"
+    scheme: str = "auto"
+
+    @classmethod
+    def named(cls, name: str) -> "Look":
+        """Raises `LookupError`."""
+        found = NAME.fullmatch(name)
+        if not found:
+            raise LookupError(name)
+        return cls(f"#{found[3]}", found[1], found[2])
+
+    @property
+    def name(self) -> str:
+        return f"{self.typeface}-{self.scheme}-{self.accent[1:]}"
+
+    @property
+    def hash(self) -> str:
+        return _hash(self.sheet)
+
+    @property
+    def path(self) -> str:
+        """Where its stylesheet is; empty where nothing differs from our own."""
+        return f"/look/{self.name}.{self.hash}.css" if self.sheet else ""
+
+    @property
+    def sheet(self) -> str:
+        return _sheet(self)
+
+    @property
+    def schemes(self) -> str:
+        """As `color-scheme` says it."""
+        return "light dark" if self.scheme == "auto" else self.scheme
+
+
+@lru_cache(maxsize=64)
+def shades(accent: str) -> Shades:
+    """The chosen colour where it can be read, and the nearest one where it cannot."""
+    if accent == ACCENT:
+        return OURS
+    colour = Colour.of(accent)
+    pale = colour.at(0.945, 0.02).hex
+    deep = colour.at(0.28, 0.045).hex
+    lifted = colour.at(max(colour.lightness, PALE_NIGHT), 0.14)
+    return Shades(
+        day=readable(colour, (*DAY, pale), TEXT, darker=True),
+        night=readable(lifted, (*NIGHT, deep), TEXT, darker=False),
+        day_wash=pale,
+        night_wash=deep,
+        day_seal=readable(colour, DAY, MARK, darker=True),
+        night_seal=readable(colour, NIGHT, MARK, darker=False),
+    )
+
+
+@lru_cache(maxsize=64)
+def _sheet(look: Look) -> str:
+    parts = []
+    if look.scheme != "auto":  # paper is white, whatever the screen was
+        parts.append(f"@media screen {{ :root {{ color-scheme: {look.scheme}; }} }}\n")
+    if look.accent != ACCENT:
+        tone = shades(look.accent)
+        parts.append(
+            f":root {{ --blue: light-dark({tone.day}, {tone.night});\n"
+            f"  --blue-wash: light-dark({tone.day_wash}, {tone.night_wash});\n"
+            f"  --seal: light-dark({tone.day_seal}, {tone.night_seal}); }}\n"
+        )
+    parts.append(FACES[look.typeface].lstrip())
+    return "".join(parts)
+
+
+@lru_cache(maxsize=64)
+def _hash(sheet: str) -> str:
+    return hashlib.sha256(sheet.encode()).hexdigest()[:12]
+
+
+def check_accent(text: str) -> None:
+    if len(text) != 7 or not HEX.fullmatch(text) or text != text.lower():
+        raise Refusal(
+            N_("Enter a colour as # and six hexadecimal digits, such as #1b4a8a."), "accent"
+        )
+
+
+def is_moved(accent: str) -> bool:
+    """Whether the colour could not stay as it was chosen, on light paper."""
+    return contrast(shades(accent).day, accent) > 1.02

@@ -1,0 +1,1 @@
+"""Tags, and how site owners rename, merge and delete them."""

@@ -1,0 +1,1 @@
+"""Writes imported content, and reads what an export contains."""

@@ -1,0 +1,1 @@
+"""People: accounts, passwords, sessions, invitations and sign-in limits."""
