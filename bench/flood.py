@@ -13,9 +13,9 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from blog import db
 from blog.config import Config
 from blog.db import Database
+from blog.db.migrate import migrate
 from tests import cast
 from tests.flood import Flood, flood, quiet
 from tests.live import Site, environment, free_port
@@ -25,7 +25,7 @@ def main() -> int:
     given = arguments()
     with TemporaryDirectory() as folder:
         config = Config(data_dir=Path(folder) / "data", port=free_port(), proxies=1)
-        db.migrate(config)
+        migrate(config)
         database = Database(config)
         post = cast.fill(database, f"http://127.0.0.1:{config.port}").posts["ann_live"]
         database.close()

@@ -19,9 +19,9 @@ from tempfile import TemporaryDirectory
 
 from PIL import Image
 
-from blog import db
 from blog.config import Config
 from blog.db import Database
+from blog.db.migrate import migrate
 from tests import cast
 from tests.front import Nginx
 from tests.live import Site, ask, environment, free_port
@@ -36,7 +36,7 @@ def main() -> int:
     given = arguments()
     with TemporaryDirectory() as folder:
         config = Config(data_dir=Path(folder) / "data", port=free_port())
-        db.migrate(config)
+        migrate(config)
         database = Database(config)
         people = cast.fill(database, f"http://127.0.0.1:{config.port}")
         try:

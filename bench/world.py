@@ -10,7 +10,8 @@ from pathlib import Path
 from bench import planting
 from bench.planting import COMMENTS, measured, path_of, said, title_of
 from blog.config import Config
-from blog.db import VERSIONS, Database
+from blog.db import Database
+from blog.db.migrate import VERSIONS
 from blog.models.search import search
 from blog.server import startup
 

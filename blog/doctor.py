@@ -18,7 +18,8 @@ from blog import __version__, db
 from blog.backup import storage
 from blog.backup.storage import Last
 from blog.config import N_, Config, Told, shell_language
-from blog.db import Database, head
+from blog.db import Database
+from blog.db.migrate import head, refuse_newer
 from blog.loopback import is_local_name
 from blog.models.base import now
 from blog.models.jobs import diagnostics
@@ -283,7 +284,7 @@ def _versions(config: Config, found: Standing, machine: Machine) -> Iterator[Fin
 def _is_newer(schema: str) -> bool:
     """Than the program on the disk; no start gets beyond that."""
     try:
-        db.refuse_newer(schema)
+        refuse_newer(schema)
     except db.Unusable:
         return True
     return False

@@ -11,9 +11,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from blog import db
 from blog.config import Config
 from blog.db import Database
+from blog.db.migrate import migrate
 from tests import cast, kept, live
 from tests.desk import ann, bob, eve, kim, looking_ann, looking_bob  # noqa: F401 -- fixtures
 from tests.door import (  # noqa: F401 -- fixtures
@@ -108,7 +108,7 @@ def environment(config: Config) -> dict[str, str]:
 def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated database, made once and copied for each test."""
     config = Config(data_dir=tmp_path_factory.mktemp("empty"))
-    db.migrate(config)  # with its last connection the write-ahead log is gone
+    migrate(config)  # with its last connection the write-ahead log is gone
     return config.data_dir / "blog.sqlite3"
 
 
@@ -124,7 +124,7 @@ def postgres() -> Iterator[Postgres]:
 def empty_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The name of a migrated database, made once and copied for each test."""
     name = postgres.create()
-    db.migrate(Config(data_dir=tmp_path_factory.mktemp("pg"), database_url=postgres.url(name)))
+    migrate(Config(data_dir=tmp_path_factory.mktemp("pg"), database_url=postgres.url(name)))
     return name
 
 
@@ -183,7 +183,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """
     port = free_port()
     config = Config(data_dir=tmp_path_factory.mktemp("site"), port=port)
-    db.migrate(config)
+    migrate(config)
     database = Database(config)
     people = cast.fill(database, f"http://127.0.0.1:{port}")
     with Site(config) as running:

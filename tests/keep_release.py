@@ -3,9 +3,10 @@
 import tempfile
 from pathlib import Path
 
-from blog import __version__, db
+from blog import __version__
 from blog.config import Config
 from blog.db import Database
+from blog.db.migrate import migrate
 from tests import cast
 
 KEPT = Path(__file__).parent / "releases"
@@ -17,7 +18,7 @@ def keep() -> Path:
     target.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         config = Config(data_dir=Path(folder))
-        db.migrate(config)
+        migrate(config)
         database = Database(config)
         cast.fill(database)
         with database.writing.connect() as connection:

@@ -10,12 +10,12 @@ import psycopg
 import pytest
 from sqlalchemy.orm import Session
 
-from blog import db
 from blog.backup import backup, restore
 from blog.cache.invalidator import Follower
 from blog.config import Config
 from blog.db import Database
 from blog.db.commit_watcher import PING, PostgresCommits, watch
+from blog.db.migrate import migrate
 from blog.models.settings.site import THE_ONE, Site
 from tests import cast
 from tests.live import wait_for
@@ -92,7 +92,7 @@ def test_a_migration_is_told(postgres: Postgres, config: Config) -> None:
     watching = PostgresCommits(empty)
     wait_for(lambda: watching.count() is not None, 10)
     before = watching.count()
-    db.migrate(empty)
+    migrate(empty)
     wait_for(lambda: watching.count() not in (None, before), 10)
     watching.close()
 

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from blog import db
 from blog.config import Config
 from blog.db import Database, Unusable
+from blog.db.migrate import head, migrate, revisions
 from blog.models.base import Base
 
 MIGRATE = "from blog import db; from blog.config import Config; db.migrate(Config.from_env())"
@@ -38,7 +39,7 @@ def test_whoever_starts_second_on_an_empty_folder_leaves_the_file_alone_until_it
     ):
         fcntl.flock(lock, fcntl.LOCK_EX)
         first.execute("BEGIN IMMEDIATE")
-        second = threads.submit(db.migrate, config)
+        second = threads.submit(migrate, config)
         with pytest.raises(TimeoutError):
             second.result(timeout=0.3)
         first.execute("COMMIT")
@@ -51,23 +52,23 @@ def test_a_database_newer_than_the_code_is_refused_in_one_line(database, config_
     with database.writing.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'later'"))
     with pytest.raises(Unusable, match="newer release"):
-        db.migrate(config)
+        migrate(config)
 
 
 def test_a_database_that_others_could_read_is_closed_to_them(config):
-    db.migrate(config)
+    migrate(config)
     config.sqlite_file.chmod(0o644)  # as an older release left it
-    db.migrate(config)
+    migrate(config)
     assert config.sqlite_file.stat().st_mode & 0o777 == 0o600
 
 
 def test_the_last_file_is_the_last_migration():
-    assert db.revisions().get_heads() == [db.head()]
+    assert revisions().get_heads() == [head()]
 
 
 def test_migrating_again_changes_nothing(database, config_of):
     before = count_rows(database)
-    db.migrate(config_of(database))
+    migrate(config_of(database))
     assert count_rows(database) == before
 
 
@@ -113,5 +114,5 @@ def test_a_writer_waits_for_another_and_a_reader_for_nobody(sqlite_database):
 
 def test_nobody_else_on_the_machine_reads_the_database(tmp_path):
     tmp_path.chmod(0o755)
-    db.migrate(Config(data_dir=tmp_path))
+    migrate(Config(data_dir=tmp_path))
     assert (tmp_path / "blog.sqlite3").stat().st_mode & 0o077 == 0

@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 import pytest
 from sqlalchemy import func, select
 
-from blog import db
 from blog.config import Config
 from blog.db import Database
+from blog.db.migrate import migrate
 from blog.models.comments import moderation
 from blog.models.comments.comment import APPROVED, PENDING, SPAM, Comment
 from tests import cast
@@ -34,7 +34,7 @@ def site(tmp_path) -> Iterator[Site]:
     """Four workers behind a proxy that tells where each comes from."""
     port = free_port()
     config = Config(data_dir=tmp_path / "data", port=port, proxies=1)
-    db.migrate(config)
+    migrate(config)
     database = Database(config)
     people = cast.fill(database, f"http://127.0.0.1:{port}")
     with Site(config, env=environment(config, BLOG_PROXIES="1")) as running:

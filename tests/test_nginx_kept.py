@@ -14,9 +14,9 @@ from pathlib import Path
 import brotli
 import pytest
 
-from blog import db
 from blog.config import Config
 from blog.db import Database
+from blog.db.migrate import migrate
 from blog.models.posts import publishing
 from tests import cast
 from tests.conftest import need
@@ -50,7 +50,7 @@ def own(tmp_path: Path) -> Iterator[Nginx]:
 def blog_behind_nginx(folder: Path) -> Iterator[Nginx]:
     config = Config(data_dir=folder / "data", port=free_port())
     config.data_dir.mkdir()
-    db.migrate(config)
+    migrate(config)
     database = Database(config)
     people = cast.fill(database, f"http://127.0.0.1:{config.port}")
     with Site(config, env=environment(config, BLOG_PROXIES="1")) as site, Nginx(site) as front:

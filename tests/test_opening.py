@@ -7,6 +7,7 @@ import pytest
 from blog import db
 from blog.__main__ import main
 from blog.config import BadSetting, Config, Told, local_address, ssh_server
+from blog.db.migrate import migrate
 from blog.server import startup
 from blog.web.templating import environment, warm
 
@@ -29,7 +30,7 @@ def test_a_data_folder_that_is_a_file_is_told_by_the_settings_name(tmp_path):
 def test_a_file_that_is_no_database_is_told_in_one_line(tmp_path):
     (tmp_path / "blog.sqlite3").write_text("a diary, not a database " * 20)
     with pytest.raises(db.Unusable, match=r"blog\.sqlite3 cannot be opened") as told:
-        db.migrate(Config(data_dir=tmp_path))
+        migrate(Config(data_dir=tmp_path))
     assert "\n" not in str(told.value)
 
 
@@ -38,7 +39,7 @@ def test_a_database_out_of_reach_is_told_in_one_line_without_its_password(tmp_pa
         port = taken.getsockname()[1]
     url = f"postgresql://blog:hush@127.0.0.1:{port}/blog"
     with pytest.raises(db.Unusable, match=f"127.0.0.1:{port}/blog") as told:
-        db.migrate(Config(data_dir=tmp_path, database_url=url))
+        migrate(Config(data_dir=tmp_path, database_url=url))
     assert "\n" not in str(told.value) and "hush" not in str(told.value)
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from blog import db
 from blog.config import Config
 from blog.db import Database
+from blog.db.migrate import migrate
 from blog.models.settings import site as sites
 from blog.models.settings.site import Site as Row
 from tests import cast, live
@@ -33,7 +33,7 @@ def office() -> Iterator[PostOffice]:
 def blog(tmp_path_factory: pytest.TempPathFactory, office: PostOffice) -> Iterator[Site]:
     """A blog of two workers that sends mail."""
     config = Config(data_dir=tmp_path_factory.mktemp("people") / "data", port=free_port())
-    db.migrate(config)
+    migrate(config)
     database = Database(config)
     world = cast.fill(database, f"http://127.0.0.1:{config.port}")
     mail = {"BLOG_SMTP_URL": office.url(), "BLOG_MAIL_FROM": "blog@ink.example"}

@@ -19,7 +19,8 @@ from sqlalchemy.orm import Session
 
 from blog.app import create_app
 from blog.config import Config
-from blog.db import Database, migrate
+from blog.db import Database
+from blog.db.migrate import migrate
 from blog.jobs import scheduler, tasks
 from blog.jobs.scheduler import Chore, Clock, House
 from blog.models.audit.change_log import Change

@@ -19,6 +19,7 @@ from blog.admin import audit_labels
 from blog.backup import restore, storage
 from blog.config import Config
 from blog.db import Database
+from blog.db.migrate import VERSIONS, alembic_config, head, migrate, revisions
 from blog.models.public import cards, post_page
 from blog.models.search import search
 from blog.server import startup
@@ -29,7 +30,7 @@ from tests.live import environment
 pytestmark = pytest.mark.slow
 
 RELEASES = sorted(KEPT.glob("*.sqlite3"))
-MIGRATIONS = sorted((Path(db.__file__).parent / "migrations" / "versions").glob("*.py"))
+MIGRATIONS = sorted(VERSIONS.glob("*.py"))
 PREPARE = (
     "from blog import opening; from blog.config import Config; opening.prepare(Config.from_env())"
 )
@@ -67,12 +68,12 @@ def revision(config: Config) -> str:
 
 def is_older(config: Config) -> bool:
     """Some releases leave the tables as they were: then there is nothing to back up for."""
-    return revision(config) != db.head()
+    return revision(config) != head()
 
 
 def test_no_row_is_lost_on_the_way_up(old, config):
     before = count_rows(config)
-    db.migrate(config)
+    migrate(config)
     after = count_rows(config)
     assert {name: after.get(name, 0) for name in before} == before
 
@@ -121,7 +122,7 @@ def check_entries(config: Config, *, is_first: bool) -> None:
     else:
         labels = old_actions.LABELS | old_actions.UNLABELLED
     before = {id: labels[name] for id, name in add_entries(config, list(labels)).items()}
-    db.migrate(config)
+    migrate(config)
     after = actions(config)
     assert {id: shown(after[id]) for id in before} == before
     replaced = (old_actions.LABELS.keys() | old_actions.FIRST_LABELS) - old_actions.UNCHANGED
@@ -160,7 +161,7 @@ def actions(config: Config) -> dict[int, str]:
 
 def test_no_new_name_of_an_action_is_the_old_name_of_another():
     """An entry that was renamed cannot be renamed again."""
-    names = db.revisions().get_revision("0008").module
+    names = revisions().get_revision("0008").module
     renamed = names.NAMES | names.FUNCTIONS
     assert set(renamed.values()) & renamed.keys() == set()
     assert set(renamed.values()) <= audit_labels.DEEDS.keys() | audit_labels.UNTOLD
@@ -240,7 +241,7 @@ def test_on_postgresql_the_backup_is_as_the_old_release_left_it(postgres, config
     first_release(there)
     startup.prepare(there)
     made = storage.every(there, upgrades=True)
-    assert len(made) == 1 and revision(there) == db.head()
+    assert len(made) == 1 and revision(there) == head()
     back = replace(there, data_dir=config.data_dir / "back", database_url=postgres.url(names[1]))
     restore.read_back(back, made[0])
     assert revision(back) == "0001"
@@ -252,7 +253,7 @@ def first_release(config: Config) -> None:
     """The tables of 0.1.0."""
     engine = db.make_engine(config, writes=True)
     with engine.begin() as connection:
-        alembic = db.alembic_config()
+        alembic = alembic_config()
         alembic.attributes["connection"] = connection
         command.upgrade(alembic, "0001")
     engine.dispose()
@@ -290,8 +291,8 @@ def test_killed_after_any_statement_the_old_state_is_there_and_the_next_start_go
         pytest.skip("it had fewer statements to say")
     assert child.returncode == -signal.SIGKILL
     assert revision(config) == before and count_rows(config) == rows
-    db.migrate(config)
-    assert revision(config) == db.head()
+    migrate(config)
+    assert revision(config) == head()
     after = count_rows(config)
     assert {name: after[name] for name in rows} == rows
 
@@ -314,7 +315,7 @@ def columns(config: Config) -> dict[str, dict[str, dict[str, object]]]:
 def test_whatever_the_old_code_reads_and_writes_is_still_there(old, config):
     """Its columns with their types; and what is new can be left out by who does not know it."""
     before = columns(config)
-    db.migrate(config)
+    migrate(config)
     after = columns(config)
     for table, were in before.items():
         for name, column in were.items():

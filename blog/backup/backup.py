@@ -17,6 +17,7 @@ from blog.backup import manifest, postgresql, storage
 from blog.backup.archive import AS_IT_IS, DATABASES, HEAD, Head, Packer, Progress, head_bytes
 from blog.config import N_, PREFIX, Config, Told, shell_language
 from blog.db import Database
+from blog.db.migrate import head
 from blog.models.base import now
 from blog.models.jobs import row_counts
 from blog.models.jobs.row_counts import Inventory
@@ -62,7 +63,7 @@ def _numbers(made: Made) -> dict[str, int]:
 
 def before_upgrade(config: Config) -> Path:
     """Called by whoever is about to migrate, alone. A start that fails again makes no second."""
-    mark = f"-before-{db.head()}"
+    mark = f"-before-{head()}"
     for path in reversed(storage.every(config, upgrades=True)):
         if path.name.endswith(mark + storage.ENDING) and _is_fresh(path):
             return path

@@ -14,6 +14,7 @@ from blog import db, media
 from blog.backup import backup, manifest, postgresql
 from blog.backup.archive import DATABASES, PIECE, Damaged, Entry, Head, Unpacker, damaged, printable
 from blog.config import N_, Config, Told, shell_language
+from blog.db.migrate import refuse_newer
 from blog.web.i18n import translate
 
 STAGE = ".restoring"
@@ -102,7 +103,7 @@ def _refuse_stranger(path: Path, name: str, head: Head) -> None:
 
 
 def _refuse(config: Config, head: Head, size: int) -> None:
-    db.refuse_newer(head.revision)
+    refuse_newer(head.revision)
     if not manifest.is_empty(config.data_dir):
         message = N_(
             "%(folder)s is not empty. Move its contents away, or choose a new folder with "

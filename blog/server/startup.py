@@ -16,6 +16,7 @@ from sanic.server.socket import bind_unix_socket
 from blog import db
 from blog.backup import backup
 from blog.config import N_, BadSetting, Config, Told, local_address, shell_language, ssh_server
+from blog.db.migrate import migrate
 from blog.models.base import Refusal
 from blog.models.search import search
 from blog.models.settings import site
@@ -31,7 +32,7 @@ def prepare(config: Config) -> None:
     """Data folder, secret, migrated database, static files. Safe to do twice at once."""
     _make_folders(config)
     secret(config.data_dir)
-    db.migrate(config, partial(_back_up, config))
+    migrate(config, partial(_back_up, config))
     _rebuild_search(config)
     collect(config)
 
