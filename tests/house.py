@@ -6,26 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tests.renamed import RENAMED
-
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "blog"
 MADE_BY_A_TOOL = PACKAGE / "migrations" / "versions"
-PARTS = {path.stem for path in PACKAGE.iterdir()} | {
-    name.split(".")[1] for name in RENAMED.values()
-}
+PARTS = {path.stem for path in PACKAGE.iterdir()}
 
 
 # Two modules that have a rule of their own, beside that of their package.
 APART = ("jobs.tasks", "mail.settings")
-
-
-def moved(name: str) -> str:
-    """The module, or the name in a module, by the place that it is about to get."""
-    if (PACKAGE.parent / Path(*name.split("."))).with_suffix(".py").exists() or name in RENAMED:
-        return RENAMED.get(name, name)
-    module, _, last = name.rpartition(".")
-    return f"{RENAMED.get(module, module)}.{last}".lstrip(".")
 
 
 def part_of(name: str) -> str:
@@ -48,7 +36,7 @@ class Module:
     def name(self) -> str:
         """`blog.home.views`; a package's `__init__` has the package's name."""
         parts = self.path.relative_to(PACKAGE.parent).with_suffix("").parts
-        return moved(".".join(parts).removesuffix(".__init__"))
+        return ".".join(parts).removesuffix(".__init__")
 
     @property
     def part(self) -> str:
@@ -97,9 +85,9 @@ class Module:
         found: dict[str, ast.AST] = {}
         for node in self.nodes:
             if isinstance(node, ast.Import):
-                found.update({moved(alias.name): node for alias in node.names})
+                found.update({alias.name: node for alias in node.names})
             elif isinstance(node, ast.ImportFrom):
-                found.update({moved(f"{node.module}.{alias.name}"): node for alias in node.names})
+                found.update({f"{node.module}.{alias.name}": node for alias in node.names})
         return found
 
     @cached_property

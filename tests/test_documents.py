@@ -103,11 +103,23 @@ def test_both_readmes_draw_the_same_map() -> None:
 
 def test_the_map_names_every_module_and_nothing_else() -> None:
     lines = blocks(READMES[0], "text")[0].splitlines()
-    inside = {line.split()[0] for line in lines if line.startswith("  ")}
+    inside = {line.split()[0] for line in lines if re.match(r" {2}\S", line)}
     modules = {path.name for path in (ROOT / "blog").glob("*.py")} - {"__init__.py"}
-    packages = {f"{path.parent.name}/" for path in (ROOT / "blog").glob("*/__init__.py")}
-    assert inside == modules | packages | {"migrations/"}
+    assert inside == modules | packages(ROOT / "blog") | {"migrations/"}
+    nouns = {line.split()[0] for line in lines if re.match(r" {4}\S", line)}
+    assert nouns == packages(ROOT / "blog" / "models")
     assert all((ROOT / line.split()[0]).exists() for line in lines if line[0] != " ")
+
+
+def packages(folder: Path) -> set[str]:
+    return {f"{path.parent.name}/" for path in folder.glob("*/__init__.py")}
+
+
+def test_the_files_that_contributing_names_exist() -> None:
+    table = text(ROOT / "CONTRIBUTING.md").partition("| You want to … |")[2]
+    named = re.findall(r"`((?:blog|static|templates|tests)/[\w./]+)`", table)
+    assert len(named) > 20
+    assert {name for name in named if not (ROOT / name).exists()} == {"blog/api/"}  # none yet
 
 
 def test_both_readmes_have_the_same_tables() -> None:
