@@ -51,10 +51,10 @@ messages: installed-dev ## Collect translatable texts into the catalogues; new o
 	done; rm $(POT)
 
 pinyin: installed-dev ## Generate the pinyin tables for addresses of new posts from pypinyin
-	@$(PY) -m tests.write_pinyin
+	@$(PY) -m tests.tools.write_pinyin
 
 docs: installed-dev ## Generate the tables of settings and commands in docs/
-	@$(PY) -m tests.write_tables
+	@$(PY) -m tests.tools.write_tables
 
 bench: installed-dev ## Compare the blog with other web stacks; BENCH="--quick --only flask"
 	@exec $(PY) -m bench $(value BENCH)

@@ -16,9 +16,9 @@ from tempfile import TemporaryDirectory
 from blog.config import Config
 from blog.db import Database
 from blog.db.migrate import migrate
-from tests import cast
-from tests.flood import Flood, flood, quiet
-from tests.live import Site, environment, free_port
+from tests.support import cast
+from tests.support.comment_flood import Flood, flood, quiet
+from tests.support.live_server import Site, environment, free_port
 
 
 def main() -> int:

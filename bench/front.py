@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.live import ROOT, program
+from tests.support.live_server import ROOT, program
 
 SITES = Path(__file__).parent / "nginx"
 SHIPPED = "shipped"

@@ -20,9 +20,9 @@ from blog.db import Database
 from blog.models.jobs import outbox
 from blog.models.users import user
 from blog.web.passwords import Passwords
-from tests import cast
-from tests.cast import OURS, PASSWORD
-from tests.live import ROOT, environment, free_port
+from tests.support import cast
+from tests.support.cast import OURS, PASSWORD
+from tests.support.live_server import ROOT, environment, free_port
 
 NAME = "max"  # who signs in
 MAILS, PHOTOGRAPHS, IMPORTED = 50, 20, 700

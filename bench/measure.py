@@ -13,7 +13,7 @@ from bench.load import Load, load
 from bench.running import WORKERS, Running
 from bench.stage import Stage
 from bench.target import Target
-from tests.live import ask
+from tests.support.live_server import ask
 
 CONNECTIONS = 64
 QUIET = 0.1  # cores that others may take before a run is made again

@@ -22,9 +22,9 @@ from PIL import Image
 from blog.config import Config
 from blog.db import Database
 from blog.db.migrate import migrate
-from tests import cast
-from tests.front import Nginx
-from tests.live import Site, ask, environment, free_port
+from tests.support import cast
+from tests.support.live_server import Site, ask, environment, free_port
+from tests.support.nginx_server import Nginx
 
 LIMIT = 512  # MiB
 SIDES = (7300, 5470)  # 39.9 megapixels

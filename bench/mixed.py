@@ -32,8 +32,8 @@ from bench.planting import path_of
 from bench.stage import HOME
 from bench.world import world
 from blog.config import Config
-from tests.live import Site, ask, environment, free_port
-from tests.wire import Wire, plain
+from tests.support.live_server import Site, ask, environment, free_port
+from tests.support.raw_connection import Wire, plain
 
 POSTS = 1_000
 READERS, PAUSE = 8, 0.05  # each asks, gets its page, and pauses for so many seconds

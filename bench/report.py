@@ -15,8 +15,8 @@ from pysqlite3 import dbapi2 as sqlite
 from bench.rounds import Row
 from bench.stage import HOME, RIVALS
 from bench.target import PARTS
-from tests.live import program
-from tests.postgres import BINARIES
+from tests.support.live_server import program
+from tests.support.postgres import BINARIES
 
 HEADS = ["target", "requests/s", "spread", "p50 ms", "p99 ms", "CPU µs/req", "PSS MB", "of ours"]
 MARKS = "(!): wrk met broken connections or errors. (~): others took over 0.1 core meanwhile."

@@ -17,7 +17,7 @@ from bench.front import nginx
 from bench.processes import family
 from bench.stage import HOME, OURS, RIVALS, Stage
 from bench.target import Target, Unfit
-from tests.live import ROOT, Reply, ask, environment, free_port
+from tests.support.live_server import ROOT, Reply, ask, environment, free_port
 
 WORKERS = 4
 PATIENCE = 60.0  # seconds

@@ -1,4 +1,4 @@
-"""How long a search takes: p50 and p99 of every query in tests/queries.toml.
+"""How long a search takes: p50 and p99 of every query in tests/models/search/queries.toml.
 
     python -m bench.search data/                a data folder, or what BLOG_DATABASE_URL names
     python -m bench.search --content FOLDER     the blogs below it are moved into a new one first
@@ -61,7 +61,7 @@ def blogs_below(folder: Path | None) -> list[Path]:
 
 def measure(database: Database, rounds: int) -> dict[str, list[float]]:
     """Milliseconds of each query. The first round, which compiles statements, does not count."""
-    queries = tomllib.loads((ROOT / "tests/queries.toml").read_text("utf-8"))["query"]
+    queries = tomllib.loads((ROOT / "tests/models/search/queries.toml").read_text("utf-8"))["query"]
     times: dict[str, list[float]] = {query["text"]: [] for query in queries}
     for counts in [False] + [True] * rounds:
         for text in random.sample(list(times), len(times)):

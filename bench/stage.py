@@ -13,8 +13,8 @@ import psycopg
 
 from bench.world import World, fill, world
 from blog.config import Config
-from tests.live import ROOT, Site, free_port
-from tests.postgres import Postgres
+from tests.support.live_server import ROOT, Site, free_port
+from tests.support.postgres import Postgres
 
 HOME = ROOT / ".bench"
 RIVALS = HOME / "venv"

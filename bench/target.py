@@ -5,7 +5,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.live import program
+from tests.support.live_server import program
 
 FOLDER = Path(__file__).parent
 PARTS = {

@@ -14,9 +14,8 @@ import pytest
 from blog.config import Config
 from blog.db import Database
 from blog.db.migrate import migrate
-from tests import cast, kept, live
-from tests.desk import ann, bob, eve, kim, looking_ann, looking_bob  # noqa: F401 -- fixtures
-from tests.door import (  # noqa: F401 -- fixtures
+from tests.support import backup_blog, cast, live_server
+from tests.support.app_client import (  # noqa: F401 -- fixtures
     door,
     empty_door,
     furnished,
@@ -26,9 +25,17 @@ from tests.door import (  # noqa: F401 -- fixtures
     small_blog,
     world,
 )
-from tests.front import Nginx
-from tests.live import Site, free_port, program
-from tests.postgres import BINARIES, Postgres
+from tests.support.dashboard_client import (  # noqa: F401 -- fixtures
+    ann,
+    bob,
+    eve,
+    kim,
+    looking_ann,
+    looking_bob,
+)
+from tests.support.live_server import Site, free_port, program
+from tests.support.nginx_server import Nginx
+from tests.support.postgres import BINARIES, Postgres
 
 LACKING = "lacking on this machine: "
 
@@ -101,7 +108,7 @@ def config(tmp_path: Path) -> Config:
 @pytest.fixture
 def environment(config: Config) -> dict[str, str]:
     """What a child process is told so that it finds `config`."""
-    return live.environment(config)
+    return live_server.environment(config)
 
 
 @pytest.fixture(scope="session")
@@ -168,7 +175,7 @@ def config_of(migrated: Config) -> Callable[[Database], Config]:
 @pytest.fixture
 def kept_blog(migrated: Config) -> Config:
     """A blog worth keeping: on SQLite, then on PostgreSQL."""
-    kept.furnish(migrated)
+    backup_blog.furnish(migrated)
     return migrated
 
 

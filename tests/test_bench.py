@@ -21,7 +21,7 @@ from bench.stage import LOCK, RIVALS, Stage, staged
 from bench.target import Target, Unfit, targets
 from bench.world import World
 from tests.conftest import need
-from tests.live import ROOT, program
+from tests.support.live_server import ROOT, program
 
 ALL = targets()
 QUIET = Load(requests=1000, seconds=1, p50=1, p95=2, p99=3, broken=0, refused=0)

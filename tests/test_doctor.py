@@ -20,7 +20,7 @@ from blog.models.jobs.outbox import Delivery, MailState
 from blog.models.posts.post import Post
 from blog.models.settings.site import THE_ONE, Site, SiteFacts
 from blog.models.users import signin
-from tests.live import environment, free_port
+from tests.support.live_server import environment, free_port
 
 MADE = now().isoformat(timespec="seconds")
 WELL = Standing(

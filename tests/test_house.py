@@ -10,7 +10,7 @@ from jinja2 import nodes as jinja
 from blog.config import Config
 from blog.models.base import Base
 from blog.web.templating import environment
-from tests.house import (
+from tests.support.source_tree import (
     MODULES,
     ROOT,
     TEMPLATES,

@@ -13,7 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.live import ROOT
+from tests.support.live_server import ROOT
 
 PINNED = re.compile(r"(?m)^([\w.-]+)==([^ ;\\]+)")
 

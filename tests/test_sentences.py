@@ -18,7 +18,7 @@ from jinja2 import nodes as jinja
 
 from blog.__main__ import parser
 from blog.config import LANGUAGES
-from tests.house import MODULES, PACKAGE, ROOT, TEMPLATES, called, is_text
+from tests.support.source_tree import MODULES, PACKAGE, ROOT, TEMPLATES, called, is_text
 
 PAGES = [path for path in TEMPLATES if path.suffix in {".html", ".xml"}]
 ENVIRONMENT = Environment(extensions=["jinja2.ext.i18n"], autoescape=True)

@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from blog.config import Config
-from tests.live import Site, free_port
+from tests.support.live_server import Site, free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

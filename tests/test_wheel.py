@@ -12,7 +12,7 @@ import pytest
 
 from blog import __version__
 from blog.config import Config
-from tests.live import ROOT, Site, environment, free_port
+from tests.support.live_server import ROOT, Site, environment, free_port
 
 pytestmark = pytest.mark.slow
 FOLDERS = ("templates", "static", "content")

@@ -1,0 +1,736 @@
+"""The log: every act leaves a line that says who, when, from where, what; nobody can change it."""
+
+import ast
+import base64
+import inspect
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy.orm import Session
+
+from blog.__main__ import main
+from blog.admin import audit_labels
+from blog.db import Database
+from blog.markup import render
+from blog.models.audit import action, audit, change_log
+from blog.models.audit.bulk_guard import Untouchable
+from blog.models.audit.change_log import Change, Touched
+from blog.models.base import Base, now
+from blog.models.comments import moderation
+from blog.models.jobs import lease, retention
+from blog.models.listing import Asked, each, trial
+from blog.models.posts import editing, publishing
+from blog.models.posts.editing import WorkingCopy
+from blog.models.posts.post import Post
+from blog.models.search import search
+from blog.models.settings import save_settings
+from blog.models.settings.save_settings import Wish
+from blog.models.tags import tag_admin
+from blog.models.tags.tag import Tag
+from blog.models.transfer import export
+from blog.models.users import denied_access, signin, user
+from blog.models.users.user import User
+from tests.support import cast
+from tests.support.app_client import Door
+from tests.support.cast import Cast
+from tests.support.source_tree import MODULES, Module, called, outside
+from tests.web.test_access import WAYS
+
+
+def last(database: Database) -> Change:
+    query = select(Change).order_by(Change.id.desc()).limit(1)
+    return database.read_now(lambda session: session.scalars(query).one())
+
+
+def lines(database: Database, **asked: str) -> list[audit.Line]:
+    words, sort = asked.pop("words", ""), ""
+    page = database.read_now(audit.LINES.page, Asked(asked, words=words, sort=sort))
+    return list(page.rows)
+
+
+# --- what is recorded ---
+
+
+def columns() -> list[tuple[type[Base], str]]:
+    return [
+        (mapper.class_, attribute.key)
+        for mapper in Base.registry.mappers
+        if not getattr(mapper.class_, "unaudited", False) and mapper.class_ is not Change
+        for attribute in mapper.column_attrs
+    ]
+
+
+@pytest.mark.parametrize(
+    ("model", "name"), columns(), ids=lambda one: getattr(one, "__name__", one)
+)
+def test_every_column_of_every_table_is_told_before_and_after(model, name):
+    """Without a database: what is noted of a row whose one column goes from a value to another."""
+    from blog.models.audit import row_diff
+
+    row = model()
+    noted = row_diff.of(row, {name: "before"}, {name: "after"}, ())
+    if name in getattr(model, "audit_ignored", ()):
+        assert noted.columns == {}
+    elif name in getattr(model, "audit_secret", ()):
+        assert noted.columns == {name: [row_diff.SECRET, row_diff.SECRET]}
+    else:
+        assert noted.columns == {name: ["before", "after"]}
+
+
+SECRET = re.compile(r"hash|token|secret|password")
+
+
+def test_every_column_that_holds_a_secret_is_declared_one():
+    """By its name: what is added later is asked about."""
+    open_ = [
+        f"{model.__name__}.{name}"
+        for model, name in columns()
+        if SECRET.search(name) and name not in getattr(model, "audit_secret", ())
+    ]
+    assert [one for one in open_ if one not in PUBLIC_HASHES] == []
+
+
+# Of what lies open anyway.
+PUBLIC_HASHES = {"Post.source_hash"}
+
+
+def test_tables_that_tell_nothing_are_few_and_named():
+    quiet = {
+        mapper.class_.__tablename__
+        for mapper in Base.registry.mappers
+        if getattr(mapper.class_, "unaudited", False)
+    }
+    assert quiet <= set(QUIET), "say why a table tells nothing"
+
+
+QUIET = {
+    "attempt": "tries to sign in, counted; the refused ones are told",
+    "touched": "a part of the log",
+    "revision_author": "copied from the post with each revision",
+    "revision_tag": "copied from the post with each revision",
+    "lease": "who winds the clock, anew every few seconds",
+    "tally": "how many comments came, counted",
+    "spam_sign": "what the filter has learnt",
+    "spam_lesson": "what the filter has learnt",
+    "moderation": "each decision is told by the comment that it is about",
+    "unsubscribed": "hashes of addresses, which say nothing to anybody",
+    "device": "browsers known again",
+}
+
+
+def test_what_is_false_or_nothing_is_told_where_it_changes(database, world):
+    id = world.ann_live.id
+    database.transact_now(lambda s: setattr(s.get_one(Post, id), "is_listed", False))
+    assert last(database).facts == {f"post:{id}": {"is_listed": [True, False]}}
+    database.transact_now(lambda s: setattr(s.get_one(Post, id), "source_version", 0) or None)
+    database.transact_now(lambda s: setattr(s.get_one(Post, id), "announced_at", now()))
+    assert last(database).facts[f"post:{id}"]["announced_at"][0] is None
+
+
+def test_a_column_that_was_never_read_is_told_with_what_stood_there(database, world):
+    def overwrite(session: Session) -> None:
+        tag = session.scalars(select(Tag).where(Tag.slug == "python")).one()
+        session.expire(tag, ["name"])
+        tag.name = "Python 3"
+
+    database.transact_now(overwrite)
+    [told] = last(database).facts.values()
+    assert told == {"name": ["Python", "Python 3"]}
+
+
+def test_several_flushes_are_one_step_from_first_to_last(database, world):
+    def twice(session: Session) -> None:
+        row = session.get_one(User, world.ann.id)
+        for bio in ("one", "two"):
+            row.bio = bio
+            session.flush()
+
+    database.transact_now(twice)
+    assert last(database).facts == {f"user:{world.ann.id}": {"bio": ["", "two"]}}
+
+
+def test_what_came_back_to_where_it_was_is_not_told(database, world):
+    before = last(database).id
+
+    def there_and_back(session: Session) -> None:
+        row = session.get_one(User, world.ann.id)
+        for name in ("Other", "Ann Archer"):
+            row.display_name = name
+            session.flush()
+
+    database.transact_now(there_and_back)
+    assert last(database).facts == {} and last(database).is_quiet and last(database).id > before
+
+
+def test_what_a_savepoint_took_back_is_not_told(database, world):
+    def try_and_fail(session: Session) -> None:
+        session.get_one(User, world.bob.id).bio = "kept"
+        try:
+            with session.begin_nested():
+                session.add(Tag(name="Gone", slug="gone"))
+                session.get_one(User, world.ann.id).bio = "gone"
+                session.flush()
+                raise LookupError
+        except LookupError:
+            pass
+
+    database.transact_now(try_and_fail)
+    assert list(last(database).facts) == [f"user:{world.bob.id}"]
+    assert "tag:gone" not in last(database).tags
+
+
+def test_a_secret_is_told_as_replaced_without_either_value(database, world):
+    database.transact_now(user.set_password, world.ann.id, "new-hash", by=world.kim)
+    told = last(database).facts[f"user:{world.ann.id}"]["password_hash"]
+    assert told == [{"secret": True}, {"secret": True}]
+    assert "hash" not in json.dumps(told)
+
+
+def test_what_is_deleted_is_told_with_its_name(database, world):
+    database.transact_now(publishing.delete_for_good, world.ann_trashed.id, by=world.ann)
+    row = last(database)
+    told = row.facts[f"post:{world.ann_trashed.id}"]
+    assert told["title"] == [world.ann_trashed.title, None]
+    assert row.facts["revision:*"]["deleted"][1] >= 1
+    assert f"post:{world.ann_trashed.id} {world.ann_trashed.title}" in row.about.splitlines()
+
+
+# --- bulk statements ---
+
+
+def run(database: Database, statement: Any, **options: Any) -> Change:
+    given = {"tags": ("users",), **options}
+    database.transact_now(lambda s: s.execute(statement, execution_options=given))
+    return last(database)
+
+
+def test_a_bulk_statement_tells_how_many_rows_and_what_they_were_given(database, world):
+    row = run(database, update(User).where(User.role == "author").values(bio="x", language="zh"))
+    assert row.facts == {
+        "user:*": {"bio": [None, "x"], "changed": [None, 4], "language": [None, "zh"]}
+    }
+
+
+def test_a_bulk_statement_about_one_row_says_which(database, world):
+    one = update(User).where(User.id == world.ann.id, User.role == "author").values(bio="x")
+    assert list(run(database, one).facts) == [f"user:{world.ann.id}"]
+    many = update(User).where(User.id >= world.ann.id).values(bio="y")
+    assert list(run(database, many).facts) == ["user:*"]
+
+
+def test_a_browser_that_is_in_use_leaves_no_line_to_read(database, world):
+    cast.sign_in(database, world.ann)
+    came = lines(database)[0]
+    id = int(came.things[0].id)
+    database.transact_now(signin.seen, id, by=world.ann)
+    assert last(database).is_quiet and lines(database)[0] == came
+
+
+def test_a_bulk_statement_keeps_secrets(database, world):
+    row = run(database, update(User).values(password_hash="very-secret"))
+    assert "very-secret" not in json.dumps(row.facts)
+
+
+def test_a_bulk_statement_may_tell_its_own_facts(database, world):
+    own = {f"user:{world.ann.id}": {"bio": ["", "x"]}}
+    row = run(database, update(User).where(User.id == world.ann.id).values(bio="x"), facts=own)
+    assert row.facts == own
+
+
+def test_a_bulk_statement_that_finds_no_row_leaves_no_line(database, world):
+    before = last(database).id
+    assert run(database, delete(Tag).where(Tag.slug == "nowhere")).id == before
+
+
+def test_many_rows_added_at_once_are_counted(database, world):
+    row = run(database, insert(Tag).values([{"name": n, "slug": n} for n in "xyz"]))
+    assert row.facts["tag:*"]["added"][1]
+
+
+# --- who ---
+
+
+def test_a_command_signs_with_its_name(config, capsys, monkeypatch):
+    monkeypatch.setenv("BLOG_DATA_DIR", str(config.data_dir))
+    monkeypatch.setattr("sys.stdin", open_text("seven quiet herons\n"))
+    assert main(["create-admin", "zoe"]) == 0
+    database = Database(config)
+    try:
+        row = last(database)
+        assert (row.by_name, row.by_id, row.action) == (
+            "blog create-admin",
+            None,
+            "user.create_admin",
+        )
+    finally:
+        database.close()
+    capsys.readouterr()
+
+
+def open_text(words: str) -> Any:
+    from io import StringIO
+
+    return StringIO(words)
+
+
+def test_outside_a_command_nobody_signs(database, world):
+    with change_log.on_behalf_of("blog tick"):
+        database.transact_now(lambda s: s.add(Tag(name="x", slug="x")))
+        assert last(database).by_name == "blog tick"
+    database.transact_now(lambda s: s.add(Tag(name="y", slug="y")))
+    assert last(database).by_name == ""
+
+
+def test_signing_in_and_out_is_told_with_who_and_from_where(door):
+    answer = door.post("/sign-in", {"login": "ann", "password": cast.PASSWORD})
+    came = last(door.database)
+    assert (came.by_name, came.ip, audit_labels.words_of(came.action)) == (
+        "Ann Archer",
+        "127.0.0.1",
+        "signed in",
+    )
+    door.post("/sign-out", cookies=answer.cookies)
+    went = last(door.database)
+    assert (went.by_name, audit_labels.words_of(went.action)) == ("Ann Archer", "signed out")
+    assert went.facts == {"signin:*": {"deleted": [None, 1]}}
+
+
+def settle(door: Door) -> None:
+    """What is noted beside a request is written before the next of the same worker ends."""
+    import asyncio
+
+    errands = [*door.app.ctx.errands]
+    for errand in errands:
+        asyncio.run_coroutine_threadsafe(asyncio.wait([errand]), door.loop).result(20)
+
+
+def test_a_sign_in_that_failed_is_told_with_whom_it_was_tried_for(door):
+    door.post("/sign-in", {"login": "ann", "password": "wrong"})
+    settle(door)
+    row = last(door.database)
+    assert row.about == "signin:* ann" and row.facts == {
+        "signin:* ".strip(): {"refused": [None, "wrong"]}
+    }
+    assert (row.by_id, row.ip) == (None, "127.0.0.1")
+
+
+def test_a_login_that_nobody_bears_is_not_kept(door):
+    door.post("/sign-in", {"login": "my secret password", "password": "x"})
+    settle(door)
+    row = last(door.database)
+    assert row.facts["signin:*"]["refused"] == [None, "wrong"]
+    assert "secret password" not in json.dumps([row.facts, row.tags, row.about])
+
+
+def test_a_door_that_stayed_shut_is_told_once(door):
+    eve = door.let_in("eve")
+    before = last(door.database).id
+    for _ in range(3):
+        assert door.get("/admin/people", cookies=eve).status == 403
+        settle(door)
+    row = last(door.database)
+    assert (row.by_name, row.action) == ("Eve Edgar", "access.deny_page")
+    assert row.about == "door:* GET /admin/people" and row.id == before + 1
+
+
+def test_knocking_without_end_does_not_fill_the_log(database, world):
+    before = last(database).id
+    for _ in range(5):
+        database.transact_now(denied_access.note_sign_in, "ann", "throttled", ip="192.0.2.1")
+    assert last(database).id == before + 1
+
+
+# --- nobody can change it ---
+
+
+def test_no_route_of_the_log_takes_anything():
+    ways = [way for way in WAYS if way.path.strip("/").startswith("admin/audit")]
+    assert {way.path for way in ways} == {"admin/audit", "admin/audit/<id:int>"}
+    assert {method for way in ways for method in way.methods} == {"GET"}
+    assert {way.role for way in ways} == {"admin"}
+
+
+REWRITING = {
+    "update": update(Change).values(by_name="x"),
+    "delete": delete(Change),
+    "insert": insert(Change).values(action="x", tags=[], facts={}),
+    "touched": delete(Touched),
+    "text": text("DELETE FROM change"),
+    "upper case": text('UPDATE "CHANGE" SET act = 1'),
+}
+
+
+@pytest.mark.parametrize("statement", REWRITING.values(), ids=REWRITING)
+def test_no_statement_rewrites_the_log(database, world, statement):
+    before = lines(database)
+    with pytest.raises(Untouchable):
+        run(database, statement)
+    assert lines(database) == before
+
+
+def test_no_object_of_the_log_can_be_changed_or_deleted(database, world):
+    def spoil(session: Session) -> None:
+        session.scalars(select(Change).limit(1)).one().by_name = "nobody"
+
+    def remove(session: Session) -> None:
+        session.delete(session.scalars(select(Change).limit(1)).one())
+
+    def forge(session: Session) -> None:
+        session.add(Change(action="x", by_name="Kim Keeper"))
+
+    for work in (spoil, remove, forge):
+        with pytest.raises(Untouchable):
+            database.transact_now(work)
+
+
+def test_only_the_hook_writes_lines():
+    """No act names the log: what reads it stands in these modules alone."""
+    readers = {"audit", "setting_history", "denied_access", "change_log"}
+    named = {
+        module.path.stem
+        for module in MODULES
+        for name in module.imports
+        if name.startswith("blog.models.audit.change_log.")
+        and name.rpartition(".")[2] in ("Change", "Touched")
+    }
+    assert named <= readers
+    told = {
+        module.path.stem
+        for module in MODULES
+        for call in module.calls
+        if isinstance(call.func, ast.Attribute)
+        and call.func.attr == "tell"
+        and getattr(call.func.value, "id", "") == "change_log"
+    }
+    assert told == {"denied_access"}
+
+
+# --- found ---
+
+
+@pytest.fixture
+def busy(database: Database, world: Cast) -> Database:
+    database.transact_now(user.set_role, world.ann.id, "editor", by=world.kim, ip="192.0.2.9")
+    wish = {"tagline": Wish("墨水")}
+    database.transact_now(save_settings.save, wish, by=world.kim, ip="192.0.2.9")
+    database.transact_now(publishing.trash, world.bob_zh.id, by=world.eve, ip="198.51.100.2")
+    database.transact_now(signin.open_, world.ann.id, "192.0.2.1", "Firefox", ip="192.0.2.1")
+    return database
+
+
+@pytest.mark.parametrize(
+    ("asked", "actions"),
+    [
+        ({"kind": "site"}, ["settings.save", "people"]),
+        ({"act": "post.trash"}, ["post.trash"]),
+        ({"kind": "signin"}, ["session.open"]),
+        ({"words": "青花瓷"}, ["post.trash", "plant_chinese"]),
+        ({"words": "198.51.100"}, ["post.trash"]),
+        ({"words": "EVE edgar trash"}, ["post.trash"]),
+        ({"words": "100%"}, []),
+        ({"words": "trash", "kind": "user"}, []),
+        ({"until": "2001-01-01 UTC"}, []),
+        ({"since": "2999-01-01 UTC"}, []),
+    ],
+    ids=str,
+)
+def test_lines_are_found_by_person_action_kind_day_and_word(busy, asked, actions):
+    assert [line.action for line in lines(busy, **asked)] == actions
+
+
+def test_lines_are_found_by_who(busy, world):
+    assert {line.action for line in lines(busy, by=str(world.eve.id))} == {"post.trash"}
+    assert {line.action for line in lines(busy, by=str(world.ann.id))} == {"session.open"}
+    nobody = {line.by for kind in ("visitor", "blog") for line in lines(busy, by=kind)}
+    assert nobody == {""}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai", "Etc/GMT+12", "Etc/GMT-14"])
+def test_a_day_begins_where_the_site_is(busy, zone):
+    everything = lines(busy)
+    today = everything[0].at.astimezone(ZoneInfo(zone)).date()
+    of_today = [line for line in everything if line.at.astimezone(ZoneInfo(zone)).date() == today]
+    assert of_today
+    assert lines(busy, since=f"{today} {zone}") == of_today
+    assert lines(busy, since=f"{today} {zone}", until=f"{today} {zone}") == of_today
+    yesterday, tomorrow = today - timedelta(days=1), today + timedelta(days=1)
+    assert lines(busy, since=f"{yesterday} {zone}", until=f"{tomorrow} {zone}") == everything
+    assert lines(busy, since=f"{tomorrow} {zone}") == []
+
+
+@pytest.mark.parametrize("asked", [{"since": "x UTC"}, {"until": "2026-02-30 UTC"}, {"since": "9"}])
+def test_a_day_that_there_is_not_is_not_found(database, asked):
+    with pytest.raises(LookupError):
+        lines(database, **asked)
+
+
+def test_the_filters_offer_who_has_done_something_and_what(busy, world):
+    doers = busy.read_now(audit.doers)
+    assert {str(world.kim.id), str(world.eve.id), str(world.ann.id)} <= set(doers)
+    assert str(world.lee.id) not in doers
+    assert {"post.trash", "settings.save", "user.set_role"} <= set(busy.read_now(audit.actions))
+
+
+# --- read ---
+
+
+def test_a_line_is_told_in_words_of_both_languages(door):
+    kim = door.let_in("kim")
+    copy = WorkingCopy(title="Ink & water", body="x")
+
+    ann = door.cast.ann
+    id = door.database.transact_now(editing.start, "post", "en", by=ann)
+    version = door.database.transact_now(editing.keep, id, copy, by=ann)
+    door.database.transact_now(publishing.publish, id, render("x"), version, by=ann, ip="192.0.2.5")
+    page = door.get("/admin/audit", cookies=kim).text
+    assert "published “Ink &amp; water”" in page and "Ann Archer" in page and "192.0.2.5" in page
+    door.database.transact_now(user.describe, door.cast.kim.id, **CHINESE, by=door.cast.kim)
+    assert "发布：“Ink &amp; water”" in door.get("/admin/audit", cookies=kim).text
+
+
+CHINESE = {"display_name": "Kim Keeper", "email": "kim@ink.example", "language": "zh"}
+
+
+def test_every_function_that_an_area_hands_to_a_transaction_declares_its_action():
+    """Above it stands `@action("post.publish")`."""
+    handed_on = {work for module in outside("models") for work in functions_handed_on(module)}
+    assert {
+        publishing.publish,
+        moderation.undo,
+        lease.take,
+        retention.forget_addresses,
+    } <= handed_on
+    undeclared = {work for work in handed_on if not hasattr(work, "action_name")}
+    assert undeclared - READ_ONLY == set()
+
+
+# Calls to which functions are handed that do not write.
+READERS = {"read", "read_now", "get_or_404", "check", "Filter", "Input"}
+# Functions that do not write either, and are handed on in another way.
+READ_ONLY = {
+    export.about,
+    export.addresses,
+    export.people,
+    search.find,
+    tag_admin.one,
+    user.check_password,
+}
+
+
+def functions_handed_on(module: Module) -> Iterator[Callable[..., Any]]:
+    """The functions of the models that a module passes on, except to a reader, without a call."""
+    models = models_in(module)
+    calls = list(module.calls)
+    passed_over = {id(call.func) for call in calls} | {
+        id(node)
+        for call in calls
+        if called(call) in READERS
+        for argument in [*call.args, *(keyword.value for keyword in call.keywords)]
+        for node in ast.walk(argument)
+    }
+    for node in module.nodes:
+        if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
+            continue
+        if node.value.id in models and id(node) not in passed_over:
+            found = getattr(models[node.value.id], node.attr)
+            if inspect.isfunction(found):
+                yield found
+
+
+def models_in(module: Module) -> dict[str, ModuleType]:
+    """The modules of the models that a module imports, by the name that they have there."""
+    return {
+        alias.asname or alias.name: import_module(f"{node.module}.{alias.name}")
+        for node in module.nodes
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("blog.models")
+        for alias in node.names
+        if find_spec(str(node.module)).submodule_search_locations
+        and find_spec(f"{node.module}.{alias.name}")
+    }
+
+
+def test_every_action_has_a_label_or_leaves_no_entry():
+    for module in MODULES:
+        if module.part == "models":
+            import_module(module.name)
+    declared = set(action.declared)
+    assert declared == (set(audit_labels.DEEDS) - NO_LONGER_DONE) | audit_labels.UNTOLD
+    assert not set(audit_labels.DEEDS) & audit_labels.UNTOLD
+
+
+NO_LONGER_DONE = {"settings.change"}  # labels of old entries only
+
+
+@pytest.mark.parametrize(
+    "name", ["post.publish", "publish", "post.", ".publish", "Post.publish", "post.publish!", ""]
+)
+def test_a_name_that_is_taken_or_is_no_noun_and_verb_is_refused(name):
+    with pytest.raises(ValueError, match=r"declared by|not a noun and a verb"):
+        action.action(name)(lambda session: None)
+
+
+def test_a_wrapped_action_keeps_its_name():
+    standing = signin.while_it_stands(publishing.publish, 1, "author")
+    wrapped = [
+        each(publishing.trash),
+        trial(each(publishing.trash)),
+        partial(partial(publishing.trash), 1),
+    ]
+    assert action.name_of(standing) == "post.publish"
+    assert {action.name_of(work) for work in wrapped} == {"post.trash"}
+    assert action.name_of(partial(each(publishing.trash), ids=[1])) == "post.trash"
+
+
+def test_a_function_that_declares_no_action_goes_by_its_own_name(database, world):
+    """A forgotten declaration makes no write fail."""
+
+    def _paint_fence(session: Session) -> None:
+        session.add(Tag(name="Fence", slug="fence"))
+
+    database.transact_now(_paint_fence)
+    assert last(database).action == "paint_fence"
+    assert action.name_of(partial(each(_paint_fence))) == "paint_fence"
+
+
+def test_an_action_without_a_label_is_shown_by_its_name():
+    line = audit.Line(1, now(), None, "", "", "fence.paint_green", audit.things("fence:1 Green"))
+    assert (audit_labels.words_of(line.action), audit_labels.about(line)) == (
+        "paint green",
+        ("Green",),
+    )
+
+
+def test_a_line_opens_to_before_and_after(door):
+    kim = door.let_in("kim")
+    door.post("/admin/settings", {"tagline": "Of ink and water"}, cookies=kim)
+    door.post("/admin/settings", {"tagline": "Of ink and paper"}, cookies=kim)
+    page = door.get(f"/admin/audit/{last(door.database).id}", cookies=kim).text
+    assert "Of ink and <del>water</del><ins>paper</ins>" in page
+    assert "Tagline" in page and "Kim Keeper" in page and "127.0.0.1" in page
+
+
+def test_a_line_about_a_long_text_opens_and_does_not_repeat_it(door):
+    letter = "a letter that is long" + " and long" * 30
+    door.database.transact_now(
+        user.describe, door.cast.ann.id, display_name="Ann", email="", bio=letter, by=door.cast.ann
+    )
+    path = f"/admin/audit/{last(door.database).id}"
+    page = door.get(path, cookies=door.let_in("kim"))
+    assert page.status == 200
+    assert f"{len(letter)} characters" in page.text and "long and long" not in page.text
+
+
+def test_a_browser_in_use_is_nothing_to_narrow_the_log_by(door):
+    kim = door.let_in("kim")
+    came = lines(door.database, act="session.open")[0]
+    door.database.transact_now(signin.seen, int(came.things[0].id), by=door.cast.kim)
+    assert "session.seen" in door.database.read_now(audit.actions)
+    page = door.get("/admin/audit", cookies=kim).text
+    assert 'value="session.open"' in page and 'value="session.seen"' not in page
+
+
+def test_every_line_of_the_cast_opens(open_door):
+    kim = open_door.let_in("kim")
+    for line in lines(open_door.database):
+        assert open_door.get(f"/admin/audit/{line.id}", cookies=kim).status == 200
+    assert open_door.get("/admin/audit/99999", cookies=kim).status == 404
+
+
+def test_nothing_of_the_log_is_markup(door):
+    evil = "<script>alert(1)</script>"
+    door.database.transact_now(
+        user.describe, door.cast.ann.id, display_name=evil, email="", bio=evil, by=door.cast.ann
+    )
+    for path in ("/admin/audit", f"/admin/audit/{last(door.database).id}"):
+        page = door.get(path, cookies=door.let_in("kim")).text
+        assert "<script>alert" not in page and "&lt;script&gt;" in page
+
+
+@pytest.mark.parametrize("name", ["ann", "eve"])
+def test_only_admins_read_the_log(open_door, name):
+    for path in ("/admin/audit", "/admin/audit/1"):
+        assert open_door.get(path, cookies=open_door.let_in(name)).status == 403
+
+
+# --- a hundred thousand lines ---
+
+
+def fill_log(database: Database, number: int) -> None:
+    """Lines as the hook writes them, many at a time, past it."""
+    rows = [
+        {
+            "at": now() - timedelta(minutes=number - n),
+            "by_id": 1 + n % 5,
+            "by_name": f"Person {n % 5}",
+            "ip": "192.0.2.1",
+            "action": "post.save" if n % 97 else "user.set_role",
+            "tags": [f"draft:{n}"],
+            "facts": {f"post:{n}": {"title": ["before", f"after {n}"]}},
+            "about": f"post:{n} after {n}",
+            "is_quiet": False,
+        }
+        for n in range(number)
+    ]
+    with database.writing.begin() as connection:
+        connection.info.pop("session", None)
+        for start in range(0, number, 5000):
+            connection.execute(insert(Change), rows[start : start + 5000])
+        connection.execute(
+            text("INSERT OR IGNORE INTO touched SELECT 'post', id FROM change WHERE id > 40")
+        )
+
+
+ASKED = {
+    "newest": {},
+    "one person": {"by": "3"},
+    "a rare action": {"act": "user.set_role"},
+    "a kind": {"kind": "post"},
+    "a rare kind": {"kind": "site"},
+    "since": {"since": "2020-01-01 UTC"},
+}
+
+
+@pytest.mark.slow
+def test_a_page_of_a_long_log_costs_what_one_of_a_short_log_does(sqlite_database):
+    """By the steps that SQLite's machine takes, not by the clock."""
+    cast.fill(sqlite_database)
+    fill_log(sqlite_database, 12_000)  # as far as rows are counted
+    most = 2 * max(steps(sqlite_database, asked) for asked in ASKED.values())
+    fill_log(sqlite_database, 88_000)
+    many = {name: steps(sqlite_database, asked) for name, asked in ASKED.items()}
+    assert {name: number for name, number in many.items() if number > most} == {}
+
+
+def steps(database: Database, asked: dict[str, str]) -> int:
+    """How many hundred instructions the first page takes, and one far down."""
+    counted = 0
+
+    def count() -> int:
+        nonlocal counted
+        counted += 1
+        return 0
+
+    def work(session: Session) -> None:
+        raw: Any = session.connection().connection.dbapi_connection
+        raw.set_progress_handler(count, 100)
+        audit.LINES.page(session, Asked(asked))
+        audit.LINES.page(session, Asked(asked, after=middle(session)))
+        raw.set_progress_handler(None, 0)
+
+    database.read_now(work)
+    return counted
+
+
+def middle(session: Session) -> str:
+    id = (session.scalar(select(func.max(Change.id))) or 0) // 2
+    return base64.urlsafe_b64encode(f"[{id},{id}]".encode()).decode().rstrip("=")

@@ -1,0 +1,343 @@
+"""The queue in the office: what it shows, its buttons, its keys, its answers."""
+
+import re
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from blog.models.comments import moderation_queue
+from blog.models.comments.comment import APPROVED, PENDING, REJECTED, SPAM, Comment
+from blog.models.posts.post import Post
+from blog.models.settings import site as sites
+from tests.home.test_pages_browser import complaints
+from tests.support import cast
+from tests.support.app_client import Answer, Door
+from tests.support.dashboard_client import Writer, told_after
+from tests.support.live_server import Site
+from tests.support.planted_comments import remark
+
+
+def plant(door: Door, *bodies: str, **given: Any) -> list[int]:
+    def go(session: Session) -> list[int]:
+        post = given.pop("post_id", door.cast.ann_live.id)
+        return [remark(session, post, body, **given).id for body in bodies]
+
+    return door.database.transact_now(go)
+
+
+def state_of(door: Door, id: int) -> str:
+    return door.database.read_now(lambda session: session.get_one(Comment, id).state)
+
+
+def press(eve: Writer, verb: str, *ids: int, back: str = "", **more: Any) -> Answer:
+    return eve.post(f"/admin/comments/{verb}", {"ids": [*ids], "back": back, **more})
+
+
+# --- what is shown ---
+
+
+def test_the_queue_shows_what_waits_with_its_text_its_writer_and_the_filters_word(door, eve):
+    plant(door, "Older", state=APPROVED, email="ada@mail.example")
+    plant(door, "A *loud* word", name="Ada", email="ada@mail.example", score=0.7)
+    page = eve.get("/admin/comments").text
+    assert "A <em>loud</em> word" in page and "ada@mail.example" in page
+    assert "1 approved earlier" in page and "Probably spam (70 %)" in page
+    assert "Older" not in page
+
+
+@pytest.mark.parametrize(
+    ("query", "seen"),
+    [
+        ("", {"waitsfor"}),
+        ("state=all", {"waitsfor", "thanked", "thrownout", "junked"}),
+        ("state=approved", {"thanked"}),
+        ("state=rejected", {"thrownout"}),
+        ("state=spam", {"junked"}),
+        ("state=all&q=THANK", {"thanked"}),
+        ("state=all&q=gus%20junked", {"junked"}),
+        ("state=all&q=%25", set()),
+        ("state=all&post={bob}", {"thrownout"}),
+    ],
+)
+def test_comments_are_found_by_state_post_and_words(door, eve, query, seen):
+    texts = {PENDING: "waitsfor", APPROVED: "thanked", REJECTED: "thrownout", SPAM: "junked"}
+    for state, text in texts.items():
+        post = door.cast.bob_live if state == REJECTED else door.cast.ann_live
+        plant(door, text, state=state, post_id=post.id)
+    page = eve.get(f"/admin/comments?{query.format(bob=door.cast.bob_live.id)}")
+    assert page.status == 200
+    assert {text for text in texts.values() if f"<p>{text}</p>" in page.text} == seen
+
+
+@pytest.mark.parametrize("query", ["state=gone", "post=x", "post=%C2%B2", "post=-1", "after=zzz"])
+def test_nonsense_in_the_address_of_the_queue_is_not_found(open_door, query):
+    eve = open_door.let_in("eve")
+    assert open_door.get(f"/admin/comments?{query}", cookies=eve).status == 404
+
+
+def test_what_a_guest_wrote_is_shown_and_never_run(door, eve):
+    plant(door, "<script>alert(1)</script>", name="<img src=x onerror=alert(1)>")
+    page = eve.get("/admin/comments").text
+    assert "<script>alert" not in page and "<img src=x" not in page
+
+
+def test_the_choice_of_posts_has_those_that_were_commented_on(door, eve):
+    plant(door, "Hello", post_id=door.cast.bob_zh.id)
+    page = eve.get("/admin/comments").text
+    assert f'<option value="{door.cast.bob_zh.id}">{cast.ZH_TITLE}</option>' in page
+    assert f'<option value="{door.cast.bob_draft.id}">' not in page
+
+
+def test_a_writer_without_a_mail_address_has_no_history(door):
+    plant(door, "Earlier", state=APPROVED)
+    id = plant(door, "Now")[0]
+    found = door.database.read_now(moderation_queue.one, id)
+    assert (found.writer, found.approved) == ("", 0)
+
+
+def test_a_page_of_the_queue_costs_few_statements(door, eve):
+    plant(door, *(f"Number {number}" for number in range(40)))
+    first = eve.get("/admin/comments").text
+    assert "Number 39" in first and "Number 5<" not in first
+    further = re.findall(r'href="(/admin/comments\?after=[^"]+)"', first)[0]
+    assert "Number 5<" in eve.get(further.replace("&amp;", "&")).text
+
+
+# --- deciding ---
+
+
+@pytest.mark.parametrize(
+    ("verb", "state", "said"),
+    [
+        ("approve", APPROVED, "2 comments were approved."),
+        ("reject", REJECTED, "2 comments were rejected."),
+        ("spam", SPAM, "2 comments were marked as spam."),
+    ],
+)
+def test_ticked_comments_are_decided_together_and_can_be_taken_back(door, eve, verb, state, said):
+    ids = plant(door, "One", "Two", "Three")
+    answer = press(eve, verb, *ids[:2])
+    assert answer.status == 303
+    page = told_after(eve, answer)
+    assert said in page
+    assert [state_of(door, id) for id in ids] == [state, state, PENDING]
+    act = re.findall(r'name="id" value="(\d+)"', page)[0]
+    assert eve.post("/admin/comments/undo", {"id": act, "back": ""}).status == 303
+    assert [state_of(door, id) for id in ids] == [PENDING] * 3
+
+
+def test_the_button_of_one_comment_is_about_that_one(door, eve):
+    ids = plant(door, "One", "Two")
+    assert press(eve, "approve", ids[0], only=ids[1]).status == 303
+    assert [state_of(door, id) for id in ids] == [PENDING, APPROVED]
+
+
+def test_an_act_leads_back_to_the_list_as_it_was(door, eve):
+    ids = plant(door, "One", state=SPAM)
+    back = press(eve, "approve", *ids, back="state=spam&q=One").header("location")
+    assert "state=spam" in back and "q=One" in back
+
+
+def test_what_is_approved_is_read_at_once(door, eve):
+    id = plant(door, "A remark for everybody")[0]
+    path = door.cast.ann_live.path
+    assert "A remark for everybody" not in door.get(path).text
+    press(eve, "approve", id)
+    assert "A remark for everybody" in door.get(path).text
+    press(eve, "spam", id)
+    assert "A remark for everybody" not in door.get(path).text
+
+
+@pytest.mark.parametrize("act", ["", "0", "x", "999", "9" * 30])
+def test_an_act_that_cannot_be_taken_back_is_refused_in_a_sentence(door, eve, act):
+    answer = eve.post("/admin/comments/undo", {"id": act})
+    assert answer.status == 422 and "no longer exist" in answer.text
+
+
+@pytest.mark.parametrize("verb", ["approve", "reject", "spam", "undo"])
+def test_an_author_decides_nothing(door, verb):
+    ids = plant(door, "One")
+    ann = Writer(door, "ann")
+    assert press(ann, verb, *ids, id=1).status == 403
+    assert state_of(door, ids[0]) == PENDING
+
+
+# --- answering ---
+
+
+def test_an_answer_from_the_queue_approves_and_stands_below_the_comment(door, eve):
+    id = plant(door, "A question?")[0]
+    assert "Sending the reply also approves the comment" in eve.get(f"/admin/comments/{id}").text
+    answer = eve.post(f"/admin/comments/{id}/reply", {"body": "An *answer*."})
+    assert (answer.status, answer.header("location")) == (303, "/admin/comments")
+    assert state_of(door, id) == APPROVED
+    page = door.get(door.cast.ann_live.path).text
+    assert page.index("A question?") < page.index("An <em>answer</em>.")
+
+
+def test_the_same_answer_twice_is_one(door, eve):
+    id = plant(door, "A question?")[0]
+    for _ in range(2):
+        assert eve.post(f"/admin/comments/{id}/reply", {"body": "Yes."}).status == 303
+    found = door.database.read_now(
+        lambda s: s.scalars(select(Comment).where(Comment.parent_id == id)).all()
+    )
+    assert [(row.body, row.user_id, row.state) for row in found] == [
+        ("Yes.", door.cast.eve.id, APPROVED)
+    ]
+
+
+def test_an_empty_answer_is_told_beside_its_field_and_approves_nothing(door, eve):
+    id = plant(door, "A question?")[0]
+    answer = eve.post(f"/admin/comments/{id}/reply", {"body": " "})
+    assert answer.status == 422 and 'id="f-body-fault"' in answer.text
+    assert state_of(door, id) == PENDING
+
+
+def test_an_answer_where_comments_are_closed_is_told_so_with_its_text(door, eve):
+    id = plant(door, "A question?")[0]
+
+    def close(session: Session) -> None:
+
+        row = session.get_one(sites.Site, sites.THE_ONE)
+        row.choices = {**row.choices, "comments": "closed"}
+
+    door.database.transact_now(close)
+    answer = eve.post(f"/admin/comments/{id}/reply", {"body": "My answer"})
+    assert answer.status == 422 and "My answer" in answer.text
+    assert state_of(door, id) == PENDING
+
+
+def test_nothing_that_is_gone_is_answered(door, eve):
+    assert eve.get("/admin/comments/99999").status == 404
+    assert eve.post("/admin/comments/99999/reply", {"body": "Hello"}).status == 404
+    hidden = plant(door, "Hello", post_id=door.cast.ann_trashed.id)[0]
+    assert eve.post(f"/admin/comments/{hidden}/reply", {"body": "Hello"}).status == 404
+    assert state_of(door, hidden) == PENDING
+
+
+def test_a_post_that_is_deleted_for_good_takes_its_decisions_along(door, eve):
+    ids = plant(door, "One", "Two", post_id=door.cast.ann_trashed.id)
+    press(eve, "approve", ids[0])
+    press(eve, "spam", ids[1])
+    id = door.cast.ann_trashed.id
+    answer = Writer(door, "kim").post("/admin/posts/delete", {"ids": [id], "sure": "on"})
+    assert answer.status == 303
+    gone = door.database.read_now(lambda session: session.get(Post, id))
+    assert gone is None
+
+
+# --- in a browser ---
+
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture
+def queue_page(browser: Any, site: Site) -> Iterator[Open]:
+    """The queue of a live blog, with only what a test has put there to be seen."""
+    contexts: list[Any] = []
+
+    def visit(word: str, width: int = 1280, path: str = "/admin/comments?q={}") -> Any:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, reduced_motion="reduce"
+        )
+        contexts.append(context)
+        for name, value in cast.sign_in(site.database, site.cast.eve).items():
+            context.add_cookies([{"name": name, "value": value, "url": site.url}])
+        page = context.new_page()
+        page.goto(site.url + path.format(word))
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+
+
+def plant_live(site: Site, *bodies: str) -> list[int]:
+    def go(session: Session) -> list[int]:
+        return [remark(session, site.cast.ann_unlisted.id, body).id for body in bodies]
+
+    return site.database.transact_now(go)
+
+
+def states_live(site: Site, ids: list[int]) -> list[str]:
+    query = select(Comment.state).where(Comment.id.in_(ids)).order_by(Comment.id)
+    return list(site.database.read_now(lambda session: session.scalars(query).all()))
+
+
+@pytest.mark.browser
+@pytest.mark.server
+def test_a_keeper_decides_by_keys_alone(queue_page, site):
+    ids = plant_live(site, "keyword one", "keyword two", "keyword three")
+    page = queue_page("keyword")
+    assert page.evaluate("document.activeElement.id") == "list"  # the keys work at once
+    page.keyboard.press("j")  # the newest stands first
+    with page.expect_navigation():
+        page.keyboard.press("a")
+    assert states_live(site, ids) == [PENDING, PENDING, APPROVED]
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    with page.expect_navigation():
+        page.keyboard.press("s")
+    assert states_live(site, ids) == [SPAM, SPAM, APPROVED]
+
+
+@pytest.mark.browser
+@pytest.mark.server
+def test_a_key_takes_the_last_act_back(queue_page, site):
+    ids = plant_live(site, "undoword one", "undoword two")
+    page = queue_page("undoword")
+    page.locator("#list").focus()
+    page.keyboard.press("j")
+    with page.expect_navigation():
+        page.keyboard.press("r")
+    assert states_live(site, ids) == [PENDING, REJECTED]
+    with page.expect_navigation():
+        page.keyboard.press("u")
+    assert states_live(site, ids) == [PENDING, PENDING]
+
+
+@pytest.mark.browser
+@pytest.mark.server
+def test_a_key_and_a_button_tell_all_keys(queue_page, site):
+    plant_live(site, "helpword")
+    page = queue_page("helpword")
+    page.get_by_role("button", name="Keyboard shortcuts").click()
+    page.keyboard.press("Escape")
+    page.locator("#list").focus()
+    page.keyboard.press("?")
+    assert page.get_by_role("dialog").is_visible()
+    assert "approve" in page.get_by_role("dialog").inner_text()
+    page.get_by_role("button", name="Close").click()
+    assert page.get_by_role("dialog").count() == 0
+
+
+@pytest.mark.browser
+@pytest.mark.server
+def test_keys_mean_nothing_where_one_types(queue_page, site):
+    ids = plant_live(site, "typedword")
+    page = queue_page("typedword")
+    page.locator("#f-q").focus()
+    page.keyboard.type("jxars")
+    page.wait_for_timeout(200)
+    assert states_live(site, ids) == [PENDING]
+    assert page.locator("#f-q").input_value().startswith("jxars")
+
+
+@pytest.mark.browser
+@pytest.mark.server
+@pytest.mark.parametrize("path", ["/admin/comments?state=all", "/admin/comments/{}"])
+def test_axe_finds_nothing_in_the_queue_and_it_fits_a_small_screen(queue_page, site, path):
+    axe = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
+    id = plant_live(site, "axe " + "longword" * 30 + "\n\n```\n" + "code " * 60 + "\n```")[0]
+    page = queue_page(id, 320, path)
+    width = "document.documentElement.scrollWidth"
+    assert page.evaluate(width) <= 320
+    assert complaints(page, axe) == []

@@ -1,0 +1,297 @@
+"""Who writes and who keeps: added, changed, shut out and let in again; the last admin stays."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import func, select
+
+from blog.db import Database
+from blog.models.base import Refusal
+from blog.models.users import setup, user, user_list
+from blog.models.users.user import User
+from tests.support import cast
+from tests.support.app_client import Door
+from tests.support.cast import Cast
+
+NEW = {
+    "name": "zoe",
+    "display_name": "Zoë Zhang",
+    "email": "zoe@ink.example",
+    "role": "author",
+    "password": "four green windows",
+}
+
+
+def person(door: Door, id: int) -> User:
+    return door.database.read_now(lambda session: session.get_one(User, id))
+
+
+def by_name(door: Door, name: str) -> User | None:
+    return door.database.read_now(user.with_login, name)
+
+
+# --- people: adding ---
+
+
+def test_a_person_who_was_added_can_sign_in(door):
+    answer = door.post("/admin/people/new", NEW, cookies=door.let_in("kim"))
+    assert (answer.status, answer.header("location")) == (303, "/admin/people")
+    entered = door.post("/sign-in", {"login": "zoe", "password": NEW["password"]})
+    assert entered.status == 303 and entered.cookies["session"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "field"),
+    [
+        ({"name": "ann"}, "name"),
+        ({"name": "Zoë Zhang"}, "name"),
+        ({"name": ""}, "name"),
+        ({"email": "ann@ink.example"}, "email"),
+        ({"email": "nobody"}, "email"),
+        ({"display_name": " "}, "display_name"),
+        ({"role": "owner"}, "role"),
+        ({"password": "short"}, "password"),
+        ({"password": "password12345"}, "password"),
+    ],
+)
+def test_a_fault_in_a_new_person_is_told_beside_its_field_with_what_was_typed(door, typed, field):
+    answer = door.post("/admin/people/new", NEW | typed, cookies=door.let_in("kim"))
+    assert answer.status == 422
+    assert f'id="f-{field}-fault"' in answer.text
+    assert (NEW | typed)["password"] not in answer.text
+    assert (NEW | typed)["email"] in answer.text
+    assert by_name(door, "zoe") is None
+
+
+def test_every_fault_is_told_at_the_first_try(door):
+    typed = {"name": "No Name", "email": "x", "password": "short", "role": "author"}
+    answer = door.post("/admin/people/new", typed, cookies=door.let_in("kim")).text
+    for field in ("name", "email", "password", "display_name"):
+        assert f'id="f-{field}-fault"' in answer
+
+
+def test_two_who_take_one_name_at_once_are_told_apart(database):
+    given = {"display_name": "Z", "email": "", "role": "author", "password_hash": "x"}
+
+    def add(number: int) -> bool:
+        try:
+            database.transact_now(user.add, name="zoe", **given)
+        except Refusal:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sorted(threads.map(add, range(4))) == [False, False, False, True]
+
+
+# --- people: changing ---
+
+
+def test_a_new_role_holds_from_the_next_request_on(door):
+    kim, eve = door.let_in("kim"), door.let_in("eve")
+    id = door.cast.eve.id
+    given = {"display_name": "Eve", "email": "eve@ink.example", "role": "author"}
+    assert door.get("/admin", cookies=eve).status == 200
+    assert door.post(f"/admin/people/{id}", given, cookies=kim).status == 303
+    assert (person(door, id).role, person(door, id).display_name) == ("author", "Eve")
+    assert door.get("/admin", cookies=eve).status == 303  # to sign in anew
+    assert door.get("/admin", cookies=door.let_in("eve")).status == 403
+
+
+def test_a_profile_that_is_only_renamed_keeps_its_sign_ins(door):
+    ann = door.let_in("ann")
+    given = {"display_name": "Ann B.", "email": "", "role": "author"}
+    door.post(f"/admin/people/{door.cast.ann.id}", given, cookies=door.let_in("kim"))
+    assert door.get("/control-panel", cookies=ann).status == 200
+    assert (person(door, door.cast.ann.id).display_name, person(door, door.cast.ann.id).email) == (
+        "Ann B.",
+        None,
+    )
+
+
+def test_whoever_is_disabled_is_out_at_once_and_stays_out(door):
+    kim, ann, id = door.let_in("kim"), door.let_in("ann"), door.cast.ann.id
+    assert door.get("/control-panel", cookies=ann).status == 200
+    assert door.post(f"/admin/people/{id}/disable", cookies=kim).status == 303
+    assert door.get("/control-panel", cookies=ann).status == 303
+    assert door.post("/sign-in", {"login": "ann", "password": cast.PASSWORD}).status == 422
+    assert door.post(f"/admin/people/{id}/enable", cookies=kim).status == 303
+    assert door.get("/control-panel", cookies=ann).status == 303  # what was ended stays ended
+    assert door.post("/sign-in", {"login": "ann", "password": cast.PASSWORD}).status == 303
+
+
+def test_a_byline_with_a_password_can_sign_in(door):
+    id, given = door.cast.lee.id, {"password": "nine slow trains"}
+    assert door.post("/sign-in", {"login": "lee", **given}).status == 422
+    answer = door.post(f"/admin/people/{id}/set-password", given, cookies=door.let_in("kim"))
+    assert answer.status == 303
+    assert door.post("/sign-in", {"login": "lee", **given}).status == 303
+
+
+def test_a_new_password_ends_every_sign_in(door):
+    ann, id = door.let_in("ann"), door.cast.ann.id
+    given = {"password": "nine slow trains"}
+    door.post(f"/admin/people/{id}/set-password", given, cookies=door.let_in("kim"))
+    assert door.get("/control-panel", cookies=ann).status == 303
+    assert door.post("/sign-in", {"login": "ann", "password": cast.PASSWORD}).status == 422
+
+
+def test_a_password_that_is_too_short_is_refused_beside_its_field(door):
+    path = f"/admin/people/{door.cast.lee.id}/set-password"
+    answer = door.post(path, {"password": "short"}, cookies=door.let_in("kim"))
+    assert answer.status == 422 and 'id="f-password-fault"' in answer.text
+    assert person(door, door.cast.lee.id).password_hash is None
+
+
+@pytest.mark.parametrize("verb", ["", "/disable", "/enable", "/set-password"])
+def test_nobody_there_is_nobody_found(open_door, verb):
+    kim = open_door.let_in("kim")
+    for id in ("999", "0", "99999999999999999999", "-1", "x", "9" * 5000):
+        answer = open_door.post(f"/admin/people/{id}{verb}", NEW, cookies=kim)
+        assert answer.status in (404, 405), (id, answer.status)
+
+
+# --- the last admin ---
+
+
+def test_the_last_admin_can_neither_be_demoted_nor_disabled(door):
+    kim, id = door.let_in("kim"), door.cast.kim.id
+    given = {"display_name": "Kim", "email": "", "role": "editor"}
+    refused = door.post(f"/admin/people/{id}", given, cookies=kim)
+    assert refused.status == 422 and "This is the last admin" in refused.text
+    refused = door.post(f"/admin/people/{id}/disable", cookies=kim)
+    assert refused.status == 422 and "This is the last admin" in refused.text
+    assert door.get("/admin/people", cookies=kim).status == 200
+    assert person(door, id).display_name == "Kim Keeper"
+
+
+def test_a_disabled_admin_does_not_count_as_one(database, world):
+    database.transact_now(user.set_role, world.dan.id, "admin", by=world.kim)
+    with pytest.raises(Refusal, match="last admin"):
+        database.transact_now(user.set_role, world.kim.id, "editor", by=world.kim)
+
+
+@pytest.fixture
+def two_admins(database: Database, world: Cast) -> Cast:
+    database.transact_now(user.set_role, world.eve.id, "admin", by=world.kim)
+    return world
+
+
+@pytest.mark.parametrize("verb", ["demote", "disable", "both"])
+def test_two_admins_who_shut_one_another_out_at_once_leave_one(
+    database, two_admins, config_of, verb
+):
+    kim, eve = two_admins.kim, two_admins.eve
+    second = Database(config_of(database))
+
+    def shut_out(place: int) -> bool:
+        where, target, by = [(database, eve, kim), (second, kim, eve)][place]
+        try:
+            if verb == "demote" or (verb == "both" and place):
+                where.transact_now(user.set_role, target.id, "author", by=by)
+            else:
+                where.transact_now(user_list.disable_person, target.id, by=by)
+        except Refusal:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as threads:
+        done = list(threads.map(shut_out, range(2)))
+    second.close()
+    assert sorted(done) == [False, True]
+    query = select(func.count()).where(User.role == "admin", User.can_sign_in)
+    assert database.read_now(lambda session: session.scalar(query)) == 1
+
+
+def test_a_shell_cannot_take_the_name_of_somebody_who_signs_in(database, world):
+    with pytest.raises(Refusal, match="already"):
+        database.transact_now(setup.add_admin, name="ann", email="", password_hash="x")
+
+
+def test_a_shell_makes_a_byline_an_admin(database, world):
+    database.transact_now(setup.add_admin, name="lee", email="lee@x.example", password_hash="x")
+    lee = database.read_now(lambda session: session.get_one(User, world.lee.id))
+    assert (lee.role, lee.password_hash, lee.display_name) == ("admin", "x", "Lee Byline")
+
+
+# --- people: the list ---
+
+
+def test_people_are_found_by_what_they_are(open_door):
+    kim = open_door.let_in("kim")
+    for query, names in {
+        "": {"ann", "bob", "eve", "dan", "kim", "lee"},
+        "who=active": {"ann", "bob", "eve", "kim"},
+        "who=byline": {"lee"},
+        "who=disabled": {"dan"},
+        "role=editor": {"eve"},
+        "q=ann%40ink": {"ann"},
+        "q=%E7%99%BD": {"bob"},
+    }.items():
+        page = open_door.get(f"/admin/people?{query}", cookies=kim)
+        shown = {
+            name
+            for name, one in open_door.cast.people.items()
+            if f'href="/admin/people/{one.id}">' in page.text
+        }
+        assert page.status == 200 and shown == names, query
+
+
+def test_several_are_shut_out_at_once_or_none(door):
+    kim, world = door.let_in("kim"), door.cast
+    ids = [world.ann.id, world.bob.id]
+    assert door.post("/admin/people/disable", {"ids": ids}, cookies=kim).status == 303
+    assert all(person(door, id).disabled_at for id in ids)
+    assert door.post("/admin/people/enable", {"ids": ids}, cookies=kim).status == 303
+    assert not any(person(door, id).disabled_at for id in ids)
+    refused = door.post("/admin/people/disable", {"ids": [*ids, world.kim.id]}, cookies=kim)
+    assert refused.status == 422 and "last admin" in refused.text
+    assert not any(person(door, id).disabled_at for id in ids)
+
+
+def test_nobody_shuts_themselves_out(database, two_admins):
+    kim = two_admins.kim
+    with pytest.raises(Refusal, match="your own account"):
+        database.transact_now(user_list.disable_person, kim.id, by=kim)
+    assert database.read_now(lambda session: session.get_one(User, kim.id)).disabled_at is None
+
+
+def test_an_editor_sees_no_people(open_door):
+    eve = open_door.let_in("eve")
+    for path in ("people", "people/new", "people/1", "invitations", "invitations/new"):
+        assert open_door.get(f"/admin/{path}", cookies=eve).status == 403
+
+
+def test_an_author_sees_their_own_posts_an_editor_every_one_an_admin_everything(open_door):
+    drafts = {name: open_door.cast.posts[name].title for name in ("ann_draft", "bob_draft")}
+    seen = {}
+    for name in ("ann", "eve", "kim"):
+        mine = open_door.let_in(name)
+        page = open_door.get("/control-panel", cookies=mine).text
+        page += open_door.get("/admin/posts", cookies=mine).text
+        keeps = open_door.get("/admin/settings", cookies=mine).status == 200
+        seen[name] = ({draft for draft, title in drafts.items() if title in page}, keeps)
+    assert seen == {
+        "ann": ({"ann_draft"}, False),
+        "eve": ({"ann_draft", "bob_draft"}, False),
+        "kim": ({"ann_draft", "bob_draft"}, True),
+    }
+
+
+@pytest.mark.parametrize(
+    ("verb", "typed", "field"),
+    [
+        ("", {"display_name": "Kim", "email": "new@ink.example", "role": "admin"}, "email"),
+        ("/set-password", {"password": "nine slow trains"}, "password"),
+    ],
+)
+def test_whoever_finds_a_keepers_browser_open_cannot_take_the_account_along(
+    door, verb, typed, field
+):
+    kim, id = door.let_in("kim"), door.cast.kim.id
+    answer = door.post(f"/admin/people/{id}{verb}", typed, cookies=kim)
+    assert answer.status == 422 and "your own" in answer.text.casefold()
+    before = door.cast.kim
+    after = person(door, id)
+    assert (after.email, after.password_hash) == (before.email, before.password_hash)
+    assert 'name="password"' not in door.get(f"/admin/people/{id}", cookies=kim).text

@@ -1,0 +1,503 @@
+"""What keepers decide: a page grown from declarations, checks, conflicts, history, addresses."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from blog.config import Config
+from blog.db import Database
+from blog.markup import render
+from blog.models.addresses import address
+from blog.models.addresses.address import Address
+from blog.models.audit import audit
+from blog.models.base import Refusal, now
+from blog.models.listing import Asked
+from blog.models.posts import change_paths, editing, path_pattern, publishing
+from blog.models.posts import slug as slugs
+from blog.models.posts.editing import WorkingCopy
+from blog.models.posts.post import Post
+from blog.models.settings import save_settings, setting_history, site
+from blog.models.settings.save_settings import CHOICES, COLUMNS, Overtaken, Wish
+from blog.models.settings.setting import declared
+from blog.models.settings.settings import GROUPS, OWN_PAGE, Settings
+from blog.models.settings.site import SiteFacts
+from blog.models.uploads import upload, upload_list
+from blog.server import startup
+from tests.support.app_client import Answer, Door
+from tests.support.cast import Cast
+from tests.support.paths import RELEASES
+
+HERE = [one for one in CHOICES.values() if one.kind != "hidden" and one.group not in OWN_PAGE]
+
+
+def facts(database: Database) -> SiteFacts:
+    return database.read_now(site.facts)
+
+
+def decide(database: Database, by: Any = None, **values: Any) -> list[str]:
+    wishes = {name: Wish(value) for name, value in values.items()}
+    changed: list[str] = database.transact_now(save_settings.save, wishes, by=by)
+    return changed
+
+
+# --- what is declared ---
+
+
+def test_every_setting_has_a_group_a_label_a_help_and_a_default_that_it_may_have():
+    for one in CHOICES.values():
+        assert one.group in GROUPS and one.label, one.name
+        assert one.help.endswith((".", "/about")) or one.kind == "hidden", one.name
+        assert one.type in (bool, int, str), one.name
+        if one.default != "" and one.name not in COLUMNS:
+            one.refuse(one.default)
+
+
+def test_no_setting_bears_the_name_of_a_column_or_of_another_part_of_the_form():
+    kept = [one.name for one in declared(Settings)]
+    assert len(kept) == len(set(kept)) and not set(kept) & set(COLUMNS)
+    assert not {"fields", "values", "data", "faults", "errors", "ok", "check"} & set(CHOICES)
+
+
+def test_a_setting_that_was_kept_with_another_type_has_its_default():
+    kept = Settings.from_json({"comments_days": "many", "comments_trust": True, "gone": 1})
+    assert (kept.comments_days, kept.comments_trust) == (0, True)
+
+
+def test_every_kept_setting_comes_back_as_it_was_written(database, world):
+    values: dict[type, Any] = {bool: True, int: 7}
+    given = {
+        one.name: values[one.type]
+        for one in declared(Settings)
+        if one.type in values and one.kind != "hidden"
+    }
+    decide(database, **given)
+    kept = facts(database).settings
+    assert {name: getattr(kept, name) for name in given} == given
+
+
+# --- the page ---
+
+
+def sent_back(page: str) -> dict[str, Any]:
+    """What a browser would send of the page, untouched."""
+    sent: dict[str, Any] = dict(
+        re.findall(r'<input type="hidden" name="(\w+)" value="(\w*)"', page)
+    )
+    for tag in re.findall(r"<input (?!type=\"hidden\")[^>]*>", page):
+        name, value = re.search(r'name="(\w+)"', tag), re.search(r' value="([^"]*)"', tag)
+        if name and ("checkbox" not in tag or " checked" in tag):
+            sent[name[1]] = value[1] if value else ""
+    for name, text in re.findall(
+        r'<textarea [^>]*name="(\w+)"[^>]*>\n(.*?)</textarea>', page, re.S
+    ):
+        sent[name] = text
+    for name, options in re.findall(r'<select [^>]*name="(\w+)"[^>]*>(.*?)</select>', page, re.S):
+        sent[name] = re.findall(r'value="([^"]*)" selected', options)[0]
+    return sent
+
+
+def page_of(door: Door, name: str = "kim") -> dict[str, Any]:
+    return sent_back(door.get("/admin/settings", cookies=door.let_in(name)).text)
+
+
+def save(door: Door, sent: dict[str, Any]) -> Answer:
+    return door.post("/admin/settings", sent, cookies=door.let_in("kim"))
+
+
+@pytest.mark.parametrize("one", HERE, ids=lambda one: one.name)
+def test_every_setting_stands_on_the_page_with_its_words(open_door, one):
+    page = open_door.get("/admin/settings", cookies=open_door.let_in("kim")).text
+    control = re.search(rf'<(input|select|textarea)[^>]* name="{one.name}"[^>]*>', page)
+    assert control, one.name
+    wanted = {bool: "checkbox", int: "number"}.get(one.type)
+    assert wanted is None or f'type="{wanted}"' in control[0]
+    assert f'<label for="f-{one.name}">' in page and f'href="#{one.group}"' in page
+    if one.name != "address":
+        assert f'id="f-{one.name}-hint"' in page
+
+
+def test_a_page_that_is_sent_back_untouched_changes_nothing(door):
+    before = facts(door.database)
+    answer = save(door, page_of(door))
+    assert answer.status == 303 and facts(door.database) == before
+    assert history(door.database) == []
+
+
+def test_a_box_is_ticked_and_unticked(door):
+    save(door, page_of(door) | {"comments_trust": "on"})
+    assert facts(door.database).settings.comments_trust is True
+    unticked = page_of(door)
+    assert unticked.pop("comments_trust") == "on"
+    save(door, unticked)
+    assert facts(door.database).settings.comments_trust is False
+
+
+def test_a_part_of_the_page_leaves_the_rest_alone(door):
+    save(door, page_of(door) | {"tagline": "Of ink", "comments_trust": "on"})
+    save(door, {"comments_days": "30"})
+    kept = facts(door.database)
+    assert (kept.tagline, kept.settings.comments_days) == ("Of ink", 30)
+    assert kept.settings.comments_trust is True
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [
+        ("comments_days", "-1"),
+        ("comments_days", "soon"),
+        ("comments", "sometimes"),
+        ("comments_waiting", "0"),
+        ("comments_waiting", "1001"),
+        ("comments_words", "x" * 20_001),
+        ("post_address", "/posts/"),
+        ("post_address", "/admin/{slug}"),
+        ("post_address", "{slug}"),
+        ("tagline", "x" * 401),
+    ],
+)
+def test_what_a_setting_cannot_be_is_told_at_its_field(open_door, name, typed):
+    before = facts(open_door.database)
+    answer = save(open_door, page_of(open_door) | {name: typed, "title": "Kept as typed"})
+    assert answer.status == 422 and f'id="f-{name}-fault"' in answer.text
+    assert "Kept as typed" in answer.text and facts(open_door.database) == before
+
+
+def test_a_text_in_several_lines_is_kept_with_one_kind_of_line_end(door):
+    save(door, page_of(door) | {"comments_words": "casino\r\n\r\n  pills  \r\n\r\n"})
+    assert facts(door.database).settings.comments_words == "casino\n\n  pills"
+    assert save(door, page_of(door)).status == 303
+    assert facts(door.database).settings.comments_words == "casino\n\n  pills"
+
+
+# --- two keepers at once ---
+
+
+def test_two_keepers_who_change_different_settings_both_keep_theirs(door):
+    first, second = page_of(door), page_of(door)
+    save(door, first | {"tagline": "By the first"})
+    assert save(door, second | {"comments_days": "9"}).status == 303
+    kept = facts(door.database)
+    assert (kept.tagline, kept.settings.comments_days) == ("By the first", 9)
+
+
+def test_two_keepers_who_change_the_same_one_are_told_and_nothing_is_written(door):
+    first, second = page_of(door), page_of(door)
+    save(door, first | {"tagline": "By the first"})
+    answer = save(door, second | {"tagline": "By the second", "comments_days": "9"})
+    assert answer.status == 409 and 'id="f-tagline-fault"' in answer.text
+    assert "By the first" in answer.text and 'value="By the second"' in answer.text
+    kept = facts(door.database)
+    assert (kept.tagline, kept.settings.comments_days) == ("By the first", 0)
+    assert save(door, sent_back(answer.text)).status == 303
+    assert facts(door.database).tagline == "By the second"
+
+
+def test_two_keepers_who_want_the_same_are_not_bothered(database, world):
+    shown = save_settings.mark("tagline", "")
+    database.transact_now(save_settings.save, {"tagline": Wish("Same", shown)}, by=world.kim)
+    assert (
+        database.transact_now(save_settings.save, {"tagline": Wish("Same", shown)}, by=world.kim)
+        == []
+    )
+    with pytest.raises(Overtaken):
+        database.transact_now(save_settings.save, {"tagline": Wish("Other", shown)}, by=world.kim)
+
+
+# --- history ---
+
+
+def history(database: Database) -> list[tuple[str, str, Any, Any]]:
+    decisions, _ = database.read_now(setting_history.history)
+    return [
+        (one.by, one.choice.name, one.before, one.after) for one in decisions if one.can_go_back
+    ]
+
+
+def test_each_change_says_who_from_what_to_what(database, world):
+    decide(database, by=world.kim, tagline="Of ink", comments_days=30)
+    decide(database, by=world.kim, navigation="About /about\nShop /shop", comments_days=0)
+    assert set(history(database)) == {
+        ("Kim Keeper", "tagline", "", "Of ink"),
+        ("Kim Keeper", "comments_days", 0, 30),
+        ("Kim Keeper", "comments_days", 30, 0),
+        ("Kim Keeper", "navigation", "About /about", "About /about\nShop /shop"),
+    }
+
+
+def test_the_newest_change_stands_first_and_old_ones_on_further_pages(database, world):
+    for number in range(1, 41):
+        decide(database, by=world.kim, comments_days=number)
+    newest, further = database.read_now(setting_history.history)
+    older, end = database.read_now(setting_history.history, further)
+    assert [one.after for one in newest] == list(range(40, 10, -1))
+    assert [one.after for one in older][:10] == list(range(10, 0, -1)) and end == 0
+
+
+def test_a_long_text_is_put_back_to_the_last_letter(database, world):
+    before = "\n".join(f"word {number}" for number in range(300))
+    decide(database, by=world.kim, comments_words=before)
+    decide(database, by=world.kim, comments_words="")
+    [one] = [one for one in database.read_now(setting_history.history)[0] if one.after == ""]
+    assert database.transact_now(setting_history.put_back, one.id, "comments_words", by=world.kim)
+    assert facts(database).settings.comments_words == before
+
+
+def test_what_is_made_from_a_setting_is_put_back_with_it(database, world):
+    decide(database, by=world.kim, footer="*One*", footer_html="<em>One</em>")
+    decide(database, by=world.kim, footer="*Two*", footer_html="<em>Two</em>")
+    one = database.read_now(setting_history.history)[0][0]
+    assert (one.choice.name, one.before, one.after) == ("footer", "*One*", "*Two*")
+    database.transact_now(setting_history.put_back, one.id, "footer", by=world.kim)
+    kept = facts(database).settings
+    assert (kept.footer, kept.footer_html) == ("*One*", "<em>One</em>")
+
+
+def test_a_logo_whose_picture_was_deleted_is_not_put_back(database, world):
+    name = f"ab/{'ab' * 16}.png"
+    given = {"original": "logo.png", "width": 9, "height": 9, "size": 9, "type": "image/png"}
+    picture = database.transact_now(upload.note, name=name, **given, by=world.kim)
+    decide(database, by=world.kim, logo=f"/media/{name}")
+    decide(database, by=world.kim, logo="")
+    gone = database.read_now(setting_history.history)[0][0]
+    database.transact_now(setting_history.put_back, gone.id, "logo", by=world.kim)
+    decide(database, by=world.kim, logo="")
+    database.transact_now(upload_list.delete, [picture.id], by=world.kim)
+    with pytest.raises(Refusal, match="deleted in the meantime"):
+        database.transact_now(setting_history.put_back, gone.id, "logo", by=world.kim)
+    assert facts(database).settings.logo == ""
+
+
+def test_a_change_is_put_back_from_its_page(door):
+    kim = door.let_in("kim")
+    save(door, page_of(door) | {"tagline": "A mistake"})
+    page = door.get("/admin/settings/history", cookies=kim).text
+    assert "Tagline" in page and "<ins>A mistake</ins>" in page and "Kim Keeper" in page
+    form = re.search(
+        r'name="id" value="(\d+)"><input type="hidden" name="name" value="tagline"', page
+    )
+    sent = {"id": form[1] if form else "", "name": "tagline"}
+    assert door.post("/admin/settings/history", sent, cookies=kim).status == 303
+    assert facts(door.database).tagline == ""
+
+
+@pytest.mark.parametrize("sent", [{"id": "1", "name": "title"}, {"id": "999", "name": "x"}, {}])
+def test_nothing_is_put_back_that_was_never_something_else(open_door, sent):
+    kim = open_door.let_in("kim")
+    assert open_door.post("/admin/settings/history", sent, cookies=kim).status == 404
+
+
+def test_only_admins_may_open_the_settings_and_their_history(open_door):
+    for path in ("", "/history", "/addresses"):
+        assert (
+            open_door.get(f"/admin/settings{path}", cookies=open_door.let_in("eve")).status == 403
+        )
+
+
+# --- the pattern of addresses ---
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "/",
+        "/posts/",
+        "posts/{slug}",
+        "//{slug}",
+        "/a//{slug}",
+        "/{slug}/{slug}",
+        "/{year}/{year}/{slug}",
+        "/{title}/{slug}",
+        "/{slug",
+        "/slug}",
+        "/admin/{slug}",
+        "/TAGS/{slug}",
+        "/archive/{year}/{slug}",
+        "/media/{slug}",
+        "/../{slug}",
+        "/./{slug}",
+        "/a b/{slug}",
+        "/a?b={slug}",
+        "/a#{slug}",
+        "/%61dmin/{slug}",
+        "/\\{slug}",
+        "/<b>/{slug}",
+        "/a\u202e/{slug}",
+        "https://x.example/{slug}",
+    ],
+)
+def test_a_pattern_that_makes_no_addresses_is_refused(text):
+    with pytest.raises(Refusal):
+        CHOICES["post_address"].refuse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/posts/{slug}",
+        "/{slug}",
+        "/{year}/{month}/{slug}",
+        "/{year}/{day}/{slug}.html",
+        "/博客/{slug}",
+    ],
+)
+def test_a_pattern_that_makes_addresses_is_taken(text):
+    CHOICES["post_address"].refuse(text)
+
+
+def test_a_day_is_that_of_the_site():
+    moment = now().replace(year=2026, month=12, day=31, hour=23)
+    assert (
+        path_pattern.dated("/{year}/{month}/{slug}", moment, "Asia/Shanghai") == "/2027/01/{slug}"
+    )
+    assert path_pattern.dated("/{year}/{day}/{slug}", moment, "UTC") == "/2026/31/{slug}"
+
+
+def publish(database: Database, world: Cast, title: str, at: Any = None, **typed: Any) -> Post:
+    def work(session: Any, *, by: Any) -> Post:
+        id = editing.start(session, "post", "en", by=by)
+        version = editing.keep(session, id, WorkingCopy(title=title, body="x", **typed), by=by)
+        return publishing.publish(session, id, render("x"), version, at, by=by)
+
+    post: Post = database.transact_now(work, by=world.ann)
+    return post
+
+
+def path_of(database: Database, id: int) -> str:
+    query = select(Address.path).join(Post, Post.address_id == Address.id).where(Post.id == id)
+    return database.read_now(lambda session: session.scalars(query).one())
+
+
+def test_a_new_post_stands_where_the_pattern_says_and_an_old_one_where_it_stood(database, world):
+    decide(database, post_address="/{year}/{month}/{slug}")
+    post = publish(database, world, "Quite new")
+    assert path_of(database, post.id) == f"{now():/%Y/%m}/quite-new"
+    assert path_of(database, world.ann_live.id) == world.ann_live.path
+
+
+def test_a_published_post_that_is_updated_keeps_its_pattern(database, world):
+    post = publish(database, world, "Before the change")
+    decide(database, post_address="/{slug}")
+
+    def update(session: Any, *, by: Any) -> None:
+        copy = WorkingCopy(title="Other", slug="renamed", body="y", version=post.version)
+        version = editing.keep(session, post.id, copy, by=by)
+        publishing.publish(session, post.id, render("y"), version, by=by)
+
+    database.transact_now(update, by=world.ann)
+    assert path_of(database, post.id) == "/posts/renamed"
+
+
+def test_a_draft_begun_under_another_pattern_comes_out_under_the_present_one(database, world):
+    def begin(session: Any, *, by: Any) -> int:
+        id = editing.start(session, "post", "en", by=by)
+        editing.keep(session, id, WorkingCopy(title="Slow cooking", body="x"), by=by)
+        return id
+
+    id = database.transact_now(begin, by=world.ann)
+    decide(database, post_address="/notes/{slug}")
+
+    def finish(session: Any, *, by: Any) -> None:
+        publishing.publish(session, id, render("x"), 2, by=by)
+
+    database.transact_now(finish, by=world.ann)
+    assert path_of(database, id) == "/notes/slow-cooking"
+    assert database.read_now(lambda s: s.scalars(select(Post.slug).where(Post.id == id)).one())
+
+
+def test_a_slug_that_is_a_word_of_the_house_is_told_apart(database, world):
+    decide(database, post_address="/{slug}")
+    assert path_of(database, publish(database, world, "Tags").id) == "/tags-page"
+    assert path_of(database, publish(database, world, "About").id) == "/about-2"
+
+
+# --- moving what is published ---
+
+
+def move_all(database: Database, world: Cast, *, brought: bool = False) -> int:
+    number, after = 0, 0
+    while True:
+        moved = database.transact_now(change_paths.move, after, brought=brought, by=world.kim)
+        number, after = number + moved.number, moved.after
+        if not after:
+            return number
+
+
+def test_published_posts_are_moved_and_their_old_addresses_lead_on(door):
+    database, world = door.database, door.cast
+    decide(database, post_address="/{year}/{slug}")
+    assert move_all(database, world) == 7
+    new = path_of(database, world.ann_live.id)
+    assert re.fullmatch(r"/\d{4}/a-marmalade-morning", new)
+    led = door.get(world.ann_live.path)
+    assert (led.status, led.header("location")) == (301, new)
+    assert door.get(new).status == 200 and "marmalade" in door.get("/feed.atom").text
+    assert move_all(database, world) == 0
+    assert door.get("/about").status == 200  # a page has no pattern
+
+
+def test_a_move_is_shown_before_it_is_made_and_comes_in_pieces(door, monkeypatch):
+    monkeypatch.setattr(change_paths, "PIECE", 1)
+    kim = door.let_in("kim")
+    decide(door.database, post_address="/{slug}")
+    page = door.get("/admin/settings/addresses", cookies=kim).text
+    assert (
+        "<code>/a-marmalade-morning</code>" in page and "<code>/posts/a-marmalade-morning" in page
+    )
+    assert door.get("/a-marmalade-morning").status == 404
+    first = door.post("/admin/settings/addresses", {"after": "0"}, cookies=kim)
+    assert first.status == 200 and "Changed so far: 5" in first.text
+    rest = sent_back(first.text)
+    assert door.post("/admin/settings/addresses", rest, cookies=kim).status == 303
+    assert door.get("/a-marmalade-morning").status == 200
+
+
+def test_a_post_that_brought_its_address_along_is_moved_only_when_asked(database, world):
+    def own(session: Any) -> None:
+        post = session.get_one(Post, world.ann_live.id)
+        place = address.claim(session, "/2009/old.html", post.id)
+        place.live_since, post.path, post.address_id = now(), "/2009/old.html", place.id
+
+    database.transact_now(own)
+    decide(database, post_address="/{slug}")
+    move_all(database, world)
+    assert path_of(database, world.ann_live.id) == "/2009/old.html"
+    move_all(database, world, brought=True)
+    assert path_of(database, world.ann_live.id) == "/a-marmalade-morning"
+
+
+def test_the_facts_of_the_site_have_every_column_that_can_be_decided():
+    assert set(COLUMNS) <= {one.name for one in fields(SiteFacts)}
+
+
+# --- a blog of the release before ---
+
+
+@pytest.fixture
+def upgraded(config: Config) -> Iterator[Database]:
+    config.data_dir.mkdir()
+    shutil.copy(RELEASES / "0.1.0.sqlite3", config.data_dir / "blog.sqlite3")
+    startup.prepare(config)
+    opened = Database(config)
+    yield opened
+    opened.close()
+
+
+def test_posts_of_the_release_before_keep_their_addresses(upgraded):
+    decide(upgraded, post_address="/{slug}")
+    query = select(Post).where(Post.kind == "post", Post.live_revision_id.is_not(None))
+    for post in upgraded.read_now(lambda session: session.scalars(query).all()):
+        assert post.pattern == "/posts/{slug}"
+        path = upgraded.read_now(lambda session, post=post: slugs.path_for(session, post, "x"))
+        assert path == "/posts/x" or post.publish_at > now()
+
+
+def test_what_was_done_under_the_release_before_can_be_read(upgraded):
+    lines = upgraded.read_now(audit.LINES.page, Asked({"kind": "post"})).rows
+    assert lines and all(line.things for line in lines)
+    assert upgraded.read_now(audit.line, lines[0].id).entries

@@ -1,0 +1,57 @@
+"""What is counted of kept pages is what they take, however many are asked for."""
+
+import gc
+import tracemalloc
+from collections.abc import Iterator
+
+import pytest
+from sanic import HTTPResponse
+
+from blog.cache.encoded_response import Page
+from blog.cache.page_cache import PUBLIC, Pages
+from tests.support.app_client import Door
+from tests.support.raw_connection import Heard, Wire, plain
+
+POST = "/posts/a-marmalade-morning"
+LIMIT = 4_000_000  # bytes
+MANY = 1500  # several times as many as fit
+GENERAL = ("connection", "content-length", "content-type", "date", "etag")
+
+
+@pytest.fixture
+def pages(door: Door) -> Iterator[Pages]:
+    found: Pages = door.app.ctx.pages
+    limit, found.limit = found.limit, LIMIT
+    yield found
+    found.drop(None)
+    found.limit = limit
+
+
+def alike(heard: Heard, number: int) -> Page:
+    """As large as a real page, of another post."""
+    given = {name: value for name, value in heard.headers.items() if name not in GENERAL}
+    type = heard.headers["content-type"]
+    body = heard.body + f"<!-- {number} -->".encode()
+    page = Page(HTTPResponse(body, headers=given, content_type=type), PUBLIC | {f"post:{number}"})
+    if number % 10 == 0:  # one that was asked for twice
+        page.take(page.packed())
+    return page
+
+
+@pytest.mark.slow  # each allocation is traced
+def test_a_hundred_thousand_posts_take_no_more_than_the_bound(door: Door, pages: Pages) -> None:
+    with Wire(door.port) as wire:
+        heard = wire.ask(plain(POST))
+    pages.drop(None)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for number in range(MANY):
+            pages._keep(f"/posts/a-post-of-many-{number}".encode(), alike(heard, number))
+        gc.collect()
+        taken, _ = tracemalloc.get_traced_memory()
+        kept = pages.size
+    finally:
+        tracemalloc.stop()
+    assert 0.9 * LIMIT < kept <= LIMIT
+    assert 0.9 * kept < taken < 1.1 * kept, f"{taken:,} bytes for {kept:,} counted"

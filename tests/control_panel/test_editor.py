@@ -1,0 +1,274 @@
+"""What is typed at the desk is saved, told, previewed, kept: nothing is ever lost."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from blog.models.posts import editing
+from blog.models.posts import revisions as history
+from tests.support import cast
+from tests.support.dashboard_client import fields_of, revisions
+
+
+def test_a_draft_that_was_left_empty_is_taken_up_before_another_is_begun(ann, monkeypatch):
+    id, page = ann.new(), ann.new("page")
+    assert len({ann.new(), id, page}) == 3
+    later = datetime.now(UTC) + timedelta(hours=2)
+    monkeypatch.setattr(editing, "now", lambda: later)
+    ann.press("save", id, title="No longer empty")
+    assert ann.new() != id
+    assert ann.new("page") == page
+
+
+def test_two_who_save_the_same_post_are_told_and_nothing_is_lost(ann, eve):
+    id = ann.door.cast.ann_draft.id
+    mine = ann.sheet(id)
+    eve.press("save", id, body="Eve's words")
+    answer = ann.post(f"/control-panel/posts/{id}/save", {**mine, "body": "Ann's words"})
+    assert answer.status == 409
+    for words in ("Ann&#39;s words", "Eve&#39;s words"):
+        assert words in answer.text
+    assert ann.row(id).body == "Eve's words"
+
+
+def test_after_a_conflict_one_may_save_over_it_and_the_other_text_becomes_a_revision(ann, eve):
+    id = ann.door.cast.ann_draft.id
+    mine = ann.sheet(id)
+    eve.press("save", id, body="Eve's words")
+    over = {**mine, "body": "Ann's words", "over": str(ann.row(id).version)}
+    assert ann.post(f"/control-panel/posts/{id}/save", over).status == 303
+    assert ann.row(id).body == "Ann's words"
+    assert "Eve's words" in revisions(ann, id)
+
+
+def test_a_third_save_in_between_is_a_conflict_again(ann, eve):
+    id = ann.door.cast.ann_draft.id
+    mine = ann.sheet(id)
+    eve.press("save", id, body="one")
+    seen = ann.row(id).version
+    eve.press("save", id, body="two")
+    over = {**mine, "body": "mine", "over": str(seen)}
+    assert ann.post(f"/control-panel/posts/{id}/save", over).status == 409
+
+
+def test_a_form_sent_twice_is_saved_once_and_is_no_conflict(ann):
+    id = ann.door.cast.ann_draft.id
+    form = {**ann.sheet(id), "body": "Pressed twice"}
+    first = ann.post(f"/control-panel/posts/{id}/save", form)
+    version = ann.row(id).version
+    second = ann.post(f"/control-panel/posts/{id}/save", form)
+    assert (first.status, second.status) == (303, 303)
+    assert ann.row(id).version == version
+
+
+def test_a_chinese_title_becomes_a_pinyin_slug(ann):
+    id = ann.new()
+    ann.press("publish", id, title="阻塞的艺术", body="正文。", language="zh")
+    assert ann.door.get("/posts/zu-se-de-yi-shu").status == 200
+
+
+def test_the_slug_follows_the_title_until_the_post_is_public_then_it_stays(ann):
+    id = ann.new()
+    ann.press("save", id, title="First though", body="x")
+    assert 'placeholder="first-though"' in ann.get(f"/control-panel/posts/{id}").text
+    ann.press("publish", id, title="First thought")
+    ann.press("publish", id, title="Second thought", body="y")
+    assert ann.door.get("/posts/first-thought").status == 200
+    assert ann.door.get("/posts/second-thought").status == 404
+
+
+def test_the_same_title_gets_a_number_and_a_typed_slug_that_is_taken_a_sentence(ann):
+    one = ann.new()
+    ann.press("save", one, title="Twice", body="x")
+    two = ann.new()
+    ann.press("save", two, title="Twice", body="x")
+    assert ann.row(two).slug == "twice-2"
+    answer = ann.press("save", two, title="Twice", slug="twice", body="Every word of it")
+    assert answer.status == 422
+    assert "The address /posts/twice is already in use." in answer.text
+    assert "Every word of it" in answer.text
+
+
+def test_a_new_slug_of_a_public_post_leaves_a_redirect_behind(ann):
+    live = ann.door.cast.ann_live
+    ann.press("publish", live.id, slug="jam")
+    assert ann.door.get(live.path).status == 301
+    assert ann.door.get("/posts/jam").status == 200
+
+
+FAULTS: dict[str, tuple[str, Any]] = {
+    "title": ("title", "x" * 301),
+    "summary": ("summary", "x" * 2001),
+    "language": ("language", "tlh"),
+    "slug": ("slug", "a/b"),
+    "cover": ("cover", "javascript:alert(1)"),
+    "body": ("body", "x" * 500_001),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_shows_the_form_again_with_its_sentence_and_all_that_was_typed(looking_ann, fault):
+    name, value = FAULTS[fault]
+    answer = looking_ann.press(
+        "save", looking_ann.door.cast.ann_draft.id, **{"tags": "kept, tags", name: value}
+    )
+    assert answer.status == 422
+    assert f'id="f-{name}-fault"' in answer.text
+    assert 'value="kept, tags"' in answer.text
+
+
+def test_a_post_without_a_title_is_saved_but_not_published(ann):
+    id = ann.new()
+    assert ann.press("save", id, body="No name yet").status == 303
+    answer = ann.press("publish", id, body="No name yet, still")
+    assert answer.status == 422
+    assert "needs a title" in answer.text
+    again = fields_of(answer.text)
+    assert ann.post(f"/control-panel/posts/{id}/save", {**again, "title": "Now"}).status == 303
+
+
+def test_an_empty_submission_wipes_nothing(looking_ann):
+    id = looking_ann.door.cast.ann_draft.id
+    before = looking_ann.row(id).body
+    assert looking_ann.post(f"/control-panel/posts/{id}/save", {}).status == 422
+    assert looking_ann.row(id).body == before
+
+
+def test_two_authors_stand_under_the_post_in_their_order(ann, bob):
+    id = ann.new()
+    both = [str(bob.user.id), str(ann.user.id)]
+    ann.press("publish", id, title="Together", body="x", authors=both)
+    page = ann.door.get("/posts/together").text
+    assert page.index(bob.user.display_name) < page.index(ann.user.display_name)
+    assert bob.get(f"/control-panel/posts/{id}").status == 200
+
+
+def test_an_unlisted_post_is_read_by_its_address_only(ann):
+    id = ann.new()
+    form = {**ann.sheet(id), "title": "Hush", "body": "x"}
+    form.pop("is_listed")
+    ann.post(f"/control-panel/posts/{id}/publish", form)
+    assert ann.door.get("/posts/hush").status == 200
+    assert "Hush" not in ann.door.get("/").text
+
+
+def test_preview_saves_and_opens_the_private_page(ann):
+    id = ann.door.cast.ann_live.id
+    answer = ann.press("preview", id, body="A *xylophonic* preview")
+    assert answer.status == 303
+    page = ann.door.get(answer.header("location"))
+    assert "<em>xylophonic</em>" in page.text
+    assert "xylophonic" not in ann.door.get(ann.door.cast.ann_live.path).text
+
+
+def test_a_private_link_can_be_taken_back(ann):
+    id = ann.door.cast.ann_live.id
+    place = ann.press("preview", id, body="For a friend").header("location")
+    assert place in ann.get(f"/control-panel/posts/{id}").text
+    assert ann.press("close-preview", id).status == 303
+    assert ann.door.get(place).status == 404
+    assert place not in ann.get(f"/control-panel/posts/{id}").text
+
+
+def test_a_script_saves_and_is_told_the_new_version_or_the_faults(ann):
+    id = ann.door.cast.ann_draft.id
+    json = (*cast.OURS.items(), ("accept", "application/json"))
+    form = {**ann.sheet(id), "body": "By itself"}
+    saved = ann.post(f"/control-panel/posts/{id}/save", form, headers=json)
+    assert saved.status == 200
+    assert f'"version":{ann.row(id).version}' in saved.text
+    behind = ann.post(f"/control-panel/posts/{id}/save", {**form, "body": "late"}, headers=json)
+    assert behind.status == 409
+    assert "Somebody else" in behind.text
+
+
+def test_an_earlier_text_is_looked_at_and_brought_back(ann):
+    id = ann.door.cast.ann_live.id
+    before = ann.row(id).body
+    ann.press("save", id, body="Something worse")
+    page = ann.get(f"/control-panel/posts/{id}/revisions").text
+    number = re.findall(rf"/posts/{id}/revisions/(\d+)", page)[-1]
+    assert (
+        "Everything about the marmalade"
+        in ann.get(f"/control-panel/posts/{id}/revisions/{number}").text
+    )
+    ann.post(f"/control-panel/posts/{id}/revisions/{number}/bring-back")
+    assert ann.row(id).body == before
+    assert "Something worse" in revisions(ann, id)
+
+
+def test_a_revision_of_another_post_is_not_found_under_this_one(looking_ann):
+    others = looking_ann.row(looking_ann.door.cast.ann_edited.id).live_revision_id
+    mine = looking_ann.door.cast.ann_live.id
+    assert looking_ann.get(f"/control-panel/posts/{mine}/revisions/{others}").status == 404
+    bring = f"/control-panel/posts/{mine}/revisions/{others}/bring-back"
+    assert looking_ann.post(bring).status == 404
+
+
+def test_a_text_that_takes_too_long_is_refused_beside_it(ann):
+    id = ann.new()
+    heavy = "| a |\n|---|\n" + "| " + "x |\n| " * 25_000
+    answer = ann.press("publish", id, title="Heavy", body=heavy)
+    assert answer.status == 422
+    assert 'id="f-body-fault"' in answer.text
+
+
+def test_what_is_typed_over_after_ten_minutes_is_kept_first(ann, monkeypatch):
+    id = ann.door.cast.ann_draft.id
+    ann.press("save", id, body="Yesterday's words")
+    later = datetime.now(UTC) + timedelta(minutes=11)
+    monkeypatch.setattr(editing, "now", lambda: later)
+    ann.press("save", id, body="Today's words")
+    assert "Yesterday's words" in revisions(ann, id)
+
+
+def test_history_is_newest_first(ann):
+    id = ann.door.cast.ann_live.id
+    ann.press("publish", id, body="Second edition")
+    _, past = ann.door.database.read_now(history.history, id, by=ann.user)
+    assert past[0].is_live
+    assert past == sorted(past, key=lambda one: (one.created_at, one.id), reverse=True)
+
+
+def test_what_a_signed_out_writer_sends_waits_on_the_page_and_can_be_sent_again(ann):
+    id = ann.new()
+    form = {**ann.sheet(id), "title": "Tea", "body": "Line <one>\n\nline two"}
+    path = f"/control-panel/posts/{id}/save"
+    refused = ann.door.post(path, {**form, "password": "four words in a row"})
+    assert refused.status == 401
+    assert "four words in a row" not in refused.text
+    assert ann.post(path, kept_on(refused.text, path)).status == 303
+    assert ann.row(id).body == form["body"]
+
+
+def kept_on(page: str, path: str) -> dict[str, str]:
+    """The form that waits on a page to be sent again."""
+    assert f'action="{path}"' in page
+    hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page)
+    body = re.search(r"<textarea [^>]*>\n(.*?)</textarea>", page, re.DOTALL)
+    return {name: unescape(value) for name, value in hidden} | {"body": unescape(body[1])}
+
+
+def _raise(fault: Exception) -> None:
+    raise fault
+
+
+@pytest.mark.parametrize("status", [503, 507])
+def test_what_the_disk_cannot_take_waits_on_the_page_and_can_be_sent_again(
+    ann, monkeypatch, status
+):
+    id = ann.new()
+    form = {**ann.sheet(id), "title": "Tea", "body": "Line <one>\n\nline two"}
+    path = f"/control-panel/posts/{id}/save"
+    said = {503: "database is locked", 507: "database or disk is full"}[status]
+    with monkeypatch.context() as patched:
+        fault = OperationalError("", None, Exception(said))
+        patched.setattr(editing, "keep", lambda *_, **__: _raise(fault))
+        refused = ann.post(path, form)
+    assert refused.status == status
+    assert ann.post(path, kept_on(refused.text, path)).status == 303
+    assert ann.row(id).body == form["body"]

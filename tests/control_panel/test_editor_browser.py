@@ -1,0 +1,248 @@
+"""The edit page in Chromium: with scripts, by keyboard alone, and with scripts off."""
+
+import base64
+import re
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.support import cast
+from tests.support.live_server import Site
+
+pytestmark = [pytest.mark.server, pytest.mark.browser]
+
+BRING = """([data, name, how]) => {
+  const raw = Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
+  const files = new DataTransfer();
+  files.items.add(new File([raw], name, { type: "image/png" }));
+  const text = document.getElementById("f-body");
+  const more = { bubbles: true, cancelable: true };
+  text.dispatchEvent(how === "paste"
+    ? new ClipboardEvent("paste", { clipboardData: files, ...more })
+    : new DragEvent("drop", { dataTransfer: files, ...more }));
+}"""
+
+
+@pytest.fixture
+def context(browser: Any, site: Site, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Ann's browser."""
+    opened = browser.new_context(
+        base_url=site.url, java_script_enabled=getattr(request, "param", True)
+    )
+    cookies = cast.sign_in(site.database, site.cast.ann)
+    opened.add_cookies(
+        [{"name": name, "value": value, "url": site.url} for name, value in cookies.items()]
+    )
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(context: Any) -> Page:
+    """An empty new post."""
+    page = context.new_page()
+    page.goto("/control-panel")
+    page.get_by_role("button", name="New post").click()
+    page.wait_for_url("**/control-panel/posts/*")
+    return page
+
+
+def status(page: Page) -> Any:
+    return page.locator("[data-status]")
+
+
+def bring(page: Page, raw: bytes, name: str, how: str) -> None:
+    page.evaluate(BRING, [base64.b64encode(raw).decode(), name, how])
+
+
+def png() -> bytes:
+    made = BytesIO()
+    Image.new("RGB", (40, 30), "teal").save(made, "PNG")
+    return made.getvalue()
+
+
+def test_a_post_is_written_saved_and_published_by_keyboard_alone(page):
+    expect(page.locator("#f-title")).to_be_focused()
+    page.keyboard.type("Without a mouse")
+    page.keyboard.press("Tab")  # the marks are one stop
+    page.keyboard.press("Tab")
+    page.keyboard.type("It was ")
+    page.keyboard.press("Control+b")
+    page.keyboard.type("quiet")
+    page.keyboard.press("Control+s")
+    expect(status(page)).to_contain_text("Saved at")
+    expect(page.locator("#f-body")).to_have_value("It was **quiet**")
+    for _ in range(3):
+        page.keyboard.press("Shift+Tab")
+    expect(page.get_by_role("button", name="Publish", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(".flashes")).to_contain_text("Published")
+    page.goto("/posts/without-a-mouse")
+    assert page.locator("article .prose strong").inner_text() == "quiet"
+
+
+def test_what_is_typed_is_saved_by_itself_and_nothing_is_left_behind(page):
+    page.fill("#f-title", "By itself")
+    expect(status(page)).to_have_text("Not saved yet")
+    expect(status(page)).to_contain_text("Saved at", timeout=20_000)
+    page.reload()
+    expect(page.locator("#f-title")).to_have_value("By itself")
+    expect(page.locator("[data-notices]")).to_be_empty()
+
+
+@pytest.mark.parametrize("how", ["paste", "drop"])
+def test_a_picture_is_written_where_the_caret_stands_while_one_types_on(page, how):
+    page.click("#f-body")
+    page.keyboard.type("Look:")
+    bring(page, png(), "red-kite.png", how)
+    page.keyboard.type("And on.")
+    whole = re.compile(r"^Look:\n\n!\[red kite\]\(/media/[0-9a-f/]+\.png\)\n\nAnd on\.$")
+    expect(page.locator("#f-body")).to_have_value(whole)
+    expect(page.locator("[data-progress]")).to_contain_text("was added")
+
+
+def test_a_picture_chosen_by_the_button_comes_in_without_a_second_press(page):
+    kite = {"name": "red-kite.png", "mimeType": "image/png", "buffer": png()}
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Picture", exact=True).click()
+    chooser.value.set_files(kite)
+    expect(page.locator("#f-body")).to_have_value(
+        re.compile(r"^!\[red kite\]\(/media/\S+\.png\)\s*$")
+    )
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Use as cover").click()
+    chooser.value.set_files(kite)
+    expect(page.locator("#f-cover")).to_have_value(re.compile(r"^/media/\S+\.png$"))
+
+
+def test_what_is_no_picture_leaves_the_text_alone_and_says_why(page):
+    page.fill("#f-body", "Look:")
+    bring(page, b"nonsense", "x.png", "drop")
+    expect(page.locator("[data-progress]")).to_contain_text("is not a picture")
+    assert page.input_value("#f-body").strip() == "Look:"
+
+
+def test_words_typed_while_the_network_is_gone_are_offered_on_return(context, page):
+    address = page.url
+    context.set_offline(True)
+    page.click("#f-body")
+    page.keyboard.type("Written in a tunnel.")
+    page.keyboard.press("Control+s")
+    expect(status(page)).to_contain_text("No connection")
+    page.close(run_before_unload=False)
+    context.set_offline(False)
+    back = context.new_page()
+    back.goto(address)
+    assert back.input_value("#f-body") == ""
+    back.get_by_role("button", name="Restore it").click()
+    expect(back.locator("#f-body")).to_have_value("Written in a tunnel.")
+    expect(status(back)).to_contain_text("Saved at")
+
+
+def test_leaving_with_unsaved_words_asks_first(page):
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.click("#f-body")
+    page.keyboard.type("Half a")
+    page.goto("/control-panel")
+    assert asked == ["beforeunload"]
+
+
+def test_a_conflict_shows_both_texts_and_loses_neither(context, page):
+    other = context.new_page()
+    other.goto(page.url)
+    other.fill("#f-body", "Theirs")
+    other.keyboard.press("Control+s")
+    expect(status(other)).to_contain_text("Saved at")
+    page.fill("#f-body", "Mine")
+    page.keyboard.press("Control+s")
+    page.get_by_role("button", name="Show both texts").click()
+    expect(page.locator("#f-theirs")).to_have_value("Theirs")
+    expect(page.locator("#f-body")).to_have_value("Mine")
+    page.get_by_role("button", name="Save mine").click()
+    expect(page.locator(".flashes")).to_contain_text("Saved")
+    expect(page.locator("#f-body")).to_have_value("Mine")
+
+
+def test_a_fault_stands_beside_its_field_without_leaving_the_page(page, site):
+    page.fill("#f-title", "Taken")
+    page.fill("#f-slug", site.cast.ann_live.path.rpartition("/")[2])
+    page.keyboard.press("Control+s")
+    expect(page.locator("#f-slug-fault")).to_contain_text("is already in use")
+    page.fill("#f-slug", "")
+    page.keyboard.press("Control+s")
+    expect(page.locator("#f-slug-fault")).to_have_count(0)
+    expect(status(page)).to_contain_text("Saved at")
+
+
+def test_the_preview_beside_the_text_follows_each_save(page):
+    page.fill("#f-title", "Beside")
+    page.fill("#f-body", "First.")
+    page.get_by_role("button", name="Preview").click()
+    beside = page.frame_locator("[data-beside-frame]").locator(".prose")
+    expect(beside).to_have_text("First.")
+    page.fill("#f-body", "Second.")
+    page.keyboard.press("Control+s")
+    expect(beside).to_have_text("Second.")
+
+
+def test_on_a_narrow_screen_the_preview_comes_into_view(page):
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.fill("#f-title", "Below")
+    page.fill("#f-body", "A line.\n\n" * 60)
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator("[data-beside-frame]")).to_be_in_viewport(ratio=0.9)
+
+
+def test_words_that_were_saved_before_a_refusal_are_not_offered_again(page):
+    page.fill("#f-title", "Tomorrow, then")
+    page.fill("#f-body", "x")
+    page.wait_for_timeout(700)  # the copy in the browser is written when the hands rest
+    page.get_by_text("Schedule…").click()
+    for year, answer in (("2020", ".faults"), ("2099", ".flash")):
+        page.fill("#f-publish_at", f"{year}-01-01T10:00")
+        page.get_by_role("button", name="Schedule", exact=True).click()
+        expect(page.locator(answer)).to_be_visible()
+    expect(page.locator(".flashes")).to_contain_text("Scheduled")
+    expect(page.locator("[data-notices]")).to_be_empty()
+
+
+def test_words_that_went_along_with_publish_are_not_offered_again(page):
+    page.fill("#f-title", "  Spaces around  ")
+    page.fill("#f-body", "x")
+    page.fill("#f-tags", "one,,two")
+    page.wait_for_timeout(700)  # the copy in the browser is written when the hands rest
+    page.get_by_role("button", name="Publish", exact=True).click()
+    expect(page.locator(".flashes")).to_contain_text("Published")
+    expect(page.locator("[data-notices]")).to_be_empty()
+
+
+def test_who_was_signed_out_is_told_and_keeps_every_word(page, context, site):
+    page.fill("#f-body", "Still here")
+    cookies = context.cookies()
+    context.clear_cookies()
+    page.keyboard.press("Control+s")
+    expect(page.locator("[data-notices]")).to_contain_text("signed out")
+    expect(page.locator("#f-body")).to_have_value("Still here")
+    context.add_cookies(cookies)
+    page.keyboard.press("Control+s")
+    expect(status(page)).to_contain_text("Saved at")
+    expect(page.locator("[data-notices]")).to_be_empty()
+
+
+@pytest.mark.parametrize("context", [False], indirect=True)
+def test_with_scripts_off_a_post_is_written_with_a_picture_and_published(page, tmp_path):
+    (tmp_path / "kite.png").write_bytes(png())
+    page.fill("#f-title", "No scripts")
+    page.fill("#f-body", "Plain.")
+    page.set_input_files("#f-picture", tmp_path / "kite.png")
+    page.get_by_role("button", name="Add picture").click()
+    expect(page.locator("#f-body")).to_have_value(re.compile(r"Plain\.\n\n!\[kite\]\(/media/"))
+    page.get_by_role("button", name="Publish", exact=True).click()
+    expect(page.locator(".flashes")).to_contain_text("Published")
+    page.goto("/posts/no-scripts")
+    assert page.locator("article img").count() == 1

@@ -1,0 +1,236 @@
+"""Profile, password, signed-in browsers and pictures, through the desk's door."""
+
+import json
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from blog import media
+from tests.support import cast
+from tests.support.dashboard_client import Writer, told_after
+
+JSON = (*cast.OURS.items(), ("accept", "application/json"))
+BOUNDARY = "a-boundary-of-the-tests"
+NEW = "nine loud parakeets"
+
+
+# --- pictures ---
+
+
+def photograph(format: str = "JPEG", size: tuple[int, int] = (1200, 800)) -> bytes:
+    """A picture that says where it was taken."""
+    exif = Image.Exif()
+    exif[0x010E] = "SECRETPLACE"
+    exif[0x8825] = {1: "N", 2: (48.0, 8.0, 14.0)}
+    made = BytesIO()
+    Image.new("RGB", size, "teal").save(made, format, exif=exif)
+    return made.getvalue()
+
+
+def send(writer: Writer, raw: bytes, name: str = "a%20red%20kite.jpg"):
+    headers = (*JSON, ("content-type", "application/octet-stream"))
+    address = f"/control-panel/pictures?name={name}"
+    return writer.door.ask("POST", address, cookies=writer.cookies, headers=headers, body=raw)
+
+
+def multipart(writer: Writer, address: str, fields: dict[str, str], raw: bytes, name: str):
+    """A form with a file, as a browser without scripts sends it."""
+    lines = b""
+    for key, value in fields.items():
+        lines += (
+            f"--{BOUNDARY}\r\ncontent-disposition: form-data; "
+            f'name="{key}"\r\n\r\n{value}\r\n'.encode()
+        )
+    lines += (
+        f'--{BOUNDARY}\r\ncontent-disposition: form-data; name="picture"; filename="{name}"\r\n'
+        "content-type: image/jpeg\r\n\r\n"
+    ).encode()
+    body = lines + raw + f"\r\n--{BOUNDARY}--\r\n".encode()
+    headers = (
+        *cast.OURS.items(),
+        ("content-type", f"multipart/form-data; boundary={BOUNDARY}"),
+    )
+    return writer.door.ask("POST", address, cookies=writer.cookies, headers=headers, body=body)
+
+
+def test_a_picture_comes_back_as_markdown_and_says_no_longer_where_it_was_taken(ann):
+    raw = photograph()
+    assert b"SECRETPLACE" in raw
+    answer = send(ann, raw)
+    assert answer.status == 200
+    told = json.loads(answer.text)
+    assert told["markdown"] == f"![a red kite]({told['address']})"
+    served = ann.door.get(told["address"])
+    assert served.status == 200
+    assert b"SECRETPLACE" not in served.body
+    assert Image.open(BytesIO(served.body)).getexif() == {}
+
+
+def test_the_name_of_a_camera_is_no_description(ann):
+    assert json.loads(send(ann, photograph(), "IMG_2034.jpg").text)["markdown"].startswith("![](")
+
+
+def test_the_same_picture_twice_is_one(ann):
+    first, second = send(ann, photograph()), send(ann, photograph(), "other.jpg")
+    assert json.loads(first.text)["address"] == json.loads(second.text)["address"]
+
+
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+
+
+@pytest.mark.parametrize("raw", [SVG, b"GIF89a no more", b"<html>", b"\xff\xd8\xff cut"])
+def test_what_is_no_picture_is_refused_with_a_sentence(ann, raw):
+    stored = set(ann.door.config.media_dir.rglob("*"))
+    answer = send(ann, raw, "x.jpg")
+    assert answer.status == 422
+    assert json.loads(answer.text)["faults"]["picture"]
+    assert set(ann.door.config.media_dir.rglob("*")) == stored
+
+
+def test_an_empty_upload_asks_for_a_picture(ann):
+    answer = ann.post("/control-panel/pictures")
+    assert answer.status == 422
+    assert "Choose a picture first." in answer.text
+
+
+def test_a_picture_over_the_limit_is_refused_as_too_large(ann):
+    answer = send(ann, b"\xff\xd8\xff" + bytes(ann.door.config.max_upload))
+    assert answer.status == 413
+
+
+def test_without_scripts_a_picture_goes_to_the_end_of_the_text_and_all_that_was_typed_is_saved(ann):
+    id = ann.door.cast.ann_draft.id
+    fields = {**ann.sheet(id), "body": "Look:", "into": "text"}
+    fields["authors"] = fields["authors"][0]
+    address = f"/control-panel/posts/{id}/pictures"
+    assert multipart(ann, address, fields, photograph(), "red kite.jpg").status == 303
+    body = ann.row(id).body
+    assert body.startswith("Look:\n\n![red kite](/media/")
+    preview = ann.door.get(ann.press("preview", id).header("location")).text
+    assert 'alt="red kite"' in preview
+
+
+def test_without_scripts_a_picture_becomes_the_cover(ann):
+    id = ann.door.cast.ann_draft.id
+    fields = {**ann.sheet(id), "into": "cover"}
+    fields["authors"] = fields["authors"][0]
+    address = f"/control-panel/posts/{id}/pictures"
+    assert multipart(ann, address, fields, photograph(), "x.jpg").status == 303
+    assert ann.row(id).cover.startswith(media.ADDRESS)
+
+
+def test_a_refused_picture_keeps_what_was_typed_beside_its_sentence(ann):
+    id = ann.door.cast.ann_draft.id
+    fields = {**ann.sheet(id), "body": "Not lost", "into": "text"}
+    fields["authors"] = fields["authors"][0]
+    answer = multipart(ann, f"/control-panel/posts/{id}/pictures", fields, SVG, "x.svg")
+    assert answer.status == 422
+    assert "Not lost" in answer.text
+    assert 'id="f-picture-fault"' in answer.text
+
+
+def test_a_published_text_says_how_large_its_pictures_are(ann):
+    markdown = json.loads(send(ann, photograph(size=(640, 480))).text)["markdown"]
+    id = ann.new()
+    ann.press("publish", id, title="A kite", body=markdown)
+    page = ann.door.get("/posts/a-kite").text
+    assert 'width="640"' in page
+    assert 'height="480"' in page
+
+
+def test_the_pictures_page_shows_one_s_own(ann):
+    send(ann, photograph())
+    assert "a red kite" in ann.get("/control-panel/pictures").text
+    assert "a red kite" not in Writer(ann.door, "bob").get("/control-panel/pictures").text
+    assert ann.get("/control-panel/pictures?page=2").status == 404
+
+
+# --- profile ---
+
+PROFILE = {"display_name": "Ann A.", "email": "ann@ink.example", "bio": "Writes.", "language": ""}
+
+
+def test_a_new_name_stands_under_the_posts(ann):
+    assert ann.post("/control-panel/profile", PROFILE).status == 303
+    assert "Ann A." in ann.door.get(ann.door.cast.ann_live.path).text
+
+
+def test_a_mail_address_changes_only_with_the_present_password(ann):
+    wanted = {**PROFILE, "email": "new@ink.example"}
+    refused = ann.post("/control-panel/profile", {**wanted, "password": "guessed"})
+    assert refused.status == 422
+    assert 'id="f-password-fault"' in refused.text
+    accepted = ann.post("/control-panel/profile", {**wanted, "password": cast.PASSWORD})
+    assert accepted.status == 303
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("display_name", " "), ("email", "nowhere"), ("language", "tlh")]
+)
+def test_a_fault_in_the_profile_stands_beside_its_field(ann, name, value):
+    given = {**PROFILE, "password": cast.PASSWORD, name: value}
+    answer = ann.post("/control-panel/profile", given)
+    assert answer.status == 422
+    assert f'id="f-{name}-fault"' in answer.text
+
+
+# --- password and browsers ---
+
+
+def change(writer: Writer, **given: str):
+    form = {"old": cast.PASSWORD, "password": NEW, "again": NEW, **given}
+    return writer.post("/control-panel/password", form)
+
+
+def test_a_new_password_signs_out_the_other_browsers_and_not_this_one(ann):
+    other = Writer(ann.door, "ann")
+    answer = change(ann)
+    assert answer.status == 303
+    assert ann.get("/control-panel").status == 200
+    assert other.get("/control-panel").status == 303
+    signed_in = ann.door.post("/sign-in", {"login": "ann", "password": NEW})
+    assert signed_in.status == 303
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("old", {"old": "not this one"}),
+        ("again", {"again": "another one"}),
+        ("password", {"password": "short", "again": "short"}),
+    ],
+)
+def test_a_fault_in_a_password_stands_beside_its_field_and_no_password_is_shown(ann, name, given):
+    answer = change(ann, **given)
+    assert answer.status == 422
+    assert f'id="f-{name}-fault"' in answer.text
+    assert NEW not in answer.text
+    assert cast.PASSWORD not in answer.text
+
+
+def test_one_browser_or_all_others_are_signed_out(ann):
+    second, third = Writer(ann.door, "ann"), Writer(ann.door, "ann")
+    page = ann.get("/control-panel/sign-ins").text
+    numbers = sorted({int(n) for n in _numbers(page)})
+    assert len(numbers) == 2, "this browser has no button"
+    answer = ann.post(f"/control-panel/sign-ins/{numbers[0]}/revoke")
+    assert "signed out" in told_after(ann, answer)
+    assert second.get("/control-panel").status == 303
+    assert third.get("/control-panel").status == 200
+    ann.post("/control-panel/sign-ins/revoke-others")
+    assert third.get("/control-panel").status == 303
+    assert ann.get("/control-panel").status == 200
+
+
+def _numbers(page: str) -> list[str]:
+    return [
+        part.partition("/")[0] for part in page.split("/sign-ins/")[1:] if "/revoke" in part[:12]
+    ]
+
+
+def test_the_browser_of_another_person_stays_signed_in(ann):
+    bob = Writer(ann.door, "bob")
+    for number in range(1, 6):
+        ann.post(f"/control-panel/sign-ins/{number}/revoke")
+    assert bob.get("/control-panel").status == 200

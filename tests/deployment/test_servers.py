@@ -1,0 +1,187 @@
+"""The same blog under every server that docs/servers.md names, from an empty folder to a stop."""
+
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from http.client import HTTPException
+
+import pytest
+
+from blog.config import Config
+from blog.db import Database
+from blog.models.base import now
+from blog.models.jobs import lease
+from tests.server.test_supervisor import a_slow_request
+from tests.support.live_server import ask, free_port, wait_for
+from tests.support.other_servers import Hosted, Keeper, chapter, photograph, say
+
+pytestmark = [pytest.mark.server, pytest.mark.slow]
+
+COMMANDS = [
+    (name, number)
+    for name, said in chapter().items()
+    for number in range(len(said))
+    if not re.search("nginx|Apache", name)
+]
+ALONE = ("Hypercorn", "Werkzeug", "Tornado")
+ABRUPT = ("Tornado",)  # a stop cuts off whoever is still sending
+HEAD = b"Host: x\r\nConnection: close\r\nSec-Fetch-Site: same-origin\r\n"
+REFUSED = (b"413", b"411", b"400", b"")  # some hang up on whoever goes on talking
+FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
+
+
+@pytest.fixture(scope="module", params=COMMANDS, ids=lambda way: "{}-{}".format(*way))
+def site(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[Hosted]:
+    """Started on an empty folder by the command that the handbook gives."""
+    config = Config(data_dir=tmp_path_factory.mktemp("hosted") / "data", port=free_port())
+    name, number = request.param
+    with Hosted(config, chapter()[name][number]) as running:
+        running.name = name
+        yield running
+
+
+def holder(site: Hosted) -> int:
+    """The process that keeps the clock; 0 where none does."""
+    with closing(Database(site.config)) as database:
+        facts = database.read_now(lease.facts, lease.CLOCK)
+    return int(facts["holder"].split("-")[0]) if facts["until"] > now() else 0
+
+
+def answering(site: Hosted) -> int:
+    """The process that says that it is alive; 0 where none does."""
+    with suppress(OSError, HTTPException):
+        return int(re.search(r'"pid": ?(\d+)', ask(site.port, "/health/live").text)[1])
+    return 0
+
+
+def test_it_is_set_up_by_the_printed_link_and_a_post_is_published(site):
+    link = re.search(r"http://[^/]+(/set-up\?key=\w+)", site.said)[1]
+    assert Keeper(site.url).set_up(link).path == "/control-panel"
+    ann = Keeper(site.url)
+    assert ann.sign_in().path == "/control-panel"
+    assert ann.publish(title="异步的茶", body="It *steeps*.").status == 200
+    page = ask(site.port, "/posts/yi-bu-de-cha")
+    assert (page.status, "<em>steeps</em>" in page.text) == (200, True)
+    picture = ann.send("/control-panel/pictures", "kite.jpg", photograph())
+    shown = ask(site.port, re.search(r"/media/[\w/]+\.\w+", picture.text)[0])
+    assert (shown.status, shown.headers["content-type"]) == (200, "image/jpeg")
+
+
+def test_one_of_its_processes_keeps_the_clock(site):
+    wait_for(lambda: holder(site) in site.processes(), 20)
+
+
+def test_whoever_asks_for_the_head_hears_the_same_but_for_the_body(site):
+    told = {}
+    for method in (b"GET", b"HEAD"):
+        head, _, body = say(site.port, method + b" / HTTP/1.1\r\n" + HEAD + b"\r\n").partition(
+            b"\r\n\r\n"
+        )
+        lines = [line.lower() for line in head.split(b"\r\n")]
+        assert len(lines) == len(set(lines))
+        told[method] = {line for line in lines if not line.startswith((b"date:", b"connection:"))}
+        assert bool(body) == (method == b"GET")
+        assert method == b"HEAD" or b"content-length: %d" % len(body) in lines
+    assert told[b"GET"] == told[b"HEAD"]
+
+
+UPGRADE = b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
+UPGRADE += b"MTIzNDU2Nzg5MDEyMzQ1Ng==\r\nHost: x\r\nConnection: upgrade\r\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (b"GET /nothing HTTP/1.1\r\n", 404),
+        (b"GET /%E8%8C%B6%2F%3F?%FF HTTP/1.1\r\n", 404),
+        (b"GET /%FF HTTP/1.1\r\n", 404),
+        (b"GET //[ HTTP/1.1\r\n", 404),
+        (b"PUT / HTTP/1.1\r\nContent-Length: 0\r\n", 405),
+        (b"GET /control-panel HTTP/1.1\r\n", 303),
+        (b"GET / HTTP/1.0\r\n", 200),
+    ],
+    ids=str,
+)
+def test_an_odd_question_is_answered_by_a_page_of_ours(site, words, status):
+    head, _, body = say(site.port, words + HEAD + b"\r\n").lower().partition(b"\r\n\r\n")
+    assert int(head.split()[1]) == status
+    assert b"\r\ncontent-security-policy: default-src 'none'" in head
+    assert status == 303 or b"<h1" in body
+
+
+def test_what_is_no_request_is_refused_and_the_next_one_answered(site):
+    """By the server itself, or by us where it takes everything."""
+    for words in (b"GET /\xff", b"GET /" + b"x" * 70_000, b"GET http://[::/", b"CONNECT x:443"):
+        head = say(site.port, words + b" HTTP/1.1\r\n" + HEAD + b"\r\n").partition(b"\r\n\r\n")[0]
+        assert head[9:12] in (b"", b"400", b"404", b"405", b"413", b"414", b"431"), (
+            words[:20],
+            head,
+        )
+    assert say(site.port, b"GET / HTTP/1.1\r\n" + UPGRADE + b"\r\n", leave=True) == b""
+    assert ask(site.port, "/").status == 200
+
+
+def test_what_is_too_much_is_refused(site):
+    size = site.config.max_upload + 1_500_000
+    words = b"POST /sign-in HTTP/1.1\r\n" + HEAD + FORM + b"Content-Length: %d\r\n\r\n" % size
+    answer = say(site.port, words + b"x" * size)
+    assert answer[9:12] in REFUSED
+    parts = b"Transfer-Encoding: chunked\r\n\r\n" + (b"F4240\r\n" + b"x" * 1_000_000 + b"\r\n") * 22
+    answer = say(site.port, b"POST /sign-in HTTP/1.1\r\n" + HEAD + FORM + parts + b"0\r\n\r\n")
+    assert answer[9:12] in REFUSED
+
+
+def test_half_a_form_is_no_form(site):
+    words = b"POST /sign-in HTTP/1.1\r\n" + HEAD + FORM + b"Content-Length: 90\r\n\r\n"
+    say(site.port, words + b"login=half&password=of-a-fo", leave=True)
+    say(site.port, words.replace(b"90", b"23") + b"login=whole&password=no")
+    wait_for(lambda: "failed for 'whole'" in site.said)
+    time.sleep(0.5)
+    assert "'half'" not in site.said
+
+
+def test_an_address_is_believed_of_nobody_while_no_proxy_was_configured(site):
+    who = (
+        b"X-Forwarded-For: 203.0.113.7\r\nForwarded: for=203.0.113.7\r\nX-Real-IP: 203.0.113.7\r\n"
+    )
+    form = b"Content-Length: 22\r\n\r\nlogin=sly&password=no"
+    say(site.port, b"POST /sign-in HTTP/1.1\r\n" + HEAD + FORM + who + form + b"\n")
+    wait_for(lambda: "failed for 'sly'" in site.said)
+    assert "failed for 'sly' from 127.0.0.1" in site.said
+
+
+def test_a_killed_worker_is_replaced_and_readers_are_answered(site):
+    if site.name in ALONE:
+        assert len({answering(site) for _ in range(20)}) == 1
+        return
+    victim = next(pid for _ in range(200) if (pid := answering(site)) != holder(site))
+    before = set(site.processes())
+    os.kill(victim, signal.SIGKILL)
+    wait_for(lambda: answering(site) not in {0, *before}, 20, site.said)
+
+
+def test_a_stop_finishes_what_is_in_flight_and_leaves_nothing(site):
+    with a_slow_request(site) as finish:
+        site.process.send_signal(signal.SIGTERM)
+        time.sleep(1)
+        answer = finish()
+    assert b" 422 " in answer[:16] or site.name in ABRUPT
+    assert site.stop() in (0, -signal.SIGTERM)
+    assert "Traceback" not in site.said
+    assert holder(site) == 0  # given back: nobody has to wait for its end
+
+
+@pytest.mark.parametrize("server", ["Uvicorn", "Gunicorn with Uvicorn's worker", "Hypercorn"])
+def test_a_start_that_cannot_be_is_told_and_ends(config, server):
+    """With a code of the server's own; Uvicorn's and Hypercorn's is 0."""
+    url = f"postgresql://blog@127.0.0.1:{free_port()}/blog"
+    site = Hosted(config, chapter()[server][0], BLOG_DATABASE_URL=url).start()
+    try:
+        site.process.wait(30)
+        site.wait_until_gone()
+    finally:
+        site.kill()
+    assert "postgresql://…@127.0.0.1" in site.said

@@ -1,0 +1,425 @@
+"""The look: what a keeper chooses without code, and what readers are sent of it."""
+
+import re
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from blog.models.base import Refusal
+from blog.models.settings import site
+from blog.models.settings.blogroll import Friend, initial, read_blogroll
+from blog.models.settings.colour import Colour, contrast, least, readable
+from blog.models.settings.legal import (
+    check_icp,
+    check_police,
+    police_link,
+    read_analytics,
+    read_verification,
+)
+from blog.models.settings.theme_css import (
+    ACCENT,
+    DAY,
+    FACES,
+    MARK,
+    NIGHT,
+    SCHEMES,
+    TEXT,
+    TYPEFACES,
+    Look,
+    is_moved,
+    shades,
+)
+from tests.support import cast
+from tests.support.app_client import Door
+from tests.support.dashboard_client import Writer
+from tests.support.live_server import Site, wait_for
+from tests.support.source_tree import ROOT
+
+FOREVER = "public, max-age=31536000, immutable"
+# Every corner of the cube, greys, and what people really choose.
+ACCENTS = [
+    *(f"#{r}{g}{b}" for r in ("00", "80", "ff") for g in ("00", "80", "ff") for b in ("00", "ff")),
+    *(
+        ACCENT,
+        "#ffd400",
+        "#e85d04",
+        "#00b894",
+        "#1e90ff",
+        "#7c3aed",
+        "#888888",
+        "#15181d",
+        "#fafaf7",
+    ),
+]
+
+
+def choose(door: Door, **chosen: Any) -> None:
+    cast.choose(door.database, **chosen)
+
+
+def sheets(page: str) -> list[str]:
+    return re.findall(r'<link rel="stylesheet" href="([^"]+)"', page)
+
+
+# --- colours -----------------------------------------------------------------------------------
+
+
+def test_contrast_is_counted_as_wcag_counts_it() -> None:
+    assert contrast("#000", "#fff") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+    assert contrast("#ffffff", "#777777") == contrast("#777777", "#ffffff")
+
+
+@pytest.mark.parametrize("text", ACCENTS)
+def test_a_colour_survives_the_way_there_and_back(text: str) -> None:
+    assert Colour.of(text).hex == text
+
+
+@pytest.mark.parametrize("text", ["", "#12", "blue", "#12345g", "#1234567", "red;}"])
+def test_what_is_no_colour_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        Colour.of(text)
+
+
+@pytest.mark.parametrize("accent", ACCENTS)
+def test_every_accent_can_be_read_by_day_and_by_night(accent: str) -> None:
+    tone = shades(accent)
+    assert least(tone.day, (*DAY, tone.day_wash)) >= TEXT
+    assert least(tone.night, (*NIGHT, tone.night_wash)) >= TEXT
+    assert least(tone.day_seal, DAY) >= MARK
+    assert least(tone.night_seal, NIGHT) >= MARK
+
+
+def test_an_accent_that_can_be_read_stays_as_it_was_chosen() -> None:
+    assert shades("#7c3aed").day == "#7c3aed"
+    assert not is_moved("#7c3aed")
+    assert is_moved("#ffd400")
+
+
+def test_a_colour_is_moved_no_further_than_it_must() -> None:
+    moved = readable(Colour.of("#ffd400"), ("#ffffff",), 4.5, darker=True)
+    assert 4.5 <= contrast(moved, "#ffffff") < 4.6
+
+
+def test_the_papers_are_those_of_the_stylesheet() -> None:
+    values = (ROOT / "static/css/values.css").read_text("utf-8")
+    papers = re.findall(r"--paper[\w-]*: light-dark\((#\w+), (#\w+)\)", values)
+    assert papers == list(zip(DAY, NIGHT, strict=True))
+    ours = shades(ACCENT)
+    assert f"--blue: light-dark({ACCENT}, {ours.night});" in values
+    assert f"--blue-wash: light-dark({ours.day_wash}, {ours.night_wash});" in values
+    assert f"--seal: light-dark({ours.day_seal}, {ours.night_seal});" in values
+
+
+# --- the stylesheet ----------------------------------------------------------------------------
+
+
+def test_our_own_look_needs_no_sheet_of_its_own() -> None:
+    assert Look().path == ""
+
+
+@pytest.mark.parametrize("typeface", TYPEFACES)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_name_says_the_whole_look(typeface: str, scheme: str) -> None:
+    look = Look("#c2185b", typeface, scheme)
+    assert Look.named(look.name) == look
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "book", "book-auto-12345", "book-auto-12345G", "comic-auto-123456", "book-dim-123456"],
+)
+def test_what_is_no_name_of_a_look_is_not_here(open_door: Door, name: str) -> None:
+    with pytest.raises(LookupError):
+        Look.named(name)
+    assert open_door.get(f"/look/{name}.0123456789ab.css").status == 404
+
+
+def test_a_pairing_names_only_faces_that_systems_have() -> None:
+    for sheet in FACES.values():
+        assert "url(" not in sheet
+        assert "@import" not in sheet
+
+
+def test_a_changed_look_is_seen_with_the_next_page(door: Door) -> None:
+    before = sheets(door.get("/").text)
+    choose(door, accent="#c2185b", typeface="plain", scheme="dark")
+    (added,) = set(sheets(door.get("/").text)) - set(before)
+    sheet = door.get(added)
+    assert sheet.status == 200
+    assert sheet.header("content-type").startswith("text/css")
+    assert sheet.header("cache-control") == FOREVER
+    assert "#c2185b" in sheet.text
+    assert "color-scheme: dark" in sheet.text
+
+
+def test_a_page_of_yesterday_finds_the_look_of_yesterday(door: Door) -> None:
+    choose(door, accent="#c2185b")
+    yesterday = Look("#c2185b").path
+    choose(door, accent="#00687a")
+    assert "#c2185b" in door.get(yesterday).text
+
+
+def test_a_look_under_another_hash_is_not_kept_for_ever(open_door: Door) -> None:
+    answer = open_door.get("/look/plain-auto-c2185b.000000000000.css")
+    assert answer.status == 200
+    assert answer.header("cache-control") == "no-cache"
+
+
+def test_a_forced_scheme_is_said_to_the_browser_before_any_sheet(door: Door) -> None:
+    assert '<meta name="color-scheme" content="light dark">' in door.get("/").text
+    choose(door, scheme="dark")
+    assert '<meta name="color-scheme" content="dark">' in door.get("/").text
+
+
+@pytest.mark.server
+def test_every_worker_shows_a_changed_look(site: Site) -> None:
+    cast.choose(site.database, accent="#5b2a3c")
+    try:
+        for _ in range(24):
+            assert Look("#5b2a3c").path in site.get("/").text
+    finally:
+        cast.choose(site.database, accent=ACCENT)
+    wait_for(lambda: "/look/" not in site.get("/").text)
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"accent": "blue"},
+        {"accent": "#FFF"},
+        {"typeface": "comic"},
+        {"scheme": "dim"},
+        {"front": "carousel"},
+        {"icp": "no number"},
+        {"police": "12"},
+        {"blogroll": "a name alone"},
+        {"verification": "viewport width=1"},
+        {"analytics": "http://stats.example/x.js"},
+        {"front": 7},
+    ],
+)
+def test_what_cannot_be_is_refused_at_its_field(door: Door, chosen: dict[str, Any]) -> None:
+    with pytest.raises(Refusal) as refused:
+        choose(door, **chosen)
+    assert refused.value.field == next(iter(chosen))
+
+
+def test_what_was_kept_and_cannot_be_any_more_breaks_no_page(door: Door) -> None:
+    def spoil(session: Session) -> None:
+        kept = {"accent": "rosy", "typeface": "comic", "blogroll": "x", "analytics": 7, "icp": ""}
+        session.get_one(site.Site, site.THE_ONE).choices = {**kept, "scheme": "dark"}
+
+    door.database.transact_now(spoil)
+    assert "/look/book-dark-1b4a8a." in door.get("/").text
+    assert door.get("/admin/settings", cookies=door.let_in("kim")).status == 200
+
+
+# --- the front page ----------------------------------------------------------------------------
+
+
+def test_the_front_page_is_a_list_or_cards(door: Door) -> None:
+    assert 'class="plates"' not in door.get("/").text
+    choose(door, front="cards")
+    page = door.get("/").text
+    assert 'class="plates"' in page
+    assert page.count('<li class="plate') == page.count("<h2>")
+
+
+def test_a_card_without_a_cover_shows_the_first_letter_of_its_title(door: Door) -> None:
+    choose(door, front="cards")
+    assert re.search(r'is-bound" aria-hidden="true"><span>阻</span>', door.get("/").text)
+
+
+@pytest.mark.parametrize(("words", "letter"), [("“真”的", "真"), ("a b", "A"), ("…", "…")])
+def test_a_first_letter_is_no_quotation_mark(words: str, letter: str) -> None:
+    assert initial(words) == letter
+
+
+# --- the footer --------------------------------------------------------------------------------
+
+
+def test_filing_numbers_lead_to_their_registers(door: Door) -> None:
+    choose(door, icp="京ICP备12345678号-1", police="京公网安备 11010102001234号")
+    for path in ("/", "/archive", "/posts/a-marmalade-morning"):
+        page = door.get(path).text
+        assert '<a href="https://beian.miit.gov.cn/" rel="nofollow noopener">京ICP备' in page
+        assert "https://beian.mps.gov.cn/#/query/webSearch?code=11010102001234" in page
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["", "京ICP备12345678号", "粤ICP备2021012345号-12", "京ICP证030173号", "沪icp备1234567号"],
+)
+def test_an_icp_number_is_taken(number: str) -> None:
+    check_icp(number)
+
+
+@pytest.mark.parametrize(
+    "number", ["12345678", "ICP备12345678", "京ICP备号", "<b>京ICP备12345678号"]
+)
+def test_what_is_no_icp_number_is_refused(number: str) -> None:
+    with pytest.raises(Refusal):
+        check_icp(number)
+
+
+def test_a_police_number_is_taken_with_spaces_or_without() -> None:
+    for number in ("京公网安备11010102001234号", "京公网安备 11010102001234 号"):
+        check_police(number)
+        assert police_link(number).endswith("code=11010102001234")
+    with pytest.raises(Refusal):
+        check_police("京公网备11010102001234号")
+
+
+# --- friends -----------------------------------------------------------------------------------
+
+
+def test_friends_are_lines_of_name_address_and_a_remark() -> None:
+    lines = (
+        "老王 https://wang.example/ 写诗 也写代码\n\n  Low-tech　https://www.low.example:8080/a?b  "
+    )
+    assert read_blogroll(lines) == (
+        Friend("老王", "https://wang.example/", "写诗 也写代码"),
+        Friend("Low-tech", "https://www.low.example:8080/a?b"),
+    )
+    assert read_blogroll(lines)[1].host == "low.example"
+
+
+@pytest.mark.parametrize(
+    "line", ["Wang", "Wang wang.example", "W javascript:alert(1)", "W https://["]
+)
+def test_a_friend_without_an_address_is_refused(line: str) -> None:
+    with pytest.raises(Refusal):
+        read_blogroll(line)
+
+
+def test_the_blogroll_is_a_page_when_there_is_one(door: Door) -> None:
+    assert door.get("/links").status == 404
+    assert 'href="/links"' not in door.get("/").text
+    assert "/links</loc>" not in door.get("/sitemap.xml").text
+    choose(door, blogroll='Wang & "Söhne" https://wang.example/?a=1&b=2 <b>bold</b>')
+    page = door.get("/links")
+    assert page.status == 200
+    assert '<a href="https://wang.example/?a=1&amp;b=2" rel="noopener">Wang &amp; ' in page.text
+    assert "<b>bold" not in page.text
+    assert 'href="/links"' in door.get("/").text
+    assert door.get("/sitemap.xml").text.count("/links</loc>") == 1
+
+
+def test_a_page_of_the_keepers_own_comes_before_the_blogroll(door: Door) -> None:
+    choose(door, blogroll="Wang https://wang.example/")
+    kim = Writer(door, "kim")
+    id = kim.new("page")
+    kim.post(
+        f"/control-panel/posts/{id}/publish",
+        kim.sheet(id) | {"title": "Friends", "slug": "links", "body": "My own words."},
+    )
+    page = door.get("/links").text
+    assert "My own words." in page
+    assert "wang.example" not in page
+    assert door.get("/sitemap.xml").text.count("/links</loc>") == 1
+
+
+# --- other services ----------------------------------------------------------------------------
+
+
+def test_verification_tags_stand_on_the_front_page_alone(door: Door) -> None:
+    given = 'google-site-verification a-b_c=\n<meta name="baidu-site-verification" content="x1" />'
+    choose(door, verification=given)
+    page = door.get("/").text
+    assert '<meta name="google-site-verification" content="a-b_c=">' in page
+    assert '<meta name="baidu-site-verification" content="x1">' in page
+    assert "verification" not in door.get("/archive").text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "alone",
+        "referrer unsafe-url",
+        "Robots noindex",
+        'a" onload="x y',
+        '<meta name="viewport" content="width=1">',
+        '<meta name="a1" content="x"><script src="//e">',
+        f"name {'x' * 301}",
+    ],
+)
+def test_a_tag_that_could_change_our_own_is_refused(line: str) -> None:
+    with pytest.raises(Refusal):
+        read_verification(line)
+
+
+SCRIPT = "https://stats.example.org/script.js website-id=12-ab data-domains=a.example,b.example"
+
+
+def test_the_analytics_script_stands_on_public_pages_and_its_host_alone_is_let_in(
+    door: Door,
+) -> None:
+    choose(door, analytics=SCRIPT)
+    for path in ("/", "/archive", "/posts/a-marmalade-morning", "/no-such-page"):
+        answer = door.get(path)
+        assert (
+            '<script defer src="https://stats.example.org/script.js" data-website-id="12-ab"'
+            in (answer.text)
+        )
+        policy = dict(
+            part.strip().split(" ", 1)
+            for part in answer.header("content-security-policy").split(";")
+        )
+        for kind in ("script-src", "connect-src"):
+            assert policy[kind] == "'self' https://stats.example.org"
+        assert policy["style-src"] == policy["font-src"] == policy["form-action"] == "'self'"
+        assert policy["default-src"] == "'none'"
+
+
+@pytest.mark.parametrize(
+    "path", ["/admin", "/admin/settings", "/admin/look", "/control-panel", "/sign-in", "/preview/x"]
+)
+@pytest.mark.parametrize("who", ["kim", None])
+def test_no_other_host_is_let_into_a_private_room(door: Door, path: str, who: str | None) -> None:
+    choose(door, analytics=SCRIPT)
+    answer = door.get(path, cookies=door.let_in(who) if who else {})
+    assert "stats.example.org" not in answer.header("content-security-policy")
+    assert '<script defer src="https://stats' not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/feed.atom", "/sitemap.xml", "/robots.txt", "/health/live"])
+def test_no_other_host_is_let_in_by_what_is_no_page(door: Door, path: str) -> None:
+    choose(door, analytics=SCRIPT)
+    assert "stats.example.org" not in door.get(path).header("content-security-policy")
+
+
+def test_whoever_is_signed_in_is_not_counted(door: Door) -> None:
+    choose(door, analytics=SCRIPT)
+    answer = door.get("/", cookies=door.let_in("ann"))
+    assert "stats.example.org" not in answer.text
+    assert "stats.example.org" not in answer.header("content-security-policy")
+
+
+def test_without_a_script_no_other_host_is_let_in(open_door: Door) -> None:
+    assert "http" not in open_door.get("/").header("content-security-policy")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://a.example/x.js",
+        "https://a.example",
+        "https://*.example/x.js",
+        "https://user@a.example/x.js",
+        "https://a.example;script-src/x.js",
+        "https://a.example:99999/x.js",
+        "https://a.example/x.js'",
+        'https://a.example/"onload=x',
+        "//a.example/x.js",
+        "javascript:alert(1)",
+        "data:text/javascript,1",
+        "https://a.example/x.js onload=alert(1)",
+        "https://a.example/x.js ID=1",
+        "https://localhost/x.js",
+    ],
+)
+def test_anything_but_an_https_script_is_refused(text: str) -> None:
+    with pytest.raises(Refusal):
+        read_analytics(text)

@@ -1,0 +1,103 @@
+"""Commenting in Chromium without scripts: narrow, in the dark, with a keyboard."""
+
+import time
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+import pytest
+
+from tests.support.live_server import Site
+
+pytestmark = [pytest.mark.server, pytest.mark.browser]
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@pytest.fixture
+def page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    width, scheme = getattr(request, "param", (1280, "light"))
+    context = browser.new_context(
+        viewport={"width": width, "height": 800},
+        color_scheme=scheme,
+        reduced_motion="reduce",
+        java_script_enabled=False,
+    )
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def judge(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """What axe says of a page as it stands, and how far it sticks out of its window.
+
+    axe is itself a script, so it reads the page in a second browser that may run some.
+    """
+    axe = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
+    contexts = []
+
+    def complaints(page: Any) -> list[str]:
+        scheme = "dark" if page.viewport_size["width"] == 320 else "light"
+        context = browser.new_context(
+            viewport=page.viewport_size, color_scheme=scheme, reduced_motion="reduce"
+        )
+        contexts.append(context)
+        other = context.new_page()
+        other.goto(page.url.partition("/comments/")[0])  # for the addresses of the style sheets
+        other.set_content(page.content())
+        other.evaluate(axe)
+        found = other.evaluate("rules => axe.run({runOnly: rules})", RULES)["violations"]
+        wide = other.evaluate("document.documentElement.scrollWidth - innerWidth")
+        return [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]] + (
+            [f"{wide} px too wide"] if wide > 0 else []
+        )
+
+    yield complaints
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("page", [(320, "dark"), (1280, "light")], indirect=True)
+def test_a_guest_answers_a_comment_without_a_script(site: Site, page: Any, judge: Any) -> None:
+    words = f"Written on a page of {page.viewport_size['width']} pixels."
+    page.goto(site.url + site.cast.ann_live.path)
+    assert judge(page) == []
+    page.click(".comment-acts a >> nth=0")
+    page.fill("#f-body", words)
+    page.fill("#f-name", "Greta Guest")
+    assert judge(page) == []
+    page.click("#comment-form button")
+    assert page.locator(".comment-look .prose").inner_text() == words
+    assert judge(page) == []
+    time.sleep(3.1)
+    page.click(".comment-look button")
+    mine = page.locator(".comment:target")
+    assert words in mine.inner_text()
+    assert "Pending" in mine.inner_text()
+    assert judge(page) == []
+    page.context.clear_cookies()
+    page.reload()
+    assert words not in page.content()
+
+
+def test_a_slip_is_told_and_the_form_is_as_it_was(site: Site, page: Any, judge: Any) -> None:
+    page.goto(site.url + site.cast.ann_live.path)
+    page.fill("#f-body", "Words that must not be lost.")
+    page.fill("#f-name", "Ann Archer")
+    page.click("#comment-form button")
+    time.sleep(3.1)
+    page.click(".comment-look button")
+    assert "has this name" in page.locator(".faults").inner_text()
+    assert page.input_value("#f-body") == "Words that must not be lost."
+    assert judge(page) == []
+
+
+def test_the_hidden_field_is_neither_seen_nor_reached_by_the_keyboard(
+    site: Site, page: Any
+) -> None:
+    page.goto(site.url + site.cast.ann_live.path)
+    box = page.locator("#f-homepage").bounding_box()
+    assert box["x"] + box["width"] < 0
+    page.focus("#f-email")
+    page.keyboard.press("Tab")
+    assert page.locator("#comment-form button:focus").count() == 1

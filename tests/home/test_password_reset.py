@@ -1,0 +1,406 @@
+"""A forgotten password, asked for and renewed once; and browsers that are known meanwhile."""
+
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from subprocess import run
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from blog.db import Database
+from blog.models.base import Refusal, now
+from blog.models.jobs.outbox import Delivery
+from blog.models.users import login_throttle, password, password_reset, setup, user
+from blog.models.users.password_reset import PasswordReset
+from tests.support import cast, live_server
+from tests.support.app_client import Answer, Door
+
+NEW = "nine slow trains"
+WRONG = "not the one"
+
+
+def ask(door: Door, login: str, **how: object) -> Answer:
+    return door.post("/forgotten", {"login": login}, **how)
+
+
+def owed(door: Door, kind: str = "reset") -> list[Delivery]:
+    """What is still to be sent."""
+    query = select(Delivery).where(Delivery.kind == kind, Delivery.done_at.is_(None))
+    return door.database.read_now(lambda session: list(session.scalars(query)))
+
+
+def mailed_path(door: Door) -> str:
+    return str(owed(door)[-1].facts["path"])
+
+
+def link(door: Door, name: str = "ann") -> str:
+    return door.database.transact_now(password_reset.reset_link, name)
+
+
+def renew(door: Door, path: str, new: str = NEW, **how: object) -> Answer:
+    return door.post(path, {"password": new}, **how)
+
+
+def sign_in(door: Door, word: str = cast.PASSWORD, **how: object) -> Answer:
+    return door.post("/sign-in", {"login": "ann", "password": word}, **how)
+
+
+# --- asking ---
+
+
+@pytest.mark.parametrize("login", ["ann", "ANN", "ann@ink.example"])
+def test_who_has_forgotten_a_password_is_owed_a_mail_with_a_link(mailing, login):
+    answer = ask(mailing, login)
+    assert (answer.status, answer.header("location")) == (303, "/sign-in")
+    (mail,) = owed(mailing)
+    assert (mail.to, mail.facts["name"]) == ("ann@ink.example", "Ann Archer")
+    assert mailing.get(mail.facts["path"]).status == 200
+
+
+# Nobody, no address, a byline, somebody disabled.
+NOBODY = ["zzz", "zzz@ink.example", "lee", "dan", "dan@ink.example"]
+
+
+def test_the_answer_is_the_same_whether_or_not_anybody_is_known(mailing):
+    answers = [ask(mailing, login) for login in ["ann", *NOBODY]]
+    said = {(one.status, one.body, tuple(sorted(one.pairs))) for one in answers}
+    assert len(said) == 1
+    assert {mail.to for mail in owed(mailing)} == {"ann@ink.example"}
+
+
+def test_the_same_rows_are_written_whether_or_not_anybody_is_known(mailing):
+    counts = []
+    for login in ("ann", "zzz@ink.example"):
+        before = rows_of(mailing)
+        ask(mailing, login)
+        after = rows_of(mailing)
+        counts.append({table: after[table] - before[table] for table in after})
+    assert counts[0] == counts[1] and counts[0]["delivery"] == 1
+
+
+def rows_of(door: Door) -> dict[str, int]:
+    from tests.web.test_access import rows
+
+    return {table: len(found) for table, found in rows(door).items()}
+
+
+def test_what_is_owed_to_nobody_is_never_sent_and_its_link_opens_nothing(mailing):
+    ask(mailing, "zzz@ink.example")
+    assert owed(mailing) == []
+    query = select(PasswordReset)
+    found = mailing.database.read_now(lambda session: session.scalars(query).all())
+    assert [row.user_id for row in found] == [None]
+
+
+def test_the_database_knows_no_key(mailing):
+    path = link(mailing)
+    files = mailing.config.data_dir.glob("blog.sqlite3*")
+    stored = b"".join(file.read_bytes() for file in files)
+    assert path.removeprefix("/reset/").encode() not in stored
+
+
+def test_another_link_makes_the_first_worthless(mailing):
+    ask(mailing, "ann")
+    first = mailed_path(mailing)
+    ask(mailing, "ann@ink.example")
+    assert mailing.get(first).status == 404
+    assert mailing.get(mailed_path(mailing)).status == 200
+
+
+def test_one_address_is_sent_few_mails_and_one_network_asks_for_few(mailing):
+    limit = login_throttle.LIMITS["forgotten"]
+    assert [ask(mailing, "zzz").status for _ in range(limit + 1)] == [303] * limit + [429]
+    left = login_throttle.LIMITS["asking"] - limit
+    assert [ask(mailing, f"z{number}").status for number in range(left)] == [303] * left
+    assert ask(mailing, "ann").status == 429
+
+
+def test_in_a_day_one_person_is_sent_few_mails_under_whichever_name(mailing):
+    for _ in range(4):
+        for login in ("ann", "ann@ink.example"):
+            mailing.database.transact_now(password_reset.ask_for_reset, login, "en")
+    assert len(owed(mailing)) == login_throttle.LIMITS["mailed"]
+
+
+def test_a_link_is_made_of_the_configured_address_and_nothing_the_visitor_says(mailing):
+    sent = [*cast.OURS.items(), ("X-Forwarded-Host", "evil.example"), ("Forwarded", "host=evil")]
+    ask(mailing, "ann", headers=sent, host="evil.example")
+    assert "evil" not in str(owed(mailing)[0].facts)
+    assert mailed_path(mailing).startswith("/reset/")
+
+
+def test_without_mail_the_page_says_whom_to_ask(open_door):
+    page = open_door.get("/forgotten").text
+    assert "blog reset-password NAME" in page and "<form" not in page
+    assert ask(open_door, "ann").status == 422
+    assert owed(open_door) == []
+
+
+def test_the_sign_in_page_leads_there(open_door):
+    assert 'href="/forgotten"' in open_door.get("/sign-in").text
+
+
+# --- using the link ---
+
+
+def test_looking_at_a_link_does_not_use_it(door):
+    path = link(door)
+    for method in ("GET", "HEAD", "OPTIONS", "GET"):
+        assert door.ask(method, path).status in (200, 204)
+    assert renew(door, path).status == 303
+
+
+def test_a_link_renews_the_password_once(door):
+    path = link(door)
+    answer = renew(door, path)
+    assert (answer.status, answer.header("location")) == (303, "/sign-in")
+    assert "session" not in answer.cookies
+    assert sign_in(door).status == 422 and sign_in(door, NEW).status == 303
+    assert door.get(path).status == renew(door, path, "some other words").status == 404
+    assert sign_in(door, NEW).status == 303
+
+
+def test_a_renewed_password_ends_every_session_and_its_owner_is_told(door):
+    ann, bob = door.let_in("ann"), door.let_in("bob")
+    renew(door, link(door))
+    assert door.get("/control-panel", cookies=ann).status == 303
+    assert door.get("/control-panel", cookies=bob).status == 200
+    (mail,) = owed(door, "password_changed")
+    assert (mail.to, mail.facts["ip"]) == ("ann@ink.example", "127.0.0.1")
+
+
+def test_a_password_that_will_not_do_leaves_the_link_as_it_was(door):
+    path = link(door)
+    for bad in ("", "short", "ann archer 12", "1111111111", "x" * 2000):
+        answer = renew(door, path, bad)
+        assert answer.status == 422 and 'id="f-password-fault"' in answer.text
+    assert renew(door, path).status == 303
+
+
+def test_a_link_ends_after_an_hour(door):
+    path = link(door)
+
+    def age(session: Session, time: timedelta) -> None:
+        for row in session.scalars(select(PasswordReset)):
+            row.created_at -= time
+
+    door.database.transact_now(age, password_reset.LASTS - timedelta(minutes=1))
+    assert door.get(path).status == 200
+    door.database.transact_now(age, timedelta(minutes=2))
+    assert door.get(path).status == renew(door, path).status == 404
+
+
+def test_a_mailed_link_ends_with_the_address_that_it_was_sent_to(mailing):
+    ask(mailing, "ann")
+    path = mailed_path(mailing)
+    given = {"display_name": "Ann", "email": "other@ink.example", "role": "author"}
+    kim = mailing.let_in("kim")
+    assert mailing.post(f"/admin/people/{mailing.cast.ann.id}", given, cookies=kim).status == 303
+    assert mailing.get(path).status == renew(mailing, path).status == 404
+
+
+@pytest.mark.parametrize("key", ["x", "%00", "%ff%fe", "é".encode().hex(), "a" * 3000, "..%2fx"])
+def test_what_is_no_link_opens_nothing(open_door, key):
+    assert open_door.get(f"/reset/{key}").status == 404
+    assert renew(open_door, f"/reset/{key}").status == 404
+
+
+def test_nobody_who_was_shut_out_comes_back_by_a_link(door):
+    path = link(door)
+    door.post(f"/admin/people/{door.cast.ann.id}/disable", cookies=door.let_in("kim"))
+    assert door.get(path).status == renew(door, path).status == 404
+
+
+def test_of_twenty_who_use_a_link_at_once_one_finds_it(database, world, config_of):
+    key = database.transact_now(password_reset.reset_link, "ann").rpartition("/")[2]
+    others = [database, *(Database(config_of(database)) for _ in range(3))]
+
+    def use(number: int) -> bool:
+        try:
+            others[number % 4].transact_now(password.reset_password, key, f"hash-{number}")
+        except LookupError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(20) as threads:
+        done = list(threads.map(use, range(20)))
+    for one in others[1:]:
+        one.close()
+    ann = database.read_now(user.with_login, "ann")
+    assert done.count(True) == 1 and ann.password_hash == f"hash-{done.index(True)}"
+
+
+def test_a_link_cannot_be_told_from_elsewhere(open_door):
+    """The page with a key in its address is kept by no cache and names no other host."""
+    answer = open_door.get("/reset/x")
+    assert answer.header("cache-control") == "no-store"
+    assert not re.search(r'(src|href)="(https?:)?//', answer.text)
+
+
+# --- from a shell ---
+
+
+@pytest.mark.slow
+def test_a_keeper_prints_a_link_while_the_blog_runs(config, furnished):
+    with Door(config, furnished) as door:
+        command = [sys.executable, "-m", "blog", "reset-password", "ann@ink.example"]
+        env = live_server.environment(config)
+        printed = run(
+            command, env=env, capture_output=True, text=True, check=True, cwd=live_server.ROOT
+        )
+        address, _, key = printed.stdout.strip().partition("/reset/")
+        assert address == cast.ADDRESS
+        assert renew(door, f"/reset/{key}").status == 303
+        assert sign_in(door, NEW).status == 303
+
+
+@pytest.mark.parametrize(("name", "why"), [("zzz", "named"), ("dan", "disab"), ("lee", "byline")])
+def test_no_link_is_printed_for_who_cannot_sign_in(database, world, name, why):
+    with pytest.raises(Refusal, match=why):
+        database.transact_now(password_reset.reset_link, name)
+
+
+# --- the owner is told of every new password ---
+
+
+def test_whose_password_a_keeper_sets_is_told(door):
+    kim, path = door.let_in("kim"), f"/admin/people/{door.cast.ann.id}/set-password"
+    assert door.post(path, {"password": NEW}, cookies=kim).status == 303
+    assert [mail.to for mail in owed(door, "password_changed")] == ["ann@ink.example"]
+
+
+def test_who_changes_a_password_is_told_and_every_open_link_is_over(door):
+    path, ann = link(door), door.let_in("ann")
+    given = {"old": cast.PASSWORD, "password": NEW, "again": NEW}
+    assert door.post("/control-panel/password", given, cookies=ann).status == 303
+    assert [mail.to for mail in owed(door, "password_changed")] == ["ann@ink.example"]
+    assert door.get(path).status == 404
+
+
+def test_a_hash_that_is_only_strengthened_is_no_news(door, monkeypatch):
+    monkeypatch.setattr(type(door.app.ctx.passwords.hasher), "check_needs_rehash", lambda *_: True)
+    assert sign_in(door).status == 303
+    assert owed(door, "password_changed") == []
+
+
+# --- a browser that is known ---
+
+
+def hammer(door: Door, **how: object) -> int:
+    """Try until it is refused; returns the last status."""
+    return [sign_in(door, WRONG, **how).status for _ in range(login_throttle.LIMITS["login"] + 1)][
+        -1
+    ]
+
+
+def test_who_signed_in_here_before_gets_in_while_strangers_hammer(door):
+    mine = sign_in(door).cookies
+    assert hammer(door) == 429
+    assert sign_in(door).status == 429
+    assert sign_in(door, cookies={"browser": mine["browser"]}).status == 303
+
+
+def test_who_signs_out_is_known_still(door):
+    mine = sign_in(door).cookies
+    assert "browser" not in door.post("/sign-out", cookies=mine).cookies
+    hammer(door)
+    assert sign_in(door, cookies={"browser": mine["browser"]}).status == 303
+
+
+def test_a_known_browser_has_tries_of_its_own_and_gives_strangers_none(door):
+    mine = {"browser": sign_in(door).cookies["browser"]}
+    assert hammer(door, cookies=mine) == 429
+    assert sign_in(door, cookies=mine).status == 429
+    assert sign_in(door).status == 303  # elsewhere, nobody has tried
+    assert hammer(door) == 429
+    other = {"browser": door.post("/sign-in", BOB).cookies["browser"]}
+    assert sign_in(door, cookies=other).status == 429
+
+
+BOB = {"login": "bob", "password": cast.PASSWORD}
+
+
+def test_a_success_in_a_known_browser_gives_strangers_no_new_tries(door):
+    mine = {"browser": sign_in(door).cookies["browser"]}
+    hammer(door)
+    assert sign_in(door, cookies=mine).status == 303
+    assert sign_in(door).status == 429
+
+
+def test_two_people_in_one_browser_are_both_known(door):
+    mine = {"browser": sign_in(door).cookies["browser"]}
+    mine = {"browser": door.post("/sign-in", BOB, cookies=mine).cookies["browser"]}
+    hammer(door)
+    assert sign_in(door, cookies=mine).status == 303
+
+
+@pytest.mark.parametrize("forged", ["", ".", "x.y", "{key}", "{key}.", "{key}.0", "{key}.é"])
+def test_no_browser_can_say_by_itself_that_it_is_known(door, forged):
+    key = sign_in(door).cookies["browser"].partition(".")[0]
+    hammer(door)
+    assert sign_in(door, cookies={"browser": forged.format(key=key)}).status == 429
+
+
+def test_a_new_password_makes_every_other_browser_strange(door):
+    old, here = sign_in(door).cookies, sign_in(door).cookies
+    given = {"old": cast.PASSWORD, "password": NEW, "again": NEW}
+    door.post("/control-panel/password", given, cookies=here)
+    hammer(door)
+    assert sign_in(door, NEW, cookies={"browser": old["browser"]}).status == 429
+    assert sign_in(door, NEW, cookies={"browser": here["browser"]}).status == 303
+
+
+def test_who_used_a_link_gets_in_while_strangers_hammer(door):
+    hammer(door)
+    mine = renew(door, link(door)).cookies
+    assert sign_in(door, NEW, cookies={"browser": mine["browser"]}).status == 303
+
+
+def test_the_present_password_can_be_typed_while_strangers_hammer(door):
+    mine = sign_in(door).cookies
+    hammer(door)
+    given = {"old": cast.PASSWORD, "password": NEW, "again": NEW}
+    assert door.post("/control-panel/password", given, cookies=mine).status == 303
+
+
+def test_the_cookie_of_a_browser_is_as_guarded_as_a_session(door):
+    given = next(one for one in sign_in(door).all("set-cookie") if one.startswith("browser="))
+    assert {"HttpOnly", "Path=/", "SameSite=Lax"} <= set(given.split("; "))
+    stored = b"".join(f.read_bytes() for f in door.config.data_dir.glob("blog.sqlite3*"))
+    assert given.partition("=")[2].partition(".")[0].encode() not in stored
+
+
+def test_with_https_no_sibling_host_can_plant_the_cookie_of_a_browser(door):
+    door.database.transact_now(change_address, cast.SECURE_ADDRESS)
+    told = sign_in(door)
+    given = next(one for one in told.all("set-cookie") if "browser=" in one)
+    assert given.startswith("__Host-browser=") and "Secure" in given.split("; ")
+    value = told.cookies["__Host-browser"]
+    hammer(door)
+    for name in ("browser", "__Secure-__Host-browser", "__Secure-browser"):
+        assert sign_in(door, cookies={name: value}).status == 429
+    assert sign_in(door, cookies={"__Host-browser": value}).status == 303
+
+
+def change_address(session: Session, address: str) -> None:
+    setup.blank(session).address = address
+
+
+def test_what_was_counted_long_ago_is_forgotten(door):
+    for login in ("ann", "zzz"):
+        door.database.transact_now(login_throttle.claim, login, "192.0.2.1")
+        door.database.transact_now(login_throttle.claim_mail, login, None)
+
+    def age(session: Session, time: timedelta) -> int:
+        for row in session.scalars(select(login_throttle.Attempt)):
+            row.at = now() - time
+        session.flush()
+        return len(
+            session.scalars(select(login_throttle.Attempt).where(login_throttle.over())).all()
+        )
+
+    assert door.database.transact_now(age, login_throttle.WINDOW + timedelta(minutes=1)) == 4
+    assert door.database.transact_now(age, login_throttle.DAY + timedelta(minutes=1)) == 6

@@ -1,0 +1,535 @@
+"""Old blogs moved into a real database: once, again, after changes here and there."""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from blog import importer
+from blog.config import Config
+from blog.db import Database
+from blog.importer.importer import Wishes
+from blog.importer.report import Receipt
+from blog.importer.source.source_post import Remark
+from blog.markup import render
+from blog.models.audit.change_log import Change
+from blog.models.base import Refusal, now
+from blog.models.posts import editing, publishing
+from blog.models.posts.editing import WorkingCopy
+from blog.models.posts.post import Post
+from blog.models.posts.revision import Revision
+from blog.models.public import cards, post_page
+from blog.models.transfer import import_posts as arriving
+from blog.models.transfer.import_posts import Arrival
+from blog.models.uploads import upload
+from blog.models.users import setup, user
+from blog.models.users.user import User
+from tests.support.paths import SAMPLES
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A copy of the samples that a test may change."""
+    return Path(shutil.copytree(SAMPLES, tmp_path / "old"))
+
+
+async def move(config: Config, folder: Path, **wishes: Any) -> Receipt:
+    receipt = await importer.move_in(config, folder, Wishes(**wishes))
+    assert receipt.adds_up, receipt.text()
+    return receipt
+
+
+def files(receipt: Receipt) -> dict[str, int]:
+    return {end: number for end, number in receipt.files.items() if number}
+
+
+def losses(receipt: Receipt, kind: str) -> list[str]:
+    return [
+        f"{each.file.rsplit('/', 1)[-1]}: {each}" for each in receipt.told() if each.kind == kind
+    ]
+
+
+def count(session: Session, table: Any) -> int:
+    return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def the_post(database: Database, title: str) -> Post:
+    query = select(Post).where(Post.title == title)
+    return database.read_now(lambda session: session.scalars(query).one())
+
+
+def page_at(database: Database, path: str) -> cards.PostPage:
+    """What readers see at an address, after at most one redirect."""
+    found = database.read_now(post_page.at, path)
+    if isinstance(found, str):
+        found = database.read_now(post_page.at, found)
+    assert isinstance(found, cards.PostPage), f"{path} shows {found}"
+    return found
+
+
+def leads_to(database: Database, path: str) -> str:
+    found = database.read_now(post_page.at, path)
+    assert isinstance(found, str), f"{path} shows {found}"
+    return found
+
+
+async def test_a_jekyll_blog_moves_in_whole(
+    migrated: Config, database: Database, old: Path
+) -> None:
+    receipt = await move(migrated, old / "jekyll", old_url="https://old.example")
+    assert files(receipt) == {"imported": 6} and (receipt.found, receipt.reported) == (9, 3)
+    page = page_at(database, "/posts/hello-world")
+    assert page.card.title == "Hello: the first"
+    assert [name.name for name in page.card.authors] == ["Ann Archer"]
+    assert [name.name for name in page.card.tags] == ["python", "web", "notes"]
+    assert page.card.published_at.isoformat() == "2020-01-02T15:30:00+00:00"
+    assert page.card.cover.startswith("/media/")
+    assert "Raw <b>HTML</b> stays." in page.body_html and "style=" not in page.body_html
+
+
+async def test_links_and_pictures_are_mapped_and_the_text_is_not(
+    config: Config, sqlite_database: Database, old: Path
+) -> None:
+    await move(config, old / "jekyll")
+    post = the_post(sqlite_database, "Hello: the first")
+    html = page_at(sqlite_database, "/posts/hello-world").body_html
+    assert '<a href="/custom/second.html#u-why">it</a>' in html
+    assert '<a href="/custom/second.html">by file</a>' in html
+    assert '<a href="/nowhere/">nothing</a>' in html
+    assert f'src="{post.links["/img/dot.png"]}"' in html
+    assert "](/img/dot.png)" in post.body
+    stored = config.media_dir / post.links["/img/dot.png"].removeprefix("/media/")
+    assert stored.is_file()
+    known = sqlite_database.read_now(lambda session: session.scalars(select(upload.Upload)).all())
+    assert [(each.original, each.width, each.height) for each in known] == [("dot.png", 8, 6)]
+
+
+async def test_addresses_are_kept_in_every_spelling(
+    migrated: Config, database: Database, old: Path
+) -> None:
+    await move(migrated, old / "zola")
+    own = "/2022/01/02/Release-1.0/"
+    assert page_at(database, own).card.path == own
+    for spelling in (
+        "/2022/01/02/Release-1.0",
+        "/2022/01/02/release-1.0/",
+        "/2022/01/02/Release-1.0.html",
+        "/2022/01/02/Release-1.0/index.html",
+        "/releases/1.0",
+        "/releases/1.0/",
+    ):
+        assert leads_to(database, spelling) == own, spelling
+
+
+async def test_a_pattern_keeps_chinese_addresses(
+    migrated: Config, database: Database, old: Path
+) -> None:
+    await move(migrated, old / "jekyll", permalink="/:year/:month/:day/:title/")
+    assert page_at(database, "/2020/03/04/你好/").card.language == "zh"
+    assert leads_to(database, "/2020/03/04/你好.html") == "/2020/03/04/%E4%BD%A0%E5%A5%BD/"
+
+
+async def test_the_usual_address_of_its_maker_leads_to_a_post(
+    config: Config, sqlite_database: Database, old: Path
+) -> None:
+    await move(config, old / "jekyll")
+    assert leads_to(sqlite_database, "/notes/2020/01/02/hello-world.html") == "/posts/hello-world"
+    assert leads_to(sqlite_database, "/2020/01/02/hello-world/") == "/posts/hello-world"
+
+
+async def test_drafts_stay_out_of_sight_and_hidden_posts_off_the_lists(
+    config: Config, sqlite_database: Database, old: Path
+) -> None:
+    await move(config, old / "jekyll")
+    shown = sqlite_database.read_now(lambda s: cards.shelf(s, page=1, per_page=50)).cards
+    assert {card.title for card in shown} == {"Hello: the first", "你好，世界"}
+    assert page_at(sqlite_database, "/custom/second.html").card.is_listed is False
+    assert the_post(sqlite_database, "An idea").state(shown[0].published_at) == "draft"
+    assert sqlite_database.read_now(post_page.at, "/posts/idea") is None
+    assert the_post(sqlite_database, "About us").kind == "page"
+
+
+async def test_the_second_time_nothing_changes(
+    migrated: Config, database: Database, old: Path
+) -> None:
+    for name in ("jekyll", "hugo", "zola", "hexo", "pelican", "plain"):
+        await move(migrated, old / name)
+    before = [database.read_now(count, table) for table in (Post, Revision, Change)]
+    for name in ("jekyll", "hugo", "zola", "hexo", "pelican", "plain"):
+        assert set(files(await move(migrated, old / name))) == {"unchanged"}
+    assert [database.read_now(count, table) for table in (Post, Revision, Change)] == before
+
+
+async def test_a_dry_run_writes_nothing_and_tells_the_same(
+    config: Config, sqlite_database: Database, old: Path
+) -> None:
+    dry = await move(config, old / "hugo", dry_run=True)
+    assert (
+        sqlite_database.read_now(count, Post) == 0 and sqlite_database.read_now(count, Change) == 0
+    )
+    assert not config.media_dir.exists() or not list(config.media_dir.iterdir())
+    wet = await move(config, old / "hugo")
+    assert dry.to_json() | {"seconds": 0} == wet.to_json() | {"seconds": 0, "dry_run": True}
+
+
+async def test_a_changed_file_becomes_a_new_revision(
+    migrated: Config, database: Database, old: Path
+) -> None:
+    await move(migrated, old / "zola")
+    file = old / "zola/content/release.md"
+    file.write_text(file.read_text().replace("Out now.", "Out since long."))
+    assert files(await move(migrated, old / "zola")) == {"updated": 1, "unchanged": 1}
+    page = page_at(database, "/2022/01/02/Release-1.0/")
+    assert "Out since long." in page.body_html
+    assert page.card.updated_at > page.card.published_at
+    assert database.read_now(count, Revision) == 3
+
+
+def edit_here(database: Database, title: str) -> None:
+    """Somebody types in a post at the desk."""
+    kim = database.transact_now(
+        setup.set_up,
+        title="A blog",
+        address="http://127.0.0.1:8000",
+        language="en",
+        timezone="UTC",
+        name="kim",
+        email="",
+        password_hash="x",
+    )
+    by = database.read_now(lambda session: session.get_one(User, kim))
+    post = the_post(database, title)
+    typed = WorkingCopy(title=title, slug=post.slug, body="Mine.", version=post.version)
+    database.transact_now(editing.keep, post.id, typed, by=by)
+    version = the_post(database, title).version
+    database.transact_now(publishing.publish, post.id, render("Mine."), version, by=by)
+
+
+async def test_a_post_edited_here_is_left_and_told_of_unless_forced(
+    migrated: Config, database: Database, old: Path
+) -> None:
+    await move(migrated, old / "zola")
+    edit_here(database, "Deep inside")
+    file = old / "zola/content/inside/deep.md"
+    file.write_text(file.read_text() + "\nTheirs.\n")
+    left = await move(migrated, old / "zola")
+    assert files(left) == {"left": 1, "unchanged": 1}
+    assert losses(left, "left") == [
+        "deep.md: The post has been edited here since the last import. "
+        "Use --force to overwrite it with the file."
+    ]
+    assert "Mine." in page_at(database, "/posts/deep").body_html
+    assert files(await move(migrated, old / "zola", force=True)) == {"updated": 1, "unchanged": 1}
+    assert "Theirs." in page_at(database, "/posts/deep").body_html
+
+
+async def test_what_was_edited_here_and_not_in_its_file_stays(
+    config: Config, sqlite_database: Database, old: Path
+) -> None:
+    await move(config, old / "zola")
+    edit_here(sqlite_database, "Deep inside")
+    assert files(await move(config, old / "zola")) == {"unchanged": 2}
+    assert "Mine." in page_at(sqlite_database, "/posts/deep").body_html
+
+
+async def test_a_post_in_the_trash_is_left_there(
+    config: Config, sqlite_database: Database, old: Path
+) -> None:
+    await move(config, old / "zola")
+    edit_here(sqlite_database, "Deep inside")
+    kim = sqlite_database.read_now(
+        lambda s: s.scalars(select(User).where(User.name == "kim")).one()
+    )
+    sqlite_database.transact_now(
+        publishing.trash, the_post(sqlite_database, "Deep inside").id, by=kim
+    )
+    file = old / "zola/content/inside/deep.md"
+    file.write_text(file.read_text() + "\nTheirs.\n")
+    receipt = await move(config, old / "zola", force=True)
+    assert losses(receipt, "left") == ["deep.md: The post is in the trash here."]
+    assert the_post(sqlite_database, "Deep inside").is_trashed()
+
+
+async def test_a_post_that_became_a_draft_goes_out_of_sight(
+    migrated: Config, database: Database, old: Path
+) -> None:
+    await move(migrated, old / "zola")
+    file = old / "zola/content/inside/deep.md"
+    file.write_text(file.read_text().replace("date =", "draft = true\ndate ="))
+    await move(migrated, old / "zola")
+    assert database.read_now(post_page.at, "/posts/deep") is None
+    file.write_text(file.read_text().replace("draft = true", "draft = false"))
+    await move(migrated, old / "zola")
+    assert page_at(database, "/posts/deep").card.title == "Deep inside"
+
+
+async def test_a_moved_folder_is_known_again(
+    config: Config, sqlite_database: Database, old: Path
+) -> None:
+    await move(config, old / "zola")
+    elsewhere = old.parent / "elsewhere"
+    elsewhere.mkdir()
+    (old / "zola").rename(elsewhere / "zola")
+    assert files(await move(config, elsewhere / "zola")) == {"unchanged": 2}
+
+
+async def test_two_posts_never_take_one_address_silently(
+    migrated: Config, database: Database, tmp_path: Path
+) -> None:
+    old = tmp_path / "two"
+    old.mkdir()
+    head = "---\ntitle: %s\ndate: 2020-01-01\nurl: /same/\naliases: [/also/]\n---\n%s\n"
+    (old / "a.md").write_text(head % ("First", "One."))
+    (old / "b.md").write_text(head.replace("/same/", "/Same.html") % ("Second", "Two."))
+    (old / "c.md").write_text("---\ntitle: Third\ndate: 2020-01-01\nurl: /search\n---\nThree.\n")
+    receipt = await move(migrated, old)
+    assert losses(receipt, "address") == [
+        "b.md: The address /Same.html already belongs to a.md.",
+        "b.md: The address /also/ already belongs to a.md.",
+        "c.md: /search is reserved for the blog itself.",
+    ]
+    assert page_at(database, "/same/").card.title == "First"
+    assert page_at(database, "/also/").card.title == "First"
+    assert page_at(database, "/posts/b").card.title == "Second"
+    assert page_at(database, "/posts/c").card.title == "Third"
+
+
+async def test_an_address_that_is_taken_here_is_told_of(
+    config: Config, sqlite_database: Database, old: Path, tmp_path: Path
+) -> None:
+    await move(config, old / "zola")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "x.md").write_text("---\ntitle: X\nurl: /2022/01/02/release-1.0\n---\nText.\n")
+    receipt = await move(config, other)
+    assert "already belongs to another post here" in losses(receipt, "address")[0]
+    assert page_at(sqlite_database, "/2022/01/02/Release-1.0/").card.title == "Release 1.0"
+    assert page_at(sqlite_database, "/posts/x").card.title == "X"
+
+
+async def test_a_new_address_in_the_file_moves_the_post_and_the_old_one_leads_there(
+    config: Config, sqlite_database: Database, old: Path
+) -> None:
+    await move(config, old / "zola")
+    file = old / "zola/content/release.md"
+    file.write_text(file.read_text().replace('path = "2022/01/02/Release-1.0"', 'path = "new"'))
+    await move(config, old / "zola")
+    assert page_at(sqlite_database, "/new/").card.title == "Release 1.0"
+    assert leads_to(sqlite_database, "/2022/01/02/Release-1.0/") == "/new/"
+
+
+async def test_bylines_are_people_without_a_sign_in_and_made_once(
+    migrated: Config, database: Database, old: Path
+) -> None:
+    database.transact_now(
+        user.add,
+        name="alexis",
+        display_name="Alexis Author",
+        email="",
+        role="author",
+        password_hash="x",
+    )
+    await move(migrated, old / "pelican")
+    people = database.read_now(lambda s: s.scalars(select(User).order_by(User.id)).all())
+    assert [(each.name, each.display_name, each.can_sign_in) for each in people] == [
+        ("alexis", "Alexis Author", True),
+        ("conan-coauthor", "Conan Coauthor", False),
+    ]
+
+
+async def test_pelicans_own_links_and_restructured_text(
+    config: Config, sqlite_database: Database, old: Path
+) -> None:
+    receipt = await move(config, old / "pelican")
+    headed = page_at(sqlite_database, "/posts/my-headed-post").body_html
+    assert '<a href="/posts/my-super-post">the other</a>' in headed
+    assert 'src="/media/' in headed
+    translated = page_at(sqlite_database, "/my-super-post.html")
+    assert '<a href="/posts/my-headed-post">link</a>' in translated.body_html
+    assert "<table>" in translated.body_html and "<script>" not in translated.body_html
+    assert any('"raw" directive disabled' in loss for loss in losses(receipt, "text"))
+
+
+async def test_what_does_not_come_along_is_on_the_receipt(
+    config: Config, sqlite_database: Database, old: Path
+) -> None:
+    receipt = await move(config, old / "jekyll")
+    assert losses(receipt, "picture") == [
+        "2020-01-02-hello-world.md: /img/gone.png is not in the folder."
+    ]
+    assert "2020-01-02-hello-world.md: No content here matches /nowhere/." in losses(
+        receipt, "link"
+    )
+    text = losses(receipt, "text")
+    assert any("style=" in loss for loss in text) and any(
+        "{{ site.title }}" in loss for loss in text
+    )
+    svg = losses(await move(config, old / "zola"), "picture")
+    assert any("chart.svg" in loss for loss in svg)
+
+
+async def test_a_post_that_cannot_be_rendered_is_reported_and_the_others_come(
+    config: Config, sqlite_database: Database, tmp_path: Path
+) -> None:
+    old = tmp_path / "heavy"
+    old.mkdir()
+    (old / "heavy.md").write_text("# Heavy\n\n" + "word " * 200_000)
+    (old / "light.md").write_text("# Light\n\nText.\n")
+    receipt = await move(config, old)
+    assert files(receipt) == {"failed": 1, "imported": 1} and receipt.reported == 1
+    assert "longer than" in losses(receipt, "file")[0]
+    assert receipt.exit_code == 1
+    assert the_post(sqlite_database, "Light").body == "# Light\n\nText.\n"
+
+
+async def test_an_interrupted_move_goes_on_where_it_stopped(
+    config: Config, sqlite_database: Database, tmp_path: Path
+) -> None:
+    class Stopped(Exception):
+        pass
+
+    def stop(done: int, total: int) -> None:
+        if done == 2:
+            raise Stopped
+
+    for number in range(60):
+        (tmp_path / f"{number}.md").write_text(f"# Number {number}\n\nText.\n")
+    with pytest.raises(Stopped):
+        await importer.move_in(config, tmp_path, Wishes(), stop)
+    brought = sqlite_database.read_now(count, Post)
+    assert 2 <= brought < 60
+    again = await move(config, tmp_path)
+    assert files(again) == {"unchanged": brought, "imported": 60 - brought}
+
+
+async def test_posts_that_come_together_are_written_together(
+    config: Config, sqlite_database: Database, tmp_path: Path
+) -> None:
+    before = sqlite_database.read_now(count, Change)
+    for number in range(60):
+        (tmp_path / f"{number}.md").write_text(f"# Number {number}\n\nText.\n")
+    assert files(await move(config, tmp_path)) == {"imported": 60}
+    assert sqlite_database.read_now(count, Change) - before < 30
+
+
+def test_a_post_that_is_refused_takes_none_along_that_come_with_it(database: Database) -> None:
+    first, second, third = (arrival(*each) for each in (("1", "/a"), ("2", "/a"), ("3", "/b")))
+    ends = database.transact_now(arriving.bring_in, [first, second, third])
+    assert [end and end.message for end in ends] == [
+        None,
+        "The address %(path)s is already in use.",
+        None,
+    ]
+    assert database.read_now(count, Post) == 2
+
+
+def arrival(file: str, address: str) -> Arrival:
+    return Arrival(
+        kind="post",
+        title=address,
+        slug="",
+        address=address,
+        summary="",
+        body="Text.",
+        tags=["ink"],
+        authors=["Ann"],
+        cover="",
+        language="en",
+        is_listed=True,
+        date=None,
+        fallback_date=now(),
+        updated=None,
+        uid="",
+        source_path=file,
+        source_hash="",
+        rendered=render("Text."),
+    )
+
+
+async def test_a_date_that_only_the_file_bears_does_not_move_the_post(
+    config: Config, sqlite_database: Database, old: Path
+) -> None:
+    await move(config, old / "plain")
+    before = the_post(sqlite_database, "The only heading").publish_at
+    (old / "plain/bare.md").write_text("# The only heading\n\nChanged.\n")
+    assert files(await move(config, old / "plain"))["updated"] == 1
+    assert the_post(sqlite_database, "The only heading").publish_at == before
+
+
+async def test_an_entry_id_is_kept(migrated: Config, database: Database, tmp_path: Path) -> None:
+    old = tmp_path / "ids"
+    old.mkdir()
+    for name in ("a", "b"):
+        (old / f"{name}.md").write_text(
+            f"---\ntitle: {name}\nguid: tag:old.example,2020:1\n---\nx\n"
+        )
+    await move(migrated, old)
+    first, second = (the_post(database, name).uid for name in ("a", "b"))
+    assert "tag:old.example,2020:1" in (first, second) and first != second
+
+
+async def test_a_pattern_or_folder_that_makes_no_sense_is_refused(
+    config: Config, sqlite_database: Database, tmp_path: Path
+) -> None:
+    with pytest.raises(Refusal, match=":monht"):
+        await importer.move_in(config, SAMPLES / "plain", Wishes(permalink="/:monht/"))
+    with pytest.raises(Refusal, match="is no folder"):
+        await importer.move_in(config, tmp_path / "nowhere", Wishes())
+
+
+@pytest.mark.parametrize(
+    ("locale", "sums"),
+    [
+        ("C", "3 found = 2 imported + 0 updated + 0 unchanged + 0 left + 1 reported."),
+        ("zh_CN.UTF-8", "找到3 = 导入2 + 更新0 + 未变0 + 保留本站改动0 + 未导入1。"),
+    ],
+)
+def test_the_command_prints_the_receipt_and_writes_it(
+    config: Config,
+    sqlite_database: Database,
+    old: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    locale: str,
+    sums: str,
+) -> None:
+    monkeypatch.setenv("LC_ALL", locale)
+    given = argparse.Namespace(
+        author=None,
+        folder=old / "hexo",
+        permalink=None,
+        old_url=None,
+        dry_run=False,
+        force=False,
+        receipt=tmp_path / "receipt.json",
+    )
+    assert importer.run(config, given) == 0
+    told = capsys.readouterr().out
+    assert sums in told
+    assert "asset_img" in told
+    written = json.loads((tmp_path / "receipt.json").read_text())
+    assert written["adds_up"] and written["files"]["imported"] == 2
+    assert {loss["file"] for loss in written["losses"]} >= {"source/tags/index.md"}
+
+
+def test_an_old_address_that_is_none_is_refused_before_anything_is_read(config, tmp_path):
+    given = argparse.Namespace(folder=tmp_path, old_url="old.example")
+    with pytest.raises(Refusal, match=r"old\.example"):
+        importer.run(config, given)
+
+
+def test_the_sums_stand_above_a_list_of_losses_and_below_it():
+    receipt = Receipt("old", found=1, drafts=1)
+    assert receipt.text().count("Files: 1 found") == 1
+    receipt.remarks.append(Remark("a.md", "lost", kind="picture"))
+    lines = receipt.text().splitlines()
+    assert lines.count(lines[0]) == 2 and lines[-1].startswith("Time taken")
+    assert "Of these, drafts that readers cannot see: 1." in lines

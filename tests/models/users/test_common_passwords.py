@@ -1,0 +1,78 @@
+"""Passwords that are tried first are refused, and those that somebody made up are taken."""
+
+import random
+import string
+
+import pytest
+
+from blog.models.base import Refusal
+from blog.models.settings import site
+from blog.models.users import user
+from tests.admin.test_people import NEW
+from tests.support import cast
+
+# Whose password it is, and the site.
+ABOUT = ("ann", "Ann Archer", "ann@ink.example", "张三", "青花瓷 Blog")
+KEYBOARD = ("1234567890", "9876543210", "qwertyuiop", "1q2w3e4r5t", "abcdefghij", "zxcvbnm,./123")
+REPEATED = ("1111111111", "ababababab", "abcde12345abcde12345", "ink.ink.ink.")
+WORDS = (
+    "Password123!",
+    "P@ssw0rd2026!",
+    "we1come2026",
+    "Summer2026!!",
+    "iloveyou520520",
+    "letmein1990",
+)
+CHINESE = (
+    "woaini1314520",
+    "Woaini1314!!",
+    "wodemima123",
+    "我爱你一生一世1314",
+    "５２０１３１４５２０",
+)
+NUMBERS = ("13812345678", "1990-01-01-08", "20260101888")
+NAMES = (
+    "ann archer 2026",
+    "zhangsan19900101",
+    "qinghuaci888",
+    "archer@ink.example",
+    "青花瓷青花瓷2026",
+)
+
+
+@pytest.mark.parametrize("password", [*KEYBOARD, *REPEATED, *WORDS, *CHINESE, *NUMBERS, *NAMES])
+def test_a_password_that_is_tried_first_is_refused(password):
+    with pytest.raises(Refusal, match="easy to guess"):
+        user.check_password(password, about=ABOUT)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        *("seven quiet herons", "correct horse battery staple", "my dog loves cheese"),
+        *("青花瓷与异步的故事啊哈", "zV9$kLq2#m", "93847 58210 47261 99382"),
+        *("zhangsan likes herons", "4f1c7b02e9d85a36"),
+    ],
+)
+def test_a_password_of_ones_own_is_taken(password):
+    user.check_password(password, about=ABOUT)
+
+
+@pytest.mark.parametrize("letters", [string.ascii_letters + string.digits, string.printable[:94]])
+def test_a_password_of_chance_is_taken(letters):
+    chance = random.Random(1)  # noqa: S311 -- the same ones each time
+    for _ in range(500):
+        user.check_password("".join(chance.choices(letters, k=14)), about=ABOUT)
+
+
+def test_at_the_desk_the_sites_title_is_no_password(door):
+    title = f"{door.database.read_now(site.facts).title}2026!!"
+    given = {"old": cast.PASSWORD, "password": title, "again": title}
+    answer = door.post("/control-panel/password", given, cookies=door.let_in("ann"))
+    assert answer.status == 422 and "too easy to guess" in answer.text
+
+
+def test_what_is_typed_beside_it_is_no_password_either(door):
+    typed = NEW | {"display_name": "Zoë Zimmermann", "password": "zimmermann2026"}
+    answer = door.post("/admin/people/new", typed, cookies=door.let_in("kim"))
+    assert answer.status == 422 and 'id="f-password-fault"' in answer.text

@@ -1,0 +1,293 @@
+"""A blog that answers in this process, and a visitor who can say anything to it.
+
+The server is Sanic's own, in a thread with a loop of its own; the visitor writes raw bytes, so that
+a test may send what no client library would.
+"""
+
+import asyncio
+import itertools
+import shutil
+import socket
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+import pytest
+from jinja2.bccache import Bucket, BytecodeCache
+from pysqlite3 import dbapi2 as sqlite
+from sanic import Sanic
+
+from blog.app import create_app
+from blog.config import Config
+from blog.db import Database
+from blog.server import startup
+from tests.support import cast
+from tests.support.cast import Cast
+
+SECONDS = 20
+numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: every header as it was sent, doubles too."""
+
+    status: int
+    pairs: tuple[tuple[str, str], ...]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    def all(self, name: str) -> list[str]:
+        return [value for known, value in self.pairs if known == name]
+
+    def header(self, name: str) -> str:
+        """The one header of this name; "" where there is none."""
+        values = self.all(name)
+        assert len(values) < 2, f"{name} was sent twice: {values}"
+        return values[0] if values else ""
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """Cookies that were set, by name; a deleted one is empty."""
+        parts = (line.split(";")[0].partition("=") for line in self.all("set-cookie"))
+        return {name: value.strip('"') for name, _, value in parts}
+
+
+class Furnished(NamedTuple):
+    """A database file with the whole cast in it, to be copied."""
+
+    file: Path
+    cast: Cast
+
+    def settle(self, config: Config) -> Cast:
+        """The cast moves into a blog that has no database yet."""
+        config.data_dir.mkdir(exist_ok=True)
+        shutil.copy(self.file, config.data_dir)
+        return self.cast
+
+
+class Compiled(BytecodeCache):
+    """What Jinja has made of each template: every blog of this process warms the same ones.
+
+    Jinja itself sees by a checksum whether a template is still the one that was compiled.
+    """
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.kept:
+            bucket.bytecode_from_string(self.kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.kept[bucket.key] = bucket.bytecode_to_string()
+
+
+compiled = Compiled()
+
+
+class Door:
+    """`with Door(config) as door: door.get("/")`. The database is migrated first; with `furnished`
+    it has the whole cast in it.
+
+    Passwords are hashed as cheaply as can be; whoever tests their cost sets `passwords.hasher`.
+    """
+
+    cast: Cast
+    is_touched = False
+
+    def __init__(self, config: Config, furnished: Furnished | None = None) -> None:
+        if furnished:
+            self.cast = furnished.settle(config)
+        startup.prepare(config)
+        Sanic.test_mode = True
+        self.config = config
+        self.app = create_app(config, f"blog-{next(numbers)}")
+        self.app.ctx.templates.bytecode_cache = compiled
+        self.database = Database(config)
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+
+    def __enter__(self) -> "Door":
+        self.thread.start()
+        asyncio.run_coroutine_threadsafe(self._open(), self.loop).result(SECONDS)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None
+    ) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self.loop).result(SECONDS)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(SECONDS)
+        self.loop.close()
+        self.database.close()
+
+    async def _open(self) -> None:
+        # A socket of our own: Sanic takes port 0 for none, and listens on 8000.
+        self.server = await self.app.create_server(
+            sock=socket.create_server(("127.0.0.1", 0)),
+            protocol=self.app.protocol,
+            return_asyncio_server=True,
+        )
+        await self.server.startup()
+        await self.server.before_start()
+        await self.server.after_start()
+        await self.server.start_serving()
+        self.app.ctx.passwords.hasher = cast.CHEAP
+        self.port = self.server.server.sockets[0].getsockname()[1]
+
+    async def _close(self) -> None:
+        await self.server.before_stop()
+        self.server.close()
+        await self.server.wait_closed()
+        await self.server.after_stop()
+
+    def let_in(self, name: str) -> dict[str, str]:
+        """The cookies of a signed-in browser of one of the cast."""
+        return cast.sign_in(self.database, getattr(self.cast, name))
+
+    # --- asking ----------------------------------------------------------------------------------
+
+    def get(self, path: str, **how: Any) -> Answer:
+        return self.ask("GET", path, **how)
+
+    def post(self, path: str, form: Mapping[str, Any] | None = None, **how: Any) -> Answer:
+        """A form as a browser sends it from one of our own pages."""
+        how.setdefault("headers", tuple(cast.OURS.items()))
+        return self.ask("POST", path, form=form or {}, **how)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        cookies: Mapping[str, str] | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+        form: Mapping[str, Any] | None = None,
+        body: bytes = b"",
+        host: str = "ink.example",
+    ) -> Answer:
+        lines = [("Host", host), ("Connection", "close"), *headers]
+        if cookies:
+            lines.append(
+                ("Cookie", "; ".join(f"{name}={value}" for name, value in cookies.items()))
+            )
+        if form is not None:
+            body = urlencode(form, doseq=True).encode()
+            lines.append(("Content-Type", "application/x-www-form-urlencoded"))
+        if body or method == "POST":
+            lines.append(("Content-Length", str(len(body))))
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines)
+        return self.say(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
+
+    def say(self, words: bytes) -> Answer:
+        """Raw bytes, and the one answer to them."""
+        with socket.create_connection(("127.0.0.1", self.port), SECONDS) as line:
+            with suppress(ConnectionError):  # it may answer before it has heard everything
+                line.sendall(words)
+            heard = b""
+            with suppress(ConnectionError):
+                while piece := line.recv(65536):
+                    heard += piece
+        return _answer(heard)
+
+
+def _answer(heard: bytes) -> Answer:
+    head, _, body = heard.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    pairs = [line.partition(":") for line in lines]
+    headers = tuple((name.strip().lower(), value.strip()) for name, _, value in pairs)
+    status = int(first.split()[1]) if first else 0
+    return Answer(status, headers, body)
+
+
+# --- fixtures ---
+
+
+@pytest.fixture(scope="session")
+def furnished(empty_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Furnished:
+    config = Config(data_dir=tmp_path_factory.mktemp("furnished"))
+    shutil.copy(empty_sqlite, config.data_dir)
+    database = Database(config)
+    people = cast.fill(database)
+    database.close()
+    return Furnished(config.data_dir / empty_sqlite.name, people)
+
+
+@pytest.fixture(scope="session")
+def served(furnished: Furnished, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    """One server for all tests; each finds the cast as it was at first."""
+    with Door(Config(data_dir=tmp_path_factory.mktemp("served")), furnished) as door:
+        yield door
+
+
+def put_back(door: Door, file: Path) -> None:
+    """Another database under the feet of the server that has its own open."""
+    copy_into(file, door.config.data_dir / file.name)
+
+
+def copy_into(file: Path, other: Path) -> None:
+    """One SQLite database over another, which may be open."""
+    with closing(sqlite.connect(file)) as source, closing(sqlite.connect(other)) as target:
+        source.backup(target)
+
+
+@pytest.fixture
+def door(served: Door, furnished: Furnished) -> Door:
+    """A blog with the whole cast in it, for a test that may change anything."""
+    put_back(served, furnished.file)
+    served.is_touched = True
+    return served
+
+
+@pytest.fixture
+def open_door(served: Door, furnished: Furnished) -> Door:
+    """The same for a test that only looks."""
+    if served.is_touched:
+        put_back(served, furnished.file)
+        served.is_touched = False
+    return served
+
+
+@pytest.fixture
+def empty_door(served: Door, empty_sqlite: Path) -> Door:
+    """A blog that nobody has set up."""
+    put_back(served, empty_sqlite)
+    served.is_touched = True
+    return served
+
+
+@pytest.fixture
+def mailing(door: Door) -> Iterator[Door]:
+    """The blog while it has a mail server; nothing is sent, only owed."""
+    before = door.app.ctx.config
+    door.app.ctx.config = replace(
+        before, smtp_url="smtp://127.0.0.1:9", mail_from="blog@ink.example"
+    )
+    yield door
+    door.app.ctx.config = before
+
+
+@pytest.fixture
+def world(database: Database, migrated: Config, furnished: Furnished) -> Cast:
+    """The whole cast in `database`; in SQLite's it is copied, which is much faster."""
+    if not migrated.is_sqlite:
+        return cast.fill(database)
+    copy_into(furnished.file, migrated.sqlite_file)
+    return furnished.cast
+
+
+@pytest.fixture
+def small_blog(config: Config, sqlite_database: Database, furnished: Furnished) -> Config:
+    """The cast alone, and its database open: for what the kind of it makes no difference to."""
+    copy_into(furnished.file, config.sqlite_file)
+    config.media_dir.mkdir()
+    return config

@@ -1,0 +1,62 @@
+"""A blog worth keeping, and all that its readers see of it."""
+
+import asyncio
+import re
+import shutil
+
+from sqlalchemy.orm import Session
+
+from blog import importer
+from blog.config import Config
+from blog.db import Database
+from blog.importer.importer import Wishes
+from blog.models.comments.comment import APPROVED
+from blog.server import startup
+from tests.support import cast
+from tests.support.app_client import Door
+from tests.support.cast import Cast
+from tests.support.paths import SAMPLES
+from tests.support.planted_comments import remark
+
+ENTRIES = ("/", "/archive", "/sitemap.xml", "/robots.txt", "/feed.atom", "/nothing-here")
+LINK = re.compile(rb"""(?:href|src|srcset)="(/[^"#\s]*)|<loc>[a-z]+://[^/<]+([^<]+)""")
+
+
+def furnish(config: Config) -> Cast:
+    """The cast, an old blog with pictures, comments, and a template of its owner's."""
+    startup.prepare(config)
+    database = Database(config)
+    people = cast.fill(database)
+    asyncio.run(importer.move_in(config, SAMPLES / "jekyll", Wishes(author="Lee Byline")))
+    for words, state in (("I was there, too.", APPROVED), ("It waits.", "pending")):
+        database.transact_now(_say, people.ann_live.id, words, state)
+    database.close()
+    (config.data_dir / "templates").mkdir()
+    shutil.copy("templates/error.html", config.data_dir / "templates")
+    with (config.data_dir / "templates" / "error.html").open("a") as file:
+        file.write("<!-- mine -->")
+    return people
+
+
+def _say(session: Session, post_id: int, words: str, state: str) -> None:
+    remark(session, post_id, words, state=state)
+
+
+def seen(config: Config) -> dict[str, tuple[int, str, bytes]]:
+    """Every public page and picture, to its last byte, from what a link leads to."""
+    pages: dict[str, tuple[int, str, bytes]] = {}
+    with Door(config) as door:
+        waiting = list(ENTRIES)
+        while waiting:
+            path = waiting.pop()
+            if path in pages:
+                continue
+            answer = door.get(path)
+            kind = answer.header("content-type")
+            pages[path] = (answer.status, kind, answer.body)
+            if "html" in kind or "xml" in kind:
+                waiting += [
+                    (one or two).decode().replace("&amp;", "&")
+                    for one, two in LINK.findall(answer.body)
+                ]
+    return pages

@@ -1,0 +1,116 @@
+"""Somebody at the desk, for the tests that go through its door."""
+
+import re
+from dataclasses import dataclass
+from html import unescape
+from typing import Any
+
+import pytest
+
+from blog.models.posts.post import Post
+from blog.models.posts.revision import Revision
+from tests.support import cast
+from tests.support.app_client import Answer, Door
+
+FIELDS = ("title", "slug", "summary", "body", "tags", "cover", "version")
+
+
+@dataclass
+class Writer:
+    """Somebody at the desk: presses buttons on the edit page as a browser without scripts does."""
+
+    door: Door
+    name: str
+
+    def __post_init__(self) -> None:
+        self.user = self.door.cast.people[self.name]
+        self.cookies = cast.sign_in(self.door.database, self.user)
+
+    def get(self, path: str, **how: Any) -> Answer:
+        return self.door.get(path, cookies=self.cookies, **how)
+
+    def post(self, path: str, form: dict[str, Any] | None = None, **how: Any) -> Answer:
+        return self.door.post(path, form, cookies=self.cookies, **how)
+
+    def new(self, kind: str = "post") -> int:
+        answer = self.post("/control-panel/posts/new", {"kind": kind})
+        assert answer.status == 303
+        return int(answer.header("location").rpartition("/")[2])
+
+    def sheet(self, id: int) -> dict[str, Any]:
+        """The fields of the edit page, as they would be sent back untouched."""
+        page = self.get(f"/control-panel/posts/{id}")
+        assert page.status == 200
+        return fields_of(page.text)
+
+    def press(self, act: str, id: int, **typed: Any) -> Answer:
+        form = {**self.sheet(id), **typed}
+        return self.post(f"/control-panel/posts/{id}/{act}", form)
+
+    def row(self, id: int) -> Post:
+        return self.door.database.read_now(lambda session: session.get_one(Post, id))
+
+
+def fields_of(page: str) -> dict[str, Any]:
+    values = {
+        name: unescape(found.group(1))
+        for name in FIELDS
+        if (found := re.search(rf'<input [^>]*name="{name}"[^>]* value="([^"]*)"', page))
+    }
+    for name in ("body", "summary"):
+        found = re.search(rf'<textarea [^>]*name="{name}"[^>]*>\n(.*?)</textarea>', page, re.S)
+        values[name] = unescape(found.group(1)) if found else ""
+    values["version"] = re.findall(r'name="version" value="(\d+)"', page)[0]
+    values["authors"] = re.findall(r'name="authors" value="(\d+)" checked', page)
+    values["language"] = re.findall(r'<option value="(\w+)" selected', page)[0]
+    for name in ("is_listed", "takes_comments"):
+        if re.search(rf'name="{name}"[^>]* checked', page):
+            values[name] = "on"
+    return values
+
+
+def told_after(writer: Writer, answer: Answer) -> str:
+    """The page after a redirect, with what it says of the act."""
+    cookies = {**writer.cookies, **answer.cookies}
+    return writer.door.get(answer.header("location"), cookies=cookies).text
+
+
+def revisions(writer: Writer, id: int) -> list[str]:
+    found = writer.door.database.read_now(
+        lambda session: session.query(Revision).filter(Revision.post_id == id).all()
+    )
+    return [revision.body for revision in found]
+
+
+# --- fixtures ---
+
+
+@pytest.fixture
+def ann(door: Door) -> Writer:
+    return Writer(door, "ann")
+
+
+@pytest.fixture
+def bob(door: Door) -> Writer:
+    return Writer(door, "bob")
+
+
+@pytest.fixture
+def eve(door: Door) -> Writer:
+    return Writer(door, "eve")
+
+
+@pytest.fixture
+def kim(door: Door) -> Writer:
+    return Writer(door, "kim")
+
+
+@pytest.fixture
+def looking_ann(open_door: Door) -> Writer:
+    """Ann at a desk that many tests share: nothing she does there changes anything."""
+    return Writer(open_door, "ann")
+
+
+@pytest.fixture
+def looking_bob(open_door: Door) -> Writer:
+    return Writer(open_door, "bob")

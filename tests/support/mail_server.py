@@ -1,0 +1,115 @@
+"""A real mail server of the tests' own, which can also refuse, hang, die and come back."""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from types import TracebackType
+from typing import Any, Self
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+
+from tests.support.live_server import free_port
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A mail as the server got it."""
+
+    sender: str
+    to: str
+    message: EmailMessage
+    options: tuple[str, ...]
+
+    def part(self, kind: str) -> str:
+        body = self.message.get_body((kind,))
+        assert body is not None
+        return str(body.get_content()).replace("\r\n", "\n")
+
+
+class PostOffice:
+    """`with PostOffice() as office:`; what arrived is in `office.letters`.
+
+    `says` answers the recipient ("550 No such user"), `takes` the letter itself; None is a yes.
+    `dies` cuts the connection when the whole letter has come, before a word; `hangs` never speaks.
+    """
+
+    def __init__(self, *, user: str = "", password: str = "", **tls: Any) -> None:
+        self.port = free_port()
+        self.letters: list[Arrived] = []
+        self.tries = 0
+        self.says: Callable[[str], str | None] = lambda to: None
+        self.takes: Callable[[str], str | None] = lambda to: None
+        self.dies = self.hangs = False
+        self.login, self.tls = (user, password), tls
+
+    # --- running ---
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def open(self) -> None:
+        settings: dict[str, Any] = {**self.tls, "enable_SMTPUTF8": True}
+        if self.login[0]:
+            settings |= {"authenticator": self._authenticate, "auth_required": True}
+            settings |= {"auth_require_tls": bool(self.tls)}
+        self._server = Controller(self, hostname="127.0.0.1", port=self.port, **settings)
+        self._server.start()
+
+    def close(self) -> None:
+        with suppress(AssertionError):  # it is closed already
+            self._server.stop()
+
+    def url(self, scheme: str = "smtp", who: str = "") -> str:
+        return f"{scheme}://{who}127.0.0.1:{self.port}"
+
+    def to(self, address: str) -> list[Arrived]:
+        return [letter for letter in self.letters if letter.to == address]
+
+    # --- what aiosmtpd calls ---
+
+    async def handle_RCPT(  # noqa: N802 -- aiosmtpd's name
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        self.tries += 1
+        if self.hangs:
+            await asyncio.sleep(60)
+        if said := self.says(address):
+            return said
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 -- aiosmtpd's name
+        if self.dies:
+            server.transport.abort()
+            return "250 Nobody hears this"
+        (to,) = envelope.rcpt_tos
+        if said := self.takes(to):
+            return said
+        message = message_from_bytes(envelope.original_content or b"", policy=policy.default)
+        assert isinstance(message, EmailMessage)
+        sent = Arrived(str(envelope.mail_from), to, message, tuple(envelope.mail_options))
+        self.letters.append(sent)
+        return "250 Taken"
+
+    def _authenticate(
+        self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any
+    ) -> AuthResult:
+        given = (data.login.decode(), data.password.decode())
+        return AuthResult(success=given == self.login, handled=False)
+
+
+def context(certificate: str, key: str) -> ssl.SSLContext:
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.load_cert_chain(certificate, key)
+    return made

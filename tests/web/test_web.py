@@ -1,0 +1,38 @@
+"""Manners that all rooms share, asked one by one."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from blog import web
+from tests.support.app_client import Door
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "path"),
+    [
+        ("home.index", {}, "/"),
+        ("home.search", {}, "/search"),
+        ("home.comment", {"id": 7}, "/comments/7"),
+        ("home.comment_feed", {"id": 7}, "/comments/7/feed.atom"),
+        ("home.month", {"year": 2026, "month": 11}, "/archive/2026/11"),
+        ("home.tag", {"slug": "墨"}, "/tags/墨"),
+        ("admin.audit", {"by": 3}, "/admin/audit?by=3"),
+        ("admin.posts", {"author": "ann"}, "/admin/posts?author=ann"),
+    ],
+)
+def test_a_route_has_the_address_that_sanic_gives_it(
+    door: Door, name: str, params: dict[str, object], path: str
+) -> None:
+    request = SimpleNamespace(app=door.app)
+    assert web.url(request, name, **params) == path == door.app.url_for(name, **params)
+    assert web.url(request, name, **params) == path  # found once
+
+
+def test_every_route_has_the_address_that_sanic_gives_it(door: Door) -> None:
+    request = SimpleNamespace(app=door.app)
+    for route in door.app.router.routes:
+        name = route.name.removeprefix(f"{door.app.name}.")
+        params = {one.name: 7 for one in route.params.values() if one.cast is int}
+        if len(params) == len(route.params) and not name.startswith("_"):
+            assert web.url(request, name, **params) == door.app.url_for(name, **params), name
