@@ -33,7 +33,7 @@ from bench.stage import HOME
 from bench.world import world
 from blog.config import Config
 from tests.support.live_server import Site, ask, environment, free_port
-from tests.support.raw_connection import Wire, plain
+from tests.support.raw_connection import RawConnection, plain
 
 POSTS = 1_000
 READERS, PAUSE = 8, 0.05  # each asks, gets its page, and pauses for so many seconds
@@ -164,7 +164,7 @@ def read(
     number: int, port: int, waits: tuple[list[float], list[float]], is_over: threading.Event
 ) -> None:
     chance = random.Random(number)  # noqa: S311 -- the same pages each time
-    with Wire(port) as wire:
+    with RawConnection(port) as wire:
         while not is_over.wait(PAUSE * chance.uniform(0.5, 1.5)):
             is_rendered = number % 2 == 0
             path = chance.choice([*LISTS, *map(path_of, range(POSTS - 20, POSTS))])

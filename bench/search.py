@@ -20,8 +20,8 @@ from tempfile import TemporaryDirectory
 
 from blog.config import Config
 from blog.db import Database
-from blog.importer import move_in
-from blog.importer.importer import Wishes
+from blog.importer import import_folder
+from blog.importer.importer import ImportOptions
 from blog.models.search import search
 from blog.server import startup
 
@@ -35,7 +35,7 @@ def main() -> int:
         config = replace(Config.from_env(), data_dir=given.data_dir or Path(folder))
         startup.prepare(config)
         for blog in blogs_below(given.content):
-            asyncio.run(move_in(config, blog, Wishes()))
+            asyncio.run(import_folder(config, blog, ImportOptions()))
         database = Database(config)
         try:
             times = measure(database, given.rounds)

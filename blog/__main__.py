@@ -12,7 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from blog import __version__
-from blog.config import N_, PREFIX, Config, Told, local_address
+from blog.config import N_, PREFIX, Config, UserError, local_address
 from blog.db import Database
 from blog.models.audit import change_log
 from blog.models.base import Refusal
@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # `blog doctor | head`: whoever read it has seen enough
         sys.stdout = io.StringIO()  # for what would still be said at the end
         return 1
-    except (Told, Refusal, OSError) as fault:
+    except (UserError, Refusal, OSError) as fault:
         print(startup.told(fault), file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -17,18 +17,18 @@ from sanic_ext.config import PRIORITY
 
 from blog import admin, control_panel, home, priority, web
 from blog.cache import fast_path, nginx
-from blog.cache.encoded_response import Ready
-from blog.cache.invalidator import Follower
-from blog.cache.page_cache import Pages
-from blog.config import BadSetting, Config, Told
+from blog.cache.encoded_response import EncodedResponse
+from blog.cache.invalidator import Invalidator
+from blog.cache.page_cache import PageCache
+from blog.config import BadSetting, Config, UserError
 from blog.db import Database, commit_watcher
 from blog.handbook import Handbook
-from blog.jobs.scheduler import Clock, House
-from blog.jobs.tasks import CHORES
-from blog.sandbox import Crew
+from blog.jobs.scheduler import JobContext, Scheduler
+from blog.jobs.tasks import TASKS
+from blog.sandbox import Sandbox
 from blog.server import asgi, health, startup, supervisor
 from blog.server.log import leave_out_keys
-from blog.server.loop_monitor import Pulse
+from blog.server.loop_monitor import LoopMonitor
 from blog.web import auth, errors, static_files
 from blog.web.collectstatic import collect
 from blog.web.passwords import Passwords
@@ -37,7 +37,7 @@ from blog.web.templating import environment, warm
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
 
 
-class Asked(Request):
+class BlogRequest(Request):
     """What was asked. For an address that cannot be parsed Sanic makes a stand-in to show the error
     with, of the same address; it would fail again, and nobody would be answered."""
 
@@ -54,12 +54,12 @@ class Asked(Request):
             self.body = await asgi.whole_body(self)
 
 
-class Blog(asgi.Hosted):
+class Blog(asgi.AsgiAdapter):
     """Sanic that listens where the settings say, and answers kept pages by the short way."""
 
     @property
     def protocol(self) -> type[HttpProtocol]:
-        return fast_path.Lane if self.ctx.config.lane else HttpProtocol
+        return fast_path.FastPath if self.ctx.config.lane else HttpProtocol
 
     async def handle_request(self, request: Request) -> None:
         """A kept page goes out before Sanic looks for a route and runs what stands around it."""
@@ -68,7 +68,7 @@ class Blog(asgi.Hosted):
             await super().handle_request(request)
         else:
             stream: Any = request.stream
-            await stream.respond(Ready(request, sent)).send(end_stream=True)
+            await stream.respond(EncodedResponse(request, sent)).send(end_stream=True)
 
     def prepare(self, host: str | None = None, port: int | None = None, **settings: Any) -> None:
         """Sanic's command line hands over its defaults; then our settings decide."""
@@ -96,7 +96,7 @@ class Blog(asgi.Hosted):
 
 def create_app(config: Config | None = None, name: str = "blog") -> Blog:
     """The application. Touches neither disk nor network until it is started."""
-    app = Blog(name, request_class=Asked)
+    app = Blog(name, request_class=BlogRequest)
     app.ctx.config = config = config or Config.from_env()
     app.config.update(
         FALLBACK_ERROR_FORMAT="html",
@@ -148,7 +148,7 @@ async def open_house(app: Blog) -> None:
     try:
         warm(app.ctx.templates)
         startup.prepare(app.ctx.config)
-    except (Told, OSError) as fault:
+    except (UserError, OSError) as fault:
         sys.exit(startup.told(fault))
 
 
@@ -161,12 +161,12 @@ async def open_worker(app: Blog) -> None:
     app.ctx.secret = startup.secret(config.data_dir)
     app.ctx.statics = collect(config)
     app.ctx.database = Database(config)
-    app.ctx.follower = Follower(app.ctx.database, commit_watcher.watch(config))
-    app.ctx.pages = Pages(app.ctx.follower, config.pages_mb * 1_000_000)
+    app.ctx.follower = Invalidator(app.ctx.database, commit_watcher.watch(config))
+    app.ctx.pages = PageCache(app.ctx.follower, config.pages_mb * 1_000_000)
     app.ctx.passwords = Passwords()
-    app.ctx.crew = Crew(config)
+    app.ctx.crew = Sandbox(config)
     app.ctx.handbook = Handbook(config)
-    app.ctx.pulse = Pulse()
+    app.ctx.pulse = LoopMonitor()
     app.ctx.errands = set()
     app.ctx.searches = priority.Turns(config.data_dir, "search")
     app.ctx.bring_samples = partial(bring_samples, config)
@@ -183,7 +183,9 @@ async def bring_samples(config: Config, author: str) -> bool:
     """The sample posts come in by the door of every old blog; True if they all did."""
     from blog import importer  # yaml and docutils are heavy, and only a first visit needs them
 
-    receipt = await importer.move_in(config, config.sample_posts, importer.Wishes(author=author))
+    receipt = await importer.import_folder(
+        config, config.sample_posts, importer.ImportOptions(author=author)
+    )
     return receipt.exit_code == 0
 
 
@@ -192,8 +194,8 @@ async def start_clock(app: Blog) -> None:
     app.ctx.pulse.start()  # from here on somebody may wait for an answer
     app.ctx.clock = None
     if not app.test_mode:
-        house = House(app.ctx.config, app.ctx.database, app.ctx.secret)
-        app.ctx.clock = Clock(house, CHORES)
+        house = JobContext(app.ctx.config, app.ctx.database, app.ctx.secret)
+        app.ctx.clock = Scheduler(house, TASKS)
         app.ctx.clock.start()
 
 

@@ -23,7 +23,7 @@ def N_(message: str) -> str:  # noqa: N802 -- gettext's own name for "translate 
     return message
 
 
-class Told(Exception):
+class UserError(Exception):
     """Ends a start or a command with one line, said in the language of the console."""
 
     def __init__(self, message: str, **params: Any) -> None:
@@ -32,7 +32,7 @@ class Told(Exception):
         self.params = params
 
 
-class BadSetting(Told):
+class BadSetting(UserError):
     """A setting that cannot be used; the line names it."""
 
 

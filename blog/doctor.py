@@ -17,13 +17,13 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from blog import __version__, db
 from blog.backup import storage
 from blog.backup.storage import Last
-from blog.config import N_, Config, Told, shell_language
+from blog.config import N_, Config, UserError, shell_language
 from blog.db import Database
 from blog.db.migrate import head, refuse_newer
 from blog.loopback import is_local_name
 from blog.models.base import now
 from blog.models.jobs import diagnostics
-from blog.models.jobs.diagnostics import Standing
+from blog.models.jobs.diagnostics import Diagnostics
 from blog.web.i18n import translate
 
 BAD, WARN, GOOD = "bad", "warn", "good"
@@ -66,7 +66,7 @@ class Came:
 async def examine(config: Config, database: Database, came: Came | None = None) -> list[Finding]:
     """Everything there is to say, the worst first. What touches the disk is done in a thread."""
     machine = await asyncio.to_thread(look_at, config)
-    found: Standing = await database.read(diagnostics.look, str(config.sample_posts))
+    found: Diagnostics = await database.read(diagnostics.look, str(config.sample_posts))
     return judge(config, found, machine, came)
 
 
@@ -74,7 +74,7 @@ def run(config: Config) -> int:
     """Print it all for who sits at the console; 1 if something is wrong."""
     place = config.sqlite_file if config.is_sqlite else config.data_dir
     if not place.exists():
-        raise Told(
+        raise UserError(
             N_("There is no blog in %(folder)s yet: start the blog once."), folder=config.data_dir
         )
     database = Database(config)
@@ -113,7 +113,7 @@ def look_at(config: Config) -> Machine:
 
 
 def judge(
-    config: Config, found: Standing, machine: Machine, came: Came | None = None
+    config: Config, found: Diagnostics, machine: Machine, came: Came | None = None
 ) -> list[Finding]:
     address = config.site_url or found.site.address
     findings = [
@@ -151,7 +151,9 @@ def _is_local(address: str) -> bool:
     return is_local_name(urlsplit(address).hostname or "")
 
 
-def _proxies(config: Config, found: Standing, address: str, came: Came | None) -> Iterator[Finding]:
+def _proxies(
+    config: Config, found: Diagnostics, address: str, came: Came | None
+) -> Iterator[Finding]:
     told = {"number": config.proxies, "hops": came.hops if came else 0}
     todo = N_("Set BLOG_PROXIES to the number of proxies in front (1 for nginx) and restart.")
     if came and came.has_proxy and not config.proxies:
@@ -180,7 +182,7 @@ def _proxies(config: Config, found: Standing, address: str, came: Came | None) -
         )
 
 
-def _mail(config: Config, found: Standing) -> Iterator[Finding]:
+def _mail(config: Config, found: Diagnostics) -> Iterator[Finding]:
     mail = found.mail
     told = {"number": mail.late + mail.failed, "why": mail.said}
     if not config.has_mail:
@@ -198,7 +200,7 @@ def _mail(config: Config, found: Standing) -> Iterator[Finding]:
         yield Finding(GOOD, N_("Mail is set up, and all emails were sent."))
 
 
-def _people(found: Standing) -> Iterator[Finding]:
+def _people(found: Diagnostics) -> Iterator[Finding]:
     if not found.admins:
         todo = N_("Create one on the command line: blog create-admin NAME")
         yield Finding(BAD, N_("No admin can sign in."), todo)
@@ -225,7 +227,7 @@ def _disk(config: Config, machine: Machine) -> Iterator[Finding]:
         yield Finding(GOOD, N_("%(number)s MB are free on the disk with %(folder)s."), params=told)
 
 
-def _backup(found: Standing, last: Last) -> Iterator[Finding]:
+def _backup(found: Diagnostics, last: Last) -> Iterator[Finding]:
     every = timedelta(hours=found.site.settings.backup_every)
     made, moment = last.moment, now()
     told = {"why": last.fault, "days": (moment - made).days if made else 0, "place": last.place}
@@ -245,7 +247,7 @@ def _backup(found: Standing, last: Last) -> Iterator[Finding]:
         yield Finding(GOOD, N_("The last backup is in %(place)s."), params=told)
 
 
-def _clock(found: Standing) -> Iterator[Finding]:
+def _clock(found: Diagnostics) -> Iterator[Finding]:
     if not found.has_clock:
         said = N_("No process runs the scheduled tasks: no email is sent and no backup is made.")
         yield Finding(
@@ -253,14 +255,14 @@ def _clock(found: Standing) -> Iterator[Finding]:
         )
 
 
-def _samples(found: Standing) -> Iterator[Finding]:
+def _samples(found: Diagnostics) -> Iterator[Finding]:
     if found.samples:
         said = N_("Sample posts that are still public: %(number)s.")
         todo = N_("Edit them, or move them to trash in the admin area, under Posts.")
         yield Finding(WARN, said, todo, {"number": found.samples}, "posts")
 
 
-def _versions(config: Config, found: Standing, machine: Machine) -> Iterator[Finding]:
+def _versions(config: Config, found: Diagnostics, machine: Machine) -> Iterator[Finding]:
     database = f"SQLite {sqlite.sqlite_version}" if config.is_sqlite else "PostgreSQL"
     told = {
         "program": f"inkhouse {__version__}",
@@ -285,6 +287,6 @@ def _is_newer(schema: str) -> bool:
     """Than the program on the disk; no start gets beyond that."""
     try:
         refuse_newer(schema)
-    except db.Unusable:
+    except db.UnusableDatabase:
         return True
     return False

@@ -8,7 +8,7 @@ import aiofiles
 
 from blog.config import Config
 from blog.markup.parser import PREFIX
-from blog.sandbox import Crew
+from blog.sandbox import Sandbox
 
 CONTENTS = "README"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
@@ -48,13 +48,13 @@ class Handbook:
         self.folder = config.docs
         self._kept: dict[tuple[str, str], Chapter] = {}
 
-    async def chapter(self, crew: Crew, language: str, name: str) -> Chapter:
+    async def chapter(self, crew: Sandbox, language: str, name: str) -> Chapter:
         """`name` without its ending; "" for the contents. Raises `LookupError`."""
         if (language, name) not in self._kept:
             self._kept[language, name] = await self._read(crew, language, name)
         return self._kept[language, name]
 
-    async def _read(self, crew: Crew, language: str, name: str) -> Chapter:
+    async def _read(self, crew: Sandbox, language: str, name: str) -> Chapter:
         if name and not NAME.match(name):
             raise LookupError(name)
         path = self._folder(language) / f"{name or CONTENTS}.md"

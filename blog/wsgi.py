@@ -16,7 +16,7 @@ PATIENCE = 30.0  # seconds for the database to be made ready, or for errands to 
 IN_PATH, IN_QUERY = "/:@!$&'()*+,;=-._~", "/:@!$&'()*+,;=-._~?%[]|^`\"<>{}\\#"
 
 
-class Input(Protocol):
+class WsgiInput(Protocol):
     def read(self, size: int) -> bytes: ...
 
 
@@ -113,7 +113,7 @@ def _as_asgi_wants_it(environ: dict[str, Any]) -> dict[str, Any]:
 class _Input:
     """Where a server raises for a sender who has left, there is simply no more."""
 
-    def __init__(self, sent: Input) -> None:
+    def __init__(self, sent: WsgiInput) -> None:
         self.sent = sent
 
     def read(self, size: int) -> bytes:

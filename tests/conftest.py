@@ -16,11 +16,11 @@ from blog.db import Database
 from blog.db.migrate import migrate
 from tests.support import backup_blog, cast, live_server
 from tests.support.app_client import (  # noqa: F401 -- fixtures
-    door,
-    empty_door,
+    client,
+    empty_client,
     furnished,
     mailing,
-    open_door,
+    open_client,
     served,
     small_blog,
     world,

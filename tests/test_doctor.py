@@ -14,7 +14,7 @@ from blog.config import Config
 from blog.doctor import BAD, GOOD, WARN, Came, Machine
 from blog.models.base import now
 from blog.models.jobs import diagnostics
-from blog.models.jobs.diagnostics import Standing
+from blog.models.jobs.diagnostics import Diagnostics
 from blog.models.jobs.lease import CLOCK, Lease
 from blog.models.jobs.outbox import Delivery, MailState
 from blog.models.posts.post import Post
@@ -23,7 +23,7 @@ from blog.models.users import signin
 from tests.support.live_server import environment, free_port
 
 MADE = now().isoformat(timespec="seconds")
-WELL = Standing(
+WELL = Diagnostics(
     site=SiteFacts(address="https://ink.example"),
     born=now() - timedelta(days=30),
     schema="0006",
@@ -202,26 +202,26 @@ def test_who_has_read_enough_of_it_breaks_nothing(furnished, tmp_path):
     assert (done.stdout, done.stderr) == ("", "")
 
 
-def test_an_admin_reads_it_on_the_overview_and_an_editor_is_not_bothered(open_door):
-    page = open_door.get("/admin", cookies=open_door.let_in("kim")).text
+def test_an_admin_reads_it_on_the_overview_and_an_editor_is_not_bothered(open_client):
+    page = open_client.get("/admin", cookies=open_client.let_in("kim")).text
     assert "No mail server is set" in page and "blog mail-test ADDRESS" in page
-    assert "No mail server" not in open_door.get("/admin", cookies=open_door.let_in("eve")).text
+    assert "No mail server" not in open_client.get("/admin", cookies=open_client.let_in("eve")).text
 
 
-def test_what_the_office_can_mend_has_a_link_to_the_place(open_door):
+def test_what_the_office_can_mend_has_a_link_to_the_place(open_client):
     def move(session):
         session.get(Site, THE_ONE).address = "http://localhost:8000"
 
-    open_door.database.transact_now(move)
-    page = open_door.get("/admin", cookies=open_door.let_in("kim")).text
+    open_client.database.transact_now(move)
+    page = open_client.get("/admin", cookies=open_client.let_in("kim")).text
     assert '<a href="/admin/settings">Settings</a></p>' in page
 
 
-def test_a_proxy_that_nobody_has_told_of_is_seen_by_its_headers(open_door):
-    kim = open_door.let_in("kim")
-    page = open_door.get("/admin", cookies=kim, headers=[("X-Forwarded-For", "192.0.2.1")]).text
+def test_a_proxy_that_nobody_has_told_of_is_seen_by_its_headers(open_client):
+    kim = open_client.let_in("kim")
+    page = open_client.get("/admin", cookies=kim, headers=[("X-Forwarded-For", "192.0.2.1")]).text
     assert "all visitors seem to share" in page
-    assert "all visitors seem to share" not in open_door.get("/admin", cookies=kim).text
+    assert "all visitors seem to share" not in open_client.get("/admin", cookies=kim).text
 
 
 def test_the_shell_says_the_same(furnished, tmp_path, monkeypatch, capsys):

@@ -4,92 +4,92 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from blog.config import N_
-from blog.models.audit.audit import Line
-from blog.models.settings.save_settings import CHOICES
+from blog.models.audit.audit import LogEntry
+from blog.models.settings.save_settings import SETTINGS
 from blog.models.settings.setting_history import is_made
 
 
 @dataclass(frozen=True)
-class Deed:
+class ActionLabel:
     """The label of an action, and the kind of the rows that it is about."""
 
     words: str
     kind: str = ""
 
 
-DEEDS: Mapping[str, Deed] = {
-    "post.start": Deed(N_("created the draft"), "post"),
-    "post.save": Deed(N_("saved"), "post"),
-    "post.publish": Deed(N_("published"), "post"),
-    "post.unpublish": Deed(N_("unpublished"), "post"),
-    "post.trash": Deed(N_("moved to trash"), "post"),
-    "post.restore": Deed(N_("restored from trash"), "post"),
-    "post.delete_permanently": Deed(N_("permanently deleted"), "post"),
-    "post.restore_revision": Deed(N_("restored an earlier revision of"), "post"),
-    "post.open_preview": Deed(N_("created a preview link for"), "post"),
-    "post.close_preview": Deed(N_("revoked the preview link of"), "post"),
-    "post.import": Deed(N_("imported"), "post"),
-    "post.change_address": Deed(N_("changed the address of"), "post"),
-    "picture.upload": Deed(N_("uploaded"), "upload"),
-    "picture.delete": Deed(N_("deleted the picture"), "upload"),
-    "tag.rename": Deed(N_("renamed the tag"), "tag"),
-    "tag.merge": Deed(N_("merged the tag"), "tag"),
-    "tag.delete": Deed(N_("deleted the tag"), "tag"),
-    "redirect.add": Deed(N_("added the redirect"), "address"),
-    "redirect.remove": Deed(N_("removed the redirect"), "address"),
-    "comment.submit": Deed(N_("submitted a comment as"), "comment"),
-    "comment.reply": Deed(N_("replied to a comment as"), "comment"),
-    "comment.approve": Deed(N_("approved the comment of"), "comment"),
-    "comment.reject": Deed(N_("rejected the comment of"), "comment"),
-    "comment.mark_as_spam": Deed(N_("marked as spam the comment of"), "comment"),
-    "comment.moderate": Deed(N_("moderated the comment of"), "comment"),
-    "comment.undo_moderation": Deed(N_("undid the moderation of the comment of"), "comment"),
-    "user.create": Deed(N_("added the person"), "user"),
-    "user.edit_profile": Deed(N_("changed the profile of"), "user"),
-    "user.set_role": Deed(N_("changed the role of"), "user"),
-    "user.set_password": Deed(N_("reset the password of"), "user"),
-    "user.disable": Deed(N_("disabled the account of"), "user"),
-    "user.enable": Deed(N_("enabled the account of"), "user"),
-    "user.edit": Deed(N_("changed the profile of"), "user"),
-    "user.revoke_access": Deed(N_("disabled the account of"), "user"),
-    "password.assign": Deed(N_("set a new password for"), "user"),
-    "password.change": Deed(N_("changed their own password"), ""),
-    "password.reset": Deed(N_("reset a forgotten password"), "user"),
-    "password.request_reset": Deed(N_("requested a password reset")),
-    "password.create_reset_link": Deed(N_("created a password reset link for"), "user"),
-    "invitation.create": Deed(N_("invited"), "invitation"),
-    "invitation.revoke": Deed(N_("revoked the invitation of"), "invitation"),
-    "invitation.accept": Deed(N_("accepted an invitation"), "user"),
-    "session.open": Deed(N_("signed in")),
-    "session.start": Deed(N_("signed in")),
-    "session.end": Deed(N_("signed out")),
-    "session.revoke": Deed(N_("ended one of their own sessions")),
-    "session.revoke_all": Deed(N_("ended all their other sessions")),
-    "access.deny_sign_in": Deed(N_("failed to sign in as"), "signin"),
-    "access.deny_page": Deed(N_("was denied access to"), "door"),
-    "site.set_up": Deed(N_("set up the blog")),
-    "user.create_admin": Deed(N_("created the admin"), "user"),
-    "site.create": Deed(N_("created the blog"), ""),
-    "settings.save": Deed(N_("changed the settings"), "site"),
+ACTION_LABELS: Mapping[str, ActionLabel] = {
+    "post.start": ActionLabel(N_("created the draft"), "post"),
+    "post.save": ActionLabel(N_("saved"), "post"),
+    "post.publish": ActionLabel(N_("published"), "post"),
+    "post.unpublish": ActionLabel(N_("unpublished"), "post"),
+    "post.trash": ActionLabel(N_("moved to trash"), "post"),
+    "post.restore": ActionLabel(N_("restored from trash"), "post"),
+    "post.delete_permanently": ActionLabel(N_("permanently deleted"), "post"),
+    "post.restore_revision": ActionLabel(N_("restored an earlier revision of"), "post"),
+    "post.open_preview": ActionLabel(N_("created a preview link for"), "post"),
+    "post.close_preview": ActionLabel(N_("revoked the preview link of"), "post"),
+    "post.import": ActionLabel(N_("imported"), "post"),
+    "post.change_address": ActionLabel(N_("changed the address of"), "post"),
+    "picture.upload": ActionLabel(N_("uploaded"), "upload"),
+    "picture.delete": ActionLabel(N_("deleted the picture"), "upload"),
+    "tag.rename": ActionLabel(N_("renamed the tag"), "tag"),
+    "tag.merge": ActionLabel(N_("merged the tag"), "tag"),
+    "tag.delete": ActionLabel(N_("deleted the tag"), "tag"),
+    "redirect.add": ActionLabel(N_("added the redirect"), "address"),
+    "redirect.remove": ActionLabel(N_("removed the redirect"), "address"),
+    "comment.submit": ActionLabel(N_("submitted a comment as"), "comment"),
+    "comment.reply": ActionLabel(N_("replied to a comment as"), "comment"),
+    "comment.approve": ActionLabel(N_("approved the comment of"), "comment"),
+    "comment.reject": ActionLabel(N_("rejected the comment of"), "comment"),
+    "comment.mark_as_spam": ActionLabel(N_("marked as spam the comment of"), "comment"),
+    "comment.moderate": ActionLabel(N_("moderated the comment of"), "comment"),
+    "comment.undo_moderation": ActionLabel(N_("undid the moderation of the comment of"), "comment"),
+    "user.create": ActionLabel(N_("added the person"), "user"),
+    "user.edit_profile": ActionLabel(N_("changed the profile of"), "user"),
+    "user.set_role": ActionLabel(N_("changed the role of"), "user"),
+    "user.set_password": ActionLabel(N_("reset the password of"), "user"),
+    "user.disable": ActionLabel(N_("disabled the account of"), "user"),
+    "user.enable": ActionLabel(N_("enabled the account of"), "user"),
+    "user.edit": ActionLabel(N_("changed the profile of"), "user"),
+    "user.revoke_access": ActionLabel(N_("disabled the account of"), "user"),
+    "password.assign": ActionLabel(N_("set a new password for"), "user"),
+    "password.change": ActionLabel(N_("changed their own password"), ""),
+    "password.reset": ActionLabel(N_("reset a forgotten password"), "user"),
+    "password.request_reset": ActionLabel(N_("requested a password reset")),
+    "password.create_reset_link": ActionLabel(N_("created a password reset link for"), "user"),
+    "invitation.create": ActionLabel(N_("invited"), "invitation"),
+    "invitation.revoke": ActionLabel(N_("revoked the invitation of"), "invitation"),
+    "invitation.accept": ActionLabel(N_("accepted an invitation"), "user"),
+    "session.open": ActionLabel(N_("signed in")),
+    "session.start": ActionLabel(N_("signed in")),
+    "session.end": ActionLabel(N_("signed out")),
+    "session.revoke": ActionLabel(N_("ended one of their own sessions")),
+    "session.revoke_all": ActionLabel(N_("ended all their other sessions")),
+    "access.deny_sign_in": ActionLabel(N_("failed to sign in as"), "signin"),
+    "access.deny_page": ActionLabel(N_("was denied access to"), "door"),
+    "site.set_up": ActionLabel(N_("set up the blog")),
+    "user.create_admin": ActionLabel(N_("created the admin"), "user"),
+    "site.create": ActionLabel(N_("created the blog"), ""),
+    "settings.save": ActionLabel(N_("changed the settings"), "site"),
     # Only in old entries: no function declares it any more.
-    "settings.change": Deed(N_("changed the settings"), "site"),
-    "settings.restore": Deed(N_("restored a setting"), "site"),
-    "mail.claim": Deed(N_("started sending an email"), "delivery"),
-    "mail.deliver": Deed(N_("sent an email"), "delivery"),
-    "mail.fail": Deed(N_("failed to send an email"), "delivery"),
-    "mail.unsubscribe": Deed(N_("unsubscribed from reply notices")),
-    "post.announce": Deed(N_("announced the publication of"), "post"),
-    "mail.postpone": Deed(N_("postponed emails"), "delivery"),
-    "mail.expire": Deed(N_("discarded expired emails"), "delivery"),
-    "comment.delete_old_spam": Deed(N_("deleted old spam"), "comment"),
-    "comment.import": Deed(N_("imported a comment"), "comment"),
-    "redirect.import": Deed(N_("imported a redirect"), "address"),
-    "user.import": Deed(N_("imported authors"), "user"),
-    "retention.delete_expired": Deed(N_("deleted expired data")),
+    "settings.change": ActionLabel(N_("changed the settings"), "site"),
+    "settings.restore": ActionLabel(N_("restored a setting"), "site"),
+    "mail.claim": ActionLabel(N_("started sending an email"), "delivery"),
+    "mail.deliver": ActionLabel(N_("sent an email"), "delivery"),
+    "mail.fail": ActionLabel(N_("failed to send an email"), "delivery"),
+    "mail.unsubscribe": ActionLabel(N_("unsubscribed from reply notices")),
+    "post.announce": ActionLabel(N_("announced the publication of"), "post"),
+    "mail.postpone": ActionLabel(N_("postponed emails"), "delivery"),
+    "mail.expire": ActionLabel(N_("discarded expired emails"), "delivery"),
+    "comment.delete_old_spam": ActionLabel(N_("deleted old spam"), "comment"),
+    "comment.import": ActionLabel(N_("imported a comment"), "comment"),
+    "redirect.import": ActionLabel(N_("imported a redirect"), "address"),
+    "user.import": ActionLabel(N_("imported authors"), "user"),
+    "retention.delete_expired": ActionLabel(N_("deleted expired data")),
 }
 
 # Actions that leave no entry to read: counters, leases, the search index, a session in use.
-UNTOLD = {
+UNLOGGED = {
     "attempt.clear",
     "attempt.count",
     "attempt.count_reset_request",
@@ -188,40 +188,40 @@ COLUMNS: Mapping[str, str] = {
 }
 
 
-def deed_of(action: str) -> Deed | None:
-    return DEEDS.get(action)
+def label_of_action(action: str) -> ActionLabel | None:
+    return ACTION_LABELS.get(action)
 
 
 def words_of(action: str) -> str:
     """The label of an action, for the catalogue; of one without a label, its own name."""
-    deed = deed_of(action)
+    deed = label_of_action(action)
     return deed.words if deed else action.rpartition(".")[2].replace("_", " ").strip()
 
 
-def about(line: Line) -> tuple[str, ...]:
+def about(line: LogEntry) -> tuple[str, ...]:
     """The names of what an action was about: of the rows of its kind, or of whichever have one."""
-    deed = deed_of(line.action)
+    deed = label_of_action(line.action)
     named = [thing for thing in line.things if thing.name]
     kind = deed.kind if deed else next((thing.kind for thing in named), "")
     return tuple(dict.fromkeys(thing.name for thing in named if thing.kind == kind))
 
 
-def settings(line: Line) -> tuple[str, ...]:
+def settings(line: LogEntry) -> tuple[str, ...]:
     """The settings that a line changed, as sentences for the catalogue."""
     told = (one.name for one in line.things if one.kind == "site")
     names = " ".join(told).replace("choices.", "").split()
-    return tuple(CHOICES[name].label for name in names if name in CHOICES and not is_made(name))
+    return tuple(SETTINGS[name].label for name in names if name in SETTINGS and not is_made(name))
 
 
 def is_derived(kind: str, column: str) -> bool:
     """Whether a column only follows another one, which tells the same."""
     name = column.removeprefix("choices.")
-    return kind == "site" and name in CHOICES and is_made(name)
+    return kind == "site" and name in SETTINGS and is_made(name)
 
 
 def label_of(kind: str, column: str) -> str:
     """What people call a column."""
     name = column.removeprefix("choices.")
-    if kind == "site" and name in CHOICES:
-        return CHOICES[name].label
+    if kind == "site" and name in SETTINGS:
+        return SETTINGS[name].label
     return COLUMNS.get(column, column)

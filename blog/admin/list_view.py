@@ -10,7 +10,7 @@ from sanic import HTTPResponse, Request
 
 from blog import web
 from blog.admin.section import Filter, Section
-from blog.models.listing import Asked, together
+from blog.models.listing import ListQuery, together
 from blog.web.forms import Text
 
 EVERYTHING = "all"  # the value that shows everything where a filter has a default
@@ -41,8 +41,8 @@ class View:
         return cls.of(section, dict(parse_qsl(query[:LONGEST_BACK])))
 
     @property
-    def asked(self) -> Asked:
-        return Asked(
+    def asked(self) -> ListQuery:
+        return ListQuery(
             filters={
                 one.name: chosen for one in self.section.filters if (chosen := self.value_of(one))
             },
@@ -109,7 +109,7 @@ async def _read(section: Section, request: Request, view: View) -> tuple[Any, An
     return page, {name: named(request, found) for name, found in options.items()}, counts
 
 
-def _in_zone(view: View, zone: str) -> Asked:
+def _in_zone(view: View, zone: str) -> ListQuery:
     """Add the time zone of the site to values of date filters."""
     days = {one.name for one in view.section.filters if one.type == "date"}
     given = view.asked.filters.items()

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
 
-from blog.config import N_, Told
+from blog.config import N_, UserError
 from blog.models.base import now
 
 FORMAT = 1
@@ -35,7 +35,7 @@ BROKEN = (
 Progress = Callable[[int], object]
 
 
-class Damaged(Told):
+class Damaged(UserError):
     """A file that is no whole backup; nothing of it is used."""
 
 
@@ -55,7 +55,7 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Entry:
+class ArchiveEntry:
     """One file of a backup, to be read before the next is asked for."""
 
     name: str
@@ -196,7 +196,7 @@ class Unpacker:
         self._found[HEAD] = hashlib.sha256(raw).hexdigest()
         return _head(self.path, json.loads(raw))
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[ArchiveEntry]:
         """Every file between head and sums. After the last, everything has been checked."""
         listed = None
         while (info := self._tar.next()) is not None:
@@ -207,7 +207,7 @@ class Unpacker:
                 continue
             stream = _Seen(self._content(info), lambda _: None)
             self._refuse_name(info.name)
-            yield Entry(info.name, info.size, stream)  # type: ignore[arg-type]  # all that is asked of it is read
+            yield ArchiveEntry(info.name, info.size, stream)  # type: ignore[arg-type]  # all that is asked of it is read
             while stream.read(PIECE):
                 pass
             self._found[info.name] = stream.sha256

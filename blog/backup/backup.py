@@ -15,7 +15,7 @@ from tqdm import tqdm
 from blog import __version__, db
 from blog.backup import manifest, postgresql, storage
 from blog.backup.archive import AS_IT_IS, DATABASES, HEAD, Head, Packer, Progress, head_bytes
-from blog.config import N_, PREFIX, Config, Told, shell_language
+from blog.config import N_, PREFIX, Config, UserError, shell_language
 from blog.db import Database
 from blog.db.migrate import head
 from blog.models.base import now
@@ -27,7 +27,7 @@ DRAFT = ".unfinished"
 
 
 @dataclass(frozen=True)
-class Made:
+class BackupResult:
     """A finished backup. `missing`: pictures that the database names and the folder lacks."""
 
     path: Path
@@ -42,7 +42,7 @@ def run(config: Config, given: argparse.Namespace) -> int:
     """The `backup` command. Raises `Told`."""
     os.nice(10)  # who reads comes first
     if given.keep is not None and given.file:
-        raise Told(
+        raise UserError(
             N_("--keep applies to backups in the data folder and cannot be combined with FILE.")
         )
     with tqdm(unit="B", unit_scale=True, disable=None) as bar:
@@ -57,7 +57,7 @@ def run(config: Config, given: argparse.Namespace) -> int:
     return 0
 
 
-def _numbers(made: Made) -> dict[str, int]:
+def _numbers(made: BackupResult) -> dict[str, int]:
     return {"posts": made.posts, "comments": made.comments, "pictures": made.pictures}
 
 
@@ -76,7 +76,7 @@ def _is_fresh(path: Path) -> bool:
     return now().timestamp() - path.stat().st_mtime < 3600
 
 
-def write(config: Config, path: Path, bar: "tqdm[Any] | None" = None) -> Made:
+def write(config: Config, path: Path, bar: "tqdm[Any] | None" = None) -> BackupResult:
     """Back the blog up into `path`, which appears once it is whole. Raises `Told`."""
     path = path.absolute()
     refuse_nothing(config)
@@ -86,7 +86,7 @@ def write(config: Config, path: Path, bar: "tqdm[Any] | None" = None) -> Made:
             storage.note_made(config, path)
             return made
     except OSError as fault:
-        told = Told(
+        told = UserError(
             N_(
                 "The backup %(file)s could not be written: %(why)s. The incomplete file was "
                 "deleted."
@@ -96,14 +96,14 @@ def write(config: Config, path: Path, bar: "tqdm[Any] | None" = None) -> Made:
         )
         storage.note_fault(config, str(told))
         raise told from fault
-    except Told as fault:
+    except UserError as fault:
         storage.note_fault(config, str(fault))
         raise
 
 
 def refuse_nothing(config: Config) -> None:
     if not config.data_dir.is_dir() or (config.is_sqlite and not config.sqlite_file.is_file()):
-        raise Told(N_("There is no blog in %(folder)s yet."), folder=config.data_dir)
+        raise UserError(N_("There is no blog in %(folder)s yet."), folder=config.data_dir)
 
 
 @contextmanager
@@ -122,7 +122,7 @@ def _workshop(config: Config, path: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write(config: Config, path: Path, folder: Path, bar: "tqdm[Any] | None") -> Made:
+def _write(config: Config, path: Path, folder: Path, bar: "tqdm[Any] | None") -> BackupResult:
     database, stock = _snapshot(config, folder)
     pictures = manifest.pictures(config)  # after the snapshot: all it names are there by now
     draft = folder / "draft"
@@ -152,11 +152,11 @@ def _add(packer: Packer, name: str, path: Path) -> bool:
     return True
 
 
-def _made(path: Path, size: int, stock: Inventory, packed: set[str]) -> Made:
+def _made(path: Path, size: int, stock: Inventory, packed: set[str]) -> BackupResult:
     counts = {"posts": stock.counts.get("post", 0), "comments": stock.counts.get("comment", 0)}
     missing = tuple(sorted(set(stock.pictures) - packed))
     known = len(stock.pictures) - len(missing)
-    return Made(path=path, size=size, pictures=known, missing=missing, **counts)
+    return BackupResult(path=path, size=size, pictures=known, missing=missing, **counts)
 
 
 def _snapshot(config: Config, folder: Path) -> tuple[Path, Inventory]:

@@ -16,11 +16,11 @@ from tqdm import tqdm
 
 from blog import media
 from blog.backup import front_matter
-from blog.config import N_, Config, Told, shell_language
+from blog.config import N_, Config, UserError, shell_language
 from blog.db import Database
 from blog.markup import narrow
 from blog.models.transfer import export
-from blog.models.transfer.export import Leaving
+from blog.models.transfer.export import ExportBatch
 from blog.web.i18n import translate
 
 FOLDERS = {"post": "posts", "page": "pages"}
@@ -35,7 +35,7 @@ LISTS: dict[str, Callable[[Any], Any]] = {
 
 
 @dataclass
-class Receipt:
+class ExportReport:
     """What was written: the receipt of an import, backwards."""
 
     folder: Path
@@ -94,24 +94,24 @@ def run(config: Config, given: argparse.Namespace) -> int:
     return 0
 
 
-def write(config: Config, folder: Path, done: Callable[[], object] = lambda: None) -> Receipt:
+def write(config: Config, folder: Path, done: Callable[[], object] = lambda: None) -> ExportReport:
     """Write everything into `folder`, which is there once it is whole. Raises `Told`."""
     folder = folder.absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Told(
+        raise UserError(
             N_("%(folder)s already exists and is not empty. Choose a new folder."), folder=folder
         )
     database = Database(config)
     try:
         with _draft(folder) as draft:
-            receipt = Receipt(folder)
+            receipt = ExportReport(folder)
             database.read_now(_write, config, draft, receipt, done)  # at one moment, all of it
             os.sync()
             draft.replace(folder)
             return receipt
     except OSError as fault:
         message = N_("%(folder)s could not be written: %(why)s. The incomplete export was deleted.")
-        raise Told(message, folder=folder, why=fault.strerror or fault) from fault
+        raise UserError(message, folder=folder, why=fault.strerror or fault) from fault
     finally:
         database.close()
 
@@ -131,7 +131,7 @@ def _write(
     session: Any,
     config: Config,
     draft: Path,
-    receipt: Receipt,
+    receipt: ExportReport,
     done: Callable[[], object],
 ) -> None:
     names = _Names()
@@ -155,7 +155,7 @@ class _Names:
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
-    def of(self, post: Leaving) -> str:
+    def of(self, post: ExportBatch) -> str:
         last = post.path.rstrip("/").rpartition("/")[2] or post.words.slug or post.words.title
         stem = UNFIT.sub("-", last).strip("-._")[:80] or "untitled"
         if stem.casefold() == "index":  # to `blog import` it would be its folder's name
@@ -168,7 +168,7 @@ class _Names:
         return f"{name}.md"
 
 
-def _post(draft: Path, name: str, post: Leaving, receipt: Receipt) -> None:
+def _post(draft: Path, name: str, post: ExportBatch, receipt: ExportReport) -> None:
     _file(draft / name, front_matter.file_of(post))
     receipt.states[post.state] += 1
     receipt.kinds[post.kind] += 1
@@ -183,7 +183,7 @@ def _file(path: Path, raw: bytes) -> None:
     path.write_bytes(raw)
 
 
-def _picture(config: Config, draft: Path, name: str, receipt: Receipt) -> None:
+def _picture(config: Config, draft: Path, name: str, receipt: ExportReport) -> None:
     """With its smaller one, where it has one."""
     for each in (name, narrow(name)):
         source, target = media.path_of(config, each), draft / "media" / each

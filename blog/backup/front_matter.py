@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from blog.models.transfer.export import Leaving, Words
+from blog.models.transfer.export import ExportBatch, ExportedText
 
 IN_NEED = re.compile(r"[%?#:\s\\]")
 
@@ -36,7 +36,7 @@ for kind in (bool, int, float):
     _Dumper.add_representer(kind, _plain)
 
 
-def file_of(post: Leaving, words: Words | None = None) -> bytes:
+def file_of(post: ExportBatch, words: ExportedText | None = None) -> bytes:
     """The whole file: what is said of the post, then its text exactly as typed.
 
     With `words`, they stand in for what readers see.
@@ -51,7 +51,7 @@ def dump(fields: Mapping[str, Any]) -> str:
     return yaml.dump(dict(fields), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=2**30)
 
 
-def _fields(post: Leaving, words: Words) -> dict[str, Any]:
+def _fields(post: ExportBatch, words: ExportedText) -> dict[str, Any]:
     ours = {
         "title": words.title,
         "kind": post.kind,
@@ -78,7 +78,7 @@ def _fields(post: Leaving, words: Words) -> dict[str, Any]:
     return {**said, **{name: value for name, value in post.extra.items() if name not in said}}
 
 
-def _usual(post: Leaving) -> bool:
+def _usual(post: ExportBatch) -> bool:
     return post.kind == "post"
 
 
@@ -86,7 +86,7 @@ def _moment(moment: Any) -> str:
     return moment.isoformat(" ") if moment else ""
 
 
-def _as_typed(post: Leaving, cover: str) -> str:
+def _as_typed(post: ExportBatch, cover: str) -> str:
     """The picture's own name in the old blog, which `links` leads on from: the cover's is last."""
     return next((old for old, new in reversed(post.links.items()) if new == cover), cover)
 

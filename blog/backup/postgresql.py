@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from blog.config import N_, Config, Told
+from blog.config import N_, Config, UserError
 
 ALIKE = ("--no-owner", "--no-privileges")
 
@@ -57,10 +57,10 @@ def _run(name: str, *arguments: str) -> None:
         message = N_(
             "The program %(name)s is required but not installed: apt-get install postgresql-client"
         )
-        raise Told(message, name=name)
+        raise UserError(message, name=name)
     done = subprocess.run(  # noqa: S603 -- a list of words, and no shell
         [program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, check=False
     )
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines() or [""]
-        raise Told(N_("%(name)s failed: %(why)s"), name=name, why=said[0])
+        raise UserError(N_("%(name)s failed: %(why)s"), name=name, why=said[0])

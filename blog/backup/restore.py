@@ -12,8 +12,17 @@ from tqdm import tqdm
 
 from blog import db, media
 from blog.backup import backup, manifest, postgresql
-from blog.backup.archive import DATABASES, PIECE, Damaged, Entry, Head, Unpacker, damaged, printable
-from blog.config import N_, Config, Told, shell_language
+from blog.backup.archive import (
+    DATABASES,
+    PIECE,
+    ArchiveEntry,
+    Damaged,
+    Head,
+    Unpacker,
+    damaged,
+    printable,
+)
+from blog.config import N_, Config, UserError, shell_language
 from blog.db.migrate import refuse_newer
 from blog.web.i18n import translate
 
@@ -64,13 +73,13 @@ def read_back(config: Config, path: Path, bar: "tqdm[Any] | None" = None) -> Hea
             return head
     except OSError as fault:
         message = N_("%(file)s could not be restored: %(why)s.")
-        raise Told(message, file=path, why=fault.strerror or str(fault)) from fault
+        raise UserError(message, file=path, why=fault.strerror or str(fault)) from fault
 
 
 def _refuse_damaged(path: Path, database: Path) -> None:
     try:
         db.refuse_damaged(database)
-    except db.Unusable as fault:
+    except db.UnusableDatabase as fault:
         raise damaged(path, fault.params["why"]) from fault
 
 
@@ -109,16 +118,16 @@ def _refuse(config: Config, head: Head, size: int) -> None:
             "%(folder)s is not empty. Move its contents away, or choose a new folder with "
             "BLOG_DATA_DIR: restoring never overwrites a blog."
         )
-        raise Told(message, folder=config.data_dir)
+        raise UserError(message, folder=config.data_dir)
     if (head.database == "sqlite") != config.is_sqlite:
-        raise Told(OTHER[head.database])
+        raise UserError(OTHER[head.database])
     if not config.is_sqlite and backup.take(config).revision:
         message = N_("The database %(place)s is not empty: restoring never overwrites a blog.")
-        raise Told(message, place=config.database_place)
+        raise UserError(message, place=config.database_place)
     free = shutil.disk_usage(_existing(config.data_dir)).free
     if size > free:
         message = N_("Restoring needs %(size)s MB of disk space, but only %(free)s MB are free.")
-        raise Told(message, size=size // 1_000_000 + 1, free=free // 1_000_000)
+        raise UserError(message, size=size // 1_000_000 + 1, free=free // 1_000_000)
 
 
 OTHER = {
@@ -163,7 +172,7 @@ def _unpack(path: Path, stage: Path, bar: "tqdm[Any] | None") -> None:
             _show(bar, path, backup_file.place, turn=1)
 
 
-def _copy(entry: Entry, file: IO[bytes]) -> None:
+def _copy(entry: ArchiveEntry, file: IO[bytes]) -> None:
     while piece := entry.stream.read(PIECE):
         file.write(piece)
     file.flush()

@@ -5,7 +5,7 @@ import shutil
 from datetime import timedelta
 
 from blog.backup import manifest, storage
-from blog.config import N_, Config, Told, interpreter
+from blog.config import N_, Config, UserError, interpreter
 from blog.db import Database
 from blog.models.jobs import row_counts
 from blog.models.settings import site
@@ -32,7 +32,7 @@ def _refuse_to_fill(config: Config) -> None:
     size = 2 * sum(path.stat().st_size for path in files if path.exists())
     free = shutil.disk_usage(config.data_dir).free
     if size > free:
-        fault = Told(
+        fault = UserError(
             N_("No backup was made: it may need %(size)s MB, but only %(free)s MB are free."),
             size=size // 1_000_000 + 1,
             free=free // 1_000_000,
@@ -59,4 +59,4 @@ async def _run(config: Config, keep: int) -> None:
     if process.returncode:
         why = said.decode(errors="replace").strip().splitlines() or [str(process.returncode)]
         storage.note_fault(config, why[-1])
-        raise Told(N_("No backup was made: %(why)s"), why=why[-1])
+        raise UserError(N_("No backup was made: %(why)s"), why=why[-1])

@@ -43,7 +43,7 @@ class Sent:
         return [(name, value) for name, _, value in pairs]
 
 
-class Page:
+class CachedPage:
     """A kept page: plain at first, packed when it is asked for again, and 304 for who has it.
 
     `tags` say what it shows, in the words of the change table.
@@ -100,7 +100,7 @@ class Page:
         return ASIDE + sum(len(one.whole) + len(one.block) + EACH for one in sent)
 
 
-class Ready(HTTPResponse):
+class EncodedResponse(HTTPResponse):
     """One form of a page, as Sanic sends it: nothing is encoded any more."""
 
     __slots__ = ("_is_asgi", "_sent", "_until")

@@ -24,7 +24,7 @@ from sanic.server.protocols.http_protocol import HttpProtocol
 
 from blog.cache import nginx
 from blog.cache.encoded_response import Sent
-from blog.cache.page_cache import Pages, may_be_ours
+from blog.cache.page_cache import PageCache, may_be_ours
 
 IDLE = Stage.IDLE
 LONGEST = 4096  # bytes; far below what Sanic itself takes
@@ -53,7 +53,7 @@ LINES = re.compile(
 )
 
 
-class Lane(HttpProtocol):
+class FastPath(HttpProtocol):
     """Sanic's protocol with a short way past it."""
 
     __slots__ = ("_pages",)
@@ -61,7 +61,7 @@ class Lane(HttpProtocol):
     def __init__(self, *, app: Any, **given: Any) -> None:
         super().__init__(app=app, **given)
         self._http = None
-        self._pages: Pages = app.ctx.pages
+        self._pages: PageCache = app.ctx.pages
 
     def data_received(self, data: bytes) -> None:
         answer = self._find(data) if self._is_free() else None
@@ -119,7 +119,7 @@ class Lane(HttpProtocol):
         access_logger.info("", extra=extra)
 
 
-def of_scope(pages: Pages, scope: Mapping[str, Any]) -> Sent | None:
+def of_scope(pages: PageCache, scope: Mapping[str, Any]) -> Sent | None:
     """The answer to what another server (ASGI) has received, and has taken apart itself."""
     pairs = [
         (name.lower(), text.decode(errors="surrogateescape")) for name, text in scope["headers"]
@@ -134,7 +134,7 @@ def of_scope(pages: Pages, scope: Mapping[str, Any]) -> Sent | None:
     return pages.at_once(target, lines.get(b"accept-encoding", ""), lines.get(b"if-none-match", ""))
 
 
-def of_request(pages: Pages, request: Request) -> Sent | None:
+def of_request(pages: PageCache, request: Request) -> Sent | None:
     """The answer to what Sanic has received: the lane is off, or it was not plain enough."""
     lines = request.headers
     if request.method not in ("GET", "HEAD") or nginx.HEADER in lines:

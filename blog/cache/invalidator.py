@@ -9,22 +9,22 @@ import time
 from collections.abc import Callable
 
 from blog.db import Database
-from blog.db.commit_watcher import Commits
+from blog.db.commit_watcher import CommitWatcher
 from blog.models.audit import invalidation
-from blog.models.audit.invalidation import News
+from blog.models.audit.invalidation import Invalidation
 from blog.models.settings.site import SiteFacts
 
 LOOK_EVERY = 0.001  # seconds; what is answered is at most this much older than the last commit
 NEVER = float("-inf")
 
 
-class Follower:
+class Invalidator:
     """Follows the change table for one process."""
 
-    def __init__(self, database: Database, commits: Commits) -> None:
+    def __init__(self, database: Database, commits: CommitWatcher) -> None:
         self.listeners: list[Callable[[frozenset[str] | None], None]] = []
         self._database, self._commits = database, commits
-        self._news = News()
+        self._news = Invalidation()
         self._count: object | None = None
         self._looked_at = self._began_at = NEVER
         self._turn = asyncio.Lock()

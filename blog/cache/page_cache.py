@@ -15,8 +15,8 @@ from typing import Any
 from sanic import HTTPResponse, Request
 
 from blog.cache import nginx
-from blog.cache.encoded_response import Page, Ready, Sent, accepted
-from blog.cache.invalidator import Follower
+from blog.cache.encoded_response import CachedPage, EncodedResponse, Sent, accepted
+from blog.cache.invalidator import Invalidator
 from blog.models.addresses import address
 from blog.web import headers
 from blog.web.cookies import FLASH, SESSION, WAITING
@@ -30,7 +30,7 @@ Handler = Callable[..., Awaitable[HTTPResponse]]
 Packing = asyncio.Future[dict[str, Sent]]
 
 
-def kept(*tags: str, by_page: bool = False) -> Callable[[Handler], Handler]:
+def cached(*tags: str, by_page: bool = False) -> Callable[[Handler], Handler]:
     """Mark a view whose page is the same for every visitor, and may be kept.
 
     `tags` are what it shows beside what all do; `by_page`, that `?page=` makes another page of it.
@@ -44,7 +44,7 @@ def kept(*tags: str, by_page: bool = False) -> Callable[[Handler], Handler]:
             make = partial(view, request, *args, **kwargs)
             if target is None:
                 return await make()
-            pages: Pages = request.app.ctx.pages
+            pages: PageCache = request.app.ctx.pages
             return await pages.answer(request, target, make)
 
         return answer
@@ -85,7 +85,7 @@ def target_of(request: Request, by_page: bool) -> bytes | None:
 class Making:
     """A page that is being rendered, and what has changed since it was begun."""
 
-    task: "asyncio.Task[HTTPResponse | Page]"
+    task: "asyncio.Task[HTTPResponse | CachedPage]"
 
     def __init__(self) -> None:
         self.missed: Tags = frozenset()
@@ -93,17 +93,17 @@ class Making:
     def miss(self, tags: Tags) -> None:
         self.missed = None if tags is None or self.missed is None else self.missed | tags
 
-    def is_stale(self, page: Page) -> bool:
+    def is_stale(self, page: CachedPage) -> bool:
         return self.missed is None or bool(self.missed & page.tags)
 
 
-class Pages:
+class PageCache:
     """The pages of one worker, `limit` bytes of them at most: the longest unused go first."""
 
-    def __init__(self, follower: Follower, limit: int) -> None:
+    def __init__(self, follower: Invalidator, limit: int) -> None:
         self.follower, self.limit = follower, limit
         self.size = self.hits = self.made = 0
-        self._pages: OrderedDict[bytes, Page] = OrderedDict()
+        self._pages: OrderedDict[bytes, CachedPage] = OrderedDict()
         self._to_join: dict[bytes, Making] = {}
         self._making: set[Making] = set()
         self._packing: dict[bytes, Packing] = {}
@@ -115,7 +115,7 @@ class Pages:
 
     # --- giving out ---
 
-    def find(self, target: bytes) -> Page | None:
+    def find(self, target: bytes) -> CachedPage | None:
         """What is kept at `target`; as current as the follower is."""
         page = self._pages.get(target)
         if page is not None:
@@ -145,13 +145,15 @@ class Pages:
             return await make()
         request.ctx.site, request.ctx.language = site, site.language
         page = self.find(target) or await self._made(request, target, make)
-        if not isinstance(page, Page):
+        if not isinstance(page, CachedPage):
             return page
         until = await self._until(request, target, page)
         takes = accepted(request.headers.get("accept-encoding", ""))
-        return Ready(request, page.form(takes, request.headers.get("if-none-match", "")), until)
+        return EncodedResponse(
+            request, page.form(takes, request.headers.get("if-none-match", "")), until
+        )
 
-    async def _until(self, request: Request, target: bytes, page: Page) -> str:
+    async def _until(self, request: Request, target: bytes, page: CachedPage) -> str:
         """For a proxy that keeps pages: it gets the best form at once, and only by the one spelling
         under which it will find it again."""
         until = nginx.kept_until(request) if request.raw_url == target else ""
@@ -163,14 +165,14 @@ class Pages:
 
     # --- making ---
 
-    async def _made(self, request: Request, target: bytes, make: View) -> HTTPResponse | Page:
+    async def _made(self, request: Request, target: bytes, make: View) -> HTTPResponse | CachedPage:
         """Whoever leaves, the page is finished for the others."""
         making = self._to_join.get(target)
         if making is None:
             mine = self._begin(request, target, make)
             return await asyncio.shield(mine.task)
         made = await asyncio.shield(making.task)
-        return made if isinstance(made, Page) else await make()
+        return made if isinstance(made, CachedPage) else await make()
 
     def _begin(self, request: Request, target: bytes, make: View) -> Making:
         making = self._to_join[target] = Making()
@@ -181,7 +183,7 @@ class Pages:
 
     async def _make(
         self, making: Making, request: Request, target: bytes, make: View
-    ) -> HTTPResponse | Page:
+    ) -> HTTPResponse | CachedPage:
         try:
             response = await make()
         finally:
@@ -191,7 +193,7 @@ class Pages:
         if not is_keepable(request, response):
             return response
         headers.protect(request, response)
-        page = Page(response, frozenset(request.ctx.shows))
+        page = CachedPage(response, frozenset(request.ctx.shows))
         if not making.is_stale(page):
             self.made += 1
             self._keep(target, page)
@@ -208,7 +210,7 @@ class Pages:
         for target in stale:
             self._forget(target)
 
-    def _keep(self, target: bytes, page: Page) -> None:
+    def _keep(self, target: bytes, page: CachedPage) -> None:
         """One that is too large by itself drives no other out."""
         self._forget(target)
         if page.size > self.limit:
@@ -222,7 +224,7 @@ class Pages:
         if page := self._pages.pop(target, None):
             self.size -= page.size
 
-    def _pack(self, target: bytes, page: Page) -> None:
+    def _pack(self, target: bytes, page: CachedPage) -> None:
         """What is asked for twice is worth packing, off the loop."""
         page.is_asked_again = True
         pack = partial(self._forms, target, page)
@@ -230,11 +232,11 @@ class Pages:
         self._packing[target] = packing
         packing.add_done_callback(partial(self._packed, target, page))
 
-    def _forms(self, target: bytes, page: Page) -> dict[str, Sent]:
+    def _forms(self, target: bytes, page: CachedPage) -> dict[str, Sent]:
         """In the packer's thread; what was dropped while it waited there is passed over."""
         return page.packed() if self._pages.get(target) is page else {}
 
-    def _packed(self, target: bytes, page: Page, packing: Packing) -> None:
+    def _packed(self, target: bytes, page: CachedPage, packing: Packing) -> None:
         if self._packing.get(target) is packing:
             del self._packing[target]
         if packing.cancelled() or self._pages.get(target) is not page:

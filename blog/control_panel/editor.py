@@ -13,9 +13,9 @@ from blog.markup import TooMuch
 from blog.models.base import Refusal
 from blog.models.posts import dashboard as desks
 from blog.models.posts import editing, preview
-from blog.models.posts.dashboard import Sheet
+from blog.models.posts.dashboard import EditablePost
 from blog.models.posts.editing import Conflict
-from blog.sandbox import Busy
+from blog.sandbox import SandboxBusy
 
 Act = Callable[[PostForm], Awaitable[HTTPResponse]]
 
@@ -71,21 +71,21 @@ async def with_typed(
     if not form.ok:
         return await again(request, id, form, 422)
     try:
-        form.saved(await web.transact(request, editing.keep, id, form.copy()))
+        form.saved(await web.transact(request, editing.save, id, form.copy()))
         return await act(form)
-    except (Refusal, TooMuch, Busy) as error:
+    except (Refusal, TooMuch, SandboxBusy) as error:
         return await again(request, id, form.refuse(told(error)), status_of(error))
 
 
-def told(error: Refusal | TooMuch | Busy) -> Refusal:
+def told(error: Refusal | TooMuch | SandboxBusy) -> Refusal:
     """What the crew could not do, as a sentence beside the text."""
     if isinstance(error, TooMuch):
         return Refusal(error.message, "body", **error.params)
-    return Refusal(error.message) if isinstance(error, Busy) else error
+    return Refusal(error.message) if isinstance(error, SandboxBusy) else error
 
 
-def status_of(error: Refusal | TooMuch | Busy) -> int:
-    if isinstance(error, Busy):
+def status_of(error: Refusal | TooMuch | SandboxBusy) -> int:
+    if isinstance(error, SandboxBusy):
         return 503
     return 409 if isinstance(error, Conflict) else 422
 
@@ -109,7 +109,7 @@ async def _told(request: Request, id: int) -> dict[str, str | int | bool]:
     return {"version": post.version, "slug": slug, "language": post.language}
 
 
-def _page(request: Request, sheet: Sheet, form: PostForm, status: int = 200) -> HTTPResponse:
+def _page(request: Request, sheet: EditablePost, form: PostForm, status: int = 200) -> HTTPResponse:
     return web.render(
         request,
         "control_panel/edit_post.html",

@@ -14,7 +14,7 @@ from blog.models.base import Refusal
 from blog.models.posts import dashboard as desks
 from blog.models.uploads import upload as uploads
 from blog.models.uploads.upload import Upload
-from blog.sandbox import Busy
+from blog.sandbox import SandboxBusy
 from blog.web import pagination
 from blog.web.forms import Form, Text
 
@@ -41,7 +41,7 @@ async def upload_picture(request: Request) -> HTTPResponse:
     """A script gets the Markdown to insert; a form goes back to the list."""
     try:
         upload, name = await _take(request)
-    except (Refusal, Busy) as error:
+    except (Refusal, SandboxBusy) as error:
         return await _refused(request, error)
     if asks_for_json(request):
         return json(_shown(upload, name))
@@ -55,7 +55,7 @@ async def add_picture(request: Request, id: int) -> HTTPResponse:
     form = PostForm.read(request)
     try:
         upload, name = await _take(request)
-    except (Refusal, Busy) as error:
+    except (Refusal, SandboxBusy) as error:
         form.faults["picture"] = told(error)
         return await again(request, id, form, _status(request, error))
     if form["into"] == "cover":
@@ -102,7 +102,7 @@ def _sent(request: Request) -> tuple[bytes, str]:
     return raw, readable.rpartition("/")[2].rpartition("\\")[2][-200:] or "picture"
 
 
-async def _refused(request: Request, error: Refusal | Busy) -> HTTPResponse:
+async def _refused(request: Request, error: Refusal | SandboxBusy) -> HTTPResponse:
     status, form = _status(request, error), UploadForm.blank(request)
     form.faults["picture"] = told(error)
     if asks_for_json(request):
@@ -110,7 +110,7 @@ async def _refused(request: Request, error: Refusal | Busy) -> HTTPResponse:
     return await _page(request, form, status)
 
 
-def _status(request: Request, error: Refusal | Busy) -> int:
+def _status(request: Request, error: Refusal | SandboxBusy) -> int:
     is_large = len(request.body) > request.app.ctx.config.max_upload
     return 413 if is_large else status_of(error)
 

@@ -19,7 +19,7 @@ class ProfileForm(Form):
     password = Verbatim(most=user.LONGEST_PASSWORD)
 
 
-class PasswordForm(Form):
+class ChangePasswordForm(Form):
     old = Verbatim(required=True, most=user.LONGEST_PASSWORD)
     password = Verbatim(required=True)
     again = Verbatim(required=True)
@@ -58,12 +58,12 @@ async def _confirm(request: Request, form: ProfileForm) -> None:
 
 @bp.get("/password")
 async def password(request: Request) -> HTTPResponse:
-    return _password(request, PasswordForm.blank(request))
+    return _password(request, ChangePasswordForm.blank(request))
 
 
 @bp.post("/password")
 async def change_password(request: Request) -> HTTPResponse:
-    form = PasswordForm.read(request)
+    form = ChangePasswordForm.read(request)
     if form.ok and form["password"] != form["again"]:
         form.refuse(Refusal(N_("The two new passwords do not match."), "again"))
     if not form.ok:
@@ -83,5 +83,5 @@ def _profile(request: Request, form: ProfileForm, status: int = 200) -> HTTPResp
     )
 
 
-def _password(request: Request, form: PasswordForm, status: int = 200) -> HTTPResponse:
+def _password(request: Request, form: ChangePasswordForm, status: int = 200) -> HTTPResponse:
     return web.render(request, "control_panel/password.html", status, form=form, here="password")

@@ -118,6 +118,6 @@ async def deletion(request: Request, id: int) -> HTTPResponse:
 
 @bp.post("/posts/<id:int>/delete")
 async def delete_post(request: Request, id: int) -> HTTPResponse:
-    await web.transact(request, publishing.delete_for_good, id)
+    await web.transact(request, publishing.delete_permanently, id)
     web.flash(request, N_("Deleted permanently."))
     return web.redirect(request, "control_panel.desk", state="trashed")

@@ -25,7 +25,7 @@ async def revision(request: Request, id: int, number: int) -> HTTPResponse:
 
 @bp.post("/posts/<id:int>/revisions/<number:int>/bring-back")
 async def bring_back(request: Request, id: int, number: int) -> HTTPResponse:
-    await web.transact(request, history.bring_back, id, number)
+    await web.transact(request, history.restore_revision, id, number)
     web.flash(
         request,
         N_("The earlier text was restored. Readers will see it after you publish or update."),

@@ -16,7 +16,7 @@ from pysqlite3 import dbapi2
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from blog.config import N_, Config, Told
+from blog.config import N_, Config, UserError
 from blog.db import sqlite
 from blog.models.audit import change_log
 from blog.models.audit.action import name_of
@@ -30,7 +30,7 @@ T = TypeVar("T")
 Work = Callable[Concatenate[Session, P], T]
 
 
-class Unusable(Told):
+class UnusableDatabase(UserError):
     """A database that must not be used."""
 
 
@@ -100,7 +100,7 @@ def make_engine(config: Config, *, writes: bool) -> Engine:
 def refuse_old_sqlite() -> None:
     if dbapi2.sqlite_version_info < OLDEST_SQLITE:
         wanted = ".".join(map(str, OLDEST_SQLITE))
-        raise Unusable(
+        raise UnusableDatabase(
             N_(
                 "SQLite %(here)s has a bug that can damage the database. Install version "
                 "%(wanted)s or later."
@@ -118,7 +118,9 @@ def copy_sqlite(config: Config, target: Path) -> None:
             line.execute("PRAGMA busy_timeout=60000")
             line.execute("VACUUM INTO ?", (str(target),))
         except dbapi2.Error as fault:
-            raise Unusable(N_("The database could not be copied: %(why)s."), why=fault) from fault
+            raise UnusableDatabase(
+                N_("The database could not be copied: %(why)s."), why=fault
+            ) from fault
 
 
 def refuse_damaged(file: Path) -> None:
@@ -129,4 +131,6 @@ def refuse_damaged(file: Path) -> None:
         except dbapi2.DatabaseError as fault:
             said = str(fault)
     if said != "ok":
-        raise Unusable(N_("The database %(place)s is damaged: %(why)s"), place=file, why=said)
+        raise UnusableDatabase(
+            N_("The database %(place)s is damaged: %(why)s"), place=file, why=said
+        )

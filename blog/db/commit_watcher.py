@@ -29,7 +29,7 @@ NEVER = float("-inf")
 log = logging.getLogger("blog")
 
 
-class Commits(Protocol):
+class CommitWatcher(Protocol):
     """Something that is another after each commit; None while that is not known."""
 
     are_told: bool  # by a message that takes its time; or seen at once
@@ -39,12 +39,12 @@ class Commits(Protocol):
     def close(self) -> None: ...
 
 
-def watch(config: Config) -> Commits:
+def watch(config: Config) -> CommitWatcher:
     """Begin to watch the database that the settings name."""
-    return SqliteCommits(config) if config.is_sqlite else PostgresCommits(config)
+    return SqliteCommitWatcher(config) if config.is_sqlite else PostgresCommitWatcher(config)
 
 
-class SqliteCommits:
+class SqliteCommitWatcher:
     """Looks by itself, on a connection that does nothing else."""
 
     are_told = False
@@ -74,7 +74,7 @@ class SqliteCommits:
         self._line.close()
 
 
-class PostgresCommits:
+class PostgresCommitWatcher:
     """Is told by whoever has changed something, and asks whether that is so."""
 
     are_told = True

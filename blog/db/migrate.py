@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from blog.config import N_, PACKAGE, Config
-from blog.db import Unusable, make_engine
+from blog.db import UnusableDatabase, make_engine
 from blog.models.audit import change_log
 from blog.models.public import post_counts_index
 from blog.models.search import search
@@ -63,7 +63,7 @@ def _reach(config: Config, engine: Engine) -> None:
     except DBAPIError as fault:
         why = str(fault.orig).partition("\n")[0]
         message = N_("The database %(place)s cannot be opened: %(why)s")
-        raise Unusable(message, place=config.database_place, why=why) from fault
+        raise UnusableDatabase(message, place=config.database_place, why=why) from fault
 
 
 @contextlib.contextmanager
@@ -133,7 +133,7 @@ def _check_foreign_keys(connection: Connection) -> None:
         broken = connection.execute(text("PRAGMA foreign_key_check")).all()
         if broken:
             message = N_("The migration would leave %(number)s rows without the row they refer to.")
-            raise Unusable(message, number=len(broken))
+            raise UnusableDatabase(message, number=len(broken))
 
 
 def _revision(connection: Connection) -> str | None:
@@ -150,7 +150,7 @@ def refuse_newer(revision: str | None) -> None:
         if revision:
             revisions().get_revision(revision)
     except CommandError as unknown:
-        raise Unusable(
+        raise UnusableDatabase(
             N_(
                 "The database was written by a newer release: its revision %(name)s is "
                 "unknown to this one."

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from blog.config import N_, Config, Told
+from blog.config import N_, Config, UserError
 from blog.deploy.written import MARK, SHARED, Deployment
 from blog.server.startup import say
 
@@ -47,9 +47,9 @@ def run(config: Config, given: argparse.Namespace) -> int:
 def deployment(config: Config, given: argparse.Namespace) -> Deployment:
     domain = _as_dns_has_it(given.domain)
     if not DOMAIN.match(domain):
-        raise Told(N_("“%(name)s” is not a domain, such as example.org."), name=given.domain)
+        raise UserError(N_("“%(name)s” is not a domain, such as example.org."), name=given.domain)
     if not HOME.fullmatch(str(given.home)):
-        raise Told(
+        raise UserError(
             N_("%(path)s is not a valid folder. Use an absolute path such as /srv/blog."),
             path=given.home,
         )
@@ -75,7 +75,7 @@ def _as_dns_has_it(name: str) -> str:
 def _refuse_what_cannot_work(to: Deployment) -> None:
     for folder in (to.installed, to.programs):
         if set("\"'\\") & set(str(folder)) or not str(folder).isprintable():  # no unit takes these
-            raise Told(
+            raise UserError(
                 N_(
                     "The path %(folder)s has characters that a service cannot use. Install "
                     "the blog in /opt/blog."
@@ -83,11 +83,11 @@ def _refuse_what_cannot_work(to: Deployment) -> None:
                 folder=folder,
             )
     if to.root == Path("/") and os.geteuid() != 0:
-        raise Told(N_("This command writes to /etc. Run it as root, with sudo."))
+        raise UserError(N_("This command writes to /etc. Run it as root, with sudo."))
     interpreter = (to.programs / "python").resolve()
     for folder in (to.installed, *to.installed.parents, *to.programs.parents, *interpreter.parents):
         if to.root == Path("/") and not folder.stat().st_mode & 0o001:
-            raise Told(
+            raise UserError(
                 N_("The service's user cannot access %(folder)s. Install the blog in /opt/blog."),
                 folder=folder,
             )
@@ -98,14 +98,14 @@ def _refuse_what_is_anothers(to: Deployment) -> None:
     files = (path for path in to.files() if _text(to, path) and not _is_ours(to, path))
     links = (path for path in to.links() if _stands(to, path) and not _is_our_link(to, path))
     for path in (*files, *links):
-        raise Told(
+        raise UserError(
             N_("%(path)s was not written by blog deploy. Move it away first."), path=to.there(path)
         )
     for name in other_sites(to):
         message = N_(
             "The blog is already set up here as %(name)s. First run blog deploy %(name)s --remove."
         )
-        raise Told(message, name=name)
+        raise UserError(message, name=name)
 
 
 def other_sites(to: Deployment) -> list[str]:
@@ -170,7 +170,9 @@ def _agrees() -> bool:
         said = input(say(N_("Proceed? [y/N]")) + " ")
     except EOFError:
         print()
-        raise Told(N_("No answer, so nothing was done. Use --yes to skip the question.")) from None
+        raise UserError(
+            N_("No answer, so nothing was done. Use --yes to skip the question.")
+        ) from None
     return said.strip().lower() in ("y", "yes", "是", "好")
 
 
@@ -200,7 +202,7 @@ def _do(to: Deployment, step: list[str]) -> None:
         return
     done = subprocess.run(step, check=False)  # noqa: S603 -- our own words; the name is checked
     if done.returncode:
-        raise Told(N_("“%(command)s” failed; see the output above."), command=" ".join(step))
+        raise UserError(N_("“%(command)s” failed; see the output above."), command=" ".join(step))
 
 
 def _say_what_is_next(to: Deployment) -> None:

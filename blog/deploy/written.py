@@ -5,7 +5,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from blog.config import N_, Told
+from blog.config import N_, UserError
 
 MARK = "# Written by `blog deploy`."
 SHARED = "www-data"  # the group of Debian's nginx, which reads pictures and static files
@@ -85,7 +85,7 @@ def _with_tls(to: Deployment, text: str) -> str:
     challenge = re.search(r"(?ms)^    # Where a certificate.*?^    }\n", text)
     ours = f"    listen 80;\n    listen [::]:80;\n    server_name {to.domain};"
     if challenge is None or ours not in text:
-        raise Told(
+        raise UserError(
             N_("%(path)s was edited by hand, so TLS cannot be added to it."), path="nginx.conf"
         )
     headers = re.search(r"(?m)(^    add_header .*\n)+", text)

@@ -61,7 +61,7 @@ async def preview_look(request: Request) -> HTTPResponse:
     facts = request.ctx.site
     settings = replace(facts.settings, **dict(_asked(request)))
     request.ctx.site = replace(facts, settings=settings)
-    shelf = await web.read(request, post_cards.shelf, page=1, per_page=facts.posts_per_page)
+    shelf = await web.read(request, post_cards.post_list, page=1, per_page=facts.posts_per_page)
     covers = await plates(request, shelf.cards)
     page = pagination.paginate(shelf, lambda number: "/")
     response = web.render(

@@ -9,7 +9,7 @@ from sanic import HTTPResponse, Request
 from sanic.response import redirect
 
 from blog import web
-from blog.cache.page_cache import kept
+from blog.cache.page_cache import cached
 from blog.config import N_
 from blog.home import bp
 from blog.home.listing import show_listing
@@ -21,7 +21,7 @@ from blog.web.templating import written, zone_of
 
 
 @bp.get("/tags/<slug:str>")
-@kept(by_page=True)
+@cached(by_page=True)
 async def tag(request: Request, slug: str) -> HTTPResponse:
     try:
         name, shelf = await web.read(request, page_queries.tagged, slug, *_page(request))
@@ -35,7 +35,7 @@ async def tag(request: Request, slug: str) -> HTTPResponse:
 
 
 @bp.get("/authors/<slug:str>")
-@kept(by_page=True)
+@cached(by_page=True)
 async def author(request: Request, slug: str) -> HTTPResponse:
     who, shelf = await web.get_or_404(request, page_queries.written_by, slug, *_page(request))
     feed = web.url(request, "home.author_feed", slug=slug)
@@ -45,7 +45,7 @@ async def author(request: Request, slug: str) -> HTTPResponse:
 
 
 @bp.get("/archive")
-@kept()
+@cached()
 async def archive(request: Request) -> HTTPResponse:
     found = await web.read(request, page_queries.overview, _zone(request))
     months = found.archive.months
@@ -61,7 +61,7 @@ async def archive(request: Request) -> HTTPResponse:
 
 
 @bp.get("/archive/<year:int>")
-@kept(by_page=True)
+@cached(by_page=True)
 async def year(request: Request, year: int) -> HTTPResponse:
     shelf = await web.get_or_404(
         request, page_queries.from_span, year, None, _zone(request), *_page(request)
@@ -71,7 +71,7 @@ async def year(request: Request, year: int) -> HTTPResponse:
 
 
 @bp.get("/archive/<year:int>/<month:int>")
-@kept(by_page=True)
+@cached(by_page=True)
 async def month(request: Request, year: int, month: int) -> HTTPResponse:
     shelf = await web.get_or_404(
         request, page_queries.from_span, year, month, _zone(request), *_page(request)

@@ -17,7 +17,7 @@ from blog.models.comments.spam import TooMany
 from blog.models.comments.submission import LONGEST_BODY, About, Submission, Twice
 from blog.models.public.cards import PostPage
 from blog.models.users import user
-from blog.sandbox import Busy
+from blog.sandbox import SandboxBusy
 from blog.web import headers
 from blog.web.forms import Check, Form, Text, Verbatim
 
@@ -73,7 +73,7 @@ async def send_comment(request: Request, id: int) -> HTTPResponse:
     attempt = Try(about, form, proof)
     try:
         return await _send(request, attempt)
-    except (Refusal, TooMuch, Busy) as error:
+    except (Refusal, TooMuch, SandboxBusy) as error:
         form.refuse(_told(error))
         return await _page(request, attempt, status=_status(error))
 
@@ -133,7 +133,7 @@ async def _send(request: Request, attempt: Try) -> HTTPResponse:
 async def _rendered(request: Request, body: str) -> Rendered:
     """However many guests come at once, authors find room before the crew."""
     if len(RENDERING) >= AT_ONCE:
-        raise Busy
+        raise SandboxBusy
     RENDERING.append(request)
     try:
         found: Rendered = await request.app.ctx.crew.render(body, trust="guest")
@@ -193,14 +193,14 @@ def _key(request: Request, attempt: Try) -> str:
     return guest_cookie.key_of(request) or (attempt.proof.key if attempt.proof else "")
 
 
-def _told(error: Refusal | TooMuch | Busy) -> Refusal:
+def _told(error: Refusal | TooMuch | SandboxBusy) -> Refusal:
     if isinstance(error, TooMuch):
         return Refusal(error.message, "body", **error.params)
-    return Refusal(error.message) if isinstance(error, Busy) else error
+    return Refusal(error.message) if isinstance(error, SandboxBusy) else error
 
 
-def _status(error: Refusal | TooMuch | Busy) -> int:
-    if isinstance(error, Busy):
+def _status(error: Refusal | TooMuch | SandboxBusy) -> int:
+    if isinstance(error, SandboxBusy):
         return 503
     return 429 if isinstance(error, TooMany) else 422
 

@@ -10,7 +10,7 @@ from sanic import HTTPResponse, Request
 from sanic.response import raw, redirect, text
 
 from blog import web
-from blog.cache.page_cache import kept, shows
+from blog.cache.page_cache import cached, shows
 from blog.home import bp
 from blog.models.comments import submission
 from blog.models.public import archives, page_queries
@@ -30,14 +30,14 @@ HERE = re.compile(r'(<a\b[^<>]*? href=")#', re.IGNORECASE)
 
 
 @bp.get("/feed.atom")
-@kept()
+@cached()
 async def feed(request: Request) -> HTTPResponse:
     _, posts = await web.read(request, page_queries.feed)
     return _atom(request, posts, None, "/")
 
 
 @bp.get("/tags/<slug:str>/feed.atom")
-@kept()
+@cached()
 async def tag_feed(request: Request, slug: str) -> HTTPResponse:
     try:
         name, posts = await web.read(request, page_queries.tag_feed, slug)
@@ -50,14 +50,14 @@ async def tag_feed(request: Request, slug: str) -> HTTPResponse:
 
 
 @bp.get("/authors/<slug:str>/feed.atom")
-@kept()
+@cached()
 async def author_feed(request: Request, slug: str) -> HTTPResponse:
     who, posts = await web.get_or_404(request, page_queries.author_feed, slug)
     return _atom(request, posts, who, who.href)
 
 
 @bp.get("/comments/<id:int>/feed.atom")
-@kept()
+@cached()
 async def comment_feed(request: Request, id: int) -> HTTPResponse:
     """What readers say of one post, newest first."""
     shows(request, f"post:{id}")
@@ -84,7 +84,7 @@ for old in ("feed", "rss", "atom.xml", "feed.xml", "index.xml"):
 
 
 @bp.get("/sitemap.xml")
-@kept()
+@cached()
 async def sitemap(request: Request) -> HTTPResponse:
     """Of a large blog only where its parts are."""
     found = await web.read(request, archives.for_sitemap)
@@ -95,7 +95,7 @@ async def sitemap(request: Request) -> HTTPResponse:
 
 
 @bp.get("/sitemap.xml/<number:int>")
-@kept()
+@cached()
 async def sitemap_part(request: Request, number: int) -> HTTPResponse:
     places = await web.get_or_404(request, archives.sitemap_part, number)
     return _places(request, [], places) if number else _with_ours(request, places)
@@ -113,7 +113,7 @@ def _places(request: Request, ours: list[str], places: list[Place]) -> HTTPRespo
 
 
 @bp.get("/robots.txt")
-@kept()
+@cached()
 async def robots(request: Request) -> HTTPResponse:
     hidden = "\n".join(f"Disallow: {path}" for path in PRIVATE)
     place = web.absolute(request, web.url(request, "home.sitemap"))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from sanic import HTTPResponse, Request
 
 from blog import web
-from blog.models.public.cards import Shelf
+from blog.models.public.cards import PostList
 from blog.web import pagination
 
 
@@ -16,7 +16,7 @@ def query_pages(path: str) -> Callable[[int], str]:
 
 def show_listing(
     request: Request,
-    shelf: Shelf,
+    shelf: PostList,
     *,
     kicker: str,
     heading: str,

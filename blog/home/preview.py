@@ -6,7 +6,7 @@ from sanic.exceptions import ServiceUnavailable
 from blog import web
 from blog.home import bp
 from blog.models.posts import preview as previews
-from blog.sandbox import Busy
+from blog.sandbox import SandboxBusy
 
 
 @bp.get("/preview/<key:str>")
@@ -17,7 +17,7 @@ async def preview(request: Request, key: str) -> HTTPResponse:
         rendered = await request.app.ctx.crew.render(
             draft.body, draft.links, sizes=draft.sizes, title=draft.card.title
         )
-    except Busy as error:
+    except SandboxBusy as error:
         raise ServiceUnavailable(quiet=True) from error
     response = web.render(request, "home/preview.html", post=previews.page(draft, rendered))
     response.headers["x-robots-tag"] = "noindex, nofollow"

@@ -6,7 +6,7 @@ from sanic import HTTPResponse, Request
 from sanic.response import redirect
 
 from blog import web
-from blog.cache.page_cache import kept, shows
+from blog.cache.page_cache import cached, shows
 from blog.home import bp, comments, guest_cookie
 from blog.home.appearance import plates, show_blogroll
 from blog.models.addresses import address
@@ -18,13 +18,13 @@ from blog.web import pagination
 
 
 @bp.get("/")
-@kept("uploads")
+@cached("uploads")
 async def index(request: Request) -> HTTPResponse:
     return await _front(request, 1)
 
 
 @bp.get("/page/<number:str>")
-@kept("uploads")
+@cached("uploads")
 async def front_page(request: Request, number: str) -> HTTPResponse:
     page = pagination.page_number(number)
     return redirect("/", status=301) if page == 1 else await _front(request, page)
@@ -32,7 +32,9 @@ async def front_page(request: Request, number: str) -> HTTPResponse:
 
 async def _front(request: Request, number: int) -> HTTPResponse:
     site = request.ctx.site
-    shelf = await web.get_or_404(request, cards.shelf, page=number, per_page=site.posts_per_page)
+    shelf = await web.get_or_404(
+        request, cards.post_list, page=number, per_page=site.posts_per_page
+    )
     if not shelf.total and not site.set_up:
         return web.render(request, "home/welcome.html")
     page = pagination.paginate(shelf, lambda n: f"/page/{n}" if n > 1 else "/")
@@ -47,7 +49,7 @@ async def favicon(request: Request) -> HTTPResponse:
 
 
 @bp.get("/<path:path>", name="post")
-@kept()
+@cached()
 async def post(request: Request, path: str) -> HTTPResponse:
     """Every address that no other page has claimed: the table says what it shows or leads to."""
     wanted = address.decode(request.path)

@@ -15,16 +15,16 @@ from blog.config import N_, Config, shell_language
 from blog.db import Database
 from blog.importer import errors, lists, people
 from blog.importer.addresses import permalinks
-from blog.importer.importer import Mover, Wishes
-from blog.importer.report import Receipt
+from blog.importer.importer import Importer, ImportOptions
+from blog.importer.report import ImportReport
 from blog.importer.source import collection
 from blog.models.base import Refusal, now
 from blog.models.settings import site
 from blog.models.transfer import import_posts
 from blog.models.users import setup
-from blog.sandbox import Crew
+from blog.sandbox import Sandbox
 
-__all__ = ["Progress", "Wishes", "move_in", "run"]
+__all__ = ["ImportOptions", "Progress", "import_folder", "run"]
 HELPERS = 2  # processes that render
 WORTH_ANOTHER = 20  # posts, before a second one is worth its start
 IN_HAND = 12  # posts of each helper: one is rendered while others wait to be written
@@ -37,7 +37,7 @@ def run(config: Config, given: argparse.Namespace) -> int:
     if given.old_url and not given.old_url.startswith(("http://", "https://")):
         message = N_("%(url)s is not the address of a site, such as https://old.example.org.")
         raise Refusal(message, url=given.old_url)
-    wishes = Wishes(
+    wishes = ImportOptions(
         permalink=given.permalink or "",
         old_url=given.old_url or "",
         dry_run=given.dry_run,
@@ -50,16 +50,16 @@ def run(config: Config, given: argparse.Namespace) -> int:
             bar.total = total
             bar.update(done - bar.n)
 
-        receipt = asyncio.run(move_in(config, given.folder, wishes, progress))
+        receipt = asyncio.run(import_folder(config, given.folder, wishes, progress))
     print(receipt.text(shell_language()))
     if given.receipt:
         receipt.write(given.receipt)
     return receipt.exit_code
 
 
-async def move_in(
-    config: Config, folder: Path, wishes: Wishes, progress: Progress | None = None
-) -> Receipt:
+async def import_folder(
+    config: Config, folder: Path, wishes: ImportOptions, progress: Progress | None = None
+) -> ImportReport:
     """Bring every post below `folder` in. The database is migrated. Raises `Refusal`."""
     database = Database(config)
     try:
@@ -71,8 +71,8 @@ async def move_in(
 
 
 async def _move_in(
-    config: Config, database: Database, folder: Path, wishes: Wishes, progress: Progress
-) -> Receipt:
+    config: Config, database: Database, folder: Path, wishes: ImportOptions, progress: Progress
+) -> ImportReport:
     began = time.monotonic()
     facts = await database.read(site.facts)
     found = await asyncio.to_thread(
@@ -82,7 +82,7 @@ async def _move_in(
         pattern=_pattern(wishes.permalink),
         now=now(),
     )
-    mover = Mover(config, database, found, wishes)
+    mover = Importer(config, database, found, wishes)
     await mover.look_round()
     if not wishes.dry_run:
         await database.transact(setup.blank)
@@ -100,10 +100,10 @@ async def _introduce(database: Database, found: collection.Collection) -> None:
     commented = {one.person for one in await asyncio.to_thread(lists.comments, found.folder)}
     for person in await asyncio.to_thread(people.read, found.folder):
         if person.display_name in authors or person.name in commented:
-            await database.transact(import_posts.introduce, **vars(person))
+            await database.transact(import_posts.add_people, **vars(person))
 
 
-async def _share_out(config: Config, mover: Mover, progress: Progress) -> None:
+async def _share_out(config: Config, mover: Importer, progress: Progress) -> None:
     """Each helper has some posts in hand, and takes the next when one of them is written."""
     posts = iter(mover.collection.posts)
     total, count = len(mover.collection.posts), 0
@@ -115,7 +115,7 @@ async def _share_out(config: Config, mover: Mover, progress: Progress) -> None:
 
     async with AsyncExitStack() as stack:
         helpers = 1 + total // WORTH_ANOTHER if total < WORTH_ANOTHER * HELPERS else HELPERS
-        crews = [await stack.enter_async_context(Crew(config)) for _ in range(helpers)]
+        crews = [await stack.enter_async_context(Sandbox(config)) for _ in range(helpers)]
         try:
             async with asyncio.TaskGroup() as group:
                 for crew in crews * IN_HAND:

@@ -10,13 +10,13 @@ from blog.config import Config
 from blog.markup import NARROW, narrow
 from blog.media import Picture
 from blog.models.transfer.import_posts import NewUpload
-from blog.sandbox import Crew
+from blog.sandbox import Sandbox
 
 HANDS = 2  # pictures that are held in memory at once
 
 
 @dataclass
-class Carrier:
+class ImageCopier:
     """Brings pictures. `is_dry`: looks at them, and writes nothing."""
 
     config: Config
@@ -24,17 +24,17 @@ class Carrier:
     tasks: dict[Path, asyncio.Task[NewUpload]] = field(default_factory=dict)
     hands: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(HANDS))
 
-    async def bring(self, path: Path, crew: Crew) -> NewUpload:
+    async def bring(self, path: Path, crew: Sandbox) -> NewUpload:
         """The picture as it lies with us. Raises `Refusal` for one that cannot be taken."""
         if path not in self.tasks:
             self.tasks[path] = asyncio.create_task(self._bring(path, crew))
         return await self.tasks[path]
 
-    async def _bring(self, path: Path, crew: Crew) -> NewUpload:
+    async def _bring(self, path: Path, crew: Sandbox) -> NewUpload:
         async with self.hands:
             return await self._carry(path, crew)
 
-    async def _carry(self, path: Path, crew: Crew) -> NewUpload:
+    async def _carry(self, path: Path, crew: Sandbox) -> NewUpload:
         raw = await asyncio.to_thread(_read, path, self.config.max_upload)
         picture = await crew.picture(raw, path.name)
         if _is_ours(path, raw):  # drawn anew, it would lose a little each time
@@ -50,7 +50,7 @@ class Carrier:
             picture.type,
         )
 
-    async def _as_it_was(self, picture: Picture, path: Path, raw: bytes, crew: Crew) -> Picture:
+    async def _as_it_was(self, picture: Picture, path: Path, raw: bytes, crew: Sandbox) -> Picture:
         """It has been drawn anew, so it is a picture; the bytes that it had are taken."""
         smaller = path.with_name(narrow(path.name))
         if picture.narrow and smaller.is_file():

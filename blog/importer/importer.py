@@ -7,25 +7,25 @@ from blog.config import N_, Config
 from blog.db import Database
 from blog.importer import loss_check, matcher, report
 from blog.importer.addresses import link_map
-from blog.importer.addresses.link_map import Chart
-from blog.importer.addresses.links import Guide
-from blog.importer.addresses.path_allocator import Places
-from blog.importer.batch_writer import Landing
-from blog.importer.image_copier import Carrier
-from blog.importer.payload import Freight, arrival_of
-from blog.importer.report import Receipt
+from blog.importer.addresses.link_map import LinkMap
+from blog.importer.addresses.links import LinkResolver
+from blog.importer.addresses.path_allocator import PathAllocator
+from blog.importer.batch_writer import BatchWriter
+from blog.importer.image_copier import ImageCopier
+from blog.importer.payload import Payload, arrival_of
+from blog.importer.report import ImportReport
 from blog.importer.source.collection import Collection
-from blog.importer.source.source_post import OldPost
+from blog.importer.source.source_post import SourcePost
 from blog.markup import Rendered, Size, TooMuch
 from blog.models.addresses.address import key_of
 from blog.models.base import Refusal
 from blog.models.transfer import import_posts
-from blog.models.transfer.import_posts import Arrival, Settled
-from blog.sandbox import Crew, Failed
+from blog.models.transfer.import_posts import ImportedPost, KnownPost
+from blog.sandbox import Sandbox, SandboxFailed
 
 
 @dataclass(frozen=True)
-class Wishes:
+class ImportOptions:
     """What the keeper asked for on the command line."""
 
     permalink: str = ""
@@ -35,7 +35,7 @@ class Wishes:
     author: str = ""  # of posts that name none
 
 
-class Mover:
+class Importer:
     """Knows what stands here already, and takes one post after the other."""
 
     def __init__(
@@ -43,17 +43,17 @@ class Mover:
         config: Config,
         database: Database,
         collection: Collection,
-        wishes: Wishes,
+        wishes: ImportOptions,
     ) -> None:
         self.database, self.collection, self.wishes = database, collection, wishes
-        self.landing = Landing(database)
-        self.receipt = Receipt(str(collection.folder), wishes.dry_run, collection.found)
+        self.landing = BatchWriter(database)
+        self.receipt = ImportReport(str(collection.folder), wishes.dry_run, collection.found)
         self.receipt.remarks += collection.refused
-        self.carrier = Carrier(config, wishes.dry_run)
-        self.here: dict[str, Settled] = {}
+        self.carrier = ImageCopier(config, wishes.dry_run)
+        self.here: dict[str, KnownPost] = {}
         self.unchanged: frozenset[str] = frozenset()
-        self.places = Places({})
-        self.guide = Guide(collection.folder, (), {})
+        self.places = PathAllocator({})
+        self.guide = LinkResolver(collection.folder, (), {})
 
     async def look_round(self) -> None:
         """Find which posts came before, and settle every post's address."""
@@ -62,13 +62,15 @@ class Mover:
         self.here = matcher.again(self.collection, settled)
         self.unchanged = await self.database.read(matcher.unchanged, self.collection, self.here)
         files = {each.id: file for file, each in self.here.items()}
-        self.places = Places({key: files.get(id or 0, "") for key, id in keys.items()})
+        self.places = PathAllocator({key: files.get(id or 0, "") for key, id in keys.items()})
         kept = {file: each.path for file, each in self.here.items() if each.path}
         self.places.settle(self.collection.posts, kept)
         folder, posts = self.collection.folder, self.collection.posts
-        self.guide = Guide(folder, posts, self.places.of, self.wishes.old_url)
+        self.guide = LinkResolver(folder, posts, self.places.of, self.wishes.old_url)
 
-    async def work(self, posts: Iterator[OldPost], crew: Crew, done: Callable[[], None]) -> None:
+    async def work(
+        self, posts: Iterator[SourcePost], crew: Sandbox, done: Callable[[], None]
+    ) -> None:
         """Take posts from `posts`, which other workers share, until none is left."""
         for post in posts:
             try:
@@ -77,7 +79,7 @@ class Mover:
                 end = report.FAILED
                 params = {name: str(value) for name, value in reason.params.items()}
                 post.remark("file", reason.message, **params)
-            except Failed as fault:
+            except SandboxFailed as fault:
                 end = report.FAILED
                 post.remark("file", N_("It could not be rendered: %(fault)s"), fault=str(fault))
             self.receipt.files[end] += 1
@@ -85,7 +87,7 @@ class Mover:
             self.receipt.remarks += post.remarks
             done()
 
-    async def _take(self, post: OldPost, crew: Crew) -> str:
+    async def _take(self, post: SourcePost, crew: Sandbox) -> str:
         """Bring one post in, if it is new or has changed. Returns what became of it."""
         if not post.authors and self.wishes.author:
             post.authors = [self.wishes.author]
@@ -105,7 +107,7 @@ class Mover:
         self._tell(post, plan, rendered, links)
         return end
 
-    def _end(self, post: OldPost, mark: str) -> str:
+    def _end(self, post: SourcePost, mark: str) -> str:
         standing = self.here.get(post.file)
         if standing is None:
             return report.IMPORTED
@@ -125,8 +127,8 @@ class Mover:
             return report.LEFT
         return report.UPDATED
 
-    async def _load(self, post: OldPost, plan: Chart, crew: Crew) -> Freight:
-        freight = Freight()
+    async def _load(self, post: SourcePost, plan: LinkMap, crew: Sandbox) -> Payload:
+        freight = Payload()
         for target, path in plan.files.items():
             try:
                 freight.uploads[target] = await self.carrier.bring(path, crew)
@@ -136,8 +138,13 @@ class Mover:
         return freight
 
     def _arrival(
-        self, post: OldPost, freight: Freight, rendered: Rendered, links: dict[str, str], mark: str
-    ) -> Arrival:
+        self,
+        post: SourcePost,
+        freight: Payload,
+        rendered: Rendered,
+        links: dict[str, str],
+        mark: str,
+    ) -> ImportedPost:
         standing = self.here.get(post.file)
         return arrival_of(
             post,
@@ -151,7 +158,7 @@ class Mover:
         )
 
     def _tell(
-        self, post: OldPost, plan: Chart, rendered: Rendered, mapped: Mapping[str, str]
+        self, post: SourcePost, plan: LinkMap, rendered: Rendered, mapped: Mapping[str, str]
     ) -> None:
         """The receipt's sums and sentences for one post."""
         told = self.receipt
@@ -172,8 +179,8 @@ class Mover:
 
 
 async def _as_page(
-    crew: Crew,
-    post: OldPost,
+    crew: Sandbox,
+    post: SourcePost,
     rendered: Rendered,
     links: Mapping[str, str],
     sizes: Mapping[str, Size],
@@ -185,7 +192,7 @@ async def _as_page(
 
 
 async def _rendered(
-    crew: Crew,
+    crew: Sandbox,
     body: str,
     links: Mapping[str, str],
     sizes: Mapping[str, Size],

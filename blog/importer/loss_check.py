@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from markdown_it import MarkdownIt
 
 from blog.config import N_
-from blog.importer.source.source_post import OldPost
+from blog.importer.source.source_post import SourcePost
 
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003134f]")
 WORD = re.compile(r"[^\W\d_]+")
@@ -33,7 +33,7 @@ STYLED = re.compile(r"<[A-Za-z][^>]*\sstyle\s*=", re.I)
 
 
 @dataclass
-class Page(HTMLParser):
+class HtmlText(HTMLParser):
     """HTML read once: its text with and without code, and the elements in it."""
 
     text: list[str] = field(default_factory=list)
@@ -61,8 +61,8 @@ class Page(HTMLParser):
             self.prose.append(data)
 
 
-def page(html: str) -> Page:
-    found = Page()
+def page(html: str) -> HtmlText:
+    found = HtmlText()
     found.feed(html)
     found.close()
     return found
@@ -79,7 +79,7 @@ def words_typed(markdown: str) -> int:
     return count(unescape(seen))
 
 
-def words_shown(shown: Page) -> int:
+def words_shown(shown: HtmlText) -> int:
     return count(" ".join(shown.text))
 
 
@@ -88,7 +88,7 @@ def differs(old: int, new: int) -> bool:
     return abs(old - new) > max(WORTH_TELLING, SHARE * old)
 
 
-def remark(post: OldPost, shown: Page) -> None:
+def remark(post: SourcePost, shown: HtmlText) -> None:
     """Say what of the post's own HTML and of its generator's tags does not do what it did."""
     if lost := lost_markup(post.body, shown):
         names = ", ".join(lost)
@@ -102,7 +102,7 @@ def remark(post: OldPost, shown: Page) -> None:
         )
 
 
-def lost_markup(markdown: str, shown: Page) -> list[str]:
+def lost_markup(markdown: str, shown: HtmlText) -> list[str]:
     """Raw HTML elements, and inline styles, that readers do not get."""
     raw = "".join(_raw(markdown))
     if "<" not in raw:
@@ -121,7 +121,7 @@ def _raw(markdown: str) -> list[str]:
     return [token.content for token in every if token.type in ("html_block", "html_inline")]
 
 
-def templates(shown: Page) -> list[str]:
+def templates(shown: HtmlText) -> list[str]:
     """Tags of the old generator that stand in the text as they were typed."""
     found = TEMPLATE.findall(" ".join(shown.prose))
     return list(dict.fromkeys(" ".join(tag.split()) for tag in found))

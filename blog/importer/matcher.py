@@ -7,21 +7,23 @@ from typing import Any
 
 from blog.backup import front_matter
 from blog.importer.source.collection import Collection
-from blog.importer.source.source_post import OldPost
+from blog.importer.source.source_post import SourcePost
 from blog.models.transfer import export
-from blog.models.transfer.import_posts import Settled
+from blog.models.transfer.import_posts import KnownPost
 
 
-def source(folder: Path, post: OldPost) -> str:
+def source(folder: Path, post: SourcePost) -> str:
     return (folder / post.file).as_posix()[-1000:]
 
 
-def again(collection: Collection, settled: Mapping[str, Settled]) -> dict[str, Settled]:
+def again(collection: Collection, settled: Mapping[str, KnownPost]) -> dict[str, KnownPost]:
     """The posts of this folder that are here, by file."""
     return dict(_again(collection, settled))
 
 
-def _again(collection: Collection, settled: Mapping[str, Settled]) -> Iterator[tuple[str, Settled]]:
+def _again(
+    collection: Collection, settled: Mapping[str, KnownPost]
+) -> Iterator[tuple[str, KnownPost]]:
     """The folder may have been moved since, or be what this blog was written out into."""
     names = {each.uid: each for each in settled.values()}
     taken = {source(collection.folder, post) for post in collection.posts} & settled.keys()
@@ -39,7 +41,9 @@ def _again(collection: Collection, settled: Mapping[str, Settled]) -> Iterator[t
             yield post.file, found
 
 
-def unchanged(session: Any, collection: Collection, here: Mapping[str, Settled]) -> frozenset[str]:
+def unchanged(
+    session: Any, collection: Collection, here: Mapping[str, KnownPost]
+) -> frozenset[str]:
     """The files that are to the byte what an export would write now."""
     known = ((post, here.get(post.file)) for post in collection.posts if post.guid)
     return frozenset(

@@ -5,11 +5,11 @@ from typing import Any
 
 from blog import media
 from blog.importer.addresses.link_map import bare
-from blog.importer.addresses.path_allocator import Place
-from blog.importer.source.source_post import OldPost
+from blog.importer.addresses.path_allocator import AllocatedPath
+from blog.importer.source.source_post import SourcePost
 from blog.markup import Rendered, Size
 from blog.models.base import now
-from blog.models.transfer.import_posts import Arrival, NewUpload
+from blog.models.transfer.import_posts import ImportedPost, NewUpload
 
 # What an old post and its arrival say alike.
 ALIKE = (
@@ -19,7 +19,7 @@ ALIKE = (
 
 
 @dataclass
-class Freight:
+class Payload:
     """One post's pictures, by the target that names them."""
 
     uploads: dict[str, NewUpload] = field(default_factory=dict)
@@ -35,15 +35,15 @@ class Freight:
 
 
 def arrival_of(
-    post: OldPost,
-    freight: Freight,
+    post: SourcePost,
+    freight: Payload,
     rendered: Rendered,
     *,
-    place: Place,
+    place: AllocatedPath,
     **source: Any,
-) -> Arrival:
+) -> ImportedPost:
     """`source`: the `source_path`, the `source_hash` and the mapped `links`."""
-    return Arrival(
+    return ImportedPost(
         **{name: getattr(post, name) for name in ALIKE},
         address=place.address,
         leads=place.leads,

@@ -9,7 +9,7 @@ LIST = "people.json"
 
 
 @dataclass(frozen=True)
-class Person:
+class ExportedPerson:
     """Somebody who is named as an author."""
 
     name: str
@@ -17,11 +17,11 @@ class Person:
     bio: str
 
 
-def read(folder: Path) -> list[Person]:
+def read(folder: Path) -> list[ExportedPerson]:
     """Nobody where there is no such list, or it is somebody else's."""
     rows = lists.read(folder / LIST, ("name", "display_name", "bio"))
     return [_person(row) for row in rows]
 
 
-def _person(row: dict[str, str]) -> Person:
-    return Person(row["name"], " ".join(row["display_name"].split()), row["bio"][:2000])
+def _person(row: dict[str, str]) -> ExportedPerson:
+    return ExportedPerson(row["name"], " ".join(row["display_name"].split()), row["bio"][:2000])

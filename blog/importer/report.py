@@ -30,7 +30,7 @@ IMPORTED, UPDATED, UNCHANGED, LEFT, FAILED = "imported", "updated", "unchanged",
 
 
 @dataclass
-class Receipt:
+class ImportReport:
     """Counts and remarks of one run. `found` is what was there, whatever became of it."""
 
     folder: str

@@ -24,7 +24,7 @@ AFTER_FAULT = 15.0  # seconds at least until a chore that failed is called again
 
 
 @dataclass(frozen=True)
-class House:
+class JobContext:
     """What a chore works with."""
 
     config: Config
@@ -33,7 +33,7 @@ class House:
 
 
 @dataclass(frozen=True)
-class Chore:
+class Task:
     """Something to look after. It reconciles rows: whatever is due is found in the database, so
     that a chore cut short anywhere is gone on with by the next holder of the clock.
 
@@ -43,15 +43,15 @@ class Chore:
 
     name: str
     every: float
-    run: Callable[[House], Awaitable[None]]
+    run: Callable[[JobContext], Awaitable[None]]
 
 
 @dataclass
-class Clock:
+class Scheduler:
     """One contender for the lease; while it holds it, it runs the chores beside one another."""
 
-    house: House
-    chores: Sequence[Chore]
+    house: JobContext
+    chores: Sequence[Task]
     holder: str = field(default_factory=lambda: f"{os.getpid()}-{secrets.token_hex(8)}")
 
     def __post_init__(self) -> None:
@@ -122,7 +122,7 @@ class Clock:
                 task = asyncio.get_running_loop().create_task(self._do(chore), name=chore.name)
                 self._running[chore.name] = task
 
-    async def _do(self, chore: Chore) -> None:
+    async def _do(self, chore: Task) -> None:
         pause = chore.every
         try:
             await chore.run(self.house)

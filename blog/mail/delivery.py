@@ -2,11 +2,11 @@
 
 import logging
 
-from blog.jobs.scheduler import House
+from blog.jobs.scheduler import JobContext
 from blog.mail import message
-from blog.mail.smtp_client import MailLine, Undelivered, mail_line
+from blog.mail.smtp_client import SmtpConnection, Undelivered, smtp_connection
 from blog.models.jobs import outbox
-from blog.models.jobs.outbox import Owed
+from blog.models.jobs.outbox import PendingDelivery
 from blog.models.settings import site
 from blog.models.settings.site import SiteFacts
 
@@ -14,7 +14,7 @@ log = logging.getLogger("blog")
 ROUND = 50  # letters on one connection
 
 
-async def deliver(house: House) -> None:
+async def deliver(house: JobContext) -> None:
     """The chore: everything that is due, one by one. Killed between the server's yes and our mark,
     that one letter goes out twice, under the same Message-ID; no other does."""
     server = house.config.mail_server
@@ -23,25 +23,29 @@ async def deliver(house: House) -> None:
     about = await house.database.read(site.facts)
     if owed := await _claim(house):
         try:
-            async with mail_line(server, message.host_of(house.config, about)) as line:
+            async with smtp_connection(server, message.host_of(house.config, about)) as line:
                 await _deliver_round(house, about, line, owed)
         except Undelivered as fault:
             await _note(house, owed, fault)
 
 
-async def _claim(house: House) -> Owed | None:
+async def _claim(house: JobContext) -> PendingDelivery | None:
     return await house.database.transact(outbox.claim, house.secret)
 
 
-async def _deliver_round(house: House, about: SiteFacts, line: MailLine, first: Owed) -> None:
-    owed: Owed | None = first
+async def _deliver_round(
+    house: JobContext, about: SiteFacts, line: SmtpConnection, first: PendingDelivery
+) -> None:
+    owed: PendingDelivery | None = first
     for left in reversed(range(ROUND)):
         if owed is None or not await _deliver(house, about, line, owed):
             return
         owed = await _claim(house) if left else None
 
 
-async def _deliver(house: House, about: SiteFacts, line: MailLine, owed: Owed) -> bool:
+async def _deliver(
+    house: JobContext, about: SiteFacts, line: SmtpConnection, owed: PendingDelivery
+) -> bool:
     """Whether the next letter may fare better."""
     try:
         await line.send(message.write(house, about, owed))
@@ -52,7 +56,7 @@ async def _deliver(house: House, about: SiteFacts, line: MailLine, owed: Owed) -
     return True
 
 
-async def _note(house: House, owed: Owed, fault: Undelivered) -> None:
+async def _note(house: JobContext, owed: PendingDelivery, fault: Undelivered) -> None:
     """One try less for this one. Where the server is at fault the others wait, too."""
     is_over = await house.database.transact(
         outbox.failed, owed, fault.said, for_good=fault.is_final

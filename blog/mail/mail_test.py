@@ -5,13 +5,13 @@ from urllib.parse import urlsplit
 
 from blog.config import N_, Config, shell_language
 from blog.db import Database
-from blog.jobs.scheduler import House
+from blog.jobs.scheduler import JobContext
 from blog.loopback import is_local_name
 from blog.mail import message as messages
 from blog.mail.settings import MailServer
-from blog.mail.smtp_client import Letter, Undelivered, mail_line
+from blog.mail.smtp_client import OutgoingMessage, Undelivered, smtp_connection
 from blog.models.base import now
-from blog.models.jobs.outbox import Owed
+from blog.models.jobs.outbox import PendingDelivery
 from blog.models.settings import site
 from blog.models.settings.site import SiteFacts
 from blog.models.users import user
@@ -60,20 +60,24 @@ def run(config: Config, address: str) -> int:
     database = Database(config)
     try:
         about = database.read_now(site.facts)
-        house = House(config, database, startup.secret(config.data_dir))
-        owed = Owed(0, "test", address, shell_language(), {}, now(), 1)
+        house = JobContext(config, database, startup.secret(config.data_dir))
+        owed = PendingDelivery(0, "test", address, shell_language(), {}, now(), 1)
         return asyncio.run(_run(server, messages.host_of(config, about), house, about, owed))
     finally:
         database.close()
 
 
-async def _run(server: MailServer, name: str, house: House, about: SiteFacts, owed: Owed) -> int:
+async def _run(
+    server: MailServer, name: str, house: JobContext, about: SiteFacts, owed: PendingDelivery
+) -> int:
     code = await _try(server, name, house, about, owed)
     await asyncio.sleep(0.05)  # the loop lets go of what was closed, before it ends
     return code
 
 
-async def _try(server: MailServer, name: str, house: House, about: SiteFacts, owed: Owed) -> int:
+async def _try(
+    server: MailServer, name: str, house: JobContext, about: SiteFacts, owed: PendingDelivery
+) -> int:
     print(say(N_("Sending to %(address)s through %(server)s …"), address=owed.to, server=server))
     try:
         said = await _send(server, name, messages.write(house, about, owed))
@@ -87,8 +91,8 @@ async def _try(server: MailServer, name: str, house: House, about: SiteFacts, ow
     return 0
 
 
-async def _send(server: MailServer, name: str, ready: Letter) -> str:
-    async with mail_line(server, name) as line:
+async def _send(server: MailServer, name: str, ready: OutgoingMessage) -> str:
+    async with smtp_connection(server, name) as line:
         return await line.send(ready)
 
 

@@ -18,13 +18,13 @@ from urllib.parse import quote, urlsplit
 from jinja2 import Environment
 
 from blog.config import LANGUAGES, Config, local_address
-from blog.jobs.scheduler import House
+from blog.jobs.scheduler import JobContext
 from blog.loopback import is_local_name
 from blog.mail.settings import is_mail_address
-from blog.mail.smtp_client import Letter, Undelivered
+from blog.mail.smtp_client import OutgoingMessage, Undelivered
 from blog.models.base import now
 from blog.models.comments import unsubscribe
-from blog.models.jobs.outbox import STOPPABLE, Owed
+from blog.models.jobs.outbox import STOPPABLE, PendingDelivery
 from blog.models.settings.site import SiteFacts
 from blog.web.templating import environment
 
@@ -33,7 +33,7 @@ FORMS = ("txt", "html")
 LONGEST_QUOTE = 2000
 
 
-class Wire(policy.EmailPolicy):
+class EncodedMessage(policy.EmailPolicy):
     """How headers go over the wire. Python would break a long link up into encoded words."""
 
     def fold_binary(self, name: str, value: str) -> bytes:
@@ -42,23 +42,25 @@ class Wire(policy.EmailPolicy):
         return bytes(super().fold_binary(name, value))
 
 
-WIRE = Wire(linesep="\r\n", cte_type="7bit")
+WIRE = EncodedMessage(linesep="\r\n", cte_type="7bit")
 UNBROKEN = {"Message-ID", "List-Unsubscribe"}
 
 
-def write(house: House, about: SiteFacts, owed: Owed) -> Letter:
+def write(house: JobContext, about: SiteFacts, owed: PendingDelivery) -> OutgoingMessage:
     """The letter for the wire. Raises `Undelivered` for one that cannot be written."""
     try:
         message, to = _message(house, about, owed)
         sender = _ascii_domain(parseaddr(house.config.mail_from)[1])
-        return Letter(sender, to, message.as_bytes())
+        return OutgoingMessage(sender, to, message.as_bytes())
     except Exception as fault:  # whatever an owner's template may do; it can be mended
         log.exception("Email %s (%s) could not be rendered.", owed.id, owed.kind)
         is_final = isinstance(fault, ValueError)  # what is written to, or about, is no good
         raise Undelivered("letter", f"could not be rendered: {fault}", is_final=is_final) from fault
 
 
-def _message(house: House, about: SiteFacts, owed: Owed) -> tuple[EmailMessage, str]:
+def _message(
+    house: JobContext, about: SiteFacts, owed: PendingDelivery
+) -> tuple[EmailMessage, str]:
     to = _ascii_domain(owed.to)
     message = EmailMessage(WIRE.clone(utf8=not to.isascii()))
     context = _context(house, about, owed)
@@ -79,7 +81,7 @@ def _message(house: House, about: SiteFacts, owed: Owed) -> tuple[EmailMessage, 
     return message, to
 
 
-def _context(house: House, about: SiteFacts, owed: Owed) -> dict[str, Any]:
+def _context(house: JobContext, about: SiteFacts, owed: PendingDelivery) -> dict[str, Any]:
     address = _ascii_host(address_of(house.config, about))
     stop = f"{address}/unsubscribe/{unsubscribe.key(house.secret, owed.to)}"
     facts = _read(owed.facts)
@@ -166,7 +168,7 @@ def _address(address: str, name: str = "") -> Address:
     return Address(" ".join(name.split()), local, domain)
 
 
-def _message_id(house: House, about: SiteFacts, owed: Owed) -> str:
+def _message_id(house: JobContext, about: SiteFacts, owed: PendingDelivery) -> str:
     """The same at each try, so that a server that is sent a letter twice can tell."""
     text = f"message:{owed.id}:{owed.created_at.isoformat()}".encode()
     mac = hmac.new(house.secret, text, hashlib.sha256).hexdigest()[:32]

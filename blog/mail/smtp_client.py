@@ -22,7 +22,7 @@ LONGEST = 50.0  # seconds for one letter; shorter than the first back-off of a d
 
 
 @dataclass(frozen=True)
-class Letter:
+class OutgoingMessage:
     """A mail as it goes over the wire, from one address to one other."""
 
     sender: str
@@ -49,13 +49,13 @@ class Undelivered(Exception):
         return self.stage in ("connect", "tls", "login", "sender", "lost")
 
 
-class MailLine:
+class SmtpConnection:
     """A connection to the mail server that is good for several letters."""
 
     def __init__(self, client: aiosmtplib.SMTP) -> None:
         self._client = client
 
-    async def send(self, letter: Letter) -> str:
+    async def send(self, letter: OutgoingMessage) -> str:
         """What the server said when it took the letter. Raises `Undelivered`."""
         client = self._client
         options = ["SMTPUTF8"] if letter.is_international else []
@@ -76,7 +76,7 @@ class MailLine:
 
 
 @asynccontextmanager
-async def mail_line(server: MailServer, name: str) -> AsyncIterator[MailLine]:
+async def smtp_connection(server: MailServer, name: str) -> AsyncIterator[SmtpConnection]:
     """Greet the server as `name`, and say good-bye. Raises `Undelivered`."""
     client = aiosmtplib.SMTP(
         hostname=server.host,
@@ -88,7 +88,7 @@ async def mail_line(server: MailServer, name: str) -> AsyncIterator[MailLine]:
     )
     try:
         await _connect(client, server)
-        yield MailLine(client)
+        yield SmtpConnection(client)
         with suppress(aiosmtplib.SMTPException, OSError):
             await client.quit(timeout=1)
     finally:

@@ -30,7 +30,7 @@ URL_END = re.compile(f"[{FULL_WIDTH}{SHARED}]")
 HOST_END = re.compile(f"^([a-z]+://(?:[^/?#@]*@)?(?:[^/?#:]*\\.)?[a-z]{{2,}})[{HAN}{KANA}]", re.I)
 
 
-class Inline(ParserInline):
+class ChineseInlineParser(ParserInline):
     """markdown-it's inline parser, scanning emphasis with `Scan`."""
 
     def parse(self, src: str, md: Any, env: EnvType, tokens: list[Token]) -> list[Token]:

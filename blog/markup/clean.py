@@ -75,7 +75,7 @@ def clean(
         parsed.html,
         tags=AUTHOR_TAGS if is_author else GUEST_TAGS,
         attributes=AUTHOR_ATTRIBUTES if is_author else GUEST_ATTRIBUTES,
-        attribute_filter=Filter(links, parsed.mark),
+        attribute_filter=AttributeFilter(links, parsed.mark),
         clean_content_tags={"script", "style"},
         url_schemes=SCHEMES,
         link_rel=None if is_author else "nofollow ugc noopener",
@@ -94,7 +94,7 @@ def _measure(html: str) -> None:
         raise TooMuch(N_("The text produces more HTML than a page can hold."))
 
 
-class Filter:
+class AttributeFilter:
     """Asked by the sanitiser for each attribute that it would keep: what to keep of it."""
 
     def __init__(self, links: Mapping[str, str], mark: str) -> None:

@@ -86,7 +86,7 @@ def parse(source: str, trust: str) -> Parsed:
 @cache
 def _markdown(trust: str) -> MarkdownIt:
     md = MarkdownIt("commonmark", {"linkify": True, "html": trust == "author", "xhtmlOut": False})
-    md.inline = chinese.Inline()
+    md.inline = chinese.ChineseInlineParser()
     md.linkify = chinese.linkify()
     md.enable(["strikethrough", "linkify"])
     md.core.ruler.push("join_lines", chinese.join_lines)

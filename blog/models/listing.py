@@ -25,7 +25,7 @@ MOST_COUNTED = 10_000  # beyond it a page says "more than"
 
 
 @dataclass(frozen=True)
-class Filter:
+class QueryFilter:
     """One way to narrow a list. `options` are the values there are; without any, each is tried."""
 
     where: Callable[[str], ColumnElement[bool]]
@@ -41,7 +41,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ListQuery:
     """What somebody wants to see: values by filter, words, an order (`-title` turns it round), and
     the row after or before which the page begins."""
 
@@ -54,7 +54,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Page(Generic[T]):
+class ListPage(Generic[T]):
     """One page of a list. `before` and `after` lead to its neighbours; empty where none is."""
 
     rows: tuple[T, ...]
@@ -89,10 +89,10 @@ class Listing(Generic[T]):
     make: Callable[[Session, Sequence[Row[Any]]], Sequence[T]]
     orders: Mapping[str, Order]
     sort: str  # by which order rows stand when none is asked for
-    filters: Mapping[str, Filter] = field(default_factory=dict)
+    filters: Mapping[str, QueryFilter] = field(default_factory=dict)
     search: Callable[[str], ColumnElement[bool]] | None = None
 
-    def page(self, session: Session, asked: Asked) -> Page[T]:
+    def page(self, session: Session, asked: ListQuery) -> ListPage[T]:
         """Raises `LookupError` for a filter, value, order or place that there is not."""
         sort = asked.sort or self.sort
         order = self._order(sort)
@@ -101,7 +101,7 @@ class Listing(Generic[T]):
         if not found and (asked.before or asked.after):
             return self.page(session, replace(asked, before="", after=""))
         total = self._count(session, where)
-        return Page(
+        return ListPage(
             rows=tuple(self.make(session, found)),
             total=min(total, MOST_COUNTED),
             is_more=total > MOST_COUNTED,
@@ -118,10 +118,10 @@ class Listing(Generic[T]):
 
     def count(self, session: Session, **filters: str) -> int:
         """How many rows meet the filters, as far as is counted."""
-        return self._count(session, self._where(Asked(filters)))
+        return self._count(session, self._where(ListQuery(filters)))
 
     def _slice(
-        self, session: Session, order: Order, where: ColumnElement[bool], asked: Asked
+        self, session: Session, order: Order, where: ColumnElement[bool], asked: ListQuery
     ) -> tuple[Sequence[Row[Any]], str, str]:
         """The rows of a page, and the places of its first and last where there is more."""
         backwards = bool(asked.before)
@@ -145,7 +145,7 @@ class Listing(Generic[T]):
             raise LookupError(sort)
         return replace(order, descending=not order.descending) if sort.startswith("-") else order
 
-    def _where(self, asked: Asked) -> ColumnElement[bool]:
+    def _where(self, asked: ListQuery) -> ColumnElement[bool]:
         which: list[ColumnElement[bool]] = [self.key.is_not(None)]
         for name, value in asked.filters.items():
             known = self.filters.get(name)

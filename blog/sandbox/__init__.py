@@ -8,7 +8,7 @@ from typing import Any, Self
 from blog.config import N_, Config
 from blog.markup import Rendered, Size, TooMuch, Trust
 from blog.media import Picture
-from blog.sandbox.process import Child, Gone
+from blog.sandbox.process import ProcessEnded, SandboxProcess
 from blog.sandbox.protocol import LIMITS, Frame
 
 MOST_WAITING = 20
@@ -16,7 +16,7 @@ TRIES = 2
 log = logging.getLogger("blog.sandbox")
 
 
-class Busy(Exception):
+class SandboxBusy(Exception):
     """Too many are waiting already."""
 
     message = N_("The blog is busy processing other texts and pictures. Try again in a moment.")
@@ -25,11 +25,11 @@ class Busy(Exception):
         super().__init__(self.message)
 
 
-class Failed(Exception):
+class SandboxFailed(Exception):
     """A fault of ours in the child, told with its last lines."""
 
 
-class Crew:
+class Sandbox:
     """One child and the queue before it. Belongs to the event loop that first asks it."""
 
     def __init__(self, config: Config, *, idle_seconds: float = 60) -> None:
@@ -38,7 +38,7 @@ class Crew:
         self._turn = asyncio.Lock()
         self._waiting = 0
         self._is_closed = False
-        self._child: Child | None = None
+        self._child: SandboxProcess | None = None
         self._works: set[asyncio.Task[Frame]] = set()
 
     @property
@@ -96,7 +96,7 @@ class Crew:
     async def _ask(self, job: str, values: dict[str, Any], raw: bytes = b"") -> Frame:
         """Queue for the child. A caller who gives up leaves the queue, or the work to its end."""
         if self._waiting >= MOST_WAITING:
-            raise Busy
+            raise SandboxBusy
         self._waiting += 1
         try:
             await self._turn.acquire()
@@ -104,7 +104,7 @@ class Crew:
             self._waiting -= 1
         if self._is_closed:
             self._turn.release()
-            raise Busy
+            raise SandboxBusy
         work = asyncio.create_task(self._work(job, values, raw))
         self._works.add(work)
         work.add_done_callback(self._after)
@@ -121,7 +121,7 @@ class Crew:
         for _ in range(TRIES):
             try:
                 return _checked(await self._try(head, raw))
-            except Gone as gone:
+            except ProcessEnded as gone:
                 if gone.is_overdue:
                     raise TooMuch(
                         N_("Processing this took too long. Make it shorter or smaller.")
@@ -132,7 +132,7 @@ class Crew:
 
     async def _try(self, head: dict[str, Any], raw: bytes) -> Frame:
         if self._child is None or not self._child.is_alive:
-            self._child = await Child.start(_memory(self.config), self.idle_seconds)
+            self._child = await SandboxProcess.start(_memory(self.config), self.idle_seconds)
         try:
             return await self._child.ask(head, raw, LIMITS[head["job"]].waiting)
         except BaseException as error:
@@ -155,5 +155,5 @@ def _checked(frame: Frame) -> Frame:
     if "too_much" in head:
         raise TooMuch(head["too_much"], **head["params"])
     if "failed" in head:
-        raise Failed(head["failed"])
+        raise SandboxFailed(head["failed"])
     return frame

@@ -44,7 +44,7 @@ class NotAPicture(Exception):
 
 
 @dataclass(frozen=True)
-class Made:
+class PreparedImage:
     """A picture drawn anew, under the name that its bytes give it."""
 
     width: int
@@ -61,7 +61,7 @@ class Made:
         return {name: getattr(self, name) for name in ("width", "height", "type", "name", "size")}
 
 
-def prepare(raw: bytes, name: str, max_pixels: int) -> Made:
+def prepare(raw: bytes, name: str, max_pixels: int) -> PreparedImage:
     """The picture in `raw`, without anything that came with it. Raises `NotAPicture`.
 
     `name` is what its sender calls it; `max_pixels` counts millions.
@@ -82,17 +82,17 @@ def prepare(raw: bytes, name: str, max_pixels: int) -> Made:
         raise NotAPicture(N_("%(name)s is damaged or incomplete."), name=name) from error
 
 
-def _still(image: Image.Image) -> Made:
+def _still(image: Image.Image) -> PreparedImage:
     source = image.format
     drawn = _drawn(image)
     data, format = _encoded(drawn, "JPEG" if source in ("JPEG", "MPO") else source)
     return _made(drawn, data, format, _narrow(drawn))
 
 
-def _made(image: Image.Image, data: bytes, format: str, narrow: bytes = b"") -> Made:
+def _made(image: Image.Image, data: bytes, format: str, narrow: bytes = b"") -> PreparedImage:
     digest = hashlib.sha256(data).hexdigest()[:32]
     name = f"{digest[:2]}/{digest}.{SUFFIX[format]}"
-    return Made(image.width, image.height, TYPE[format], name, len(data), data, narrow)
+    return PreparedImage(image.width, image.height, TYPE[format], name, len(data), data, narrow)
 
 
 def _drawn(image: Image.Image) -> Image.Image:
@@ -170,7 +170,7 @@ def _saved(image: Image.Image, format: str, **options: Any) -> bytes:
     return out.getvalue()
 
 
-def _moving(image: Image.Image, name: str) -> Made:
+def _moving(image: Image.Image, name: str) -> PreparedImage:
     """An animation, as WebP; never wider than a post, so it needs no narrow one."""
     loop = int(image.info.get("loop", 1))
     count = 0

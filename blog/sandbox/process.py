@@ -10,7 +10,7 @@ from blog.sandbox import protocol
 START_SECONDS = 30
 
 
-class Gone(Exception):
+class ProcessEnded(Exception):
     """The child ended before it answered: its time was over, it had been idle, or it broke."""
 
     def __init__(self, code: int | None) -> None:
@@ -19,14 +19,14 @@ class Gone(Exception):
         self.is_idle = code == 0
 
 
-class Child:
+class SandboxProcess:
     """`python -m blog.sandbox`, from its start to its end."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
 
     @classmethod
-    async def start(cls, memory: int, idle: float) -> "Child":
+    async def start(cls, memory: int, idle: float) -> "SandboxProcess":
         """A child that is ready, may have `memory` bytes, and ends after `idle` seconds unasked.
 
         Its stderr is ours, so that nothing it says is lost.
@@ -58,14 +58,14 @@ class Child:
                 await self.process.stdin.drain()
                 return await self._receive()
         except ConnectionError as error:
-            raise Gone(await self.process.wait()) from error
+            raise ProcessEnded(await self.process.wait()) from error
 
     async def _receive(self) -> protocol.Frame:
         assert self.process.stdout is not None  # noqa: S101 -- tells mypy what PIPE means
         try:
             return await protocol.receive(self.process.stdout)
         except EOFError as error:
-            raise Gone(await self.process.wait()) from error
+            raise ProcessEnded(await self.process.wait()) from error
 
     async def end(self) -> None:
         if self.is_alive:

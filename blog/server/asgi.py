@@ -12,7 +12,7 @@ from sanic.helpers import has_message_body
 from sanic.http import Stage
 
 from blog.cache import fast_path
-from blog.config import Told
+from blog.config import UserError
 from blog.server import startup
 
 Scope = MutableMapping[str, Any]
@@ -20,7 +20,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
-class Hosted(Sanic[Any, Any]):
+class AsgiAdapter(Sanic[Any, Any]):
     """Sanic as an ASGI application that such a server can start, refuse and rely on."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -31,7 +31,7 @@ class Hosted(Sanic[Any, Any]):
         """Each of the server's processes comes here, and no main one of ours was there before."""
         try:
             await asyncio.to_thread(startup.prepare, self.ctx.config)
-        except (Told, OSError) as fault:
+        except (UserError, OSError) as fault:
             await receive()
             await send({"type": "lifespan.startup.failed", "message": startup.told(fault)})
             return
@@ -82,7 +82,7 @@ async def whole_body(request: Request) -> bytes:
     while stream.request_body and size <= 2 * limit:
         message = await stream.transport.receive()
         if message["type"] == "http.disconnect":
-            raise CutShort
+            raise IncompleteBody
         piece = message.get("body", b"")
         size += len(piece)
         body += piece if size <= limit else b""
@@ -92,7 +92,7 @@ async def whole_body(request: Request) -> bytes:
     return bytes(body)
 
 
-class CutShort(SanicException):
+class IncompleteBody(SanicException):
     """Whoever sent the request has left in the middle of it."""
 
     status_code = 400

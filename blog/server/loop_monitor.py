@@ -30,7 +30,7 @@ class Lag:
     worst: float = 0.0
 
 
-class Pulse:
+class LoopMonitor:
     """Belongs to the event loop that starts it."""
 
     def __init__(self) -> None:

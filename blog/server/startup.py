@@ -15,7 +15,7 @@ from sanic.server.socket import bind_unix_socket
 
 from blog import db
 from blog.backup import backup
-from blog.config import N_, BadSetting, Config, Told, local_address, shell_language, ssh_server
+from blog.config import N_, BadSetting, Config, UserError, local_address, shell_language, ssh_server
 from blog.db.migrate import migrate
 from blog.models.base import Refusal
 from blog.models.search import search
@@ -62,7 +62,7 @@ def secret(data_dir: Path) -> bytes:
         _make_secret(path)
     text = path.read_text(errors="replace").strip()
     if not SECRET.fullmatch(text):
-        raise Told(
+        raise UserError(
             N_("%(path)s is damaged. Delete it; the next start creates a new one."), path=path
         )
     return bytes.fromhex(text)
@@ -100,7 +100,7 @@ def say(message: str, **params: Any) -> str:
 
 def told(fault: Exception) -> str:
     """What ended a start or a command, in one line."""
-    if isinstance(fault, (Told, Refusal)):
+    if isinstance(fault, (UserError, Refusal)):
         return say(fault.message, **fault.params)
     return str(fault)
 

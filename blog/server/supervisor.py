@@ -81,7 +81,7 @@ async def _prepare(app: Sanic[Any, Any]) -> None:
 
 
 async def _watch(app: Sanic[Any, Any]) -> None:
-    warden = Warden(app.manager, app.shared_ctx.beats, app.config.GRACEFUL_SHUTDOWN_TIMEOUT)
+    warden = Supervisor(app.manager, app.shared_ctx.beats, app.config.GRACEFUL_SHUTDOWN_TIMEOUT)
     manager: Any = app.manager
     manager.monitor_subscriber = Unhurried(manager.monitor_subscriber, warden)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -101,7 +101,7 @@ class Watched:
 
 
 @dataclass
-class Warden:
+class Supervisor:
     """Looks at every worker four times a second, from a thread of the main process."""
 
     manager: WorkerManager
@@ -252,7 +252,7 @@ class Unhurried:
     ten times a second, a twentieth of a processor in a blog at rest; the warden looks anyway."""
 
     pipe: Any
-    warden: Warden
+    warden: Supervisor
 
     def poll(self, seconds: float) -> bool:
         return bool(self.pipe.poll(REST if self.warden.is_up else seconds))

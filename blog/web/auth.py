@@ -16,7 +16,7 @@ from blog.config import LANGUAGES, N_
 from blog.models.audit.action import name_of
 from blog.models.base import Refusal, now
 from blog.models.users import denied_access, device, login_throttle, password, signin, user
-from blog.models.users.signin import ABSOLUTE, SEEN_EVERY, Entry, SignIn
+from blog.models.users.signin import ABSOLUTE, SEEN_EVERY, NewSession, SignIn
 from blog.models.users.user import User
 from blog.web import cookies, errors, headers
 from blog.web.cookies import BROWSER, SESSION
@@ -28,7 +28,7 @@ log = logging.getLogger("blog.web.auth")
 # --- signing in and out ---
 
 
-async def sign_in(request: Request, login: str, password: str) -> Entry:
+async def sign_in(request: Request, login: str, password: str) -> NewSession:
     """A new sign-in. Raises `Refusal`, alike for every way of being wrong."""
     who = (login, headers.network(headers.client_ip(request)), browser_key(request))
     if not await web.transact(request, login_throttle.claim, *who):
@@ -63,7 +63,7 @@ class TooManyTries(Refusal):
     """Shown with status 429."""
 
 
-async def open_session(request: Request, user_id: int, proved: str | None = None) -> Entry:
+async def open_session(request: Request, user_id: int, proved: str | None = None) -> NewSession:
     """A new token for this browser; whichever it showed until now is worth nothing any more."""
     agent = str(request.headers.get("user-agent", ""))
     ip, before = headers.client_ip(request), session_token(request)
@@ -76,7 +76,7 @@ async def sign_out(request: Request) -> None:
         await web.transact(request, signin.close, token)
 
 
-def give_cookie(request: Request, response: HTTPResponse, entry: Entry) -> None:
+def give_cookie(request: Request, response: HTTPResponse, entry: NewSession) -> None:
     """The session's, and the browser's own, which stays when somebody signs out."""
     cookies.give(request, response, SESSION, entry.token, seconds=ABSOLUTE.total_seconds())
     know_again(request, response, entry.browser)
@@ -145,7 +145,8 @@ async def guard(request: Request) -> HTTPResponse | None:
     if not request.ctx.user.has_role(role):
         log.warning("%s refused at %s", request.ctx.user.name, request.path)
         web.beside(
-            request, _note(request, denied_access.note_door, f"{request.method} {request.path}")
+            request,
+            _note(request, denied_access.note_denied_page, f"{request.method} {request.path}"),
         )
         raise NotAllowed
     if request.ctx.user.language in LANGUAGES:

@@ -8,7 +8,7 @@ from blog.models.listing import NumberedPage
 
 
 @dataclass(frozen=True)
-class Pages:
+class Pagination:
     """A page of a list among the others: `total` counts rows, `previous` and `next` are links."""
 
     number: int
@@ -18,10 +18,10 @@ class Pages:
     next: str | None
 
 
-def paginate(found: NumberedPage, address: Callable[[int], str]) -> Pages:
+def paginate(found: NumberedPage, address: Callable[[int], str]) -> Pagination:
     """`address(number)` is the link to a page."""
     here, last = found.page, found.pages
-    return Pages(
+    return Pagination(
         here,
         last,
         found.total,

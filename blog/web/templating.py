@@ -17,7 +17,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from blog import __version__
-from blog.config import LANGUAGES, N_, Config, Told
+from blog.config import LANGUAGES, N_, Config, UserError
 from blog.web.i18n import BABEL, catalogue
 
 KNOWN = 4096  # moments whose words are remembered: a page has dozens, and other pages the same
@@ -71,7 +71,9 @@ def warm(made: Environment) -> None:
             made.get_template(name)
         except TemplateSyntaxError as slip:
             message = N_("The template %(file)s has an error in line %(line)s: %(why)s")
-            raise Told(message, file=slip.filename, line=slip.lineno, why=slip.message) from slip
+            raise UserError(
+                message, file=slip.filename, line=slip.lineno, why=slip.message
+            ) from slip
     for language in LANGUAGES:
         catalogue(language)
         get_month_names(locale=BABEL[language])  # reads the file of that language

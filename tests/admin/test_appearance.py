@@ -11,7 +11,7 @@ from PIL import Image
 from blog.config import Config
 from blog.models.settings import site
 from tests.support import cast
-from tests.support.app_client import Answer, Door, Furnished
+from tests.support.app_client import Answer, AppClient, Furnished
 from tests.support.dashboard_client import Writer
 
 EDGE = "----edge"
@@ -19,7 +19,7 @@ CHOSEN = {"accent": "#c2185b", "typeface": "plain", "scheme": "dark", "front": "
 
 
 def settings(writer: Writer) -> site.Settings:
-    return writer.door.database.read_now(site.facts).settings
+    return writer.client.database.read_now(site.facts).settings
 
 
 def picture(width: int, height: int, *, noise: bool = False) -> bytes:
@@ -36,7 +36,7 @@ def upload(writer: Writer, raw: bytes, act: str = "keep") -> Answer:
     body += b"content-type: image/png\r\n\r\n" + raw + f"\r\n--{EDGE}--\r\n".encode()
     headers = (*cast.OURS.items(), ("content-type", f"multipart/form-data; boundary={EDGE}"))
     address = "/admin/look/logo"
-    return writer.door.ask("POST", address, cookies=writer.cookies, headers=headers, body=body)
+    return writer.client.ask("POST", address, cookies=writer.cookies, headers=headers, body=body)
 
 
 # --- the page ----------------------------------------------------------------------------------
@@ -45,11 +45,11 @@ def upload(writer: Writer, raw: bytes, act: str = "keep") -> Answer:
 def test_a_keeper_saves_the_look_and_readers_see_it(kim: Writer) -> None:
     assert kim.post("/admin/look", CHOSEN).status == 303
     assert {name: getattr(settings(kim), name) for name in CHOSEN} == CHOSEN
-    assert settings(kim).look.path in kim.door.get("/").text
+    assert settings(kim).look.path in kim.client.get("/").text
 
 
-def test_an_editor_does_not_decide_the_look(door: Door) -> None:
-    eve = Writer(door, "eve")
+def test_an_editor_does_not_decide_the_look(client: AppClient) -> None:
+    eve = Writer(client, "eve")
     assert eve.get("/admin/look").status in (403, 404)
     assert eve.post("/admin/look", CHOSEN).status in (403, 404)
 
@@ -81,11 +81,11 @@ def test_a_look_is_tried_before_it_is_saved(kim: Writer) -> None:
     assert 'class="plates"' in answer.text
     assert "/evil" not in answer.text
     assert answer.header("cache-control") == "no-store"
-    assert "/look/" not in kim.door.get("/").text
+    assert "/look/" not in kim.client.get("/").text
 
 
-def test_a_look_is_tried_by_nobody_who_is_not_signed_in(open_door: Door) -> None:
-    assert open_door.get("/look/preview?front=cards").status == 404
+def test_a_look_is_tried_by_nobody_who_is_not_signed_in(open_client: AppClient) -> None:
+    assert open_client.get("/look/preview?front=cards").status == 404
 
 
 def test_a_keeper_does_not_overwrite_what_another_has_just_saved(kim: Writer) -> None:
@@ -105,7 +105,7 @@ def test_a_keeper_does_not_overwrite_what_another_has_just_saved(kim: Writer) ->
 def test_the_footer_is_rendered_once_and_safe(kim: Writer) -> None:
     text = "Under [CC BY](https://cc.example) <script>alert(1)</script> <b onclick=x>bold</b>"
     assert kim.post("/admin/look/footer", {"footer": text}).status == 303
-    page = kim.door.get("/archive").text
+    page = kim.client.get("/archive").text
     assert '<a href="https://cc.example"' in page
     assert "alert(1)" not in page
     assert "onclick" not in page
@@ -134,18 +134,18 @@ def test_a_footer_that_is_too_long_is_shown_again(kim: Writer) -> None:
 def test_a_logo_stands_before_the_title_and_in_the_tab(kim: Writer) -> None:
     assert upload(kim, picture(64, 64)).status == 303
     logo = settings(kim).logo
-    assert kim.door.get(logo).status == 200
-    page = kim.door.get("/").text
+    assert kim.client.get(logo).status == 200
+    page = kim.client.get("/").text
     assert f'<img class="logo" src="{logo}" alt="">' in page
     assert f'<link rel="icon" href="{logo}">' in page
     upload(kim, b"", "remove")
     assert settings(kim).logo == ""
-    assert 'class="logo"' not in kim.door.get("/").text
+    assert 'class="logo"' not in kim.client.get("/").text
 
 
 def test_a_wide_logo_is_made_narrow(kim: Writer) -> None:
     upload(kim, picture(1400, 700))
-    served = kim.door.get(settings(kim).logo)
+    served = kim.client.get(settings(kim).logo)
     assert served.status == 200
     assert Image.open(BytesIO(served.body)).size == (960, 480)
 
@@ -169,7 +169,7 @@ def test_a_logo_that_is_none_is_refused(kim: Writer, raw: bytes, sentence: str) 
 
 
 @pytest.fixture
-def themed(furnished: Furnished, tmp_path: Path) -> Iterator[Door]:
+def themed(furnished: Furnished, tmp_path: Path) -> Iterator[AppClient]:
     """A blog whose keeper has laid files of their own beside its database."""
     own = {
         "theme/theme.css": "h1 { font-variant: small-caps; }",
@@ -181,11 +181,11 @@ def themed(furnished: Furnished, tmp_path: Path) -> Iterator[Door]:
     for name, text in own.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    with Door(Config(data_dir=tmp_path), furnished) as door:
-        yield door
+    with AppClient(Config(data_dir=tmp_path), furnished) as client:
+        yield client
 
 
-def test_an_owners_files_and_templates_stand_over_ours(themed: Door) -> None:
+def test_an_owners_files_and_templates_stand_over_ours(themed: AppClient) -> None:
     police = "京公网安备11010102001234号"
     cast.choose(themed.database, front="cards", accent="#c2185b", police=police)
     page = themed.get("/").text
@@ -200,7 +200,7 @@ def test_an_owners_files_and_templates_stand_over_ours(themed: Door) -> None:
     assert themed.get(f"/static/{layout}/css/code.css").text == "/* other colours */"
 
 
-def test_an_owners_stylesheet_stays_out_of_the_rooms_behind(themed: Door) -> None:
+def test_an_owners_stylesheet_stays_out_of_the_rooms_behind(themed: AppClient) -> None:
     office = themed.get("/admin", cookies=themed.let_in("kim"))
     assert office.status == 200
     assert "theme.css" not in office.text

@@ -28,7 +28,7 @@ from blog.models.audit.change_log import Change, Touched
 from blog.models.base import Base, now
 from blog.models.comments import moderation
 from blog.models.jobs import lease, retention
-from blog.models.listing import Asked, each, trial
+from blog.models.listing import ListQuery, each, trial
 from blog.models.posts import editing, publishing
 from blog.models.posts.editing import WorkingCopy
 from blog.models.posts.post import Post
@@ -41,7 +41,7 @@ from blog.models.transfer import export
 from blog.models.users import denied_access, signin, user
 from blog.models.users.user import User
 from tests.support import cast
-from tests.support.app_client import Door
+from tests.support.app_client import AppClient
 from tests.support.cast import Cast
 from tests.support.source_tree import MODULES, Module, called, outside
 from tests.web.test_access import WAYS
@@ -52,9 +52,9 @@ def last(database: Database) -> Change:
     return database.read_now(lambda session: session.scalars(query).one())
 
 
-def lines(database: Database, **asked: str) -> list[audit.Line]:
+def lines(database: Database, **asked: str) -> list[audit.LogEntry]:
     words, sort = asked.pop("words", ""), ""
-    page = database.read_now(audit.LINES.page, Asked(asked, words=words, sort=sort))
+    page = database.read_now(audit.ENTRIES.page, ListQuery(asked, words=words, sort=sort))
     return list(page.rows)
 
 
@@ -197,7 +197,7 @@ def test_a_secret_is_told_as_replaced_without_either_value(database, world):
 
 
 def test_what_is_deleted_is_told_with_its_name(database, world):
-    database.transact_now(publishing.delete_for_good, world.ann_trashed.id, by=world.ann)
+    database.transact_now(publishing.delete_permanently, world.ann_trashed.id, by=world.ann)
     row = last(database)
     told = row.facts[f"post:{world.ann_trashed.id}"]
     assert told["title"] == [world.ann_trashed.title, None]
@@ -291,54 +291,54 @@ def test_outside_a_command_nobody_signs(database, world):
     assert last(database).by_name == ""
 
 
-def test_signing_in_and_out_is_told_with_who_and_from_where(door):
-    answer = door.post("/sign-in", {"login": "ann", "password": cast.PASSWORD})
-    came = last(door.database)
+def test_signing_in_and_out_is_told_with_who_and_from_where(client):
+    answer = client.post("/sign-in", {"login": "ann", "password": cast.PASSWORD})
+    came = last(client.database)
     assert (came.by_name, came.ip, audit_labels.words_of(came.action)) == (
         "Ann Archer",
         "127.0.0.1",
         "signed in",
     )
-    door.post("/sign-out", cookies=answer.cookies)
-    went = last(door.database)
+    client.post("/sign-out", cookies=answer.cookies)
+    went = last(client.database)
     assert (went.by_name, audit_labels.words_of(went.action)) == ("Ann Archer", "signed out")
     assert went.facts == {"signin:*": {"deleted": [None, 1]}}
 
 
-def settle(door: Door) -> None:
+def settle(client: AppClient) -> None:
     """What is noted beside a request is written before the next of the same worker ends."""
     import asyncio
 
-    errands = [*door.app.ctx.errands]
+    errands = [*client.app.ctx.errands]
     for errand in errands:
-        asyncio.run_coroutine_threadsafe(asyncio.wait([errand]), door.loop).result(20)
+        asyncio.run_coroutine_threadsafe(asyncio.wait([errand]), client.loop).result(20)
 
 
-def test_a_sign_in_that_failed_is_told_with_whom_it_was_tried_for(door):
-    door.post("/sign-in", {"login": "ann", "password": "wrong"})
-    settle(door)
-    row = last(door.database)
+def test_a_sign_in_that_failed_is_told_with_whom_it_was_tried_for(client):
+    client.post("/sign-in", {"login": "ann", "password": "wrong"})
+    settle(client)
+    row = last(client.database)
     assert row.about == "signin:* ann" and row.facts == {
         "signin:* ".strip(): {"refused": [None, "wrong"]}
     }
     assert (row.by_id, row.ip) == (None, "127.0.0.1")
 
 
-def test_a_login_that_nobody_bears_is_not_kept(door):
-    door.post("/sign-in", {"login": "my secret password", "password": "x"})
-    settle(door)
-    row = last(door.database)
+def test_a_login_that_nobody_bears_is_not_kept(client):
+    client.post("/sign-in", {"login": "my secret password", "password": "x"})
+    settle(client)
+    row = last(client.database)
     assert row.facts["signin:*"]["refused"] == [None, "wrong"]
     assert "secret password" not in json.dumps([row.facts, row.tags, row.about])
 
 
-def test_a_door_that_stayed_shut_is_told_once(door):
-    eve = door.let_in("eve")
-    before = last(door.database).id
+def test_a_door_that_stayed_shut_is_told_once(client):
+    eve = client.let_in("eve")
+    before = last(client.database).id
     for _ in range(3):
-        assert door.get("/admin/people", cookies=eve).status == 403
-        settle(door)
-    row = last(door.database)
+        assert client.get("/admin/people", cookies=eve).status == 403
+        settle(client)
+    row = last(client.database)
     assert (row.by_name, row.action) == ("Eve Edgar", "access.deny_page")
     assert row.about == "door:* GET /admin/people" and row.id == before + 1
 
@@ -475,7 +475,7 @@ def test_a_day_that_there_is_not_is_not_found(database, asked):
 
 
 def test_the_filters_offer_who_has_done_something_and_what(busy, world):
-    doers = busy.read_now(audit.doers)
+    doers = busy.read_now(audit.actors)
     assert {str(world.kim.id), str(world.eve.id), str(world.ann.id)} <= set(doers)
     assert str(world.lee.id) not in doers
     assert {"post.trash", "settings.save", "user.set_role"} <= set(busy.read_now(audit.actions))
@@ -484,18 +484,20 @@ def test_the_filters_offer_who_has_done_something_and_what(busy, world):
 # --- read ---
 
 
-def test_a_line_is_told_in_words_of_both_languages(door):
-    kim = door.let_in("kim")
+def test_a_line_is_told_in_words_of_both_languages(client):
+    kim = client.let_in("kim")
     copy = WorkingCopy(title="Ink & water", body="x")
 
-    ann = door.cast.ann
-    id = door.database.transact_now(editing.start, "post", "en", by=ann)
-    version = door.database.transact_now(editing.keep, id, copy, by=ann)
-    door.database.transact_now(publishing.publish, id, render("x"), version, by=ann, ip="192.0.2.5")
-    page = door.get("/admin/audit", cookies=kim).text
+    ann = client.cast.ann
+    id = client.database.transact_now(editing.start, "post", "en", by=ann)
+    version = client.database.transact_now(editing.save, id, copy, by=ann)
+    client.database.transact_now(
+        publishing.publish, id, render("x"), version, by=ann, ip="192.0.2.5"
+    )
+    page = client.get("/admin/audit", cookies=kim).text
     assert "published “Ink &amp; water”" in page and "Ann Archer" in page and "192.0.2.5" in page
-    door.database.transact_now(user.describe, door.cast.kim.id, **CHINESE, by=door.cast.kim)
-    assert "发布：“Ink &amp; water”" in door.get("/admin/audit", cookies=kim).text
+    client.database.transact_now(user.describe, client.cast.kim.id, **CHINESE, by=client.cast.kim)
+    assert "发布：“Ink &amp; water”" in client.get("/admin/audit", cookies=kim).text
 
 
 CHINESE = {"display_name": "Kim Keeper", "email": "kim@ink.example", "language": "zh"}
@@ -564,8 +566,8 @@ def test_every_action_has_a_label_or_leaves_no_entry():
         if module.part == "models":
             import_module(module.name)
     declared = set(action.declared)
-    assert declared == (set(audit_labels.DEEDS) - NO_LONGER_DONE) | audit_labels.UNTOLD
-    assert not set(audit_labels.DEEDS) & audit_labels.UNTOLD
+    assert declared == (set(audit_labels.ACTION_LABELS) - NO_LONGER_DONE) | audit_labels.UNLOGGED
+    assert not set(audit_labels.ACTION_LABELS) & audit_labels.UNLOGGED
 
 
 NO_LONGER_DONE = {"settings.change"}  # labels of old entries only
@@ -603,63 +605,70 @@ def test_a_function_that_declares_no_action_goes_by_its_own_name(database, world
 
 
 def test_an_action_without_a_label_is_shown_by_its_name():
-    line = audit.Line(1, now(), None, "", "", "fence.paint_green", audit.things("fence:1 Green"))
+    line = audit.LogEntry(
+        1, now(), None, "", "", "fence.paint_green", audit.things("fence:1 Green")
+    )
     assert (audit_labels.words_of(line.action), audit_labels.about(line)) == (
         "paint green",
         ("Green",),
     )
 
 
-def test_a_line_opens_to_before_and_after(door):
-    kim = door.let_in("kim")
-    door.post("/admin/settings", {"tagline": "Of ink and water"}, cookies=kim)
-    door.post("/admin/settings", {"tagline": "Of ink and paper"}, cookies=kim)
-    page = door.get(f"/admin/audit/{last(door.database).id}", cookies=kim).text
+def test_a_line_opens_to_before_and_after(client):
+    kim = client.let_in("kim")
+    client.post("/admin/settings", {"tagline": "Of ink and water"}, cookies=kim)
+    client.post("/admin/settings", {"tagline": "Of ink and paper"}, cookies=kim)
+    page = client.get(f"/admin/audit/{last(client.database).id}", cookies=kim).text
     assert "Of ink and <del>water</del><ins>paper</ins>" in page
     assert "Tagline" in page and "Kim Keeper" in page and "127.0.0.1" in page
 
 
-def test_a_line_about_a_long_text_opens_and_does_not_repeat_it(door):
+def test_a_line_about_a_long_text_opens_and_does_not_repeat_it(client):
     letter = "a letter that is long" + " and long" * 30
-    door.database.transact_now(
-        user.describe, door.cast.ann.id, display_name="Ann", email="", bio=letter, by=door.cast.ann
+    client.database.transact_now(
+        user.describe,
+        client.cast.ann.id,
+        display_name="Ann",
+        email="",
+        bio=letter,
+        by=client.cast.ann,
     )
-    path = f"/admin/audit/{last(door.database).id}"
-    page = door.get(path, cookies=door.let_in("kim"))
+    path = f"/admin/audit/{last(client.database).id}"
+    page = client.get(path, cookies=client.let_in("kim"))
     assert page.status == 200
     assert f"{len(letter)} characters" in page.text and "long and long" not in page.text
 
 
-def test_a_browser_in_use_is_nothing_to_narrow_the_log_by(door):
-    kim = door.let_in("kim")
-    came = lines(door.database, act="session.open")[0]
-    door.database.transact_now(signin.seen, int(came.things[0].id), by=door.cast.kim)
-    assert "session.seen" in door.database.read_now(audit.actions)
-    page = door.get("/admin/audit", cookies=kim).text
+def test_a_browser_in_use_is_nothing_to_narrow_the_log_by(client):
+    kim = client.let_in("kim")
+    came = lines(client.database, act="session.open")[0]
+    client.database.transact_now(signin.seen, int(came.things[0].id), by=client.cast.kim)
+    assert "session.seen" in client.database.read_now(audit.actions)
+    page = client.get("/admin/audit", cookies=kim).text
     assert 'value="session.open"' in page and 'value="session.seen"' not in page
 
 
-def test_every_line_of_the_cast_opens(open_door):
-    kim = open_door.let_in("kim")
-    for line in lines(open_door.database):
-        assert open_door.get(f"/admin/audit/{line.id}", cookies=kim).status == 200
-    assert open_door.get("/admin/audit/99999", cookies=kim).status == 404
+def test_every_line_of_the_cast_opens(open_client):
+    kim = open_client.let_in("kim")
+    for line in lines(open_client.database):
+        assert open_client.get(f"/admin/audit/{line.id}", cookies=kim).status == 200
+    assert open_client.get("/admin/audit/99999", cookies=kim).status == 404
 
 
-def test_nothing_of_the_log_is_markup(door):
+def test_nothing_of_the_log_is_markup(client):
     evil = "<script>alert(1)</script>"
-    door.database.transact_now(
-        user.describe, door.cast.ann.id, display_name=evil, email="", bio=evil, by=door.cast.ann
+    client.database.transact_now(
+        user.describe, client.cast.ann.id, display_name=evil, email="", bio=evil, by=client.cast.ann
     )
-    for path in ("/admin/audit", f"/admin/audit/{last(door.database).id}"):
-        page = door.get(path, cookies=door.let_in("kim")).text
+    for path in ("/admin/audit", f"/admin/audit/{last(client.database).id}"):
+        page = client.get(path, cookies=client.let_in("kim")).text
         assert "<script>alert" not in page and "&lt;script&gt;" in page
 
 
 @pytest.mark.parametrize("name", ["ann", "eve"])
-def test_only_admins_read_the_log(open_door, name):
+def test_only_admins_read_the_log(open_client, name):
     for path in ("/admin/audit", "/admin/audit/1"):
-        assert open_door.get(path, cookies=open_door.let_in(name)).status == 403
+        assert open_client.get(path, cookies=open_client.let_in(name)).status == 403
 
 
 # --- a hundred thousand lines ---
@@ -723,8 +732,8 @@ def steps(database: Database, asked: dict[str, str]) -> int:
     def work(session: Session) -> None:
         raw: Any = session.connection().connection.dbapi_connection
         raw.set_progress_handler(count, 100)
-        audit.LINES.page(session, Asked(asked))
-        audit.LINES.page(session, Asked(asked, after=middle(session)))
+        audit.ENTRIES.page(session, ListQuery(asked))
+        audit.ENTRIES.page(session, ListQuery(asked, after=middle(session)))
         raw.set_progress_handler(None, 0)
 
     database.read_now(work)

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from blog.models.addresses import redirects
-from blog.models.listing import Asked
+from blog.models.listing import ListQuery
 from blog.models.posts import editing
 from blog.models.tags import tag_admin
 from blog.models.uploads import upload
@@ -34,7 +34,7 @@ def draft(site: Site, *titles: str) -> list[int]:
         for title in titles:
             ids.append(editing.start(session, "post", "en", by=by))
             copy = editing.WorkingCopy(title=title, version=1)
-            editing.keep(session, ids[-1], copy, by=by)
+            editing.save(session, ids[-1], copy, by=by)
         return ids
 
     return site.database.transact_now(add, by=site.cast.eve)
@@ -112,7 +112,7 @@ def test_without_a_script_a_question_is_asked_and_answered(visit: Open, site: Si
 
 
 def test_a_tag_is_renamed_on_its_page_in_chinese(visit: Open, site: Site) -> None:  # noqa: F811 -- the fixture
-    rows = site.database.read_now(tag_admin.tags.page, Asked(words="celadonic")).rows
+    rows = site.database.read_now(tag_admin.tags.page, ListQuery(words="celadonic")).rows
     page = visit("/admin/tags", by=site.cast.eve, width=320)
     page.goto(f"{site.url}/admin/tags/{rows[0].id}")
     page.fill("#f-name", "青瓷")

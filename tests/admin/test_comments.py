@@ -15,22 +15,22 @@ from blog.models.posts.post import Post
 from blog.models.settings import site as sites
 from tests.home.test_pages_browser import complaints
 from tests.support import cast
-from tests.support.app_client import Answer, Door
+from tests.support.app_client import Answer, AppClient
 from tests.support.dashboard_client import Writer, told_after
 from tests.support.live_server import Site
 from tests.support.planted_comments import remark
 
 
-def plant(door: Door, *bodies: str, **given: Any) -> list[int]:
+def plant(client: AppClient, *bodies: str, **given: Any) -> list[int]:
     def go(session: Session) -> list[int]:
-        post = given.pop("post_id", door.cast.ann_live.id)
+        post = given.pop("post_id", client.cast.ann_live.id)
         return [remark(session, post, body, **given).id for body in bodies]
 
-    return door.database.transact_now(go)
+    return client.database.transact_now(go)
 
 
-def state_of(door: Door, id: int) -> str:
-    return door.database.read_now(lambda session: session.get_one(Comment, id).state)
+def state_of(client: AppClient, id: int) -> str:
+    return client.database.read_now(lambda session: session.get_one(Comment, id).state)
 
 
 def press(eve: Writer, verb: str, *ids: int, back: str = "", **more: Any) -> Answer:
@@ -40,9 +40,9 @@ def press(eve: Writer, verb: str, *ids: int, back: str = "", **more: Any) -> Ans
 # --- what is shown ---
 
 
-def test_the_queue_shows_what_waits_with_its_text_its_writer_and_the_filters_word(door, eve):
-    plant(door, "Older", state=APPROVED, email="ada@mail.example")
-    plant(door, "A *loud* word", name="Ada", email="ada@mail.example", score=0.7)
+def test_the_queue_shows_what_waits_with_its_text_its_writer_and_the_filters_word(client, eve):
+    plant(client, "Older", state=APPROVED, email="ada@mail.example")
+    plant(client, "A *loud* word", name="Ada", email="ada@mail.example", score=0.7)
     page = eve.get("/admin/comments").text
     assert "A <em>loud</em> word" in page and "ada@mail.example" in page
     assert "1 approved earlier" in page and "Probably spam (70 %)" in page
@@ -63,44 +63,44 @@ def test_the_queue_shows_what_waits_with_its_text_its_writer_and_the_filters_wor
         ("state=all&post={bob}", {"thrownout"}),
     ],
 )
-def test_comments_are_found_by_state_post_and_words(door, eve, query, seen):
+def test_comments_are_found_by_state_post_and_words(client, eve, query, seen):
     texts = {PENDING: "waitsfor", APPROVED: "thanked", REJECTED: "thrownout", SPAM: "junked"}
     for state, text in texts.items():
-        post = door.cast.bob_live if state == REJECTED else door.cast.ann_live
-        plant(door, text, state=state, post_id=post.id)
-    page = eve.get(f"/admin/comments?{query.format(bob=door.cast.bob_live.id)}")
+        post = client.cast.bob_live if state == REJECTED else client.cast.ann_live
+        plant(client, text, state=state, post_id=post.id)
+    page = eve.get(f"/admin/comments?{query.format(bob=client.cast.bob_live.id)}")
     assert page.status == 200
     assert {text for text in texts.values() if f"<p>{text}</p>" in page.text} == seen
 
 
 @pytest.mark.parametrize("query", ["state=gone", "post=x", "post=%C2%B2", "post=-1", "after=zzz"])
-def test_nonsense_in_the_address_of_the_queue_is_not_found(open_door, query):
-    eve = open_door.let_in("eve")
-    assert open_door.get(f"/admin/comments?{query}", cookies=eve).status == 404
+def test_nonsense_in_the_address_of_the_queue_is_not_found(open_client, query):
+    eve = open_client.let_in("eve")
+    assert open_client.get(f"/admin/comments?{query}", cookies=eve).status == 404
 
 
-def test_what_a_guest_wrote_is_shown_and_never_run(door, eve):
-    plant(door, "<script>alert(1)</script>", name="<img src=x onerror=alert(1)>")
+def test_what_a_guest_wrote_is_shown_and_never_run(client, eve):
+    plant(client, "<script>alert(1)</script>", name="<img src=x onerror=alert(1)>")
     page = eve.get("/admin/comments").text
     assert "<script>alert" not in page and "<img src=x" not in page
 
 
-def test_the_choice_of_posts_has_those_that_were_commented_on(door, eve):
-    plant(door, "Hello", post_id=door.cast.bob_zh.id)
+def test_the_choice_of_posts_has_those_that_were_commented_on(client, eve):
+    plant(client, "Hello", post_id=client.cast.bob_zh.id)
     page = eve.get("/admin/comments").text
-    assert f'<option value="{door.cast.bob_zh.id}">{cast.ZH_TITLE}</option>' in page
-    assert f'<option value="{door.cast.bob_draft.id}">' not in page
+    assert f'<option value="{client.cast.bob_zh.id}">{cast.ZH_TITLE}</option>' in page
+    assert f'<option value="{client.cast.bob_draft.id}">' not in page
 
 
-def test_a_writer_without_a_mail_address_has_no_history(door):
-    plant(door, "Earlier", state=APPROVED)
-    id = plant(door, "Now")[0]
-    found = door.database.read_now(moderation_queue.one, id)
+def test_a_writer_without_a_mail_address_has_no_history(client):
+    plant(client, "Earlier", state=APPROVED)
+    id = plant(client, "Now")[0]
+    found = client.database.read_now(moderation_queue.one, id)
     assert (found.writer, found.approved) == ("", 0)
 
 
-def test_a_page_of_the_queue_costs_few_statements(door, eve):
-    plant(door, *(f"Number {number}" for number in range(40)))
+def test_a_page_of_the_queue_costs_few_statements(client, eve):
+    plant(client, *(f"Number {number}" for number in range(40)))
     first = eve.get("/admin/comments").text
     assert "Number 39" in first and "Number 5<" not in first
     further = re.findall(r'href="(/admin/comments\?after=[^"]+)"', first)[0]
@@ -118,116 +118,116 @@ def test_a_page_of_the_queue_costs_few_statements(door, eve):
         ("spam", SPAM, "2 comments were marked as spam."),
     ],
 )
-def test_ticked_comments_are_decided_together_and_can_be_taken_back(door, eve, verb, state, said):
-    ids = plant(door, "One", "Two", "Three")
+def test_ticked_comments_are_decided_together_and_can_be_taken_back(client, eve, verb, state, said):
+    ids = plant(client, "One", "Two", "Three")
     answer = press(eve, verb, *ids[:2])
     assert answer.status == 303
     page = told_after(eve, answer)
     assert said in page
-    assert [state_of(door, id) for id in ids] == [state, state, PENDING]
+    assert [state_of(client, id) for id in ids] == [state, state, PENDING]
     act = re.findall(r'name="id" value="(\d+)"', page)[0]
     assert eve.post("/admin/comments/undo", {"id": act, "back": ""}).status == 303
-    assert [state_of(door, id) for id in ids] == [PENDING] * 3
+    assert [state_of(client, id) for id in ids] == [PENDING] * 3
 
 
-def test_the_button_of_one_comment_is_about_that_one(door, eve):
-    ids = plant(door, "One", "Two")
+def test_the_button_of_one_comment_is_about_that_one(client, eve):
+    ids = plant(client, "One", "Two")
     assert press(eve, "approve", ids[0], only=ids[1]).status == 303
-    assert [state_of(door, id) for id in ids] == [PENDING, APPROVED]
+    assert [state_of(client, id) for id in ids] == [PENDING, APPROVED]
 
 
-def test_an_act_leads_back_to_the_list_as_it_was(door, eve):
-    ids = plant(door, "One", state=SPAM)
+def test_an_act_leads_back_to_the_list_as_it_was(client, eve):
+    ids = plant(client, "One", state=SPAM)
     back = press(eve, "approve", *ids, back="state=spam&q=One").header("location")
     assert "state=spam" in back and "q=One" in back
 
 
-def test_what_is_approved_is_read_at_once(door, eve):
-    id = plant(door, "A remark for everybody")[0]
-    path = door.cast.ann_live.path
-    assert "A remark for everybody" not in door.get(path).text
+def test_what_is_approved_is_read_at_once(client, eve):
+    id = plant(client, "A remark for everybody")[0]
+    path = client.cast.ann_live.path
+    assert "A remark for everybody" not in client.get(path).text
     press(eve, "approve", id)
-    assert "A remark for everybody" in door.get(path).text
+    assert "A remark for everybody" in client.get(path).text
     press(eve, "spam", id)
-    assert "A remark for everybody" not in door.get(path).text
+    assert "A remark for everybody" not in client.get(path).text
 
 
 @pytest.mark.parametrize("act", ["", "0", "x", "999", "9" * 30])
-def test_an_act_that_cannot_be_taken_back_is_refused_in_a_sentence(door, eve, act):
+def test_an_act_that_cannot_be_taken_back_is_refused_in_a_sentence(client, eve, act):
     answer = eve.post("/admin/comments/undo", {"id": act})
     assert answer.status == 422 and "no longer exist" in answer.text
 
 
 @pytest.mark.parametrize("verb", ["approve", "reject", "spam", "undo"])
-def test_an_author_decides_nothing(door, verb):
-    ids = plant(door, "One")
-    ann = Writer(door, "ann")
+def test_an_author_decides_nothing(client, verb):
+    ids = plant(client, "One")
+    ann = Writer(client, "ann")
     assert press(ann, verb, *ids, id=1).status == 403
-    assert state_of(door, ids[0]) == PENDING
+    assert state_of(client, ids[0]) == PENDING
 
 
 # --- answering ---
 
 
-def test_an_answer_from_the_queue_approves_and_stands_below_the_comment(door, eve):
-    id = plant(door, "A question?")[0]
+def test_an_answer_from_the_queue_approves_and_stands_below_the_comment(client, eve):
+    id = plant(client, "A question?")[0]
     assert "Sending the reply also approves the comment" in eve.get(f"/admin/comments/{id}").text
     answer = eve.post(f"/admin/comments/{id}/reply", {"body": "An *answer*."})
     assert (answer.status, answer.header("location")) == (303, "/admin/comments")
-    assert state_of(door, id) == APPROVED
-    page = door.get(door.cast.ann_live.path).text
+    assert state_of(client, id) == APPROVED
+    page = client.get(client.cast.ann_live.path).text
     assert page.index("A question?") < page.index("An <em>answer</em>.")
 
 
-def test_the_same_answer_twice_is_one(door, eve):
-    id = plant(door, "A question?")[0]
+def test_the_same_answer_twice_is_one(client, eve):
+    id = plant(client, "A question?")[0]
     for _ in range(2):
         assert eve.post(f"/admin/comments/{id}/reply", {"body": "Yes."}).status == 303
-    found = door.database.read_now(
+    found = client.database.read_now(
         lambda s: s.scalars(select(Comment).where(Comment.parent_id == id)).all()
     )
     assert [(row.body, row.user_id, row.state) for row in found] == [
-        ("Yes.", door.cast.eve.id, APPROVED)
+        ("Yes.", client.cast.eve.id, APPROVED)
     ]
 
 
-def test_an_empty_answer_is_told_beside_its_field_and_approves_nothing(door, eve):
-    id = plant(door, "A question?")[0]
+def test_an_empty_answer_is_told_beside_its_field_and_approves_nothing(client, eve):
+    id = plant(client, "A question?")[0]
     answer = eve.post(f"/admin/comments/{id}/reply", {"body": " "})
     assert answer.status == 422 and 'id="f-body-fault"' in answer.text
-    assert state_of(door, id) == PENDING
+    assert state_of(client, id) == PENDING
 
 
-def test_an_answer_where_comments_are_closed_is_told_so_with_its_text(door, eve):
-    id = plant(door, "A question?")[0]
+def test_an_answer_where_comments_are_closed_is_told_so_with_its_text(client, eve):
+    id = plant(client, "A question?")[0]
 
     def close(session: Session) -> None:
 
         row = session.get_one(sites.Site, sites.THE_ONE)
         row.choices = {**row.choices, "comments": "closed"}
 
-    door.database.transact_now(close)
+    client.database.transact_now(close)
     answer = eve.post(f"/admin/comments/{id}/reply", {"body": "My answer"})
     assert answer.status == 422 and "My answer" in answer.text
-    assert state_of(door, id) == PENDING
+    assert state_of(client, id) == PENDING
 
 
-def test_nothing_that_is_gone_is_answered(door, eve):
+def test_nothing_that_is_gone_is_answered(client, eve):
     assert eve.get("/admin/comments/99999").status == 404
     assert eve.post("/admin/comments/99999/reply", {"body": "Hello"}).status == 404
-    hidden = plant(door, "Hello", post_id=door.cast.ann_trashed.id)[0]
+    hidden = plant(client, "Hello", post_id=client.cast.ann_trashed.id)[0]
     assert eve.post(f"/admin/comments/{hidden}/reply", {"body": "Hello"}).status == 404
-    assert state_of(door, hidden) == PENDING
+    assert state_of(client, hidden) == PENDING
 
 
-def test_a_post_that_is_deleted_for_good_takes_its_decisions_along(door, eve):
-    ids = plant(door, "One", "Two", post_id=door.cast.ann_trashed.id)
+def test_a_post_that_is_deleted_for_good_takes_its_decisions_along(client, eve):
+    ids = plant(client, "One", "Two", post_id=client.cast.ann_trashed.id)
     press(eve, "approve", ids[0])
     press(eve, "spam", ids[1])
-    id = door.cast.ann_trashed.id
-    answer = Writer(door, "kim").post("/admin/posts/delete", {"ids": [id], "sure": "on"})
+    id = client.cast.ann_trashed.id
+    answer = Writer(client, "kim").post("/admin/posts/delete", {"ids": [id], "sure": "on"})
     assert answer.status == 303
-    gone = door.database.read_now(lambda session: session.get(Post, id))
+    gone = client.database.read_now(lambda session: session.get(Post, id))
     assert gone is None
 
 

@@ -12,8 +12,9 @@ from blog.db import Database
 from blog.models.comments import moderation, spam, spam_features, spam_learning
 from blog.models.comments.comment import APPROVED, PENDING, SPAM, Comment
 from blog.models.comments.moderation import Moderation
-from blog.models.comments.spam import TooMany, Words
-from blog.models.comments.spam_learning import ALL, Sign
+from blog.models.comments.spam import TooMany
+from blog.models.comments.spam_features import CommentFeatures
+from blog.models.comments.spam_learning import ALL, Feature
 from tests.support.planted_comments import remark
 
 WORKERS = 4
@@ -38,7 +39,9 @@ def at_once(workers: list[Database], number: int, work: Callable[[Database, int]
 
 def arrive(post: int, network: str) -> Callable[[Database, int], bool]:
     def submit(session: Session, at: int) -> None:
-        spam.admit(session, Words("Somebody", "", f"Hello {at}", network=network.format(at)))
+        spam.admit(
+            session, CommentFeatures("Somebody", "", f"Hello {at}", network=network.format(at))
+        )
         remark(session, post, f"Hello {at}", name="Somebody")
 
     def work(database: Database, at: int) -> bool:
@@ -71,10 +74,10 @@ def test_of_many_who_decide_at_once_each_decision_counts_once(workers, world, da
 
     made = sum(at_once(workers, 16, decide))
 
-    def read(session: Session) -> tuple[int, int, list[str], Sign]:
+    def read(session: Session) -> tuple[int, int, list[str], Feature]:
         decisions = session.scalar(select(func.count()).select_from(Moderation)) or 0
         states = session.scalars(select(Comment.state).where(Comment.id.in_(ids))).all()
-        return decisions, len(states), list(states), session.get_one(Sign, ALL)
+        return decisions, len(states), list(states), session.get_one(Feature, ALL)
 
     decisions, number, states, learned = database.read_now(read)
     assert decisions == made and number == 6
@@ -94,7 +97,7 @@ def test_who_learns_at_once_loses_nothing(workers, world, database):
         spam_learning.learn(session, ids[at], "spam", spam_features.words_of(comment))
 
     at_once(workers, 24, lambda worker, at: worker.transact_now(learn, at))
-    assert database.read_now(lambda session: session.get_one(Sign, "words").spam) == 24
+    assert database.read_now(lambda session: session.get_one(Feature, "words").spam) == 24
 
 
 def test_an_act_that_two_take_back_at_once_is_taken_back_once(workers, world, database):
@@ -108,4 +111,4 @@ def test_an_act_that_two_take_back_at_once_is_taken_back_once(workers, world, da
             return 0
 
     assert sum(at_once(workers, WORKERS, undo)) == 1
-    assert database.read_now(lambda session: session.get(Sign, ALL)) is None
+    assert database.read_now(lambda session: session.get(Feature, ALL)) is None

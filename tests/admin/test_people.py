@@ -10,7 +10,7 @@ from blog.models.base import Refusal
 from blog.models.users import setup, user, user_list
 from blog.models.users.user import User
 from tests.support import cast
-from tests.support.app_client import Door
+from tests.support.app_client import AppClient
 from tests.support.cast import Cast
 
 NEW = {
@@ -22,21 +22,21 @@ NEW = {
 }
 
 
-def person(door: Door, id: int) -> User:
-    return door.database.read_now(lambda session: session.get_one(User, id))
+def person(client: AppClient, id: int) -> User:
+    return client.database.read_now(lambda session: session.get_one(User, id))
 
 
-def by_name(door: Door, name: str) -> User | None:
-    return door.database.read_now(user.with_login, name)
+def by_name(client: AppClient, name: str) -> User | None:
+    return client.database.read_now(user.with_login, name)
 
 
 # --- people: adding ---
 
 
-def test_a_person_who_was_added_can_sign_in(door):
-    answer = door.post("/admin/people/new", NEW, cookies=door.let_in("kim"))
+def test_a_person_who_was_added_can_sign_in(client):
+    answer = client.post("/admin/people/new", NEW, cookies=client.let_in("kim"))
     assert (answer.status, answer.header("location")) == (303, "/admin/people")
-    entered = door.post("/sign-in", {"login": "zoe", "password": NEW["password"]})
+    entered = client.post("/sign-in", {"login": "zoe", "password": NEW["password"]})
     assert entered.status == 303 and entered.cookies["session"]
 
 
@@ -54,18 +54,18 @@ def test_a_person_who_was_added_can_sign_in(door):
         ({"password": "password12345"}, "password"),
     ],
 )
-def test_a_fault_in_a_new_person_is_told_beside_its_field_with_what_was_typed(door, typed, field):
-    answer = door.post("/admin/people/new", NEW | typed, cookies=door.let_in("kim"))
+def test_a_fault_in_a_new_person_is_told_beside_its_field_with_what_was_typed(client, typed, field):
+    answer = client.post("/admin/people/new", NEW | typed, cookies=client.let_in("kim"))
     assert answer.status == 422
     assert f'id="f-{field}-fault"' in answer.text
     assert (NEW | typed)["password"] not in answer.text
     assert (NEW | typed)["email"] in answer.text
-    assert by_name(door, "zoe") is None
+    assert by_name(client, "zoe") is None
 
 
-def test_every_fault_is_told_at_the_first_try(door):
+def test_every_fault_is_told_at_the_first_try(client):
     typed = {"name": "No Name", "email": "x", "password": "short", "role": "author"}
-    answer = door.post("/admin/people/new", typed, cookies=door.let_in("kim")).text
+    answer = client.post("/admin/people/new", typed, cookies=client.let_in("kim")).text
     for field in ("name", "email", "password", "display_name"):
         assert f'id="f-{field}-fault"' in answer
 
@@ -87,82 +87,85 @@ def test_two_who_take_one_name_at_once_are_told_apart(database):
 # --- people: changing ---
 
 
-def test_a_new_role_holds_from_the_next_request_on(door):
-    kim, eve = door.let_in("kim"), door.let_in("eve")
-    id = door.cast.eve.id
+def test_a_new_role_holds_from_the_next_request_on(client):
+    kim, eve = client.let_in("kim"), client.let_in("eve")
+    id = client.cast.eve.id
     given = {"display_name": "Eve", "email": "eve@ink.example", "role": "author"}
-    assert door.get("/admin", cookies=eve).status == 200
-    assert door.post(f"/admin/people/{id}", given, cookies=kim).status == 303
-    assert (person(door, id).role, person(door, id).display_name) == ("author", "Eve")
-    assert door.get("/admin", cookies=eve).status == 303  # to sign in anew
-    assert door.get("/admin", cookies=door.let_in("eve")).status == 403
+    assert client.get("/admin", cookies=eve).status == 200
+    assert client.post(f"/admin/people/{id}", given, cookies=kim).status == 303
+    assert (person(client, id).role, person(client, id).display_name) == ("author", "Eve")
+    assert client.get("/admin", cookies=eve).status == 303  # to sign in anew
+    assert client.get("/admin", cookies=client.let_in("eve")).status == 403
 
 
-def test_a_profile_that_is_only_renamed_keeps_its_sign_ins(door):
-    ann = door.let_in("ann")
+def test_a_profile_that_is_only_renamed_keeps_its_sign_ins(client):
+    ann = client.let_in("ann")
     given = {"display_name": "Ann B.", "email": "", "role": "author"}
-    door.post(f"/admin/people/{door.cast.ann.id}", given, cookies=door.let_in("kim"))
-    assert door.get("/control-panel", cookies=ann).status == 200
-    assert (person(door, door.cast.ann.id).display_name, person(door, door.cast.ann.id).email) == (
+    client.post(f"/admin/people/{client.cast.ann.id}", given, cookies=client.let_in("kim"))
+    assert client.get("/control-panel", cookies=ann).status == 200
+    assert (
+        person(client, client.cast.ann.id).display_name,
+        person(client, client.cast.ann.id).email,
+    ) == (
         "Ann B.",
         None,
     )
 
 
-def test_whoever_is_disabled_is_out_at_once_and_stays_out(door):
-    kim, ann, id = door.let_in("kim"), door.let_in("ann"), door.cast.ann.id
-    assert door.get("/control-panel", cookies=ann).status == 200
-    assert door.post(f"/admin/people/{id}/disable", cookies=kim).status == 303
-    assert door.get("/control-panel", cookies=ann).status == 303
-    assert door.post("/sign-in", {"login": "ann", "password": cast.PASSWORD}).status == 422
-    assert door.post(f"/admin/people/{id}/enable", cookies=kim).status == 303
-    assert door.get("/control-panel", cookies=ann).status == 303  # what was ended stays ended
-    assert door.post("/sign-in", {"login": "ann", "password": cast.PASSWORD}).status == 303
+def test_whoever_is_disabled_is_out_at_once_and_stays_out(client):
+    kim, ann, id = client.let_in("kim"), client.let_in("ann"), client.cast.ann.id
+    assert client.get("/control-panel", cookies=ann).status == 200
+    assert client.post(f"/admin/people/{id}/disable", cookies=kim).status == 303
+    assert client.get("/control-panel", cookies=ann).status == 303
+    assert client.post("/sign-in", {"login": "ann", "password": cast.PASSWORD}).status == 422
+    assert client.post(f"/admin/people/{id}/enable", cookies=kim).status == 303
+    assert client.get("/control-panel", cookies=ann).status == 303  # what was ended stays ended
+    assert client.post("/sign-in", {"login": "ann", "password": cast.PASSWORD}).status == 303
 
 
-def test_a_byline_with_a_password_can_sign_in(door):
-    id, given = door.cast.lee.id, {"password": "nine slow trains"}
-    assert door.post("/sign-in", {"login": "lee", **given}).status == 422
-    answer = door.post(f"/admin/people/{id}/set-password", given, cookies=door.let_in("kim"))
+def test_a_byline_with_a_password_can_sign_in(client):
+    id, given = client.cast.lee.id, {"password": "nine slow trains"}
+    assert client.post("/sign-in", {"login": "lee", **given}).status == 422
+    answer = client.post(f"/admin/people/{id}/set-password", given, cookies=client.let_in("kim"))
     assert answer.status == 303
-    assert door.post("/sign-in", {"login": "lee", **given}).status == 303
+    assert client.post("/sign-in", {"login": "lee", **given}).status == 303
 
 
-def test_a_new_password_ends_every_sign_in(door):
-    ann, id = door.let_in("ann"), door.cast.ann.id
+def test_a_new_password_ends_every_sign_in(client):
+    ann, id = client.let_in("ann"), client.cast.ann.id
     given = {"password": "nine slow trains"}
-    door.post(f"/admin/people/{id}/set-password", given, cookies=door.let_in("kim"))
-    assert door.get("/control-panel", cookies=ann).status == 303
-    assert door.post("/sign-in", {"login": "ann", "password": cast.PASSWORD}).status == 422
+    client.post(f"/admin/people/{id}/set-password", given, cookies=client.let_in("kim"))
+    assert client.get("/control-panel", cookies=ann).status == 303
+    assert client.post("/sign-in", {"login": "ann", "password": cast.PASSWORD}).status == 422
 
 
-def test_a_password_that_is_too_short_is_refused_beside_its_field(door):
-    path = f"/admin/people/{door.cast.lee.id}/set-password"
-    answer = door.post(path, {"password": "short"}, cookies=door.let_in("kim"))
+def test_a_password_that_is_too_short_is_refused_beside_its_field(client):
+    path = f"/admin/people/{client.cast.lee.id}/set-password"
+    answer = client.post(path, {"password": "short"}, cookies=client.let_in("kim"))
     assert answer.status == 422 and 'id="f-password-fault"' in answer.text
-    assert person(door, door.cast.lee.id).password_hash is None
+    assert person(client, client.cast.lee.id).password_hash is None
 
 
 @pytest.mark.parametrize("verb", ["", "/disable", "/enable", "/set-password"])
-def test_nobody_there_is_nobody_found(open_door, verb):
-    kim = open_door.let_in("kim")
+def test_nobody_there_is_nobody_found(open_client, verb):
+    kim = open_client.let_in("kim")
     for id in ("999", "0", "99999999999999999999", "-1", "x", "9" * 5000):
-        answer = open_door.post(f"/admin/people/{id}{verb}", NEW, cookies=kim)
+        answer = open_client.post(f"/admin/people/{id}{verb}", NEW, cookies=kim)
         assert answer.status in (404, 405), (id, answer.status)
 
 
 # --- the last admin ---
 
 
-def test_the_last_admin_can_neither_be_demoted_nor_disabled(door):
-    kim, id = door.let_in("kim"), door.cast.kim.id
+def test_the_last_admin_can_neither_be_demoted_nor_disabled(client):
+    kim, id = client.let_in("kim"), client.cast.kim.id
     given = {"display_name": "Kim", "email": "", "role": "editor"}
-    refused = door.post(f"/admin/people/{id}", given, cookies=kim)
+    refused = client.post(f"/admin/people/{id}", given, cookies=kim)
     assert refused.status == 422 and "This is the last admin" in refused.text
-    refused = door.post(f"/admin/people/{id}/disable", cookies=kim)
+    refused = client.post(f"/admin/people/{id}/disable", cookies=kim)
     assert refused.status == 422 and "This is the last admin" in refused.text
-    assert door.get("/admin/people", cookies=kim).status == 200
-    assert person(door, id).display_name == "Kim Keeper"
+    assert client.get("/admin/people", cookies=kim).status == 200
+    assert person(client, id).display_name == "Kim Keeper"
 
 
 def test_a_disabled_admin_does_not_count_as_one(database, world):
@@ -217,8 +220,8 @@ def test_a_shell_makes_a_byline_an_admin(database, world):
 # --- people: the list ---
 
 
-def test_people_are_found_by_what_they_are(open_door):
-    kim = open_door.let_in("kim")
+def test_people_are_found_by_what_they_are(open_client):
+    kim = open_client.let_in("kim")
     for query, names in {
         "": {"ann", "bob", "eve", "dan", "kim", "lee"},
         "who=active": {"ann", "bob", "eve", "kim"},
@@ -228,25 +231,25 @@ def test_people_are_found_by_what_they_are(open_door):
         "q=ann%40ink": {"ann"},
         "q=%E7%99%BD": {"bob"},
     }.items():
-        page = open_door.get(f"/admin/people?{query}", cookies=kim)
+        page = open_client.get(f"/admin/people?{query}", cookies=kim)
         shown = {
             name
-            for name, one in open_door.cast.people.items()
+            for name, one in open_client.cast.people.items()
             if f'href="/admin/people/{one.id}">' in page.text
         }
         assert page.status == 200 and shown == names, query
 
 
-def test_several_are_shut_out_at_once_or_none(door):
-    kim, world = door.let_in("kim"), door.cast
+def test_several_are_shut_out_at_once_or_none(client):
+    kim, world = client.let_in("kim"), client.cast
     ids = [world.ann.id, world.bob.id]
-    assert door.post("/admin/people/disable", {"ids": ids}, cookies=kim).status == 303
-    assert all(person(door, id).disabled_at for id in ids)
-    assert door.post("/admin/people/enable", {"ids": ids}, cookies=kim).status == 303
-    assert not any(person(door, id).disabled_at for id in ids)
-    refused = door.post("/admin/people/disable", {"ids": [*ids, world.kim.id]}, cookies=kim)
+    assert client.post("/admin/people/disable", {"ids": ids}, cookies=kim).status == 303
+    assert all(person(client, id).disabled_at for id in ids)
+    assert client.post("/admin/people/enable", {"ids": ids}, cookies=kim).status == 303
+    assert not any(person(client, id).disabled_at for id in ids)
+    refused = client.post("/admin/people/disable", {"ids": [*ids, world.kim.id]}, cookies=kim)
     assert refused.status == 422 and "last admin" in refused.text
-    assert not any(person(door, id).disabled_at for id in ids)
+    assert not any(person(client, id).disabled_at for id in ids)
 
 
 def test_nobody_shuts_themselves_out(database, two_admins):
@@ -256,20 +259,20 @@ def test_nobody_shuts_themselves_out(database, two_admins):
     assert database.read_now(lambda session: session.get_one(User, kim.id)).disabled_at is None
 
 
-def test_an_editor_sees_no_people(open_door):
-    eve = open_door.let_in("eve")
+def test_an_editor_sees_no_people(open_client):
+    eve = open_client.let_in("eve")
     for path in ("people", "people/new", "people/1", "invitations", "invitations/new"):
-        assert open_door.get(f"/admin/{path}", cookies=eve).status == 403
+        assert open_client.get(f"/admin/{path}", cookies=eve).status == 403
 
 
-def test_an_author_sees_their_own_posts_an_editor_every_one_an_admin_everything(open_door):
-    drafts = {name: open_door.cast.posts[name].title for name in ("ann_draft", "bob_draft")}
+def test_an_author_sees_their_own_posts_an_editor_every_one_an_admin_everything(open_client):
+    drafts = {name: open_client.cast.posts[name].title for name in ("ann_draft", "bob_draft")}
     seen = {}
     for name in ("ann", "eve", "kim"):
-        mine = open_door.let_in(name)
-        page = open_door.get("/control-panel", cookies=mine).text
-        page += open_door.get("/admin/posts", cookies=mine).text
-        keeps = open_door.get("/admin/settings", cookies=mine).status == 200
+        mine = open_client.let_in(name)
+        page = open_client.get("/control-panel", cookies=mine).text
+        page += open_client.get("/admin/posts", cookies=mine).text
+        keeps = open_client.get("/admin/settings", cookies=mine).status == 200
         seen[name] = ({draft for draft, title in drafts.items() if title in page}, keeps)
     assert seen == {
         "ann": ({"ann_draft"}, False),
@@ -286,12 +289,12 @@ def test_an_author_sees_their_own_posts_an_editor_every_one_an_admin_everything(
     ],
 )
 def test_whoever_finds_a_keepers_browser_open_cannot_take_the_account_along(
-    door, verb, typed, field
+    client, verb, typed, field
 ):
-    kim, id = door.let_in("kim"), door.cast.kim.id
-    answer = door.post(f"/admin/people/{id}{verb}", typed, cookies=kim)
+    kim, id = client.let_in("kim"), client.cast.kim.id
+    answer = client.post(f"/admin/people/{id}{verb}", typed, cookies=kim)
     assert answer.status == 422 and "your own" in answer.text.casefold()
-    before = door.cast.kim
-    after = person(door, id)
+    before = client.cast.kim
+    after = person(client, id)
     assert (after.email, after.password_hash) == (before.email, before.password_hash)
-    assert 'name="password"' not in door.get(f"/admin/people/{id}", cookies=kim).text
+    assert 'name="password"' not in client.get(f"/admin/people/{id}", cookies=kim).text

@@ -5,7 +5,7 @@ import pytest
 from blog import media
 from blog.markup import render
 from blog.models.base import Refusal
-from blog.models.listing import Asked
+from blog.models.listing import ListQuery
 from blog.models.posts import editing, publishing
 from blog.models.posts.editing import WorkingCopy
 from blog.models.settings import site
@@ -21,11 +21,11 @@ def note(database, name: str, by, original: str = "") -> int:
 
 def write(database, world, id: int, version: int, **typed) -> None:
     copy = WorkingCopy(title="With a picture", version=version, **typed)
-    database.transact_now(editing.keep, id, copy, by=world.eve)
+    database.transact_now(editing.save, id, copy, by=world.eve)
 
 
 def shown(database) -> dict[str, list[tuple[str, bool]]]:
-    page = database.read_now(upload_list.pictures.page, Asked())
+    page = database.read_now(upload_list.pictures.page, ListQuery())
     return {row.name: [(place.title, place.is_past) for place in row.places] for row in page.rows}
 
 
@@ -65,7 +65,7 @@ def test_pictures_are_found_by_name_and_by_who_brought_them(database, world):
     note(database, NAMES[1], world.bob, "晨.png")
 
     def names(**asked) -> list[str]:
-        page = database.read_now(upload_list.pictures.page, Asked(**asked))
+        page = database.read_now(upload_list.pictures.page, ListQuery(**asked))
         return [row.shown_as for row in page.rows]
 
     assert names(words="morning") == ["Morning.png"] and names(words="晨") == ["晨.png"]
@@ -73,18 +73,18 @@ def test_pictures_are_found_by_name_and_by_who_brought_them(database, world):
     assert database.read_now(upload_list.uploaders) == [("ann", "Ann Archer"), ("bob", "白波")]
 
 
-def test_an_unused_picture_goes_from_the_disk_and_a_used_one_stays(door):
-    eve, config = door.let_in("eve"), door.app.ctx.config
-    ids = [note(door.database, name, door.cast.ann) for name in NAMES[:2]]
+def test_an_unused_picture_goes_from_the_disk_and_a_used_one_stays(client):
+    eve, config = client.let_in("eve"), client.app.ctx.config
+    ids = [note(client.database, name, client.cast.ann) for name in NAMES[:2]]
     for name in NAMES[:2]:
         path = media.path_of(config, name)
         path.parent.mkdir(parents=True)
         path.write_bytes(b"x")
-    write(door.database, door.cast, door.cast.ann_draft.id, 2, body=f"![](/media/{NAMES[0]})")
+    write(client.database, client.cast, client.cast.ann_draft.id, 2, body=f"![](/media/{NAMES[0]})")
     both = {"ids": ids, "sure": "on"}
-    refused = door.post("/admin/pictures/delete", both, cookies=eve)
+    refused = client.post("/admin/pictures/delete", both, cookies=eve)
     assert refused.status == 422 and "With a picture" in refused.text
     assert all(media.path_of(config, name).exists() for name in NAMES[:2])
-    done = door.post("/admin/pictures/delete", {"ids": ids[1], "sure": "on"}, cookies=eve)
+    done = client.post("/admin/pictures/delete", {"ids": ids[1], "sure": "on"}, cookies=eve)
     assert done.status == 303
     assert [media.path_of(config, name).exists() for name in NAMES[:2]] == [True, False]

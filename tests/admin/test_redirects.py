@@ -7,14 +7,14 @@ import pytest
 from blog.markup import render
 from blog.models.addresses import address, redirects
 from blog.models.base import Refusal
-from blog.models.listing import Asked
+from blog.models.listing import ListQuery
 from blog.models.posts import editing, publishing
 from blog.models.posts.editing import WorkingCopy
 from tests.support import cast
 
 
 def leads(database, **asked) -> dict[str, str]:
-    page = database.read_now(redirects.redirects.page, Asked(**asked))
+    page = database.read_now(redirects.redirects.page, ListQuery(**asked))
     return {row.path: row.to for row in page.rows}
 
 
@@ -25,7 +25,7 @@ def add(database, path: str, to: str) -> int:
 def move(database, world) -> None:
     """A live post gets another address, and leaves its own."""
     copy = WorkingCopy(title="A marmalade morning", slug="jam", body="Jam.", version=2)
-    database.transact_now(editing.keep, world.ann_live.id, copy, by=world.eve)
+    database.transact_now(editing.save, world.ann_live.id, copy, by=world.eve)
     post = database.transact_now(editing.load, world.ann_live.id, by=world.eve)
     database.transact_now(
         publishing.publish, world.ann_live.id, render("Jam."), post.version, by=world.eve
@@ -36,7 +36,7 @@ def test_what_a_post_has_left_leads_to_it_and_cannot_be_removed(database, world)
     assert leads(database) == {}
     move(database, world)
     assert leads(database) == {world.ann_live.path: "/posts/jam"}
-    row = database.read_now(redirects.redirects.page, Asked()).rows[0]
+    row = database.read_now(redirects.redirects.page, ListQuery()).rows[0]
     assert (row.title, row.is_own) == ("A marmalade morning", False)
     with pytest.raises(Refusal, match="belongs to a post"):
         database.transact_now(redirects.remove, row.id)
@@ -106,25 +106,25 @@ def test_no_draft_loses_its_address_to_a_redirect(database, world):
         add(database, place.path, "/about")
 
 
-def test_a_reader_is_led_at_once_and_finds_nothing_once_it_is_removed(door):
-    eve = door.let_in("eve")
-    answer = door.post("/admin/redirects/new", {"path": "/old", "to": "/about"}, cookies=eve)
+def test_a_reader_is_led_at_once_and_finds_nothing_once_it_is_removed(client):
+    eve = client.let_in("eve")
+    answer = client.post("/admin/redirects/new", {"path": "/old", "to": "/about"}, cookies=eve)
     assert (answer.status, answer.header("location")) == (303, "/admin/redirects")
-    led = door.get("/old")
+    led = client.get("/old")
     assert (led.status, led.header("location")) == (301, "/about")
-    page = door.get("/admin/redirects", cookies=eve).text
+    page = client.get("/admin/redirects", cookies=eve).text
     assert '<a href="/old">/old</a>' in page
-    id = door.database.read_now(redirects.redirects.page, Asked()).rows[0].id
-    asked = door.post("/admin/redirects/remove", {"only": id}, cookies=eve)
+    id = client.database.read_now(redirects.redirects.page, ListQuery()).rows[0].id
+    asked = client.post("/admin/redirects/remove", {"only": id}, cookies=eve)
     assert asked.status == 200 and "will see “page not found”" in asked.text
-    assert door.get("/old").status == 301
-    answer = door.post("/admin/redirects/remove", {"ids": id, "sure": "on"}, cookies=eve)
-    assert answer.status == 303 and door.get("/old").status == 404
+    assert client.get("/old").status == 301
+    answer = client.post("/admin/redirects/remove", {"ids": id, "sure": "on"}, cookies=eve)
+    assert answer.status == 303 and client.get("/old").status == 404
 
 
-def test_a_fault_keeps_what_was_typed(open_door):
+def test_a_fault_keeps_what_was_typed(open_client):
     typed = {"path": "/about", "to": "/elsewhere"}
-    answer = open_door.post("/admin/redirects/new", typed, cookies=open_door.let_in("eve"))
+    answer = open_client.post("/admin/redirects/new", typed, cookies=open_client.let_in("eve"))
     assert answer.status == 422 and 'id="f-path-fault"' in answer.text
     assert 'value="/elsewhere"' in answer.text
 

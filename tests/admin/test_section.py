@@ -7,7 +7,7 @@ import pytest
 
 from blog import admin
 from blog.admin.section import SECTIONS, Section
-from blog.models.listing import Asked
+from blog.models.listing import ListQuery
 from blog.models.users.user import ROLES
 from blog.web.templating import environment
 from tests.support.source_tree import MODULES
@@ -103,23 +103,23 @@ def test_every_order_and_filter_can_be_asked_on_both_databases(section, database
     listing = section.listing
     for order in listing.orders:
         for sort in (order, f"-{order}"):
-            assert database.read_now(listing.page, Asked(sort=sort)).sort == sort
+            assert database.read_now(listing.page, ListQuery(sort=sort)).sort == sort
     for name, known in listing.filters.items():
         for value in known.options or ("nobody",):
             with suppress(LookupError):  # a value that there is not is a page that there is not
-                database.read_now(listing.page, Asked(filters={name: value}))
-    database.read_now(listing.page, Asked(words="a%_ 字"))
+                database.read_now(listing.page, ListQuery(filters={name: value}))
+    database.read_now(listing.page, ListQuery(words="a%_ 字"))
 
 
 @pytest.mark.parametrize("section", LISTS, ids=names)
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_every_list_is_shown_with_the_whole_cast_in_it(door, section, language):
+def test_every_list_is_shown_with_the_whole_cast_in_it(client, section, language):
     def speak(session) -> None:
-        session.get_one(type(door.cast.kim), door.cast.kim.id).language = language
+        session.get_one(type(client.cast.kim), client.cast.kim.id).language = language
 
-    door.database.transact_now(speak)
-    kim = door.let_in("kim")
-    page = door.get(f"/admin/{section.name}", cookies=kim)
+    client.database.transact_now(speak)
+    kim = client.let_in("kim")
+    page = client.get(f"/admin/{section.name}", cookies=kim)
     assert page.status == 200 and f'<html lang="{language}">' in page.text
     for order in section.listing.orders:
-        assert door.get(f"/admin/{section.name}?sort=-{order}", cookies=kim).status == 200
+        assert client.get(f"/admin/{section.name}?sort=-{order}", cookies=kim).status == 200

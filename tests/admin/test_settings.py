@@ -16,23 +16,23 @@ from blog.models.addresses import address
 from blog.models.addresses.address import Address
 from blog.models.audit import audit
 from blog.models.base import Refusal, now
-from blog.models.listing import Asked
+from blog.models.listing import ListQuery
 from blog.models.posts import change_paths, editing, path_pattern, publishing
 from blog.models.posts import slug as slugs
 from blog.models.posts.editing import WorkingCopy
 from blog.models.posts.post import Post
 from blog.models.settings import save_settings, setting_history, site
-from blog.models.settings.save_settings import CHOICES, COLUMNS, Overtaken, Wish
+from blog.models.settings.save_settings import COLUMNS, SETTINGS, Overtaken, Wish
 from blog.models.settings.setting import declared
 from blog.models.settings.settings import GROUPS, OWN_PAGE, Settings
 from blog.models.settings.site import SiteFacts
 from blog.models.uploads import upload, upload_list
 from blog.server import startup
-from tests.support.app_client import Answer, Door
+from tests.support.app_client import Answer, AppClient
 from tests.support.cast import Cast
 from tests.support.paths import RELEASES
 
-HERE = [one for one in CHOICES.values() if one.kind != "hidden" and one.group not in OWN_PAGE]
+HERE = [one for one in SETTINGS.values() if one.kind != "hidden" and one.group not in OWN_PAGE]
 
 
 def facts(database: Database) -> SiteFacts:
@@ -49,7 +49,7 @@ def decide(database: Database, by: Any = None, **values: Any) -> list[str]:
 
 
 def test_every_setting_has_a_group_a_label_a_help_and_a_default_that_it_may_have():
-    for one in CHOICES.values():
+    for one in SETTINGS.values():
         assert one.group in GROUPS and one.label, one.name
         assert one.help.endswith((".", "/about")) or one.kind == "hidden", one.name
         assert one.type in (bool, int, str), one.name
@@ -60,7 +60,7 @@ def test_every_setting_has_a_group_a_label_a_help_and_a_default_that_it_may_have
 def test_no_setting_bears_the_name_of_a_column_or_of_another_part_of_the_form():
     kept = [one.name for one in declared(Settings)]
     assert len(kept) == len(set(kept)) and not set(kept) & set(COLUMNS)
-    assert not {"fields", "values", "data", "faults", "errors", "ok", "check"} & set(CHOICES)
+    assert not {"fields", "values", "data", "faults", "errors", "ok", "check"} & set(SETTINGS)
 
 
 def test_a_setting_that_was_kept_with_another_type_has_its_default():
@@ -101,17 +101,17 @@ def sent_back(page: str) -> dict[str, Any]:
     return sent
 
 
-def page_of(door: Door, name: str = "kim") -> dict[str, Any]:
-    return sent_back(door.get("/admin/settings", cookies=door.let_in(name)).text)
+def page_of(client: AppClient, name: str = "kim") -> dict[str, Any]:
+    return sent_back(client.get("/admin/settings", cookies=client.let_in(name)).text)
 
 
-def save(door: Door, sent: dict[str, Any]) -> Answer:
-    return door.post("/admin/settings", sent, cookies=door.let_in("kim"))
+def save(client: AppClient, sent: dict[str, Any]) -> Answer:
+    return client.post("/admin/settings", sent, cookies=client.let_in("kim"))
 
 
 @pytest.mark.parametrize("one", HERE, ids=lambda one: one.name)
-def test_every_setting_stands_on_the_page_with_its_words(open_door, one):
-    page = open_door.get("/admin/settings", cookies=open_door.let_in("kim")).text
+def test_every_setting_stands_on_the_page_with_its_words(open_client, one):
+    page = open_client.get("/admin/settings", cookies=open_client.let_in("kim")).text
     control = re.search(rf'<(input|select|textarea)[^>]* name="{one.name}"[^>]*>', page)
     assert control, one.name
     wanted = {bool: "checkbox", int: "number"}.get(one.type)
@@ -121,26 +121,26 @@ def test_every_setting_stands_on_the_page_with_its_words(open_door, one):
         assert f'id="f-{one.name}-hint"' in page
 
 
-def test_a_page_that_is_sent_back_untouched_changes_nothing(door):
-    before = facts(door.database)
-    answer = save(door, page_of(door))
-    assert answer.status == 303 and facts(door.database) == before
-    assert history(door.database) == []
+def test_a_page_that_is_sent_back_untouched_changes_nothing(client):
+    before = facts(client.database)
+    answer = save(client, page_of(client))
+    assert answer.status == 303 and facts(client.database) == before
+    assert history(client.database) == []
 
 
-def test_a_box_is_ticked_and_unticked(door):
-    save(door, page_of(door) | {"comments_trust": "on"})
-    assert facts(door.database).settings.comments_trust is True
-    unticked = page_of(door)
+def test_a_box_is_ticked_and_unticked(client):
+    save(client, page_of(client) | {"comments_trust": "on"})
+    assert facts(client.database).settings.comments_trust is True
+    unticked = page_of(client)
     assert unticked.pop("comments_trust") == "on"
-    save(door, unticked)
-    assert facts(door.database).settings.comments_trust is False
+    save(client, unticked)
+    assert facts(client.database).settings.comments_trust is False
 
 
-def test_a_part_of_the_page_leaves_the_rest_alone(door):
-    save(door, page_of(door) | {"tagline": "Of ink", "comments_trust": "on"})
-    save(door, {"comments_days": "30"})
-    kept = facts(door.database)
+def test_a_part_of_the_page_leaves_the_rest_alone(client):
+    save(client, page_of(client) | {"tagline": "Of ink", "comments_trust": "on"})
+    save(client, {"comments_days": "30"})
+    kept = facts(client.database)
     assert (kept.tagline, kept.settings.comments_days) == ("Of ink", 30)
     assert kept.settings.comments_trust is True
 
@@ -160,41 +160,41 @@ def test_a_part_of_the_page_leaves_the_rest_alone(door):
         ("tagline", "x" * 401),
     ],
 )
-def test_what_a_setting_cannot_be_is_told_at_its_field(open_door, name, typed):
-    before = facts(open_door.database)
-    answer = save(open_door, page_of(open_door) | {name: typed, "title": "Kept as typed"})
+def test_what_a_setting_cannot_be_is_told_at_its_field(open_client, name, typed):
+    before = facts(open_client.database)
+    answer = save(open_client, page_of(open_client) | {name: typed, "title": "Kept as typed"})
     assert answer.status == 422 and f'id="f-{name}-fault"' in answer.text
-    assert "Kept as typed" in answer.text and facts(open_door.database) == before
+    assert "Kept as typed" in answer.text and facts(open_client.database) == before
 
 
-def test_a_text_in_several_lines_is_kept_with_one_kind_of_line_end(door):
-    save(door, page_of(door) | {"comments_words": "casino\r\n\r\n  pills  \r\n\r\n"})
-    assert facts(door.database).settings.comments_words == "casino\n\n  pills"
-    assert save(door, page_of(door)).status == 303
-    assert facts(door.database).settings.comments_words == "casino\n\n  pills"
+def test_a_text_in_several_lines_is_kept_with_one_kind_of_line_end(client):
+    save(client, page_of(client) | {"comments_words": "casino\r\n\r\n  pills  \r\n\r\n"})
+    assert facts(client.database).settings.comments_words == "casino\n\n  pills"
+    assert save(client, page_of(client)).status == 303
+    assert facts(client.database).settings.comments_words == "casino\n\n  pills"
 
 
 # --- two keepers at once ---
 
 
-def test_two_keepers_who_change_different_settings_both_keep_theirs(door):
-    first, second = page_of(door), page_of(door)
-    save(door, first | {"tagline": "By the first"})
-    assert save(door, second | {"comments_days": "9"}).status == 303
-    kept = facts(door.database)
+def test_two_keepers_who_change_different_settings_both_keep_theirs(client):
+    first, second = page_of(client), page_of(client)
+    save(client, first | {"tagline": "By the first"})
+    assert save(client, second | {"comments_days": "9"}).status == 303
+    kept = facts(client.database)
     assert (kept.tagline, kept.settings.comments_days) == ("By the first", 9)
 
 
-def test_two_keepers_who_change_the_same_one_are_told_and_nothing_is_written(door):
-    first, second = page_of(door), page_of(door)
-    save(door, first | {"tagline": "By the first"})
-    answer = save(door, second | {"tagline": "By the second", "comments_days": "9"})
+def test_two_keepers_who_change_the_same_one_are_told_and_nothing_is_written(client):
+    first, second = page_of(client), page_of(client)
+    save(client, first | {"tagline": "By the first"})
+    answer = save(client, second | {"tagline": "By the second", "comments_days": "9"})
     assert answer.status == 409 and 'id="f-tagline-fault"' in answer.text
     assert "By the first" in answer.text and 'value="By the second"' in answer.text
-    kept = facts(door.database)
+    kept = facts(client.database)
     assert (kept.tagline, kept.settings.comments_days) == ("By the first", 0)
-    assert save(door, sent_back(answer.text)).status == 303
-    assert facts(door.database).tagline == "By the second"
+    assert save(client, sent_back(answer.text)).status == 303
+    assert facts(client.database).tagline == "By the second"
 
 
 def test_two_keepers_who_want_the_same_are_not_bothered(database, world):
@@ -243,7 +243,9 @@ def test_a_long_text_is_put_back_to_the_last_letter(database, world):
     decide(database, by=world.kim, comments_words=before)
     decide(database, by=world.kim, comments_words="")
     [one] = [one for one in database.read_now(setting_history.history)[0] if one.after == ""]
-    assert database.transact_now(setting_history.put_back, one.id, "comments_words", by=world.kim)
+    assert database.transact_now(
+        setting_history.restore_setting, one.id, "comments_words", by=world.kim
+    )
     assert facts(database).settings.comments_words == before
 
 
@@ -252,7 +254,7 @@ def test_what_is_made_from_a_setting_is_put_back_with_it(database, world):
     decide(database, by=world.kim, footer="*Two*", footer_html="<em>Two</em>")
     one = database.read_now(setting_history.history)[0][0]
     assert (one.choice.name, one.before, one.after) == ("footer", "*One*", "*Two*")
-    database.transact_now(setting_history.put_back, one.id, "footer", by=world.kim)
+    database.transact_now(setting_history.restore_setting, one.id, "footer", by=world.kim)
     kept = facts(database).settings
     assert (kept.footer, kept.footer_html) == ("*One*", "<em>One</em>")
 
@@ -264,37 +266,38 @@ def test_a_logo_whose_picture_was_deleted_is_not_put_back(database, world):
     decide(database, by=world.kim, logo=f"/media/{name}")
     decide(database, by=world.kim, logo="")
     gone = database.read_now(setting_history.history)[0][0]
-    database.transact_now(setting_history.put_back, gone.id, "logo", by=world.kim)
+    database.transact_now(setting_history.restore_setting, gone.id, "logo", by=world.kim)
     decide(database, by=world.kim, logo="")
     database.transact_now(upload_list.delete, [picture.id], by=world.kim)
     with pytest.raises(Refusal, match="deleted in the meantime"):
-        database.transact_now(setting_history.put_back, gone.id, "logo", by=world.kim)
+        database.transact_now(setting_history.restore_setting, gone.id, "logo", by=world.kim)
     assert facts(database).settings.logo == ""
 
 
-def test_a_change_is_put_back_from_its_page(door):
-    kim = door.let_in("kim")
-    save(door, page_of(door) | {"tagline": "A mistake"})
-    page = door.get("/admin/settings/history", cookies=kim).text
+def test_a_change_is_put_back_from_its_page(client):
+    kim = client.let_in("kim")
+    save(client, page_of(client) | {"tagline": "A mistake"})
+    page = client.get("/admin/settings/history", cookies=kim).text
     assert "Tagline" in page and "<ins>A mistake</ins>" in page and "Kim Keeper" in page
     form = re.search(
         r'name="id" value="(\d+)"><input type="hidden" name="name" value="tagline"', page
     )
     sent = {"id": form[1] if form else "", "name": "tagline"}
-    assert door.post("/admin/settings/history", sent, cookies=kim).status == 303
-    assert facts(door.database).tagline == ""
+    assert client.post("/admin/settings/history", sent, cookies=kim).status == 303
+    assert facts(client.database).tagline == ""
 
 
 @pytest.mark.parametrize("sent", [{"id": "1", "name": "title"}, {"id": "999", "name": "x"}, {}])
-def test_nothing_is_put_back_that_was_never_something_else(open_door, sent):
-    kim = open_door.let_in("kim")
-    assert open_door.post("/admin/settings/history", sent, cookies=kim).status == 404
+def test_nothing_is_put_back_that_was_never_something_else(open_client, sent):
+    kim = open_client.let_in("kim")
+    assert open_client.post("/admin/settings/history", sent, cookies=kim).status == 404
 
 
-def test_only_admins_may_open_the_settings_and_their_history(open_door):
+def test_only_admins_may_open_the_settings_and_their_history(open_client):
     for path in ("", "/history", "/addresses"):
         assert (
-            open_door.get(f"/admin/settings{path}", cookies=open_door.let_in("eve")).status == 403
+            open_client.get(f"/admin/settings{path}", cookies=open_client.let_in("eve")).status
+            == 403
         )
 
 
@@ -333,7 +336,7 @@ def test_only_admins_may_open_the_settings_and_their_history(open_door):
 )
 def test_a_pattern_that_makes_no_addresses_is_refused(text):
     with pytest.raises(Refusal):
-        CHOICES["post_address"].refuse(text)
+        SETTINGS["post_address"].refuse(text)
 
 
 @pytest.mark.parametrize(
@@ -347,7 +350,7 @@ def test_a_pattern_that_makes_no_addresses_is_refused(text):
     ],
 )
 def test_a_pattern_that_makes_addresses_is_taken(text):
-    CHOICES["post_address"].refuse(text)
+    SETTINGS["post_address"].refuse(text)
 
 
 def test_a_day_is_that_of_the_site():
@@ -361,7 +364,7 @@ def test_a_day_is_that_of_the_site():
 def publish(database: Database, world: Cast, title: str, at: Any = None, **typed: Any) -> Post:
     def work(session: Any, *, by: Any) -> Post:
         id = editing.start(session, "post", "en", by=by)
-        version = editing.keep(session, id, WorkingCopy(title=title, body="x", **typed), by=by)
+        version = editing.save(session, id, WorkingCopy(title=title, body="x", **typed), by=by)
         return publishing.publish(session, id, render("x"), version, at, by=by)
 
     post: Post = database.transact_now(work, by=world.ann)
@@ -386,7 +389,7 @@ def test_a_published_post_that_is_updated_keeps_its_pattern(database, world):
 
     def update(session: Any, *, by: Any) -> None:
         copy = WorkingCopy(title="Other", slug="renamed", body="y", version=post.version)
-        version = editing.keep(session, post.id, copy, by=by)
+        version = editing.save(session, post.id, copy, by=by)
         publishing.publish(session, post.id, render("y"), version, by=by)
 
     database.transact_now(update, by=world.ann)
@@ -396,7 +399,7 @@ def test_a_published_post_that_is_updated_keeps_its_pattern(database, world):
 def test_a_draft_begun_under_another_pattern_comes_out_under_the_present_one(database, world):
     def begin(session: Any, *, by: Any) -> int:
         id = editing.start(session, "post", "en", by=by)
-        editing.keep(session, id, WorkingCopy(title="Slow cooking", body="x"), by=by)
+        editing.save(session, id, WorkingCopy(title="Slow cooking", body="x"), by=by)
         return id
 
     id = database.transact_now(begin, by=world.ann)
@@ -428,33 +431,33 @@ def move_all(database: Database, world: Cast, *, brought: bool = False) -> int:
             return number
 
 
-def test_published_posts_are_moved_and_their_old_addresses_lead_on(door):
-    database, world = door.database, door.cast
+def test_published_posts_are_moved_and_their_old_addresses_lead_on(client):
+    database, world = client.database, client.cast
     decide(database, post_address="/{year}/{slug}")
     assert move_all(database, world) == 7
     new = path_of(database, world.ann_live.id)
     assert re.fullmatch(r"/\d{4}/a-marmalade-morning", new)
-    led = door.get(world.ann_live.path)
+    led = client.get(world.ann_live.path)
     assert (led.status, led.header("location")) == (301, new)
-    assert door.get(new).status == 200 and "marmalade" in door.get("/feed.atom").text
+    assert client.get(new).status == 200 and "marmalade" in client.get("/feed.atom").text
     assert move_all(database, world) == 0
-    assert door.get("/about").status == 200  # a page has no pattern
+    assert client.get("/about").status == 200  # a page has no pattern
 
 
-def test_a_move_is_shown_before_it_is_made_and_comes_in_pieces(door, monkeypatch):
+def test_a_move_is_shown_before_it_is_made_and_comes_in_pieces(client, monkeypatch):
     monkeypatch.setattr(change_paths, "PIECE", 1)
-    kim = door.let_in("kim")
-    decide(door.database, post_address="/{slug}")
-    page = door.get("/admin/settings/addresses", cookies=kim).text
+    kim = client.let_in("kim")
+    decide(client.database, post_address="/{slug}")
+    page = client.get("/admin/settings/addresses", cookies=kim).text
     assert (
         "<code>/a-marmalade-morning</code>" in page and "<code>/posts/a-marmalade-morning" in page
     )
-    assert door.get("/a-marmalade-morning").status == 404
-    first = door.post("/admin/settings/addresses", {"after": "0"}, cookies=kim)
+    assert client.get("/a-marmalade-morning").status == 404
+    first = client.post("/admin/settings/addresses", {"after": "0"}, cookies=kim)
     assert first.status == 200 and "Changed so far: 5" in first.text
     rest = sent_back(first.text)
-    assert door.post("/admin/settings/addresses", rest, cookies=kim).status == 303
-    assert door.get("/a-marmalade-morning").status == 200
+    assert client.post("/admin/settings/addresses", rest, cookies=kim).status == 303
+    assert client.get("/a-marmalade-morning").status == 200
 
 
 def test_a_post_that_brought_its_address_along_is_moved_only_when_asked(database, world):
@@ -498,6 +501,6 @@ def test_posts_of_the_release_before_keep_their_addresses(upgraded):
 
 
 def test_what_was_done_under_the_release_before_can_be_read(upgraded):
-    lines = upgraded.read_now(audit.LINES.page, Asked({"kind": "post"})).rows
+    lines = upgraded.read_now(audit.ENTRIES.page, ListQuery({"kind": "post"})).rows
     assert lines and all(line.things for line in lines)
-    assert upgraded.read_now(audit.line, lines[0].id).entries
+    assert upgraded.read_now(audit.entry, lines[0].id).entries

@@ -4,12 +4,12 @@ import pytest
 from sqlalchemy import func, select, update
 
 from blog.jobs import tasks
-from blog.jobs.scheduler import House
+from blog.jobs.scheduler import JobContext
 from blog.markup import render
 from blog.models.addresses.address import Address
 from blog.models.audit.change_log import Change
 from blog.models.base import Refusal
-from blog.models.listing import Asked
+from blog.models.listing import ListQuery
 from blog.models.posts import editing, post_list, publishing
 from blog.models.posts.editing import WorkingCopy
 from blog.models.posts.post import Post
@@ -30,7 +30,7 @@ def found(database, words: str) -> set[int]:
 
 
 def page_of(database, **asked) -> list[tuple[str, int]]:
-    page = database.read_now(tag_admin.tags.page, Asked(**asked))
+    page = database.read_now(tag_admin.tags.page, ListQuery(**asked))
     return [(tag.name, tag.posts) for tag in page.rows]
 
 
@@ -120,33 +120,33 @@ def test_what_cannot_be_is_refused_in_a_sentence(database, world, verb, given, s
 
 def test_a_tag_that_only_old_revisions_bear_can_be_deleted(database, world):
     copy = WorkingCopy(title="x", body="y", tags="Python", version=2)
-    database.transact_now(editing.keep, world.ann_live.id, copy, by=world.eve)
+    database.transact_now(editing.save, world.ann_live.id, copy, by=world.eve)
     database.transact_now(publishing.publish, world.ann_live.id, render("y"), 3, by=world.eve)
     database.transact_now(tag_admin.delete_tag, tag_id(database, "marmalade"), by=world.eve)
     assert page_of(database, words="marmalade") == []
 
 
-def test_a_reader_at_an_old_address_is_led_to_the_new_one(door):
-    eve, id = door.let_in("eve"), tag_id(door.database, "marmalade")
-    answer = door.post(f"/admin/tags/{id}/rename", {"name": "Jam"}, cookies=eve)
+def test_a_reader_at_an_old_address_is_led_to_the_new_one(client):
+    eve, id = client.let_in("eve"), tag_id(client.database, "marmalade")
+    answer = client.post(f"/admin/tags/{id}/rename", {"name": "Jam"}, cookies=eve)
     assert (answer.status, answer.header("location")) == (303, "/admin/tags")
     for old, new in (("/tags/marmalade", "/tags/jam"), ("/tags/Marmalade", "/tags/jam")):
-        answer = door.get(old)
+        answer = client.get(old)
         assert (answer.status, answer.header("location")) == (301, new)
-    answer = door.get("/tags/marmalade/feed.atom")
+    answer = client.get("/tags/marmalade/feed.atom")
     assert (answer.status, answer.header("location")) == (301, "/tags/jam/feed.atom")
-    assert door.get("/tags/jam").status == 200
+    assert client.get("/tags/jam").status == 200
 
 
-def test_a_fault_is_told_beside_its_field_on_the_page_of_the_tag(door):
-    eve, id = door.let_in("eve"), tag_id(door.database, "marmalade")
-    answer = door.post(f"/admin/tags/{id}/merge", {"into": "nowhere"}, cookies=eve)
+def test_a_fault_is_told_beside_its_field_on_the_page_of_the_tag(client):
+    eve, id = client.let_in("eve"), tag_id(client.database, "marmalade")
+    answer = client.post(f"/admin/tags/{id}/merge", {"into": "nowhere"}, cookies=eve)
     assert answer.status == 422 and 'id="f-into-fault"' in answer.text
     assert 'value="nowhere"' in answer.text and 'value="marmalade"' in answer.text
 
 
 def test_the_states_of_a_list_are_those_of_the_office(database, world):
-    states = {post.state for post in database.read_now(post_list.posts.page, Asked()).rows}
+    states = {post.state for post in database.read_now(post_list.posts.page, ListQuery()).rows}
     assert states == set(post_list.STATES)
 
 
@@ -159,6 +159,6 @@ async def test_posts_beyond_the_first_are_found_anew_by_the_clock(database, worl
 
     database.transact_now(forget)
     assert database.read_now(search.is_stale)
-    await tasks.index(House(config_of(database), database, b""))
+    await tasks.index(JobContext(config_of(database), database, b""))
     assert not database.read_now(search.is_stale)
     assert world.ann_live.id in found(database, "serpent")

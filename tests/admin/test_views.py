@@ -28,8 +28,8 @@ SETTINGS = {
 # --- overview ---
 
 
-def test_the_overview_lists_what_was_published_what_is_due_and_what_is_being_written(door):
-    found = door.database.read_now(post_list.overview)
+def test_the_overview_lists_what_was_published_what_is_due_and_what_is_being_written(client):
+    found = client.database.read_now(post_list.overview)
     assert [post.title for post in found.scheduled] == [
         "A vermilion morning",
         "A tangerine morning",
@@ -37,7 +37,7 @@ def test_the_overview_lists_what_was_published_what_is_due_and_what_is_being_wri
     assert {post.title for post in found.drafts} == {"A quillwort morning", "A gambogian morning"}
     assert found.published[0].title == cast.ZH_TITLE
     assert found.counts == {"live": 5, "scheduled": 2, "draft": 2, "withdrawn": 1, "trashed": 1}
-    page = door.get("/admin", cookies=door.let_in("eve")).text
+    page = client.get("/admin", cookies=client.let_in("eve")).text
     assert "A vermilion morning" in page and cast.ZH_TITLE in page
 
 
@@ -72,12 +72,12 @@ def test_the_overview_counts_the_same_on_both_databases(database, world):
         ("state=withdrawn&author=ann&q=umber", {"A umberlike morning"}),
     ],
 )
-def test_posts_are_found_by_state_author_and_title(open_door, query, titles):
-    page = open_door.get(
+def test_posts_are_found_by_state_author_and_title(open_client, query, titles):
+    page = open_client.get(
         f"/admin/posts?{query.replace('青花', '%E9%9D%92%E8%8A%B1')}",
-        cookies=open_door.let_in("eve"),
+        cookies=open_client.let_in("eve"),
     )
-    everything = {post.title for post in open_door.cast.posts.values()}
+    everything = {post.title for post in open_client.cast.posts.values()}
     assert page.status == 200
     assert {title for title in everything if f">{title}</a>" in page.text} == titles
 
@@ -85,28 +85,28 @@ def test_posts_are_found_by_state_author_and_title(open_door, query, titles):
 @pytest.mark.parametrize(
     "query", ["state=nonsense", "sort=body", "after=x", "before=W10", "after=WzEsMV0"]
 )
-def test_nonsense_in_the_address_of_a_list_is_not_found(open_door, query):
-    assert open_door.get(f"/admin/posts?{query}", cookies=open_door.let_in("eve")).status == 404
+def test_nonsense_in_the_address_of_a_list_is_not_found(open_client, query):
+    assert open_client.get(f"/admin/posts?{query}", cookies=open_client.let_in("eve")).status == 404
 
 
-def test_each_post_leads_to_where_it_is_edited(open_door):
-    eve = open_door.let_in("eve")
-    page = open_door.get("/admin/posts", cookies=eve).text
-    page += open_door.get("/admin/pages", cookies=eve).text
-    for post in open_door.cast.posts.values():
+def test_each_post_leads_to_where_it_is_edited(open_client):
+    eve = open_client.let_in("eve")
+    page = open_client.get("/admin/posts", cookies=eve).text
+    page += open_client.get("/admin/pages", cookies=eve).text
+    for post in open_client.cast.posts.values():
         assert f'href="/control-panel/posts/{post.id}"' in page
 
 
-def test_a_long_list_comes_in_pages_that_keep_the_filter(door):
+def test_a_long_list_comes_in_pages_that_keep_the_filter(client):
     def many(session: Session) -> None:
         session.add_all(Post(title=f"Number {n}", language="en") for n in range(31))
 
-    door.database.transact_now(many)
-    eve = door.let_in("eve")
-    first = door.get("/admin/posts?state=draft", cookies=eve).text
+    client.database.transact_now(many)
+    eve = client.let_in("eve")
+    first = client.get("/admin/posts?state=draft", cookies=eve).text
     further = re.search(r'href="(/admin/posts\?state=draft&amp;after=[^"]+)" rel="next"', first)
     assert ">Number 30</a>" in first and ">A gambogian morning</a>" not in first
-    second = door.get(unescape(further[1]), cookies=eve)
+    second = client.get(unescape(further[1]), cookies=eve)
     assert second.status == 200 and ">A gambogian morning</a>" in second.text
     assert ">Number 30</a>" not in second.text and 'rel="prev"' in second.text
 
@@ -114,18 +114,18 @@ def test_a_long_list_comes_in_pages_that_keep_the_filter(door):
 # --- settings ---
 
 
-def test_settings_are_saved_and_shown(door):
-    kim = door.let_in("kim")
-    answer = door.post("/admin/settings", SETTINGS, cookies=kim)
+def test_settings_are_saved_and_shown(client):
+    kim = client.let_in("kim")
+    answer = client.post("/admin/settings", SETTINGS, cookies=kim)
     assert (answer.status, answer.header("location")) == (303, "/admin/settings")
-    facts = door.database.read_now(site.facts)
+    facts = client.database.read_now(site.facts)
     assert (facts.title, facts.timezone, facts.posts_per_page) == (
         "Another title",
         "Asia/Shanghai",
         7,
     )
     assert facts.navigation == (("About us", "/about"), ("工作", "https://work.example/x"))
-    shown = door.get("/admin/settings", cookies=kim).text
+    shown = client.get("/admin/settings", cookies=kim).text
     assert "About us /about\n工作 https://work.example/x</textarea>" in shown
 
 
@@ -151,50 +151,50 @@ def test_settings_are_saved_and_shown(door):
         ("posts_per_page", "99999999999999999999"),
     ],
 )
-def test_a_setting_that_cannot_be_is_told_with_what_was_typed(open_door, field, typed):
+def test_a_setting_that_cannot_be_is_told_with_what_was_typed(open_client, field, typed):
     given = SETTINGS | {field: typed}
-    answer = open_door.post("/admin/settings", given, cookies=open_door.let_in("kim"))
+    answer = open_client.post("/admin/settings", given, cookies=open_client.let_in("kim"))
     assert answer.status == 422 and f'id="f-{field}-fault"' in answer.text
-    assert open_door.database.read_now(site.facts).title == cast.TITLE
+    assert open_client.database.read_now(site.facts).title == cast.TITLE
     assert "Of ink" in answer.text  # what was typed elsewhere is still there
 
 
-def test_a_keeper_who_moves_the_site_to_https_stays_signed_in(door):
+def test_a_keeper_who_moves_the_site_to_https_stays_signed_in(client):
     given = SETTINGS | {"address": cast.SECURE_ADDRESS}
-    answer = door.post("/admin/settings", given, cookies=door.let_in("kim"))
+    answer = client.post("/admin/settings", given, cookies=client.let_in("kim"))
     token = answer.cookies["__Host-session"]
-    assert door.get("/admin/settings", cookies={"__Host-session": token}).status == 200
+    assert client.get("/admin/settings", cookies={"__Host-session": token}).status == 200
     given = next(line for line in answer.all("set-cookie") if line.startswith("__Host-"))
     assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(given.split("; "))
 
 
-def test_what_was_done_is_said_once_on_the_next_page(door):
-    kim = door.let_in("kim")
-    told = door.post("/admin/settings", SETTINGS | {"language": "en"}, cookies=kim).cookies
-    page = door.get("/admin/settings", cookies=kim | {"flash": told["flash"]})
+def test_what_was_done_is_said_once_on_the_next_page(client):
+    kim = client.let_in("kim")
+    told = client.post("/admin/settings", SETTINGS | {"language": "en"}, cookies=kim).cookies
+    page = client.get("/admin/settings", cookies=kim | {"flash": told["flash"]})
     assert 'class="flash">Saved.' in page.text and page.cookies["flash"] == ""
-    assert 'class="flash"' not in door.get("/admin/settings", cookies=kim).text
+    assert 'class="flash"' not in client.get("/admin/settings", cookies=kim).text
 
 
-def test_a_flash_that_we_did_not_sign_is_not_said(open_door):
-    kim = open_door.let_in("kim")
+def test_a_flash_that_we_did_not_sign_is_not_said(open_client):
+    kim = open_client.let_in("kim")
     forged = kim | {"flash": "WyJQd25lZCJd.0000"}
-    assert "Pwned" not in open_door.get("/admin", cookies=forged).text
+    assert "Pwned" not in open_client.get("/admin", cookies=forged).text
 
 
-def test_an_editor_is_shown_no_way_to_what_only_admins_may_open(open_door):
-    page = open_door.get("/admin", cookies=open_door.let_in("eve")).text
+def test_an_editor_is_shown_no_way_to_what_only_admins_may_open(open_client):
+    page = open_client.get("/admin", cookies=open_client.let_in("eve")).text
     assert "/admin/posts" in page
     assert "/admin/people" not in page and "/admin/settings" not in page
 
 
-def test_sign_ins_of_a_person_are_rows_that_go_with_them(door):
-    door.let_in("ann")
-    door.post(f"/admin/people/{door.cast.ann.id}/disable", cookies=door.let_in("kim"))
-    query = select(func.count()).where(SignIn.user_id == door.cast.ann.id)
-    assert door.database.read_now(lambda session: session.scalar(query)) == 0
+def test_sign_ins_of_a_person_are_rows_that_go_with_them(client):
+    client.let_in("ann")
+    client.post(f"/admin/people/{client.cast.ann.id}/disable", cookies=client.let_in("kim"))
+    query = select(func.count()).where(SignIn.user_id == client.cast.ann.id)
+    assert client.database.read_now(lambda session: session.scalar(query)) == 0
 
 
-def test_who_may_not_come_in_is_told_why_and_shown_the_way_to_the_desk(open_door):
-    page = open_door.get("/admin", cookies=open_door.let_in("ann")).text
+def test_who_may_not_come_in_is_told_why_and_shown_the_way_to_the_desk(open_client):
+    page = open_client.get("/admin", cookies=open_client.let_in("ann")).text
     assert "This page requires a different role" in page and 'href="/control-panel"' in page

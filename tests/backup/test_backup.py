@@ -21,7 +21,7 @@ from sqlalchemy import select
 
 from blog import media
 from blog.backup import backup, restore, storage
-from blog.config import Config, Told
+from blog.config import Config, UserError
 from blog.db import Database
 from blog.models.posts import editing
 from blog.models.posts.post import Post
@@ -92,8 +92,8 @@ def test_whoever_was_signed_in_stays_so(small_blog, tmp_path):
     backup.write(small_blog, tmp_path / "b.tar.gz")
     there = replace(small_blog, data_dir=tmp_path / "there")
     restore.read_back(there, tmp_path / "b.tar.gz")
-    with backup_blog.Door(there) as door:
-        assert door.get("/control-panel", cookies=cookies).status == 200
+    with backup_blog.Door(there) as client:
+        assert client.get("/control-panel", cookies=cookies).status == 200
     assert (there.data_dir / "secret").stat().st_mode & 0o777 == 0o600
 
 
@@ -267,7 +267,7 @@ def test_a_damaged_database_is_not_passed_off_as_a_backup(small_blog, tmp_path):
         for page in range(5, 40):
             file.seek(page * size)
             file.write(b"\xff" * size)
-    with pytest.raises(Told):
+    with pytest.raises(UserError):
         backup.write(small_blog, tmp_path / "b.tar.gz")
     assert not (tmp_path / "b.tar.gz").exists()
 
@@ -280,7 +280,7 @@ def test_where_pg_dump_is_not_there_it_is_named_and_how_to_get_it(
     name = cluster.create(template=request.getfixturevalue("empty_postgres"))
     monkeypatch.setenv("PATH", str(tmp_path))
     told = replace(small_blog, database_url=cluster.url(name))
-    with pytest.raises(Told, match="pg_dump.*apt-get install postgresql-client"):
+    with pytest.raises(UserError, match="pg_dump.*apt-get install postgresql-client"):
         backup.write(told, tmp_path / "b.tar.gz")
     assert list(tmp_path.glob("*.gz")) == []
     cluster.drop(name)

@@ -22,18 +22,18 @@ from sqlalchemy import func, select
 from blog import importer
 from blog.__main__ import main
 from blog.backup import export, front_matter
-from blog.config import Config, Told
+from blog.config import Config, UserError
 from blog.db import Database
-from blog.importer.importer import Wishes
+from blog.importer.importer import ImportOptions
 from blog.importer.source.front_matter import split
 from blog.models.addresses import redirects
 from blog.models.base import Base
 from blog.models.comments.comment import Comment
 from blog.models.jobs import outbox
-from blog.models.transfer.export import Leaving, Words
+from blog.models.transfer.export import ExportBatch, ExportedText
 from blog.server import startup
 from tests.support import backup_blog, cast
-from tests.support.app_client import Door
+from tests.support.app_client import AppClient
 from tests.support.live_server import environment
 
 pytestmark = pytest.mark.slow
@@ -137,7 +137,7 @@ def test_an_empty_name_is_not_the_folder_that_one_stands_in(words, tmp_path, mon
 def test_a_folder_that_holds_something_is_left_alone(small_blog, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(Told, match="not empty"):
+    with pytest.raises(UserError, match="not empty"):
         export.write(small_blog, tmp_path)
     assert sorted(tmp_path.iterdir()) == before
 
@@ -170,7 +170,7 @@ def taken_back(config: Config, folder: Path, data: Path) -> Config:
     """A new blog that an export has moved into."""
     there = replace(config, data_dir=data, database_url="")
     startup.prepare(there)
-    receipt = asyncio.run(importer.move_in(there, folder, Wishes()))
+    receipt = asyncio.run(importer.import_folder(there, folder, ImportOptions()))
     assert not receipt.files["failed"] and receipt.adds_up
     return there
 
@@ -200,7 +200,9 @@ def test_import_export_import_changes_nothing(config, tmp_path):
     startup.prepare(config)
     for name in ("jekyll", "zola", "hugo", "hexo", "pelican"):
         asyncio.run(
-            importer.move_in(config, backup_blog.SAMPLES / name, Wishes(author="Lee Byline"))
+            importer.import_folder(
+                config, backup_blog.SAMPLES / name, ImportOptions(author="Lee Byline")
+            )
         )
     export.write(config, tmp_path / "first")
     there = taken_back(config, tmp_path / "first", tmp_path / "there")
@@ -223,11 +225,11 @@ def test_comments_and_redirects_come_back_once_with_what_they_answer(kept_blog, 
     database.close()
     export.write(kept_blog, tmp_path / "out")
     there = taken_back(kept_blog, tmp_path / "out", tmp_path / "there")
-    again = asyncio.run(importer.move_in(there, tmp_path / "out", Wishes()))
+    again = asyncio.run(importer.import_folder(there, tmp_path / "out", ImportOptions()))
     assert again.besides.total() == 0
-    with Door(there) as door:
-        assert door.get("/an-old-page").header("location") == "https://example.com/x"
-        page = door.get("/posts/a-marmalade-morning").text
+    with AppClient(there) as client:
+        assert client.get("/an-old-page").header("location") == "https://example.com/x"
+        page = client.get("/posts/a-marmalade-morning").text
         assert "I was there, too." in page and "It waits." not in page
     assert count(there, outbox.Delivery) == 0  # nobody is told anew
 
@@ -237,8 +239,8 @@ def test_a_withdrawn_post_comes_back_withdrawn_under_its_address(kept_blog, tmp_
     path = tmp_path / "out/posts/a-umberlike-morning.md"
     assert (said(path)["draft"], said(path)["withdrawn"]) == ("true", "true")
     there = taken_back(kept_blog, tmp_path / "out", tmp_path / "there")
-    with Door(there) as door:
-        assert door.get(said(path)["url"]).status == 404
+    with AppClient(there) as client:
+        assert client.get(said(path)["url"]).status == 404
     assert export.write(there, tmp_path / "second").states["withdrawn"] == 1
 
 
@@ -276,7 +278,9 @@ def test_what_is_written_out_is_its_owners_alone(small_blog, tmp_path):
 def test_readers_see_the_same_text_under_the_same_address(config, tmp_path):
     startup.prepare(config)
     asyncio.run(
-        importer.move_in(config, backup_blog.SAMPLES / "jekyll", Wishes(author="Lee Byline"))
+        importer.import_folder(
+            config, backup_blog.SAMPLES / "jekyll", ImportOptions(author="Lee Byline")
+        )
     )
     export.write(config, tmp_path / "first")
     there = taken_back(config, tmp_path / "first", tmp_path / "there")
@@ -288,7 +292,7 @@ def test_readers_see_the_same_text_under_the_same_address(config, tmp_path):
 
 def test_taken_back_by_the_blog_that_wrote_it_nothing_changes(kept_blog, tmp_path):
     receipt = export.write(kept_blog, tmp_path / "out")
-    again = asyncio.run(importer.move_in(kept_blog, tmp_path / "out", Wishes()))
+    again = asyncio.run(importer.import_folder(kept_blog, tmp_path / "out", ImportOptions()))
     assert +again.files == {"unchanged": sum(receipt.kinds.values())}
     assert again.adds_up
     export.write(kept_blog, tmp_path / "second")
@@ -301,9 +305,11 @@ def test_a_file_that_was_edited_outside_becomes_a_revision(kept_blog, tmp_path):
     for name in ("hello-world", "a-marmalade-morning"):
         with (tmp_path / "out" / "posts" / f"{name}.md").open("a") as file:
             file.write("\nOne line more.\n")
-    first = asyncio.run(importer.move_in(kept_blog, tmp_path / "out", Wishes()))
+    first = asyncio.run(importer.import_folder(kept_blog, tmp_path / "out", ImportOptions()))
     assert (first.files["updated"], first.files["left"], first.files["imported"]) == (1, 1, 0)
-    second = asyncio.run(importer.move_in(kept_blog, tmp_path / "out", Wishes(force=True)))
+    second = asyncio.run(
+        importer.import_folder(kept_blog, tmp_path / "out", ImportOptions(force=True))
+    )
     assert (second.files["updated"], second.files["imported"]) == (1, 0)
     export.write(kept_blog, tmp_path / "after")
     changed = differing(tmp_path / "out", tmp_path / "after")
@@ -323,8 +329,8 @@ def numberless(pages: dict[str, tuple[int, str, bytes]]) -> dict[str, bytes]:
 
 # --- one file ------------------------------------------------------------------------------------
 
-WORDS = Words("T", "t", "", "Text\n", "en", "", is_listed=True, takes_comments=True)
-POST = Leaving(
+WORDS = ExportedText("T", "t", "", "Text\n", "en", "", is_listed=True, takes_comments=True)
+POST = ExportBatch(
     uid="urn:uuid:1",
     kind="post",
     state="live",
@@ -387,10 +393,10 @@ def test_any_address_comes_back(config, tmp_path, path):
 @pytest.mark.skipif(not CONTENT, reason="BLOG_TEST_CONTENT names no folder of real blogs")
 def test_real_blogs_come_back_to_the_byte(config, tmp_path):
     startup.prepare(config)
-    wishes = Wishes(permalink="/:year/:month/:day/:title/", old_url="https://huangxuan.me")
-    asyncio.run(importer.move_in(config, Path(CONTENT) / "jekyll", wishes))
-    asyncio.run(importer.move_in(config, Path(CONTENT) / "seeds", Wishes()))
-    asyncio.run(importer.move_in(config, Path(CONTENT) / "zola", Wishes()))
+    wishes = ImportOptions(permalink="/:year/:month/:day/:title/", old_url="https://huangxuan.me")
+    asyncio.run(importer.import_folder(config, Path(CONTENT) / "jekyll", wishes))
+    asyncio.run(importer.import_folder(config, Path(CONTENT) / "seeds", ImportOptions()))
+    asyncio.run(importer.import_folder(config, Path(CONTENT) / "zola", ImportOptions()))
     export.write(config, tmp_path / "first")
     there = taken_back(config, tmp_path / "first", tmp_path / "there")
     export.write(there, tmp_path / "second")

@@ -19,8 +19,8 @@ import pytest
 
 from blog.backup import backup, restore
 from blog.backup.archive import Damaged
-from blog.config import Config, Told
-from blog.db import Unusable
+from blog.config import Config, UserError
+from blog.db import UnusableDatabase
 from tests.support import backup_blog
 
 
@@ -119,7 +119,7 @@ def test_a_foreign_file_is_refused(there, tmp_path, raw):
 
 
 def test_a_file_that_is_not_there_is_told_in_one_sentence(there, tmp_path):
-    assert "No such file" in refused(there, tmp_path / "none", Told)
+    assert "No such file" in refused(there, tmp_path / "none", UserError)
 
 
 def remade(whole: Path, target: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
@@ -238,7 +238,7 @@ def test_one_that_a_newer_program_wrote_is_refused_as_such(there, whole, tmp_pat
     later = remade(whole, tmp_path / "later", headed(format=2, more="?"))
     assert "newer release" in refused(there, later)
     later = remade(whole, tmp_path / "later", headed(revision="9999"))
-    assert "newer release" in refused(there, later, Unusable)
+    assert "newer release" in refused(there, later, UnusableDatabase)
 
 
 def test_a_database_that_was_damaged_before_it_was_packed_is_refused(there, whole, tmp_path):
@@ -246,12 +246,12 @@ def test_a_database_that_was_damaged_before_it_was_packed_is_refused(there, whol
         raw = files["blog.sqlite3"]
         files["blog.sqlite3"] = raw[:30_000] + b"\xff" * 30_000 + raw[60_000:]
 
-    refused(there, remade(whole, tmp_path / "evil", damage), Told)
+    refused(there, remade(whole, tmp_path / "evil", damage), UserError)
 
 
 def test_more_than_the_disk_holds_is_refused_before_it_is_written(there, whole, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 8, 1000))
-    assert "MB" in refused(there, whole, Told)
+    assert "MB" in refused(there, whole, UserError)
 
 
 # --- where it goes -------------------------------------------------------------------------------
@@ -261,7 +261,7 @@ def test_it_never_overwrites_a_blog(whole, tmp_path):
     there = Config(data_dir=tmp_path / "there")
     restore.read_back(there, whole)
     before = {path: path.read_bytes() for path in there.data_dir.rglob("*") if path.is_file()}
-    with pytest.raises(Told, match="is not empty"):
+    with pytest.raises(UserError, match="is not empty"):
         restore.read_back(there, whole)
     assert before == {p: p.read_bytes() for p in there.data_dir.rglob("*") if p.is_file()}
 
@@ -279,7 +279,7 @@ def test_a_folder_with_nothing_but_backups_in_it_counts_as_empty(whole, tmp_path
 
 def test_a_backup_of_sqlite_is_not_for_postgresql_and_that_is_said(there, whole):
     elsewhere = replace(there, database_url="postgresql://nobody@/nothing")
-    assert "on SQLite" in refused(elsewhere, whole, Told)
+    assert "on SQLite" in refused(elsewhere, whole, UserError)
 
 
 @pytest.mark.postgresql
@@ -290,6 +290,6 @@ def test_on_postgresql_it_never_overwrites_a_blog_either(postgres, empty_postgre
     backup_blog.furnish(config)
     made = backup.write(config, tmp_path / "b.tar.gz")
     there = replace(config, data_dir=tmp_path / "there")
-    assert "is not empty" in refused(there, made.path, Told)
-    assert "BLOG_DATABASE_URL" in refused(replace(there, database_url=""), made.path, Told)
+    assert "is not empty" in refused(there, made.path, UserError)
+    assert "BLOG_DATABASE_URL" in refused(replace(there, database_url=""), made.path, UserError)
     postgres.drop(name)

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from blog.backup import backup, restore, schedule, storage
-from blog.config import Config, Told
+from blog.config import Config, UserError
 from blog.db import Database
-from blog.jobs.tasks import CHORES
+from blog.jobs.tasks import TASKS
 from blog.models.base import now
 from blog.models.settings.site import THE_ONE, Site
 from tests.support import cast
@@ -61,7 +61,7 @@ def laid(config: Config, count: int) -> list[Path]:
 
 
 def test_the_clock_looks_after_it():
-    assert "back up" in {chore.name for chore in CHORES}
+    assert "back up" in {chore.name for chore in TASKS}
 
 
 def test_one_that_is_due_is_made_once(blog):
@@ -120,13 +120,13 @@ def test_what_is_no_whole_backup_is_not_counted_nor_deleted(blog):
 
 def test_one_that_fails_is_told_noted_and_tried_again_after_an_hour(blog, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 8, 1000))
-    with pytest.raises(Told, match="No backup was made"):
+    with pytest.raises(UserError, match="No backup was made"):
         look(blog)
     assert "free" in storage.last(blog).fault
     look(blog)  # not again at once
     later = now() + timedelta(minutes=61)
     monkeypatch.setattr(storage, "now", lambda: later)
-    with pytest.raises(Told):
+    with pytest.raises(UserError):
         look(blog)
     assert storage.every(blog) == []
 
@@ -137,7 +137,7 @@ def test_what_its_process_says_of_a_fault_is_told(blog):
         file.write(os.urandom(4096 * 20))
     database = Database(blog)
     try:
-        with pytest.raises(Told):
+        with pytest.raises(UserError):
             asyncio.run(schedule._run(blog, 3))
     finally:
         database.close()

@@ -14,9 +14,9 @@ from sanic.server.protocols.http_protocol import HttpProtocol
 
 from blog.config import Config
 from tests.support import cast
-from tests.support.app_client import Door, Furnished
+from tests.support.app_client import AppClient, Furnished
 from tests.support.live_server import Site, free_port, wait_for
-from tests.support.raw_connection import Wire, plain
+from tests.support.raw_connection import RawConnection, plain
 
 POST = "/posts/a-marmalade-morning"
 PATHS = ["/", POST, "/about", "/archive", "/tags/marmalade", "/feed.atom", "/sitemap.xml"]
@@ -52,13 +52,13 @@ class Ways:
     """Three servers of the same blog: one with the lane, one without, and one that has not even the
     short way of a request. `long` counts what reached Sanic's own protocol in any of them."""
 
-    lane: Door
-    off: Door
-    longest: Door
+    lane: AppClient
+    off: AppClient
+    longest: AppClient
     long: list[int]
 
     @property
-    def doors(self) -> tuple[Door, ...]:
+    def clients(self) -> tuple[AppClient, ...]:
         return self.lane, self.off, self.longest
 
 
@@ -73,27 +73,27 @@ def ways(furnished: Furnished, tmp_path_factory: pytest.TempPathFactory) -> Iter
             real(self, data)
 
         patch.setattr(HttpProtocol, "data_received", counted)
-        doors = []
+        clients = []
         for is_on in (True, False, False):
             config = Config(data_dir=tmp_path_factory.mktemp("way"), lane=is_on)
             shutil.copy(furnished.file, config.data_dir)
-            doors.append(stack.enter_context(Door(config)))
-        patch.setattr(doors[-1].app.ctx.pages, "at_once", lambda *_: None)
-        yield Ways(*doors, long)
+            clients.append(stack.enter_context(AppClient(config)))
+        patch.setattr(clients[-1].app.ctx.pages, "at_once", lambda *_: None)
+        yield Ways(*clients, long)
 
 
 @pytest.fixture
 def warm(ways: Ways) -> Ways:
     """Every path is kept and packed in all of them."""
-    for door in ways.doors:
-        with Wire(door.port) as wire:
+    for client in ways.clients:
+        with RawConnection(client.port) as wire:
             for path in PATHS:
                 wait_for(lambda path=path: is_packed(wire, path))
     ways.long.clear()
     return ways
 
 
-def is_packed(wire: Wire, path: str) -> bool:
+def is_packed(wire: RawConnection, path: str) -> bool:
     return "content-encoding" in wire.ask(plain(path, "Accept-Encoding: br")).headers
 
 
@@ -104,7 +104,7 @@ def is_packed(wire: Wire, path: str) -> bool:
 def test_a_plain_request_for_a_kept_page_never_reaches_sanic(
     warm: Ways, lines: tuple[str, ...]
 ) -> None:
-    with Wire(warm.lane.port) as wire:
+    with RawConnection(warm.lane.port) as wire:
         for path in PATHS:
             assert wire.ask(plain(path, *lines)).status == 200
     assert warm.long == []
@@ -112,7 +112,7 @@ def test_a_plain_request_for_a_kept_page_never_reaches_sanic(
 
 def test_the_first_request_of_a_connection_goes_by_the_lane_too(warm: Ways) -> None:
     for _ in range(300):
-        with Wire(warm.lane.port) as wire:
+        with RawConnection(warm.lane.port) as wire:
             assert wire.ask(plain("/")).status == 200
     assert warm.long == []
 
@@ -120,7 +120,7 @@ def test_the_first_request_of_a_connection_goes_by_the_lane_too(warm: Ways) -> N
 def test_a_proxy_that_keeps_a_page_is_told_until_when_by_either_way(warm: Ways) -> None:
     for lines in (NGINX, (*NGINX, "If-None-Match: *")):
         warm.long.clear()
-        with Wire(warm.lane.port) as wire:
+        with RawConnection(warm.lane.port) as wire:
             assert wire.ask(plain(POST, *lines)).headers["x-accel-expires"] == "@1700000000"
         assert warm.long == []
         assert b"x-accel-expires: @1700000000\r\n" in alike(warm, [plain(POST, *lines)])
@@ -128,7 +128,7 @@ def test_a_proxy_that_keeps_a_page_is_told_until_when_by_either_way(warm: Ways) 
 
 def test_a_proxy_gets_the_packed_page_or_none_at_once(warm: Ways) -> None:
     warm.lane.app.ctx.pages.drop(None)
-    with Wire(warm.lane.port) as wire:
+    with RawConnection(warm.lane.port) as wire:
         for _ in range(2):
             assert wire.ask(plain(POST, *NGINX)).headers["content-encoding"] == "br"
 
@@ -166,13 +166,13 @@ def test_everything_else_goes_the_long_way(warm: Ways, case: str) -> None:
 
 @pytest.mark.parametrize("way", ["lane", "off"])
 def test_a_change_is_seen_on_a_held_connection(warm: Ways, way: str) -> None:
-    door: Door = getattr(warm, way)
-    with Wire(door.port) as wire:
+    client: AppClient = getattr(warm, way)
+    with RawConnection(client.port) as wire:
         before = wire.ask(plain("/"))
-        cast.choose(door.database, icp="京ICP备12345678号-1")
+        cast.choose(client.database, icp="京ICP备12345678号-1")
         time.sleep(0.002)
         assert "京ICP备" in wire.ask(plain("/")).text
-        cast.choose(door.database, icp="")
+        cast.choose(client.database, icp="")
         time.sleep(0.002)
         assert wire.ask(plain("/")).body == before.body
 
@@ -181,7 +181,7 @@ def test_a_refused_body_is_no_request(warm: Ways) -> None:
     """What still arrives of a body is not answered as if it had been asked."""
     hidden = plain("/")
     head = f"POST /no-such HTTP/1.1\r\nHost: x\r\nContent-Length: {len(hidden) + 50}\r\n\r\n"
-    with Wire(warm.lane.port) as wire:
+    with RawConnection(warm.lane.port) as wire:
         wire.say(head.encode())
         time.sleep(0.2)
         wire.say(hidden)
@@ -195,7 +195,7 @@ def test_a_refused_body_is_no_request(warm: Ways) -> None:
 
 def test_who_does_not_read_is_not_written_to_without_end(warm: Ways) -> None:
     """Past the buffers the lane leaves it to Sanic, which waits."""
-    with Wire(warm.lane.port) as wire:
+    with RawConnection(warm.lane.port) as wire:
         wire.line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         wire.line.settimeout(0.5)
         with suppress(TimeoutError):
@@ -207,7 +207,7 @@ def test_who_does_not_read_is_not_written_to_without_end(warm: Ways) -> None:
 
 def test_what_goes_by_the_lane_is_counted(warm: Ways) -> None:
     pages = warm.lane.app.ctx.pages
-    with Wire(warm.lane.port) as wire:
+    with RawConnection(warm.lane.port) as wire:
         wire.ask(plain("/"))
         (connection,) = warm.lane.server.connections
         hits, requests = pages.hits, connection.state["requests_count"]
@@ -228,7 +228,7 @@ def test_the_access_log_has_the_same_lines_by_either_way(
 ) -> None:
     monkeypatch.setattr(access_logger, "propagate", True)
     config = Config(data_dir=tmp_path_factory.mktemp("logged"), access_log=True, lane=is_on)
-    with Door(config, furnished) as door, Wire(door.port) as wire:
+    with AppClient(config, furnished) as client, RawConnection(client.port) as wire:
         etag = wire.ask(plain(POST)).headers["etag"]
         caplog.clear()
         wire.ask(plain(POST, "Cookie: a=b"))
@@ -253,7 +253,7 @@ def test_a_connection_lives_as_long_as_something_goes_by_the_lane(
     warm: Ways, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(warm.lane.app.config, "KEEP_ALIVE_TIMEOUT", 1)
-    with Wire(warm.lane.port) as wire:
+    with RawConnection(warm.lane.port) as wire:
         until = time.monotonic() + 1.5
         while time.monotonic() < until:
             assert wire.ask(plain("/")).status == 200
@@ -266,7 +266,7 @@ def test_a_head_that_is_never_finished_is_given_up(
     warm: Ways, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(warm.lane.app.config, "REQUEST_TIMEOUT", 1)
-    with Wire(warm.lane.port) as wire:
+    with RawConnection(warm.lane.port) as wire:
         wire.ask(plain("/"))
         wire.say(plain("/")[:-1])
         assert wire.hear().status == 408
@@ -274,7 +274,7 @@ def test_a_head_that_is_never_finished_is_given_up(
 
 
 def test_with_the_lane_off_everything_reaches_sanic(warm: Ways) -> None:
-    with Wire(warm.off.port) as wire:
+    with RawConnection(warm.off.port) as wire:
         wire.ask(plain("/"))
         wire.ask(plain("/"))
     assert len(warm.long) == 2
@@ -340,7 +340,7 @@ def test_who_may_get_something_else_goes_through_all_doors(
     asked: list[bytes] = []
     real = pages.at_once
     monkeypatch.setattr(pages, "at_once", lambda *of: asked.append(real(*of)) or asked[-1])
-    with Wire(warm.off.port) as wire:
+    with RawConnection(warm.off.port) as wire:
         wire.ask(LONG[case])
     assert [sent for sent in asked if sent] == []
 
@@ -437,7 +437,7 @@ def requests(request: pytest.FixtureRequest) -> int:
 
 
 def _etag(ways: Ways) -> str:
-    with Wire(ways.lane.port) as wire:
+    with RawConnection(ways.lane.port) as wire:
         return wire.ask(plain("/")).headers["etag"].removeprefix("W/")
 
 
@@ -492,11 +492,11 @@ def alike(ways: Ways, pieces: list[bytes]) -> bytes:
     Where Sanic closes on a fault with more unread, the last answers before it are lost at times,
     by any way; then all that they can say must be alike.
     """
-    heard = [_talk(door.port, pieces) for door in ways.doors]
+    heard = [_talk(client.port, pieces) for client in ways.clients]
     for _ in range(TRIES):
         if len(set(heard)) == 1:
             return heard[0]
-        again = [_talk(door.port, pieces) for door in ways.doors]
+        again = [_talk(client.port, pieces) for client in ways.clients]
         heard = [_longer(*said) for said in zip(heard, again, strict=True)]
     raise AssertionError(f"{pieces}\n{heard}")
 
@@ -509,7 +509,7 @@ def _longer(one: bytes, other: bytes) -> bytes:
 
 def _talk(port: int, pieces: list[bytes]) -> bytes:
     """All that comes over one connection until the other side ends, which it is asked to."""
-    with Wire(port) as wire:
+    with RawConnection(port) as wire:
         said = b"".join(_step(wire, piece) for piece in pieces)
         with suppress(ConnectionError):
             wire.say(END)
@@ -520,7 +520,7 @@ def _talk(port: int, pieces: list[bytes]) -> bytes:
         return said + wire.waiting
 
 
-def _step(wire: Wire, piece: bytes) -> bytes:
+def _step(wire: RawConnection, piece: bytes) -> bytes:
     """Say it, and wait for the answer if it looks like something that has one."""
     with suppress(ConnectionError):  # it may have closed already, with words on the way to us
         wire.say(piece)
@@ -545,7 +545,7 @@ def test_workers_with_the_lane_stop_at_once_and_cleanly(
     config.data_dir.mkdir()
     shutil.copy(furnished.file, config.data_dir)
     with Site(replace(config)) as site:
-        wires = [Wire(config.port) for _ in range(20)]
+        wires = [RawConnection(config.port) for _ in range(20)]
         assert {wire.ask(plain("/")).status for wire in wires for _ in range(5)} == {200}
         began = time.monotonic()
         assert site.stop() == 0

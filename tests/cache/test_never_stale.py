@@ -29,7 +29,7 @@ from blog.models.users.user import User
 from tests.support.cast import ZH_TITLE, Cast
 from tests.support.live_server import Site, environment, free_port, wait_for
 from tests.support.random_changes import Done, World, change
-from tests.support.raw_connection import Heard, Wire, plain
+from tests.support.raw_connection import Heard, RawConnection, plain
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
@@ -93,7 +93,7 @@ class Crowd:
     def read(self, number: int) -> None:
         chance = random.Random(number)  # noqa: S311 -- the same paths each time
         try:
-            with Wire(self.port) as wire:
+            with RawConnection(self.port) as wire:
                 while not self.is_over.is_set():
                     path = chance.choice(PATHS)
                     asked_at = time.monotonic()
@@ -134,16 +134,19 @@ def changes(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture
-def fresh(migrated: Config, world: Cast) -> Iterator[Wire]:
+def fresh(migrated: Config, world: Cast) -> Iterator[RawConnection]:
     """A server beside the other, of the same blog, that keeps no page."""
     port = free_port()
     told = environment(migrated, BLOG_PAGES_MB="0", BLOG_PORT=str(port))
-    with Site(replace(migrated, port=port), "-w", "1", env=told) as site, Wire(site.port) as wire:
+    with (
+        Site(replace(migrated, port=port), "-w", "1", env=told) as site,
+        RawConnection(site.port) as wire,
+    ):
         yield wire
 
 
 def test_no_reader_is_ever_shown_what_is_no_longer_true(
-    migrated: Config, database: Database, world: Cast, fresh: Wire, changes: int
+    migrated: Config, database: Database, world: Cast, fresh: RawConnection, changes: int
 ) -> None:
     it = World(migrated, database, world, random.Random(4))  # noqa: S311 -- the same each time
     began, seen_acts = time.monotonic(), Counter[str]()
@@ -160,7 +163,7 @@ def test_no_reader_is_ever_shown_what_is_no_longer_true(
     print(f"{changes} changes in {time.monotonic() - began:.0f} s: {dict(seen_acts)}")
 
 
-def compare(when: str, wires: list[Wire], fresh: Wire) -> dict[str, Seen]:
+def compare(when: str, wires: list[RawConnection], fresh: RawConnection) -> dict[str, Seen]:
     """What is true now, and what every worker shows."""
     *shown, true = ask_all([*wires, fresh])
     for worker, pages in enumerate(shown):
@@ -169,7 +172,7 @@ def compare(when: str, wires: list[Wire], fresh: Wire) -> dict[str, Seen]:
     return true
 
 
-def ask_all(wires: list[Wire]) -> list[dict[str, Seen]]:
+def ask_all(wires: list[RawConnection]) -> list[dict[str, Seen]]:
     """What each of them shows; for one page after the other, all are asked at once."""
     shown: list[dict[str, Seen]] = [{} for _ in wires]
     for path in PATHS:
@@ -199,7 +202,7 @@ def test_a_scheduled_post_appears_within_a_second_of_its_moment(
         assert now() - due < timedelta(seconds=1)
 
 
-def front(wire: Wire) -> str:
+def front(wire: RawConnection) -> str:
     return wire.ask(plain("/")).text
 
 
@@ -208,12 +211,12 @@ def schedule(session: Session, id: int, at: datetime, *, by: User) -> None:
     publishing.publish(session, id, render(post.body), post.version, at, by=by)
 
 
-def one_to_each_worker(stack: ExitStack, site: Site) -> list[Wire]:
+def one_to_each_worker(stack: ExitStack, site: Site) -> list[RawConnection]:
     """Connections are handed to whichever worker wakes first; enough of them reach all."""
     site.workers()  # all have come up
-    held: dict[str, Wire] = {}
+    held: dict[str, RawConnection] = {}
     for _ in range(2000):
-        wire = stack.enter_context(Wire(site.port))
+        wire = stack.enter_context(RawConnection(site.port))
         who = wire.ask(plain("/health/live")).text
         if who not in held:
             held[who] = wire

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 from sanic import HTTPResponse
 
-from blog.cache.encoded_response import Page
-from blog.cache.page_cache import PUBLIC, Pages
-from tests.support.app_client import Door
-from tests.support.raw_connection import Heard, Wire, plain
+from blog.cache.encoded_response import CachedPage
+from blog.cache.page_cache import PUBLIC, PageCache
+from tests.support.app_client import AppClient
+from tests.support.raw_connection import Heard, RawConnection, plain
 
 POST = "/posts/a-marmalade-morning"
 LIMIT = 4_000_000  # bytes
@@ -19,28 +19,32 @@ GENERAL = ("connection", "content-length", "content-type", "date", "etag")
 
 
 @pytest.fixture
-def pages(door: Door) -> Iterator[Pages]:
-    found: Pages = door.app.ctx.pages
+def pages(client: AppClient) -> Iterator[PageCache]:
+    found: PageCache = client.app.ctx.pages
     limit, found.limit = found.limit, LIMIT
     yield found
     found.drop(None)
     found.limit = limit
 
 
-def alike(heard: Heard, number: int) -> Page:
+def alike(heard: Heard, number: int) -> CachedPage:
     """As large as a real page, of another post."""
     given = {name: value for name, value in heard.headers.items() if name not in GENERAL}
     type = heard.headers["content-type"]
     body = heard.body + f"<!-- {number} -->".encode()
-    page = Page(HTTPResponse(body, headers=given, content_type=type), PUBLIC | {f"post:{number}"})
+    page = CachedPage(
+        HTTPResponse(body, headers=given, content_type=type), PUBLIC | {f"post:{number}"}
+    )
     if number % 10 == 0:  # one that was asked for twice
         page.take(page.packed())
     return page
 
 
 @pytest.mark.slow  # each allocation is traced
-def test_a_hundred_thousand_posts_take_no_more_than_the_bound(door: Door, pages: Pages) -> None:
-    with Wire(door.port) as wire:
+def test_a_hundred_thousand_posts_take_no_more_than_the_bound(
+    client: AppClient, pages: PageCache
+) -> None:
+    with RawConnection(client.port) as wire:
         heard = wire.ask(plain(POST))
     pages.drop(None)
     gc.collect()

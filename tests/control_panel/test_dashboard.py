@@ -95,7 +95,7 @@ def test_bringing_a_revision_back_keeps_what_it_replaces(database, people):
     id = people.ann_edited.id
     post, past = database.read_now(revisions.history, id, by=people.ann)
     live = next(one for one in past if one.is_live)
-    database.transact_now(revisions.bring_back, id, live.id, by=people.ann)
+    database.transact_now(revisions.restore_revision, id, live.id, by=people.ann)
     after = database.read_now(editing.load, id, by=people.ann)
     assert cast.HALF_TYPED in post.body and cast.HALF_TYPED not in after.body
     _, later = database.read_now(revisions.history, id, by=people.ann)

@@ -25,7 +25,7 @@ def test_a_draft_that_was_left_empty_is_taken_up_before_another_is_begun(ann, mo
 
 
 def test_two_who_save_the_same_post_are_told_and_nothing_is_lost(ann, eve):
-    id = ann.door.cast.ann_draft.id
+    id = ann.client.cast.ann_draft.id
     mine = ann.sheet(id)
     eve.press("save", id, body="Eve's words")
     answer = ann.post(f"/control-panel/posts/{id}/save", {**mine, "body": "Ann's words"})
@@ -36,7 +36,7 @@ def test_two_who_save_the_same_post_are_told_and_nothing_is_lost(ann, eve):
 
 
 def test_after_a_conflict_one_may_save_over_it_and_the_other_text_becomes_a_revision(ann, eve):
-    id = ann.door.cast.ann_draft.id
+    id = ann.client.cast.ann_draft.id
     mine = ann.sheet(id)
     eve.press("save", id, body="Eve's words")
     over = {**mine, "body": "Ann's words", "over": str(ann.row(id).version)}
@@ -46,7 +46,7 @@ def test_after_a_conflict_one_may_save_over_it_and_the_other_text_becomes_a_revi
 
 
 def test_a_third_save_in_between_is_a_conflict_again(ann, eve):
-    id = ann.door.cast.ann_draft.id
+    id = ann.client.cast.ann_draft.id
     mine = ann.sheet(id)
     eve.press("save", id, body="one")
     seen = ann.row(id).version
@@ -56,7 +56,7 @@ def test_a_third_save_in_between_is_a_conflict_again(ann, eve):
 
 
 def test_a_form_sent_twice_is_saved_once_and_is_no_conflict(ann):
-    id = ann.door.cast.ann_draft.id
+    id = ann.client.cast.ann_draft.id
     form = {**ann.sheet(id), "body": "Pressed twice"}
     first = ann.post(f"/control-panel/posts/{id}/save", form)
     version = ann.row(id).version
@@ -68,7 +68,7 @@ def test_a_form_sent_twice_is_saved_once_and_is_no_conflict(ann):
 def test_a_chinese_title_becomes_a_pinyin_slug(ann):
     id = ann.new()
     ann.press("publish", id, title="阻塞的艺术", body="正文。", language="zh")
-    assert ann.door.get("/posts/zu-se-de-yi-shu").status == 200
+    assert ann.client.get("/posts/zu-se-de-yi-shu").status == 200
 
 
 def test_the_slug_follows_the_title_until_the_post_is_public_then_it_stays(ann):
@@ -77,8 +77,8 @@ def test_the_slug_follows_the_title_until_the_post_is_public_then_it_stays(ann):
     assert 'placeholder="first-though"' in ann.get(f"/control-panel/posts/{id}").text
     ann.press("publish", id, title="First thought")
     ann.press("publish", id, title="Second thought", body="y")
-    assert ann.door.get("/posts/first-thought").status == 200
-    assert ann.door.get("/posts/second-thought").status == 404
+    assert ann.client.get("/posts/first-thought").status == 200
+    assert ann.client.get("/posts/second-thought").status == 404
 
 
 def test_the_same_title_gets_a_number_and_a_typed_slug_that_is_taken_a_sentence(ann):
@@ -94,10 +94,10 @@ def test_the_same_title_gets_a_number_and_a_typed_slug_that_is_taken_a_sentence(
 
 
 def test_a_new_slug_of_a_public_post_leaves_a_redirect_behind(ann):
-    live = ann.door.cast.ann_live
+    live = ann.client.cast.ann_live
     ann.press("publish", live.id, slug="jam")
-    assert ann.door.get(live.path).status == 301
-    assert ann.door.get("/posts/jam").status == 200
+    assert ann.client.get(live.path).status == 301
+    assert ann.client.get("/posts/jam").status == 200
 
 
 FAULTS: dict[str, tuple[str, Any]] = {
@@ -114,7 +114,7 @@ FAULTS: dict[str, tuple[str, Any]] = {
 def test_a_fault_shows_the_form_again_with_its_sentence_and_all_that_was_typed(looking_ann, fault):
     name, value = FAULTS[fault]
     answer = looking_ann.press(
-        "save", looking_ann.door.cast.ann_draft.id, **{"tags": "kept, tags", name: value}
+        "save", looking_ann.client.cast.ann_draft.id, **{"tags": "kept, tags", name: value}
     )
     assert answer.status == 422
     assert f'id="f-{name}-fault"' in answer.text
@@ -132,7 +132,7 @@ def test_a_post_without_a_title_is_saved_but_not_published(ann):
 
 
 def test_an_empty_submission_wipes_nothing(looking_ann):
-    id = looking_ann.door.cast.ann_draft.id
+    id = looking_ann.client.cast.ann_draft.id
     before = looking_ann.row(id).body
     assert looking_ann.post(f"/control-panel/posts/{id}/save", {}).status == 422
     assert looking_ann.row(id).body == before
@@ -142,7 +142,7 @@ def test_two_authors_stand_under_the_post_in_their_order(ann, bob):
     id = ann.new()
     both = [str(bob.user.id), str(ann.user.id)]
     ann.press("publish", id, title="Together", body="x", authors=both)
-    page = ann.door.get("/posts/together").text
+    page = ann.client.get("/posts/together").text
     assert page.index(bob.user.display_name) < page.index(ann.user.display_name)
     assert bob.get(f"/control-panel/posts/{id}").status == 200
 
@@ -152,30 +152,30 @@ def test_an_unlisted_post_is_read_by_its_address_only(ann):
     form = {**ann.sheet(id), "title": "Hush", "body": "x"}
     form.pop("is_listed")
     ann.post(f"/control-panel/posts/{id}/publish", form)
-    assert ann.door.get("/posts/hush").status == 200
-    assert "Hush" not in ann.door.get("/").text
+    assert ann.client.get("/posts/hush").status == 200
+    assert "Hush" not in ann.client.get("/").text
 
 
 def test_preview_saves_and_opens_the_private_page(ann):
-    id = ann.door.cast.ann_live.id
+    id = ann.client.cast.ann_live.id
     answer = ann.press("preview", id, body="A *xylophonic* preview")
     assert answer.status == 303
-    page = ann.door.get(answer.header("location"))
+    page = ann.client.get(answer.header("location"))
     assert "<em>xylophonic</em>" in page.text
-    assert "xylophonic" not in ann.door.get(ann.door.cast.ann_live.path).text
+    assert "xylophonic" not in ann.client.get(ann.client.cast.ann_live.path).text
 
 
 def test_a_private_link_can_be_taken_back(ann):
-    id = ann.door.cast.ann_live.id
+    id = ann.client.cast.ann_live.id
     place = ann.press("preview", id, body="For a friend").header("location")
     assert place in ann.get(f"/control-panel/posts/{id}").text
     assert ann.press("close-preview", id).status == 303
-    assert ann.door.get(place).status == 404
+    assert ann.client.get(place).status == 404
     assert place not in ann.get(f"/control-panel/posts/{id}").text
 
 
 def test_a_script_saves_and_is_told_the_new_version_or_the_faults(ann):
-    id = ann.door.cast.ann_draft.id
+    id = ann.client.cast.ann_draft.id
     json = (*cast.OURS.items(), ("accept", "application/json"))
     form = {**ann.sheet(id), "body": "By itself"}
     saved = ann.post(f"/control-panel/posts/{id}/save", form, headers=json)
@@ -187,7 +187,7 @@ def test_a_script_saves_and_is_told_the_new_version_or_the_faults(ann):
 
 
 def test_an_earlier_text_is_looked_at_and_brought_back(ann):
-    id = ann.door.cast.ann_live.id
+    id = ann.client.cast.ann_live.id
     before = ann.row(id).body
     ann.press("save", id, body="Something worse")
     page = ann.get(f"/control-panel/posts/{id}/revisions").text
@@ -202,8 +202,8 @@ def test_an_earlier_text_is_looked_at_and_brought_back(ann):
 
 
 def test_a_revision_of_another_post_is_not_found_under_this_one(looking_ann):
-    others = looking_ann.row(looking_ann.door.cast.ann_edited.id).live_revision_id
-    mine = looking_ann.door.cast.ann_live.id
+    others = looking_ann.row(looking_ann.client.cast.ann_edited.id).live_revision_id
+    mine = looking_ann.client.cast.ann_live.id
     assert looking_ann.get(f"/control-panel/posts/{mine}/revisions/{others}").status == 404
     bring = f"/control-panel/posts/{mine}/revisions/{others}/bring-back"
     assert looking_ann.post(bring).status == 404
@@ -218,7 +218,7 @@ def test_a_text_that_takes_too_long_is_refused_beside_it(ann):
 
 
 def test_what_is_typed_over_after_ten_minutes_is_kept_first(ann, monkeypatch):
-    id = ann.door.cast.ann_draft.id
+    id = ann.client.cast.ann_draft.id
     ann.press("save", id, body="Yesterday's words")
     later = datetime.now(UTC) + timedelta(minutes=11)
     monkeypatch.setattr(editing, "now", lambda: later)
@@ -227,9 +227,9 @@ def test_what_is_typed_over_after_ten_minutes_is_kept_first(ann, monkeypatch):
 
 
 def test_history_is_newest_first(ann):
-    id = ann.door.cast.ann_live.id
+    id = ann.client.cast.ann_live.id
     ann.press("publish", id, body="Second edition")
-    _, past = ann.door.database.read_now(history.history, id, by=ann.user)
+    _, past = ann.client.database.read_now(history.history, id, by=ann.user)
     assert past[0].is_live
     assert past == sorted(past, key=lambda one: (one.created_at, one.id), reverse=True)
 
@@ -238,7 +238,7 @@ def test_what_a_signed_out_writer_sends_waits_on_the_page_and_can_be_sent_again(
     id = ann.new()
     form = {**ann.sheet(id), "title": "Tea", "body": "Line <one>\n\nline two"}
     path = f"/control-panel/posts/{id}/save"
-    refused = ann.door.post(path, {**form, "password": "four words in a row"})
+    refused = ann.client.post(path, {**form, "password": "four words in a row"})
     assert refused.status == 401
     assert "four words in a row" not in refused.text
     assert ann.post(path, kept_on(refused.text, path)).status == 303
@@ -267,7 +267,7 @@ def test_what_the_disk_cannot_take_waits_on_the_page_and_can_be_sent_again(
     said = {503: "database is locked", 507: "database or disk is full"}[status]
     with monkeypatch.context() as patched:
         fault = OperationalError("", None, Exception(said))
-        patched.setattr(editing, "keep", lambda *_, **__: _raise(fault))
+        patched.setattr(editing, "save", lambda *_, **__: _raise(fault))
         refused = ann.post(path, form)
     assert refused.status == status
     assert ann.post(path, kept_on(refused.text, path)).status == 303

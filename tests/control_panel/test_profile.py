@@ -31,7 +31,7 @@ def photograph(format: str = "JPEG", size: tuple[int, int] = (1200, 800)) -> byt
 def send(writer: Writer, raw: bytes, name: str = "a%20red%20kite.jpg"):
     headers = (*JSON, ("content-type", "application/octet-stream"))
     address = f"/control-panel/pictures?name={name}"
-    return writer.door.ask("POST", address, cookies=writer.cookies, headers=headers, body=raw)
+    return writer.client.ask("POST", address, cookies=writer.cookies, headers=headers, body=raw)
 
 
 def multipart(writer: Writer, address: str, fields: dict[str, str], raw: bytes, name: str):
@@ -51,7 +51,7 @@ def multipart(writer: Writer, address: str, fields: dict[str, str], raw: bytes, 
         *cast.OURS.items(),
         ("content-type", f"multipart/form-data; boundary={BOUNDARY}"),
     )
-    return writer.door.ask("POST", address, cookies=writer.cookies, headers=headers, body=body)
+    return writer.client.ask("POST", address, cookies=writer.cookies, headers=headers, body=body)
 
 
 def test_a_picture_comes_back_as_markdown_and_says_no_longer_where_it_was_taken(ann):
@@ -61,7 +61,7 @@ def test_a_picture_comes_back_as_markdown_and_says_no_longer_where_it_was_taken(
     assert answer.status == 200
     told = json.loads(answer.text)
     assert told["markdown"] == f"![a red kite]({told['address']})"
-    served = ann.door.get(told["address"])
+    served = ann.client.get(told["address"])
     assert served.status == 200
     assert b"SECRETPLACE" not in served.body
     assert Image.open(BytesIO(served.body)).getexif() == {}
@@ -81,11 +81,11 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
 @pytest.mark.parametrize("raw", [SVG, b"GIF89a no more", b"<html>", b"\xff\xd8\xff cut"])
 def test_what_is_no_picture_is_refused_with_a_sentence(ann, raw):
-    stored = set(ann.door.config.media_dir.rglob("*"))
+    stored = set(ann.client.config.media_dir.rglob("*"))
     answer = send(ann, raw, "x.jpg")
     assert answer.status == 422
     assert json.loads(answer.text)["faults"]["picture"]
-    assert set(ann.door.config.media_dir.rglob("*")) == stored
+    assert set(ann.client.config.media_dir.rglob("*")) == stored
 
 
 def test_an_empty_upload_asks_for_a_picture(ann):
@@ -95,24 +95,24 @@ def test_an_empty_upload_asks_for_a_picture(ann):
 
 
 def test_a_picture_over_the_limit_is_refused_as_too_large(ann):
-    answer = send(ann, b"\xff\xd8\xff" + bytes(ann.door.config.max_upload))
+    answer = send(ann, b"\xff\xd8\xff" + bytes(ann.client.config.max_upload))
     assert answer.status == 413
 
 
 def test_without_scripts_a_picture_goes_to_the_end_of_the_text_and_all_that_was_typed_is_saved(ann):
-    id = ann.door.cast.ann_draft.id
+    id = ann.client.cast.ann_draft.id
     fields = {**ann.sheet(id), "body": "Look:", "into": "text"}
     fields["authors"] = fields["authors"][0]
     address = f"/control-panel/posts/{id}/pictures"
     assert multipart(ann, address, fields, photograph(), "red kite.jpg").status == 303
     body = ann.row(id).body
     assert body.startswith("Look:\n\n![red kite](/media/")
-    preview = ann.door.get(ann.press("preview", id).header("location")).text
+    preview = ann.client.get(ann.press("preview", id).header("location")).text
     assert 'alt="red kite"' in preview
 
 
 def test_without_scripts_a_picture_becomes_the_cover(ann):
-    id = ann.door.cast.ann_draft.id
+    id = ann.client.cast.ann_draft.id
     fields = {**ann.sheet(id), "into": "cover"}
     fields["authors"] = fields["authors"][0]
     address = f"/control-panel/posts/{id}/pictures"
@@ -121,7 +121,7 @@ def test_without_scripts_a_picture_becomes_the_cover(ann):
 
 
 def test_a_refused_picture_keeps_what_was_typed_beside_its_sentence(ann):
-    id = ann.door.cast.ann_draft.id
+    id = ann.client.cast.ann_draft.id
     fields = {**ann.sheet(id), "body": "Not lost", "into": "text"}
     fields["authors"] = fields["authors"][0]
     answer = multipart(ann, f"/control-panel/posts/{id}/pictures", fields, SVG, "x.svg")
@@ -134,7 +134,7 @@ def test_a_published_text_says_how_large_its_pictures_are(ann):
     markdown = json.loads(send(ann, photograph(size=(640, 480))).text)["markdown"]
     id = ann.new()
     ann.press("publish", id, title="A kite", body=markdown)
-    page = ann.door.get("/posts/a-kite").text
+    page = ann.client.get("/posts/a-kite").text
     assert 'width="640"' in page
     assert 'height="480"' in page
 
@@ -142,7 +142,7 @@ def test_a_published_text_says_how_large_its_pictures_are(ann):
 def test_the_pictures_page_shows_one_s_own(ann):
     send(ann, photograph())
     assert "a red kite" in ann.get("/control-panel/pictures").text
-    assert "a red kite" not in Writer(ann.door, "bob").get("/control-panel/pictures").text
+    assert "a red kite" not in Writer(ann.client, "bob").get("/control-panel/pictures").text
     assert ann.get("/control-panel/pictures?page=2").status == 404
 
 
@@ -153,7 +153,7 @@ PROFILE = {"display_name": "Ann A.", "email": "ann@ink.example", "bio": "Writes.
 
 def test_a_new_name_stands_under_the_posts(ann):
     assert ann.post("/control-panel/profile", PROFILE).status == 303
-    assert "Ann A." in ann.door.get(ann.door.cast.ann_live.path).text
+    assert "Ann A." in ann.client.get(ann.client.cast.ann_live.path).text
 
 
 def test_a_mail_address_changes_only_with_the_present_password(ann):
@@ -184,12 +184,12 @@ def change(writer: Writer, **given: str):
 
 
 def test_a_new_password_signs_out_the_other_browsers_and_not_this_one(ann):
-    other = Writer(ann.door, "ann")
+    other = Writer(ann.client, "ann")
     answer = change(ann)
     assert answer.status == 303
     assert ann.get("/control-panel").status == 200
     assert other.get("/control-panel").status == 303
-    signed_in = ann.door.post("/sign-in", {"login": "ann", "password": NEW})
+    signed_in = ann.client.post("/sign-in", {"login": "ann", "password": NEW})
     assert signed_in.status == 303
 
 
@@ -210,7 +210,7 @@ def test_a_fault_in_a_password_stands_beside_its_field_and_no_password_is_shown(
 
 
 def test_one_browser_or_all_others_are_signed_out(ann):
-    second, third = Writer(ann.door, "ann"), Writer(ann.door, "ann")
+    second, third = Writer(ann.client, "ann"), Writer(ann.client, "ann")
     page = ann.get("/control-panel/sign-ins").text
     numbers = sorted({int(n) for n in _numbers(page)})
     assert len(numbers) == 2, "this browser has no button"
@@ -230,7 +230,7 @@ def _numbers(page: str) -> list[str]:
 
 
 def test_the_browser_of_another_person_stays_signed_in(ann):
-    bob = Writer(ann.door, "bob")
+    bob = Writer(ann.client, "bob")
     for number in range(1, 6):
         ann.post(f"/control-panel/sign-ins/{number}/revoke")
     assert bob.get("/control-panel").status == 200

@@ -7,33 +7,33 @@ ACTS = ("save", "publish", "schedule", "preview", "unpublish", "trash", "restore
 
 @pytest.mark.parametrize("act", ACTS)
 def test_an_author_finds_nothing_where_another_writes(looking_bob, act):
-    id = looking_bob.door.cast.ann_draft.id
+    id = looking_bob.client.cast.ann_draft.id
     form = {"title": "Mine now", "body": "x", "language": "en", "version": "2"}
     assert looking_bob.post(f"/control-panel/posts/{id}/{act}", form).status == 404
     assert looking_bob.post(f"/control-panel/posts/{id}/{act}").status in (404, 422)
-    assert looking_bob.row(id).title == looking_bob.door.cast.ann_draft.title
+    assert looking_bob.row(id).title == looking_bob.client.cast.ann_draft.title
 
 
 @pytest.mark.parametrize("page", ["", "/revisions", "/revisions/1", "/delete"])
 def test_an_author_cannot_look_at_the_working_copy_of_another(looking_bob, page):
     assert (
-        looking_bob.get(f"/control-panel/posts/{looking_bob.door.cast.ann_draft.id}{page}").status
+        looking_bob.get(f"/control-panel/posts/{looking_bob.client.cast.ann_draft.id}{page}").status
         == 404
     )
 
 
 def test_an_editor_may_write_in_every_post(eve):
-    id = eve.door.cast.bob_draft.id
+    id = eve.client.cast.bob_draft.id
     assert eve.press("publish", id, body="With a comma less.").status == 303
-    assert eve.door.get(eve.door.cast.bob_draft.path).status == 200
+    assert eve.client.get(eve.client.cast.bob_draft.path).status == 200
 
 
 def test_the_desk_shows_one_s_own_posts_and_an_editor_may_see_everybody_s(ann, eve):
     page = ann.get("/control-panel").text
-    assert ann.door.cast.ann_live.title in page
-    assert ann.door.cast.bob_live.title not in page
+    assert ann.client.cast.ann_live.title in page
+    assert ann.client.cast.bob_live.title not in page
     assert ann.get("/control-panel?whose=all").status == 404
-    assert ann.door.cast.bob_live.title in eve.get("/control-panel?whose=all").text
+    assert ann.client.cast.bob_live.title in eve.get("/control-panel?whose=all").text
 
 
 @pytest.mark.parametrize(
@@ -49,13 +49,13 @@ def test_the_desk_shows_one_s_own_posts_and_an_editor_may_see_everybody_s(ann, e
 def test_each_state_has_its_own_list(looking_ann, state, name):
     page = looking_ann.get(f"/control-panel?state={state}").text
     for other in ("ann_draft", "ann_live", "ann_scheduled", "ann_withdrawn", "ann_trashed"):
-        assert (looking_ann.door.cast.posts[other].title in page) is (other == name)
+        assert (looking_ann.client.cast.posts[other].title in page) is (other == name)
 
 
 def test_a_post_is_found_by_words_of_its_title(looking_ann):
     page = looking_ann.get("/control-panel?title=MARMA").text
-    assert looking_ann.door.cast.ann_live.title in page
-    assert looking_ann.door.cast.ann_draft.title not in page
+    assert looking_ann.client.cast.ann_live.title in page
+    assert looking_ann.client.cast.ann_draft.title not in page
     assert "No title contains these words" in looking_ann.get("/control-panel?title=100%25").text
 
 
@@ -78,7 +78,7 @@ def test_a_long_list_comes_in_pages(ann):
 def test_pages_stand_on_a_list_of_their_own_and_at_the_top_of_the_site(eve):
     id = eve.new("page")
     eve.press("publish", id, title="Imprint", body="Who we are.")
-    assert eve.door.get("/imprint").status == 200
+    assert eve.client.get("/imprint").status == 200
     assert "Imprint" in eve.get("/control-panel?kind=page").text
     assert "Imprint" not in eve.get("/control-panel").text
 
@@ -94,4 +94,4 @@ def test_the_desk_speaks_the_language_of_whoever_sits_at_it(ann):
         {"display_name": "Ann", "email": "ann@ink.example", "language": "zh", "bio": ""},
     )
     assert '<html lang="zh">' in ann.get("/control-panel").text
-    assert '<html lang="en">' in ann.door.get("/").text
+    assert '<html lang="en">' in ann.client.get("/").text

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy.orm import Session
 
 from blog.backup import backup, restore
-from blog.cache.invalidator import Follower
+from blog.cache.invalidator import Invalidator
 from blog.config import Config
 from blog.db import Database
-from blog.db.commit_watcher import PING, PostgresCommits, watch
+from blog.db.commit_watcher import PING, PostgresCommitWatcher, watch
 from blog.db.migrate import migrate
 from blog.models.settings.site import THE_ONE, Site
 from tests.support import cast
@@ -36,8 +36,8 @@ def line(migrated: Config) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture
-def commits(migrated: Config, line: psycopg.Connection) -> Iterator[PostgresCommits]:
-    watching = PostgresCommits(migrated)
+def commits(migrated: Config, line: psycopg.Connection) -> Iterator[PostgresCommitWatcher]:
+    watching = PostgresCommitWatcher(migrated)
     wait_for(lambda: watching.count() is not None, 10)
     yield watching
     watching.close()
@@ -50,7 +50,7 @@ def listener(line: psycopg.Connection) -> int:
 
 @on_postgresql
 def test_while_the_line_is_down_nobody_claims_to_know(
-    commits: PostgresCommits, line: psycopg.Connection
+    commits: PostgresCommitWatcher, line: psycopg.Connection
 ) -> None:
     """What is committed between two lines is told to nobody."""
     known = commits.count()
@@ -63,7 +63,7 @@ def test_while_the_line_is_down_nobody_claims_to_know(
 
 @on_postgresql
 def test_what_was_committed_without_a_word_is_seen_soon_after(
-    commits: PostgresCommits, line: psycopg.Connection
+    commits: PostgresCommitWatcher, line: psycopg.Connection
 ) -> None:
     """Such as by a restore; or a pooler, which keeps no line for a listener, lost the word."""
     known = commits.count()
@@ -73,7 +73,7 @@ def test_what_was_committed_without_a_word_is_seen_soon_after(
 
 @on_postgresql
 def test_a_database_that_hangs_holds_up_no_stop(migrated: Config, line: psycopg.Connection) -> None:
-    watching = PostgresCommits(migrated)
+    watching = PostgresCommitWatcher(migrated)
     wait_for(lambda: watching.count() is not None, 10)
     pid = listener(line)
     os.kill(pid, signal.SIGSTOP)
@@ -89,7 +89,7 @@ def test_a_database_that_hangs_holds_up_no_stop(migrated: Config, line: psycopg.
 @pytest.mark.postgresql
 def test_a_migration_is_told(postgres: Postgres, config: Config) -> None:
     empty = replace(config, database_url=postgres.url(postgres.create()))
-    watching = PostgresCommits(empty)
+    watching = PostgresCommitWatcher(empty)
     wait_for(lambda: watching.count() is not None, 10)
     before = watching.count()
     migrate(empty)
@@ -105,7 +105,7 @@ async def test_another_file_in_the_place_of_the_database_is_read_and_written_at_
 ) -> None:
     running = sqlite_database
     cast.fill(running)
-    follower, told = Follower(running, watch(config)), list[object]()
+    follower, told = Invalidator(running, watch(config)), list[object]()
     follower.listeners.append(told.append)
     await follower.catch_up()
     saved = config.data_dir.parent / "backup.tar.gz"

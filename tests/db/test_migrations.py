@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from blog import db
 from blog.config import Config
-from blog.db import Database, Unusable
+from blog.db import Database, UnusableDatabase
 from blog.db.migrate import head, migrate, revisions
 from blog.models.base import Base
 
@@ -51,7 +51,7 @@ def test_a_database_newer_than_the_code_is_refused_in_one_line(database, config_
     config = config_of(database)
     with database.writing.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'later'"))
-    with pytest.raises(Unusable, match="newer release"):
+    with pytest.raises(UnusableDatabase, match="newer release"):
         migrate(config)
 
 
@@ -93,7 +93,7 @@ def test_the_models_and_the_migrations_describe_the_same_tables(database):
 
 def test_a_sqlite_that_can_damage_a_database_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(db.dbapi2, "sqlite_version_info", (3, 51, 2))
-    with pytest.raises(Unusable, match="can damage the database"):
+    with pytest.raises(UnusableDatabase, match="can damage the database"):
         db.make_engine(Config(data_dir=tmp_path), writes=False)
 
 

@@ -82,7 +82,7 @@ def test_readers_find_what_they_found_before(old, config):
     startup.prepare(config)
     database = Database(config)
     try:
-        shelf = database.read_now(cards.shelf, page=1, per_page=50)
+        shelf = database.read_now(cards.post_list, page=1, per_page=50)
         assert shelf.total >= 2
         for card in shelf.cards:
             assert database.read_now(post_page.at, unquote(card.path)).body_html
@@ -130,7 +130,7 @@ def check_entries(config: Config, *, is_first: bool) -> None:
 
 
 def shown(action: str) -> tuple[str, str | None]:
-    deed = audit_labels.deed_of(action)
+    deed = audit_labels.label_of_action(action)
     return audit_labels.words_of(action), deed.kind if deed else None
 
 
@@ -164,7 +164,7 @@ def test_no_new_name_of_an_action_is_the_old_name_of_another():
     names = revisions().get_revision("0008").module
     renamed = names.NAMES | names.FUNCTIONS
     assert set(renamed.values()) & renamed.keys() == set()
-    assert set(renamed.values()) <= audit_labels.DEEDS.keys() | audit_labels.UNTOLD
+    assert set(renamed.values()) <= audit_labels.ACTION_LABELS.keys() | audit_labels.UNLOGGED
     assert old_actions.LABELS.keys() - old_actions.UNCHANGED <= names.NAMES.keys()
 
 

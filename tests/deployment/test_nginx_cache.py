@@ -22,7 +22,7 @@ from tests.conftest import need
 from tests.support import cast
 from tests.support.live_server import Reply, Site, environment, free_port, program, wait_for
 from tests.support.nginx_server import HOST, Nginx
-from tests.support.raw_connection import Wire, plain
+from tests.support.raw_connection import RawConnection, plain
 
 pytestmark = [pytest.mark.server, pytest.mark.nginx]
 
@@ -109,8 +109,8 @@ def in_many_threads(work: Callable[[int], object], count: int = READERS) -> None
         list(threads.map(work, range(count)))
 
 
-def wire(front: Nginx) -> Wire:
-    return Wire(front.port)
+def wire(front: Nginx) -> RawConnection:
+    return RawConnection(front.port)
 
 
 # --- what is kept -----------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from tests.conftest import need
 from tests.deployment.test_servers_front import over_a_socket
 from tests.support.live_server import ROOT, Site, free_port, program, wait_for
 from tests.support.nginx_server import HOST, Nginx
-from tests.support.raw_connection import Wire, plain
+from tests.support.raw_connection import RawConnection, plain
 from tests.support.streaming_app import PAUSE
 
 pytestmark = [pytest.mark.server, pytest.mark.nginx]
@@ -88,7 +88,7 @@ def test_a_websocket_passes_through_and_stays(talking: Nginx) -> None:
 def test_no_other_protocol_is_changed_to(talking: Nginx) -> None:
     """HTTP/2 in disguise would get past all that nginx refuses."""
     lines = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk")
-    with Wire(talking.port) as wire:
+    with RawConnection(talking.port) as wire:
         assert wire.ask(plain("/nothing", *lines)).status == 404
 
 
@@ -160,7 +160,7 @@ def test_readers_share_connections_and_each_form_has_its_own(asked: tuple[Nginx,
     assert not set(lines["GET"]) & set(lines["POST"])
 
 
-def doors() -> list[str]:
+def clients() -> list[str]:
     """Where forms are sent to, with something in the place of what varies."""
     routes = create_app(Config(data_dir=Path("nowhere")), "blog-of-forms").router.routes
     sent = sorted({"/" + route.path for route in routes if "POST" in route.methods})
@@ -171,7 +171,7 @@ def doors() -> list[str]:
 def test_no_form_goes_the_way_of_the_readers(asked: tuple[Nginx, Blog]) -> None:
     front, blog = asked
     front.get("/")
-    for path in doors():
+    for path in clients():
         front.ask(path, "POST", b"a=b")
     readers = {at for kind, _, at in blog.asked if kind == "GET"}
     assert not readers & {at for kind, _, at in blog.asked if kind == "POST"}
@@ -237,7 +237,7 @@ def test_a_form_that_arrives_slowly_reaches_the_blog_whole_or_not_at_all(
 ) -> None:
     front, blog = asked
     head = b"POST /sign-in HTTP/1.1\r\nHost: ink.example\r\nContent-Length: 4\r\n\r\n"
-    with Wire(front.port) as wire:
+    with RawConnection(front.port) as wire:
         for piece in (head, b"a=", b"b"):
             wire.say(piece)
             time.sleep(0.2)

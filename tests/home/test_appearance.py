@@ -31,7 +31,7 @@ from blog.models.settings.theme_css import (
     shades,
 )
 from tests.support import cast
-from tests.support.app_client import Door
+from tests.support.app_client import AppClient
 from tests.support.dashboard_client import Writer
 from tests.support.live_server import Site, wait_for
 from tests.support.source_tree import ROOT
@@ -54,8 +54,8 @@ ACCENTS = [
 ]
 
 
-def choose(door: Door, **chosen: Any) -> None:
-    cast.choose(door.database, **chosen)
+def choose(client: AppClient, **chosen: Any) -> None:
+    cast.choose(client.database, **chosen)
 
 
 def sheets(page: str) -> list[str]:
@@ -130,10 +130,10 @@ def test_a_name_says_the_whole_look(typeface: str, scheme: str) -> None:
     "name",
     ["", "book", "book-auto-12345", "book-auto-12345G", "comic-auto-123456", "book-dim-123456"],
 )
-def test_what_is_no_name_of_a_look_is_not_here(open_door: Door, name: str) -> None:
+def test_what_is_no_name_of_a_look_is_not_here(open_client: AppClient, name: str) -> None:
     with pytest.raises(LookupError):
         Look.named(name)
-    assert open_door.get(f"/look/{name}.0123456789ab.css").status == 404
+    assert open_client.get(f"/look/{name}.0123456789ab.css").status == 404
 
 
 def test_a_pairing_names_only_faces_that_systems_have() -> None:
@@ -142,11 +142,11 @@ def test_a_pairing_names_only_faces_that_systems_have() -> None:
         assert "@import" not in sheet
 
 
-def test_a_changed_look_is_seen_with_the_next_page(door: Door) -> None:
-    before = sheets(door.get("/").text)
-    choose(door, accent="#c2185b", typeface="plain", scheme="dark")
-    (added,) = set(sheets(door.get("/").text)) - set(before)
-    sheet = door.get(added)
+def test_a_changed_look_is_seen_with_the_next_page(client: AppClient) -> None:
+    before = sheets(client.get("/").text)
+    choose(client, accent="#c2185b", typeface="plain", scheme="dark")
+    (added,) = set(sheets(client.get("/").text)) - set(before)
+    sheet = client.get(added)
     assert sheet.status == 200
     assert sheet.header("content-type").startswith("text/css")
     assert sheet.header("cache-control") == FOREVER
@@ -154,23 +154,23 @@ def test_a_changed_look_is_seen_with_the_next_page(door: Door) -> None:
     assert "color-scheme: dark" in sheet.text
 
 
-def test_a_page_of_yesterday_finds_the_look_of_yesterday(door: Door) -> None:
-    choose(door, accent="#c2185b")
+def test_a_page_of_yesterday_finds_the_look_of_yesterday(client: AppClient) -> None:
+    choose(client, accent="#c2185b")
     yesterday = Look("#c2185b").path
-    choose(door, accent="#00687a")
-    assert "#c2185b" in door.get(yesterday).text
+    choose(client, accent="#00687a")
+    assert "#c2185b" in client.get(yesterday).text
 
 
-def test_a_look_under_another_hash_is_not_kept_for_ever(open_door: Door) -> None:
-    answer = open_door.get("/look/plain-auto-c2185b.000000000000.css")
+def test_a_look_under_another_hash_is_not_kept_for_ever(open_client: AppClient) -> None:
+    answer = open_client.get("/look/plain-auto-c2185b.000000000000.css")
     assert answer.status == 200
     assert answer.header("cache-control") == "no-cache"
 
 
-def test_a_forced_scheme_is_said_to_the_browser_before_any_sheet(door: Door) -> None:
-    assert '<meta name="color-scheme" content="light dark">' in door.get("/").text
-    choose(door, scheme="dark")
-    assert '<meta name="color-scheme" content="dark">' in door.get("/").text
+def test_a_forced_scheme_is_said_to_the_browser_before_any_sheet(client: AppClient) -> None:
+    assert '<meta name="color-scheme" content="light dark">' in client.get("/").text
+    choose(client, scheme="dark")
+    assert '<meta name="color-scheme" content="dark">' in client.get("/").text
 
 
 @pytest.mark.server
@@ -200,36 +200,36 @@ def test_every_worker_shows_a_changed_look(site: Site) -> None:
         {"front": 7},
     ],
 )
-def test_what_cannot_be_is_refused_at_its_field(door: Door, chosen: dict[str, Any]) -> None:
+def test_what_cannot_be_is_refused_at_its_field(client: AppClient, chosen: dict[str, Any]) -> None:
     with pytest.raises(Refusal) as refused:
-        choose(door, **chosen)
+        choose(client, **chosen)
     assert refused.value.field == next(iter(chosen))
 
 
-def test_what_was_kept_and_cannot_be_any_more_breaks_no_page(door: Door) -> None:
+def test_what_was_kept_and_cannot_be_any_more_breaks_no_page(client: AppClient) -> None:
     def spoil(session: Session) -> None:
         kept = {"accent": "rosy", "typeface": "comic", "blogroll": "x", "analytics": 7, "icp": ""}
         session.get_one(site.Site, site.THE_ONE).choices = {**kept, "scheme": "dark"}
 
-    door.database.transact_now(spoil)
-    assert "/look/book-dark-1b4a8a." in door.get("/").text
-    assert door.get("/admin/settings", cookies=door.let_in("kim")).status == 200
+    client.database.transact_now(spoil)
+    assert "/look/book-dark-1b4a8a." in client.get("/").text
+    assert client.get("/admin/settings", cookies=client.let_in("kim")).status == 200
 
 
 # --- the front page ----------------------------------------------------------------------------
 
 
-def test_the_front_page_is_a_list_or_cards(door: Door) -> None:
-    assert 'class="plates"' not in door.get("/").text
-    choose(door, front="cards")
-    page = door.get("/").text
+def test_the_front_page_is_a_list_or_cards(client: AppClient) -> None:
+    assert 'class="plates"' not in client.get("/").text
+    choose(client, front="cards")
+    page = client.get("/").text
     assert 'class="plates"' in page
     assert page.count('<li class="plate') == page.count("<h2>")
 
 
-def test_a_card_without_a_cover_shows_the_first_letter_of_its_title(door: Door) -> None:
-    choose(door, front="cards")
-    assert re.search(r'is-bound" aria-hidden="true"><span>阻</span>', door.get("/").text)
+def test_a_card_without_a_cover_shows_the_first_letter_of_its_title(client: AppClient) -> None:
+    choose(client, front="cards")
+    assert re.search(r'is-bound" aria-hidden="true"><span>阻</span>', client.get("/").text)
 
 
 @pytest.mark.parametrize(("words", "letter"), [("“真”的", "真"), ("a b", "A"), ("…", "…")])
@@ -240,10 +240,10 @@ def test_a_first_letter_is_no_quotation_mark(words: str, letter: str) -> None:
 # --- the footer --------------------------------------------------------------------------------
 
 
-def test_filing_numbers_lead_to_their_registers(door: Door) -> None:
-    choose(door, icp="京ICP备12345678号-1", police="京公网安备 11010102001234号")
+def test_filing_numbers_lead_to_their_registers(client: AppClient) -> None:
+    choose(client, icp="京ICP备12345678号-1", police="京公网安备 11010102001234号")
     for path in ("/", "/archive", "/posts/a-marmalade-morning"):
-        page = door.get(path).text
+        page = client.get(path).text
         assert '<a href="https://beian.miit.gov.cn/" rel="nofollow noopener">京ICP备' in page
         assert "https://beian.mps.gov.cn/#/query/webSearch?code=11010102001234" in page
 
@@ -294,43 +294,43 @@ def test_a_friend_without_an_address_is_refused(line: str) -> None:
         read_blogroll(line)
 
 
-def test_the_blogroll_is_a_page_when_there_is_one(door: Door) -> None:
-    assert door.get("/links").status == 404
-    assert 'href="/links"' not in door.get("/").text
-    assert "/links</loc>" not in door.get("/sitemap.xml").text
-    choose(door, blogroll='Wang & "Söhne" https://wang.example/?a=1&b=2 <b>bold</b>')
-    page = door.get("/links")
+def test_the_blogroll_is_a_page_when_there_is_one(client: AppClient) -> None:
+    assert client.get("/links").status == 404
+    assert 'href="/links"' not in client.get("/").text
+    assert "/links</loc>" not in client.get("/sitemap.xml").text
+    choose(client, blogroll='Wang & "Söhne" https://wang.example/?a=1&b=2 <b>bold</b>')
+    page = client.get("/links")
     assert page.status == 200
     assert '<a href="https://wang.example/?a=1&amp;b=2" rel="noopener">Wang &amp; ' in page.text
     assert "<b>bold" not in page.text
-    assert 'href="/links"' in door.get("/").text
-    assert door.get("/sitemap.xml").text.count("/links</loc>") == 1
+    assert 'href="/links"' in client.get("/").text
+    assert client.get("/sitemap.xml").text.count("/links</loc>") == 1
 
 
-def test_a_page_of_the_keepers_own_comes_before_the_blogroll(door: Door) -> None:
-    choose(door, blogroll="Wang https://wang.example/")
-    kim = Writer(door, "kim")
+def test_a_page_of_the_keepers_own_comes_before_the_blogroll(client: AppClient) -> None:
+    choose(client, blogroll="Wang https://wang.example/")
+    kim = Writer(client, "kim")
     id = kim.new("page")
     kim.post(
         f"/control-panel/posts/{id}/publish",
         kim.sheet(id) | {"title": "Friends", "slug": "links", "body": "My own words."},
     )
-    page = door.get("/links").text
+    page = client.get("/links").text
     assert "My own words." in page
     assert "wang.example" not in page
-    assert door.get("/sitemap.xml").text.count("/links</loc>") == 1
+    assert client.get("/sitemap.xml").text.count("/links</loc>") == 1
 
 
 # --- other services ----------------------------------------------------------------------------
 
 
-def test_verification_tags_stand_on_the_front_page_alone(door: Door) -> None:
+def test_verification_tags_stand_on_the_front_page_alone(client: AppClient) -> None:
     given = 'google-site-verification a-b_c=\n<meta name="baidu-site-verification" content="x1" />'
-    choose(door, verification=given)
-    page = door.get("/").text
+    choose(client, verification=given)
+    page = client.get("/").text
     assert '<meta name="google-site-verification" content="a-b_c=">' in page
     assert '<meta name="baidu-site-verification" content="x1">' in page
-    assert "verification" not in door.get("/archive").text
+    assert "verification" not in client.get("/archive").text
 
 
 @pytest.mark.parametrize(
@@ -354,11 +354,11 @@ SCRIPT = "https://stats.example.org/script.js website-id=12-ab data-domains=a.ex
 
 
 def test_the_analytics_script_stands_on_public_pages_and_its_host_alone_is_let_in(
-    door: Door,
+    client: AppClient,
 ) -> None:
-    choose(door, analytics=SCRIPT)
+    choose(client, analytics=SCRIPT)
     for path in ("/", "/archive", "/posts/a-marmalade-morning", "/no-such-page"):
-        answer = door.get(path)
+        answer = client.get(path)
         assert (
             '<script defer src="https://stats.example.org/script.js" data-website-id="12-ab"'
             in (answer.text)
@@ -377,28 +377,30 @@ def test_the_analytics_script_stands_on_public_pages_and_its_host_alone_is_let_i
     "path", ["/admin", "/admin/settings", "/admin/look", "/control-panel", "/sign-in", "/preview/x"]
 )
 @pytest.mark.parametrize("who", ["kim", None])
-def test_no_other_host_is_let_into_a_private_room(door: Door, path: str, who: str | None) -> None:
-    choose(door, analytics=SCRIPT)
-    answer = door.get(path, cookies=door.let_in(who) if who else {})
+def test_no_other_host_is_let_into_a_private_room(
+    client: AppClient, path: str, who: str | None
+) -> None:
+    choose(client, analytics=SCRIPT)
+    answer = client.get(path, cookies=client.let_in(who) if who else {})
     assert "stats.example.org" not in answer.header("content-security-policy")
     assert '<script defer src="https://stats' not in answer.text
 
 
 @pytest.mark.parametrize("path", ["/feed.atom", "/sitemap.xml", "/robots.txt", "/health/live"])
-def test_no_other_host_is_let_in_by_what_is_no_page(door: Door, path: str) -> None:
-    choose(door, analytics=SCRIPT)
-    assert "stats.example.org" not in door.get(path).header("content-security-policy")
+def test_no_other_host_is_let_in_by_what_is_no_page(client: AppClient, path: str) -> None:
+    choose(client, analytics=SCRIPT)
+    assert "stats.example.org" not in client.get(path).header("content-security-policy")
 
 
-def test_whoever_is_signed_in_is_not_counted(door: Door) -> None:
-    choose(door, analytics=SCRIPT)
-    answer = door.get("/", cookies=door.let_in("ann"))
+def test_whoever_is_signed_in_is_not_counted(client: AppClient) -> None:
+    choose(client, analytics=SCRIPT)
+    answer = client.get("/", cookies=client.let_in("ann"))
     assert "stats.example.org" not in answer.text
     assert "stats.example.org" not in answer.header("content-security-policy")
 
 
-def test_without_a_script_no_other_host_is_let_in(open_door: Door) -> None:
-    assert "http" not in open_door.get("/").header("content-security-policy")
+def test_without_a_script_no_other_host_is_let_in(open_client: AppClient) -> None:
+    assert "http" not in open_client.get("/").header("content-security-policy")
 
 
 @pytest.mark.parametrize(

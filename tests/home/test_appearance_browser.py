@@ -17,7 +17,7 @@ from tests.home.test_pages_browser import (
     complaints,
 )
 from tests.support import cast
-from tests.support.app_client import Door
+from tests.support.app_client import AppClient
 
 pytestmark = [pytest.mark.browser]
 
@@ -34,15 +34,15 @@ Open = Callable[..., Any]
 
 
 @pytest.fixture
-def visit(browser: Any, door: Door) -> Iterator[Open]:
+def visit(browser: Any, client: AppClient) -> Iterator[Open]:
     """`visit(path, chosen, …)`: a page in the chosen look, in a fresh browser."""
     contexts: list[Any] = []
 
     def visit(path: str, chosen: dict[str, Any], width: int = 1280, **options: Any) -> Any:
-        cast.choose(door.database, **chosen)
+        cast.choose(client.database, **chosen)
         contexts.append(browser.new_context(viewport={"width": width, "height": 900}, **options))
         page = contexts[-1].new_page()
-        answer = page.goto(f"http://127.0.0.1:{door.port}{path}")
+        answer = page.goto(f"http://127.0.0.1:{client.port}{path}")
         assert answer.status == 200
         return page
 
@@ -99,24 +99,26 @@ def test_paper_is_white_where_the_screen_is_always_dark(visit: Open) -> None:
     ],
 )
 def test_each_pairing_has_faces_for_both_scripts(
-    visit: Open, door: Door, typeface: str, english: str, chinese: str
+    visit: Open, client: AppClient, typeface: str, english: str, chinese: str
 ) -> None:
     page = visit("/posts/a-marmalade-morning", {"typeface": typeface})
     assert english in page.evaluate(STYLE, [".post h1", "fontFamily"])
-    page = visit(door.cast.bob_zh.path, {"typeface": typeface})
+    page = visit(client.cast.bob_zh.path, {"typeface": typeface})
     assert chinese in page.evaluate(STYLE, [".post h1", "fontFamily"])
     text = page.evaluate(STYLE, [".prose p", "fontFamily"])
     assert text.index("Arial") < text.index("PingFang SC")
 
 
 @pytest.mark.parametrize("typeface", TYPEFACES)
-def test_a_line_has_a_good_length_in_every_pairing(visit: Open, door: Door, typeface: str) -> None:
+def test_a_line_has_a_good_length_in_every_pairing(
+    visit: Open, client: AppClient, typeface: str
+) -> None:
     def mean(path: str, text: str) -> float:
         lines = visit(path, {"typeface": typeface}, width=1440).evaluate(CHARACTERS_A_LINE, text)
         return float(sum(lines) / len(lines))
 
     assert 60 <= mean("/posts/a-marmalade-morning", EN_TEXT) <= 75
-    assert 34 <= mean(door.cast.bob_zh.path, ZH_TEXT) <= 40
+    assert 34 <= mean(client.cast.bob_zh.path, ZH_TEXT) <= 40
 
 
 def test_a_card_is_one_large_link_and_its_tags_are_links_of_their_own(visit: Open) -> None:
@@ -150,12 +152,12 @@ def test_the_name_of_a_friend_leads_there(visit: Open) -> None:
 
 
 @pytest.mark.parametrize("path", ["/posts/a-marmalade-morning", "{zh}"])
-def test_a_post_with_everything_chosen_weighs_little(door: Door, path: str) -> None:
-    cast.choose(door.database, **{**EVERYTHING, "typeface": "typewriter"})
-    page = door.get(path.format(zh=door.cast.bob_zh.path))
+def test_a_post_with_everything_chosen_weighs_little(client: AppClient, path: str) -> None:
+    cast.choose(client.database, **{**EVERYTHING, "typeface": "typewriter"})
+    page = client.get(path.format(zh=client.cast.bob_zh.path))
     sheets = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page.text)
     assert any(sheet.startswith("/look/") for sheet in sheets)
-    bodies = [door.get(sheet).body for sheet in sheets]
+    bodies = [client.get(sheet).body for sheet in sheets]
     weight = sum(len(gzip.compress(body, 6)) for body in bodies)
     assert b"/*" not in b"".join(bodies)
     assert weight < 10_500  # so that a text of three thousand words keeps the whole below 20 kB
@@ -172,9 +174,11 @@ document.head.append(other);
 """
 
 
-def test_the_chosen_script_counts_and_reaches_no_host_but_its_own(browser: Any, door: Door) -> None:
+def test_the_chosen_script_counts_and_reaches_no_host_but_its_own(
+    browser: Any, client: AppClient
+) -> None:
     """The page is not told by the other hosts, but by the browser, what it asked them for."""
-    cast.choose(door.database, analytics="https://stats.example.org/script.js site=1")
+    cast.choose(client.database, analytics="https://stats.example.org/script.js site=1")
     asked: list[str] = []
 
     def answer(route: Any) -> None:
@@ -185,7 +189,7 @@ def test_the_chosen_script_counts_and_reaches_no_host_but_its_own(browser: Any, 
     try:
         page = context.new_page()
         context.route(re.compile("^https:"), answer)
-        page.goto(f"http://127.0.0.1:{door.port}/", wait_until="networkidle")
+        page.goto(f"http://127.0.0.1:{client.port}/", wait_until="networkidle")
         assert page.locator("script[data-site='1']").count() == 1
     finally:
         context.close()

@@ -19,7 +19,7 @@ from blog.models.comments import moderation
 from blog.models.comments.comment import APPROVED, Comment
 from blog.models.settings import site
 from tests.support import cast
-from tests.support.app_client import Answer, Door
+from tests.support.app_client import Answer, AppClient
 
 TYPED = {
     "name": "Greta Guest",
@@ -30,19 +30,19 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 ELSEWHERE = (("Origin", "https://elsewhere.example"), ("Sec-Fetch-Site", "cross-site"))
 
 
-def address(door: Door, post: str = "ann_live") -> str:
-    return f"/comments/{door.cast.posts[post].id}"
+def address(client: AppClient, post: str = "ann_live") -> str:
+    return f"/comments/{client.cast.posts[post].id}"
 
 
 def proof_of(answer: Answer) -> str:
     return re.findall(r'name="proof" value="([^"]+)"', answer.text)[0]
 
 
-def aged(door: Door, seconds: int = 10, post: str = "ann_live", key: str = "k" * 32) -> str:
+def aged(client: AppClient, seconds: int = 10, post: str = "ann_live", key: str = "k" * 32) -> str:
     """A proof as a preview carried it so long ago."""
-    request = type("Request", (), {"app": door.app})
+    request = type("Request", (), {"app": client.app})
     proof = Proof(int(now().timestamp()) - seconds, key)
-    return guest_cookie.sign(request, proof, door.cast.posts[post].id)
+    return guest_cookie.sign(request, proof, client.cast.posts[post].id)
 
 
 def read_on(monkeypatch: pytest.MonkeyPatch, seconds: int = 3) -> None:
@@ -51,24 +51,24 @@ def read_on(monkeypatch: pytest.MonkeyPatch, seconds: int = 3) -> None:
     monkeypatch.setattr(guest_cookie, "now", lambda: later)
 
 
-def send(door: Door, post: str = "ann_live", **how: object) -> Answer:
+def send(client: AppClient, post: str = "ann_live", **how: object) -> Answer:
     """The second press, after a while of reading the preview."""
     cookies = how.pop("cookies", {})
-    form = {**TYPED, "proof": aged(door, post=post), **how}
-    return door.post(address(door, post), form, cookies=cookies)
+    form = {**TYPED, "proof": aged(client, post=post), **how}
+    return client.post(address(client, post), form, cookies=cookies)
 
 
-def kept(door: Door) -> list[Comment]:
+def kept(client: AppClient) -> list[Comment]:
     query = select(Comment).where(Comment.name == "Greta Guest").order_by(Comment.id)
-    return list(door.database.read_now(lambda session: session.scalars(query).all()))
+    return list(client.database.read_now(lambda session: session.scalars(query).all()))
 
 
-def choose(door: Door, **settings: object) -> None:
+def choose(client: AppClient, **settings: object) -> None:
     def put(session):
         row = session.get_one(site.Site, site.THE_ONE)
         row.choices = {**row.choices, **settings}
 
-    door.database.transact_now(put)
+    client.database.transact_now(put)
 
 
 def shows_typed(answer: Answer) -> bool:
@@ -79,9 +79,9 @@ def shows_typed(answer: Answer) -> bool:
 # --- the page ---
 
 
-def test_the_form_on_a_page_is_the_same_for_all_and_carries_no_secret(open_door):
-    path = open_door.cast.ann_live.path
-    one, other = open_door.get(path), open_door.get(path)
+def test_the_form_on_a_page_is_the_same_for_all_and_carries_no_secret(open_client):
+    path = open_client.cast.ann_live.path
+    one, other = open_client.get(path), open_client.get(path)
     assert one.body == other.body
     assert 'name="body"' in one.text
     assert 'name="proof"' not in one.text
@@ -89,8 +89,8 @@ def test_the_form_on_a_page_is_the_same_for_all_and_carries_no_secret(open_door)
     assert one.header("cache-control") == "no-cache"
 
 
-def test_a_page_shows_approved_comments_with_their_number_and_anchors(open_door):
-    page = open_door.get(open_door.cast.ann_live.path).text
+def test_a_page_shows_approved_comments_with_their_number_and_anchors(open_client):
+    page = open_client.get(open_client.cast.ann_live.path).text
     assert "2 comments" in page
     assert 'id="comment-rita-said"' in page
     assert "A <em>lovely</em> spoonful." in page
@@ -98,111 +98,113 @@ def test_a_page_shows_approved_comments_with_their_number_and_anchors(open_door)
     assert "elsewhere.example" not in page  # nobody's mail address
 
 
-def test_nothing_that_waits_is_shown_anywhere_public(open_door):
+def test_nothing_that_waits_is_shown_anywhere_public(open_client):
     for path in ("/", "/feed.atom", "/search?q=unapprovedly", "/search?q=pillsandwatches"):
-        text = open_door.get(path).text
+        text = open_client.get(path).text
         assert "unapprovedly</" not in text
         assert "pillsandwatches</" not in text
 
 
-def test_the_comments_of_a_post_have_a_feed(open_door):
-    path = f"{address(open_door)}/feed.atom"
-    assert path in open_door.get(open_door.cast.ann_live.path).text
-    answer = open_door.get(path)
+def test_the_comments_of_a_post_have_a_feed(open_client):
+    path = f"{address(open_client)}/feed.atom"
+    assert path in open_client.get(open_client.cast.ann_live.path).text
+    answer = open_client.get(path)
     assert answer.header("content-type").startswith("application/atom+xml")
     feed = ElementTree.fromstring(answer.body)  # noqa: S314 -- our own feed
     names = [entry.findtext(f"{ATOM}title") for entry in feed.iter(f"{ATOM}entry")]
     assert names == ["Ann Archer", "Rita"]
     assert "unapprovedly" not in answer.text
-    assert open_door.get(path, headers=[("If-None-Match", answer.header("etag"))]).status == 304
-    assert open_door.get(f"{address(open_door, 'ann_draft')}/feed.atom").status == 404
+    assert open_client.get(path, headers=[("If-None-Match", answer.header("etag"))]).status == 304
+    assert open_client.get(f"{address(open_client, 'ann_draft')}/feed.atom").status == 404
 
 
 # --- two presses ---
 
 
-def test_a_guest_sees_a_preview_and_sends_it_with_the_second_press(door, monkeypatch):
-    shown = door.post(address(door), TYPED)
+def test_a_guest_sees_a_preview_and_sends_it_with_the_second_press(client, monkeypatch):
+    shown = client.post(address(client), TYPED)
     assert (shown.status, shown.header("cache-control"), shown.cookies) == (200, "no-store", {})
     assert "A <em>fine</em> morning." in shown.text
     assert shows_typed(shown)
-    assert kept(door) == []
+    assert kept(client) == []
     read_on(monkeypatch)
-    sent = door.post(address(door), {**TYPED, "proof": proof_of(shown)})
-    (comment,) = kept(door)
+    sent = client.post(address(client), {**TYPED, "proof": proof_of(shown)})
+    (comment,) = kept(client)
     assert sent.status == 303
-    assert sent.header("location") == f"{door.cast.ann_live.path}#comment-{comment.uid}"
+    assert sent.header("location") == f"{client.cast.ann_live.path}#comment-{comment.uid}"
     assert sent.cookies.keys() == {"waiting"}
 
 
-def test_the_writer_sees_it_waiting_and_nobody_else_does(door):
-    sent = send(door)
-    mine = door.get(door.cast.ann_live.path, cookies=sent.cookies)
+def test_the_writer_sees_it_waiting_and_nobody_else_does(client):
+    sent = send(client)
+    mine = client.get(client.cast.ann_live.path, cookies=sent.cookies)
     assert "Pending" in mine.text
     assert "A <em>fine</em> morning." in mine.text
     assert mine.header("cache-control") == "private, no-store"
-    assert "fine</em>" not in door.get(door.cast.ann_live.path).text
-    other = door.get(door.cast.ann_live.path, cookies={"waiting": "o" * 32})
+    assert "fine</em>" not in client.get(client.cast.ann_live.path).text
+    other = client.get(client.cast.ann_live.path, cookies={"waiting": "o" * 32})
     assert "fine</em>" not in other.text
 
 
-def test_after_approval_everybody_sees_it(door):
-    send(door)
-    door.database.transact_now(moderation.decide, [kept(door)[0].id], APPROVED, by=door.cast.eve)
-    assert "A <em>fine</em> morning." in door.get(door.cast.ann_live.path).text
+def test_after_approval_everybody_sees_it(client):
+    send(client)
+    client.database.transact_now(
+        moderation.decide, [kept(client)[0].id], APPROVED, by=client.cast.eve
+    )
+    assert "A <em>fine</em> morning." in client.get(client.cast.ann_live.path).text
 
 
-def test_where_a_reader_was_is_for_the_queue_and_not_for_the_log(door):
-    kim = door.let_in("kim")
-    send(door)
-    assert kept(door)[0].ip == "127.0.0.1"
-    assert "from 127.0.0.1" in door.get("/admin/comments", cookies=door.let_in("eve")).text
+def test_where_a_reader_was_is_for_the_queue_and_not_for_the_log(client):
+    kim = client.let_in("kim")
+    send(client)
+    assert kept(client)[0].ip == "127.0.0.1"
+    assert "from 127.0.0.1" in client.get("/admin/comments", cookies=client.let_in("eve")).text
     newest = select(Change).where(Change.action == "comment.submit").order_by(Change.id.desc())
-    line = door.database.read_now(lambda session: session.scalars(newest).first())
+    line = client.database.read_now(lambda session: session.scalars(newest).first())
     assert line.ip == WITHHELD and "127.0.0.1" not in json.dumps(line.facts)
-    told = door.get(f"/admin/audit/{line.id}", cookies=kim).text
+    told = client.get(f"/admin/audit/{line.id}", cookies=kim).text
     assert "A visitor" in told and "not recorded for readers" in told
 
 
-def test_the_cookie_is_for_a_month_for_us_alone_and_out_of_reach_of_scripts(door):
-    (line,) = send(door).all("set-cookie")
+def test_the_cookie_is_for_a_month_for_us_alone_and_out_of_reach_of_scripts(client):
+    (line,) = send(client).all("set-cookie")
     parts = {part.strip().lower() for part in line.split(";")[1:]}
     assert {"httponly", "samesite=lax", "max-age=2592000", "path=/"} <= parts
     assert re.fullmatch(r"waiting=[\w-]{32}", line.split(";")[0].replace('"', ""))
 
 
-def test_over_tls_the_cookie_travels_over_tls_only(door):
+def test_over_tls_the_cookie_travels_over_tls_only(client):
     def secure(session):
         session.get_one(site.Site, site.THE_ONE).address = cast.SECURE_ADDRESS
 
-    door.database.transact_now(secure)
-    (line,) = send(door).all("set-cookie")
+    client.database.transact_now(secure)
+    (line,) = send(client).all("set-cookie")
     assert line.startswith("__Host-waiting=")
     assert "secure" in line.lower()
 
 
-def test_a_second_comment_keeps_the_key_of_the_first(door):
-    first = send(door)
-    again = send(door, body="Once more.", cookies=first.cookies)
+def test_a_second_comment_keeps_the_key_of_the_first(client):
+    first = send(client)
+    again = send(client, body="Once more.", cookies=first.cookies)
     assert again.cookies == first.cookies
-    assert len({comment.waiting_hash for comment in kept(door)}) == 1
+    assert len({comment.waiting_hash for comment in kept(client)}) == 1
 
 
 @pytest.mark.parametrize(
     ("seconds", "sentence"), [(0, "very quick"), (1, "very quick"), (90_000, "more than a day")]
 )
-def test_too_early_or_too_late_it_is_shown_again_with_its_text(door, seconds, sentence):
-    answer = send(door, proof=aged(door, seconds))
+def test_too_early_or_too_late_it_is_shown_again_with_its_text(client, seconds, sentence):
+    answer = send(client, proof=aged(client, seconds))
     assert answer.status == 422
     assert sentence in answer.text
     assert shows_typed(answer)
-    assert kept(door) == []
+    assert kept(client) == []
 
 
-def test_whoever_was_too_early_need_not_begin_anew(door, monkeypatch):
-    early = send(door, proof=aged(door, 1))
+def test_whoever_was_too_early_need_not_begin_anew(client, monkeypatch):
+    early = send(client, proof=aged(client, 1))
     read_on(monkeypatch, 2)
-    assert send(door, proof=proof_of(early)).status == 303
+    assert send(client, proof=proof_of(early)).status == 303
 
 
 @pytest.mark.parametrize(
@@ -216,38 +218,38 @@ def test_whoever_was_too_early_need_not_begin_anew(door, monkeypatch):
         lambda proof: "½.é." + "x" * 64,
     ],
 )
-def test_a_forged_time_only_brings_the_preview(door, forge):
-    answer = send(door, proof=forge(aged(door)))
+def test_a_forged_time_only_brings_the_preview(client, forge):
+    answer = send(client, proof=forge(aged(client)))
     assert answer.status == 200
-    assert kept(door) == []
+    assert kept(client) == []
 
 
-def test_a_time_of_another_post_is_worth_nothing(door):
-    assert send(door, proof=aged(door, post="bob_live")).status == 200
-    assert kept(door) == []
+def test_a_time_of_another_post_is_worth_nothing(client):
+    assert send(client, proof=aged(client, post="bob_live")).status == 200
+    assert kept(client) == []
 
 
-def test_twenty_presses_at_once_are_one_comment(door):
-    form = {**TYPED, "proof": aged(door)}
+def test_twenty_presses_at_once_are_one_comment(client):
+    form = {**TYPED, "proof": aged(client)}
     answers: list[Answer] = []
     pressing = [
-        threading.Thread(target=lambda: answers.append(door.post(address(door), form)))
+        threading.Thread(target=lambda: answers.append(client.post(address(client), form)))
         for _ in range(20)
     ]
     for one in pressing:
         one.start()
     for one in pressing:
         one.join()
-    assert len(kept(door)) == 1
+    assert len(kept(client)) == 1
     assert len({answer.header("location") for answer in answers if answer.status == 303}) == 1
     assert {answer.status for answer in answers} <= {303, 503}  # 503: told to press again
 
 
-def test_pressed_again_later_it_is_still_one_comment(door):
-    first = send(door)
-    again = send(door, cookies=first.cookies)
+def test_pressed_again_later_it_is_still_one_comment(client):
+    first = send(client)
+    again = send(client, cookies=first.cookies)
     assert again.header("location") == first.header("location")
-    assert len(kept(door)) == 1
+    assert len(kept(client)) == 1
 
 
 # --- what is refused, and keeps its text ---
@@ -269,8 +271,8 @@ def test_pressed_again_later_it_is_still_one_comment(door):
         ({"answers": "nobody-said"}, "no longer exists"),
     ],
 )
-def test_what_is_wrong_is_told_in_a_sentence_and_nothing_typed_is_lost(door, wrong, sentence):
-    answer = send(door, **wrong)
+def test_what_is_wrong_is_told_in_a_sentence_and_nothing_typed_is_lost(client, wrong, sentence):
+    answer = send(client, **wrong)
     assert answer.status == 422
     assert sentence in unescape(answer.text)
     shown = unescape(answer.text)
@@ -279,109 +281,111 @@ def test_what_is_wrong_is_told_in_a_sentence_and_nothing_typed_is_lost(door, wro
         assert typed.translate({0x200B: None, 0x202E: None}).replace(
             "\r\n", "\n"
         ) in shown.translate({0x200B: None, 0x202E: None})
-    assert kept(door) == []
+    assert kept(client) == []
 
 
-def test_the_hidden_field_is_empty_again_and_the_next_press_goes_through(door):
-    trapped = send(door, homepage="https://filled.example")
+def test_the_hidden_field_is_empty_again_and_the_next_press_goes_through(client):
+    trapped = send(client, homepage="https://filled.example")
     assert "https://filled.example" not in trapped.text
-    assert send(door, proof=proof_of(trapped)).status == 303
+    assert send(client, proof=proof_of(trapped)).status == 303
 
 
 @pytest.mark.parametrize("settings", [{"comments": "closed"}, {"comments_days": 5}])
-def test_where_comments_are_closed_the_page_says_so_and_a_post_is_refused(door, settings):
-    choose(door, **settings)
-    page = door.get(door.cast.ann_live.path).text
+def test_where_comments_are_closed_the_page_says_so_and_a_post_is_refused(client, settings):
+    choose(client, **settings)
+    page = client.get(client.cast.ann_live.path).text
     assert 'name="body"' not in page
-    assert f'action="{address(door)}"' not in page
+    assert f'action="{address(client)}"' not in page
     assert "answers=" not in page
     assert "does not accept comments" in page or "Comments are closed here" in page
     assert "A <em>lovely</em> spoonful." in page
-    answer = send(door)
+    answer = send(client)
     assert answer.status == 422
     assert TYPED["body"] in unescape(answer.text)
-    assert door.get(address(door)).status == 200
-    assert kept(door) == []
+    assert client.get(address(client)).status == 200
+    assert kept(client) == []
 
 
-def test_an_author_closes_the_comments_of_one_post(door):
+def test_an_author_closes_the_comments_of_one_post(client):
     from tests.support.dashboard_client import Writer
 
-    ann = Writer(door, "ann")
-    form = ann.sheet(door.cast.ann_live.id)
+    ann = Writer(client, "ann")
+    form = ann.sheet(client.cast.ann_live.id)
     form.pop("takes_comments")
-    ann.post(f"/control-panel/posts/{door.cast.ann_live.id}/publish", form)
-    assert "Comments are closed here" in door.get(door.cast.ann_live.path).text
-    assert 'name="body"' in door.get(door.cast.bob_live.path).text
+    ann.post(f"/control-panel/posts/{client.cast.ann_live.id}/publish", form)
+    assert "Comments are closed here" in client.get(client.cast.ann_live.path).text
+    assert 'name="body"' in client.get(client.cast.bob_live.path).text
 
 
-def test_a_page_takes_comments_once_its_author_says_so(door):
+def test_a_page_takes_comments_once_its_author_says_so(client):
     from tests.support.dashboard_client import Writer
 
-    eve = Writer(door, "eve")
-    assert "omment" not in door.get("/about").text
-    form = {**eve.sheet(door.cast.about.id), "takes_comments": "on"}
-    eve.post(f"/control-panel/posts/{door.cast.about.id}/publish", form)
-    assert 'name="body"' in door.get("/about").text
+    eve = Writer(client, "eve")
+    assert "omment" not in client.get("/about").text
+    form = {**eve.sheet(client.cast.about.id), "takes_comments": "on"}
+    eve.post(f"/control-panel/posts/{client.cast.about.id}/publish", form)
+    assert 'name="body"' in client.get("/about").text
 
 
 @pytest.mark.parametrize("post", ["ann_draft", "ann_scheduled", "ann_trashed", "ann_withdrawn"])
-def test_what_is_not_public_cannot_be_commented_on(door, post):
-    assert door.get(address(door, post)).status == 404
-    assert send(door, post=post).status == 404
+def test_what_is_not_public_cannot_be_commented_on(client, post):
+    assert client.get(address(client, post)).status == 404
+    assert send(client, post=post).status == 404
 
 
 @pytest.mark.parametrize("id", ["0", "999999", "99999999999999999999", "-1", "x"])
-def test_a_post_that_does_not_exist_takes_no_comment(door, id):
-    assert door.post(f"/comments/{id}", TYPED).status in (404, 405)
-    assert door.get(f"/comments/{id}").status == 404
+def test_a_post_that_does_not_exist_takes_no_comment(client, id):
+    assert client.post(f"/comments/{id}", TYPED).status in (404, 405)
+    assert client.get(f"/comments/{id}").status == 404
 
 
-def test_too_many_are_refused_with_429_and_their_text(door):
-    statuses = [send(door, body=f"Number {number}.").status for number in range(8)]
+def test_too_many_are_refused_with_429_and_their_text(client):
+    statuses = [send(client, body=f"Number {number}.").status for number in range(8)]
     assert statuses[0] == 303
-    answer = send(door)
+    answer = send(client)
     assert answer.status == 429
     assert shows_typed(answer)
     assert proof_of(answer)
 
 
-def test_a_full_queue_takes_the_browser_that_was_approved_and_nobody_who_types_its_address(door):
-    sent = send(door)
-    door.database.transact_now(moderation.decide, [kept(door)[0].id], APPROVED, by=door.cast.eve)
-    choose(door, comments_waiting=1)
-    stranger = {**TYPED, "proof": aged(door, key="s" * 32)}
-    assert door.post(address(door), {**stranger, "email": ""}).status == 303  # now it is full
-    refused = door.post(address(door), {**stranger, "body": "Me again."})
+def test_a_full_queue_takes_the_browser_that_was_approved_and_nobody_who_types_its_address(client):
+    sent = send(client)
+    client.database.transact_now(
+        moderation.decide, [kept(client)[0].id], APPROVED, by=client.cast.eve
+    )
+    choose(client, comments_waiting=1)
+    stranger = {**TYPED, "proof": aged(client, key="s" * 32)}
+    assert client.post(address(client), {**stranger, "email": ""}).status == 303  # now it is full
+    refused = client.post(address(client), {**stranger, "body": "Me again."})
     assert refused.status == 429 and "still here" in refused.text
-    assert door.post(address(door), TYPED).status == 429  # not so much as a preview
-    assert send(door, body="Me again.", cookies=sent.cookies).status == 303
+    assert client.post(address(client), TYPED).status == 429  # not so much as a preview
+    assert send(client, body="Me again.", cookies=sent.cookies).status == 303
 
 
 # --- who is signed in ---
 
 
-def test_who_is_signed_in_sends_with_one_press_under_their_own_name(door):
-    ann = door.let_in("ann")
-    page = door.get(door.cast.ann_live.path, cookies=ann).text
+def test_who_is_signed_in_sends_with_one_press_under_their_own_name(client):
+    ann = client.let_in("ann")
+    page = client.get(client.cast.ann_live.path, cookies=ann).text
     assert "You are commenting as Ann Archer." in page
     assert 'name="email"' not in page
-    sent = door.post(address(door), {"body": "Thank you all.", "name": "Bob"}, cookies=ann)
+    sent = client.post(address(client), {"body": "Thank you all.", "name": "Bob"}, cookies=ann)
     assert (sent.status, sent.cookies) == (303, {})
-    text = door.get(door.cast.ann_live.path).text
+    text = client.get(client.cast.ann_live.path).text
     assert "Thank you all." in text
     assert text.count("Ann Archer</bdi>") == 2
 
 
-def test_another_author_waits_and_sees_it_waiting(door):
-    bob = door.let_in("bob")
-    door.post(address(door), {"body": "From a colleague."}, cookies=bob)
-    assert "Pending" in door.get(door.cast.ann_live.path, cookies=bob).text
-    assert "From a colleague." not in door.get(door.cast.ann_live.path).text
+def test_another_author_waits_and_sees_it_waiting(client):
+    bob = client.let_in("bob")
+    client.post(address(client), {"body": "From a colleague."}, cookies=bob)
+    assert "Pending" in client.get(client.cast.ann_live.path, cookies=bob).text
+    assert "From a colleague." not in client.get(client.cast.ann_live.path).text
 
 
-def test_whose_session_ended_meanwhile_keeps_the_text_and_is_asked_for_a_name(door):
-    answer = door.post(address(door), {"body": "Written while signed in."})
+def test_whose_session_ended_meanwhile_keeps_the_text_and_is_asked_for_a_name(client):
+    answer = client.post(address(client), {"body": "Written while signed in."})
     assert answer.status == 422
     assert "Written while signed in." in answer.text
     assert 'name="name"' in answer.text
@@ -390,8 +394,8 @@ def test_whose_session_ended_meanwhile_keeps_the_text_and_is_asked_for_a_name(do
 # --- answers ---
 
 
-def test_a_reply_has_a_page_of_its_own_that_shows_what_it_answers(open_door):
-    page = open_door.get(address(open_door) + "?answers=rita-said")
+def test_a_reply_has_a_page_of_its_own_that_shows_what_it_answers(open_client):
+    page = open_client.get(address(open_client) + "?answers=rita-said")
     assert page.status == 200
     assert "You are replying to Rita:" in page.text
     assert 'name="answers" value="rita-said"' in page.text
@@ -399,16 +403,16 @@ def test_a_reply_has_a_page_of_its_own_that_shows_what_it_answers(open_door):
 
 
 @pytest.mark.parametrize("uid", ["paul-said", "nobody", quote("<b>x</b>"), ""])
-def test_what_cannot_be_read_cannot_be_answered(open_door, uid):
-    page = open_door.get(f"{address(open_door)}?answers={uid}")
+def test_what_cannot_be_read_cannot_be_answered(open_client, uid):
+    page = open_client.get(f"{address(open_client)}?answers={uid}")
     assert page.status == 200
     assert "You are replying" not in page.text
     assert "<b>x" not in page.text
 
 
-def test_an_answer_stands_under_what_it_answers(door):
-    sent = send(door, answers="ann-said")
-    page = door.get(door.cast.ann_live.path, cookies=sent.cookies).text
+def test_an_answer_stands_under_what_it_answers(client):
+    sent = send(client, answers="ann-said")
+    page = client.get(client.cast.ann_live.path, cookies=sent.cookies).text
     answers = page.partition('class="thread answers"')[2].partition("</ol>")[0]
     assert "A <em>fine</em> morning." in answers
 
@@ -427,25 +431,25 @@ def test_an_answer_stands_under_what_it_answers(door):
         (("Origin", cast.ADDRESS), ("Origin", cast.ADDRESS)),
     ],
 )
-def test_no_other_site_comments_in_a_readers_name(door, headers):
-    form = {**TYPED, "proof": aged(door)}
-    assert door.post(address(door), form, headers=headers).status == 403
-    assert kept(door) == []
+def test_no_other_site_comments_in_a_readers_name(client, headers):
+    form = {**TYPED, "proof": aged(client)}
+    assert client.post(address(client), form, headers=headers).status == 403
+    assert kept(client) == []
 
 
-def test_a_browser_that_says_nothing_of_itself_may_comment_but_not_with_a_cookie(door):
-    form = {**TYPED, "proof": aged(door)}
-    first = door.post(address(door), form, headers=())
+def test_a_browser_that_says_nothing_of_itself_may_comment_but_not_with_a_cookie(client):
+    form = {**TYPED, "proof": aged(client)}
+    first = client.post(address(client), form, headers=())
     assert first.status == 303
-    again = door.post(address(door), {**form, "body": "x"}, headers=(), cookies=first.cookies)
+    again = client.post(address(client), {**form, "body": "x"}, headers=(), cookies=first.cookies)
     assert again.status == 403
 
 
 @pytest.mark.parametrize(
     "cookie", ["x", "k" * 33, "k" * 31 + ";", "é" * 16, "../../etc", "k" * 5000]
 )
-def test_a_made_up_cookie_is_no_key(door, cookie):
-    answer = send(door, cookies={"waiting": quote(cookie)})
+def test_a_made_up_cookie_is_no_key(client, cookie):
+    answer = send(client, cookies={"waiting": quote(cookie)})
     assert answer.status == 303
     assert re.fullmatch(r"[\w-]{32}", answer.cookies["waiting"])
 
@@ -466,55 +470,57 @@ def test_a_made_up_cookie_is_no_key(door, cookie):
         "<style>body{display:none}</style>",
     ],
 )
-def test_a_guests_words_bring_no_pictures_tables_headings_or_html(door, nasty):
-    sent = send(door, body=nasty)
-    page = door.get(door.cast.ann_live.path, cookies=sent.cookies).text
+def test_a_guests_words_bring_no_pictures_tables_headings_or_html(client, nasty):
+    sent = send(client, body=nasty)
+    page = client.get(client.cast.ann_live.path, cookies=sent.cookies).text
     body = page.partition(sent.header("location").partition("#")[2])[2].partition("</article>")[0]
     html = body.partition('dir="auto"')[2]
     assert not re.search(r"<(script|img|table|style|h\d|a [^>]*on\w+=)", html)
     assert "javascript:" not in re.findall(r'href="([^"]*)"', html)
 
 
-def test_links_of_guests_are_not_vouched_for(door):
-    sent = send(door, body="See https://elsewhere.example/x for more.")
-    page = door.get(door.cast.ann_live.path, cookies=sent.cookies).text
+def test_links_of_guests_are_not_vouched_for(client):
+    sent = send(client, body="See https://elsewhere.example/x for more.")
+    page = client.get(client.cast.ann_live.path, cookies=sent.cookies).text
     (rel,) = re.findall(r'href="https://elsewhere.example/x" rel="([^"]+)"', page)
     assert {"nofollow", "ugc"} <= set(rel.split())
 
 
-def test_names_are_shown_as_text(door):
-    sent = send(door, name="<b>Greta</b>")
-    page = door.get(door.cast.ann_live.path, cookies=sent.cookies).text
+def test_names_are_shown_as_text(client):
+    sent = send(client, name="<b>Greta</b>")
+    page = client.get(client.cast.ann_live.path, cookies=sent.cookies).text
     assert "&lt;b&gt;Greta&lt;/b&gt;" in page
     assert "<b>Greta" not in page
 
 
-def test_no_field_but_the_declared_ones_is_taken(door):
+def test_no_field_but_the_declared_ones_is_taken(client):
     more = {"state": "approved", "user_id": "1", "score": "0", "parent_id": "1", "uid": "mine"}
-    send(door, **more)
-    (comment,) = kept(door)
+    send(client, **more)
+    (comment,) = kept(client)
     assert (comment.state, comment.user_id, comment.parent_id) == ("pending", None, None)
     assert comment.uid != "mine"
 
 
-def test_nothing_is_kept_of_who_only_looks_at_a_preview(door):
-    before = rows(door)
+def test_nothing_is_kept_of_who_only_looks_at_a_preview(client):
+    before = rows(client)
     for _ in range(3):
-        door.post(address(door), TYPED)
-    assert rows(door) == before
+        client.post(address(client), TYPED)
+    assert rows(client) == before
 
 
-def rows(door: Door) -> int:
+def rows(client: AppClient) -> int:
     count = select(func.count()).select_from(Comment)
-    return int(door.database.read_now(lambda session: session.scalar(count)) or 0)
+    return int(client.database.read_now(lambda session: session.scalar(count)) or 0)
 
 
 # --- who decides ---
 
 
-def test_editors_and_the_authors_of_a_post_read_what_waits_where_it_will_stand(door):
-    path = door.cast.ann_live.path
-    seen = {name: door.get(path, cookies=door.let_in(name)).text for name in ("eve", "ann", "bob")}
+def test_editors_and_the_authors_of_a_post_read_what_waits_where_it_will_stand(client):
+    path = client.cast.ann_live.path
+    seen = {
+        name: client.get(path, cookies=client.let_in(name)).text for name in ("eve", "ann", "bob")
+    }
     assert {name: "unapprovedly" in text for name, text in seen.items()} == {
         "eve": True,
         "ann": True,
@@ -525,10 +531,10 @@ def test_editors_and_the_authors_of_a_post_read_what_waits_where_it_will_stand(d
     assert all("pillsandwatches" not in text for text in seen.values())
 
 
-def test_guests_leave_room_before_the_crew_for_authors(door, monkeypatch):
+def test_guests_leave_room_before_the_crew_for_authors(client, monkeypatch):
     monkeypatch.setattr("blog.home.comments.AT_ONCE", 0)
-    answer = send(door)
+    answer = send(client)
     assert answer.status == 503
     assert shows_typed(answer)
     assert proof_of(answer)
-    assert kept(door) == []
+    assert kept(client) == []

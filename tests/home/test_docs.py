@@ -9,7 +9,7 @@ import pytest
 from blog.admin.section import SECTIONS
 from blog.models.settings import site
 from blog.web.i18n import translate
-from tests.support.app_client import Door
+from tests.support.app_client import AppClient
 from tests.support.live_server import ROOT
 from tests.tools.write_tables import pages, written
 
@@ -27,9 +27,9 @@ def code(path: Path) -> list[str]:
 
 
 @pytest.fixture
-def open_docs(door: Door) -> Door:
-    door.database.transact_now(switch_on)
-    return door
+def open_docs(client: AppClient) -> AppClient:
+    client.database.transact_now(switch_on)
+    return client
 
 
 def switch_on(session) -> None:
@@ -75,9 +75,9 @@ def test_every_section_of_the_office_stands_in_the_chapter_on_keeping(language, 
     assert [one.name for one in SECTIONS if translate(language, one.label) not in text] == []
 
 
-def test_there_is_no_handbook_before_the_keeper_wants_one(open_door):
+def test_there_is_no_handbook_before_the_keeper_wants_one(open_client):
     for path in ("/docs", "/docs/zh", "/docs/install", "/docs/pictures/desk.png"):
-        assert open_door.get(path).status == 404
+        assert open_client.get(path).status == 404
 
 
 def test_who_works_here_finds_the_handbook_where_it_is_switched_on(open_docs):

@@ -15,7 +15,7 @@ from blog.models.public import archives
 from blog.models.settings import site
 from blog.models.users.user import User
 from tests.support import cast
-from tests.support.app_client import Door, Furnished
+from tests.support.app_client import AppClient, Furnished
 from tests.support.cast import Cast
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -24,35 +24,35 @@ XML_BASE = "{http://www.w3.org/XML/1998/namespace}base"
 
 
 @pytest.fixture(scope="module")
-def door(furnished: Furnished, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+def client(furnished: Furnished, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppClient]:
     config = Config(data_dir=tmp_path_factory.mktemp("feeds"), site_url=cast.ADDRESS)
-    with Door(config, furnished) as door:
-        yield door
+    with AppClient(config, furnished) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
-def world(door: Door) -> Cast:
-    return door.cast
+def world(client: AppClient) -> Cast:
+    return client.cast
 
 
-def feed_of(door: Door, path: str = "/feed.atom", **how: str) -> ElementTree.Element:
-    answer = door.get(path, **how)
+def feed_of(client: AppClient, path: str = "/feed.atom", **how: str) -> ElementTree.Element:
+    answer = client.get(path, **how)
     assert answer.status == 200
     assert answer.header("content-type") == "application/atom+xml; charset=utf-8"
     return ElementTree.fromstring(answer.body)  # noqa: S314 -- our own
 
 
-def entry_of(door: Door, id: str) -> ElementTree.Element:
-    entries = feed_of(door).findall(ATOM + "entry")
+def entry_of(client: AppClient, id: str) -> ElementTree.Element:
+    entries = feed_of(client).findall(ATOM + "entry")
     return next(entry for entry in entries if entry.findtext(ATOM + "id") == id)
 
 
-def uid_of(door: Door, id: int) -> str:
-    return door.database.read_now(lambda session: session.get_one(Post, id).uid)
+def uid_of(client: AppClient, id: int) -> str:
+    return client.database.read_now(lambda session: session.get_one(Post, id).uid)
 
 
-def test_the_feed_says_what_atom_asks_for(door: Door, world: Cast) -> None:
-    feed = feed_of(door)
+def test_the_feed_says_what_atom_asks_for(client: AppClient, world: Cast) -> None:
+    feed = feed_of(client)
     links = {link.get("rel"): link.get("href") for link in feed.findall(ATOM + "link")}
     assert links == {"self": f"{cast.ADDRESS}/feed.atom", "alternate": f"{cast.ADDRESS}/"}
     assert feed.findtext(ATOM + "title") == cast.TITLE
@@ -66,8 +66,8 @@ def test_the_feed_says_what_atom_asks_for(door: Door, world: Cast) -> None:
     assert moments == sorted(moments, reverse=True)
 
 
-def test_an_entry_holds_the_whole_post_in_its_language(door: Door, world: Cast) -> None:
-    entry = entry_of(door, uid_of(door, world.bob_zh.id))
+def test_an_entry_holds_the_whole_post_in_its_language(client: AppClient, world: Cast) -> None:
+    entry = entry_of(client, uid_of(client, world.bob_zh.id))
     content = entry.find(ATOM + "content")
     assert content is not None
     assert content.get("type") == "html"
@@ -97,8 +97,10 @@ def test_every_size_of_a_picture_in_a_feed_is_found_wherever_it_is_read() -> Non
     )
 
 
-def test_an_entry_keeps_its_id_when_its_post_gets_a_new_address(door: Door, world: Cast) -> None:
-    uid = uid_of(door, world.ann_live.id)
+def test_an_entry_keeps_its_id_when_its_post_gets_a_new_address(
+    client: AppClient, world: Cast
+) -> None:
+    uid = uid_of(client, world.ann_live.id)
 
     def rename(session: Session, *, by: User) -> None:
         post = session.get_one(Post, world.ann_live.id)
@@ -109,61 +111,65 @@ def test_an_entry_keeps_its_id_when_its_post_gets_a_new_address(door: Door, worl
             tags=post.tags,
             version=post.version,
         )
-        editing.keep(session, post.id, copy, by=by)
+        editing.save(session, post.id, copy, by=by)
         publishing.publish(session, post.id, render(post.body), post.version, by=by)
 
-    door.database.transact_now(rename, by=world.ann)
-    entry = entry_of(door, uid)
+    client.database.transact_now(rename, by=world.ann)
+    entry = entry_of(client, uid)
     link = entry.find(ATOM + "link")
     assert entry.findtext(ATOM + "title") == "Another name"
     assert link is not None
     assert link.get("href") == f"{cast.ADDRESS}/posts/another-address"
 
 
-def test_tags_and_authors_have_feeds_of_their_own(door: Door, world: Cast) -> None:
-    by_tag = feed_of(door, "/tags/celadonic/feed.atom")
-    by_author = feed_of(door, "/authors/bob/feed.atom")
-    ids = {uid_of(door, post.id) for post in (world.bob_live, world.bob_zh)}
+def test_tags_and_authors_have_feeds_of_their_own(client: AppClient, world: Cast) -> None:
+    by_tag = feed_of(client, "/tags/celadonic/feed.atom")
+    by_author = feed_of(client, "/authors/bob/feed.atom")
+    ids = {uid_of(client, post.id) for post in (world.bob_live, world.bob_zh)}
     assert [entry.findtext(ATOM + "title") for entry in by_tag.findall(ATOM + "entry")] == [
         world.bob_live.title
     ]
     assert {entry.findtext(ATOM + "id") for entry in by_author.findall(ATOM + "entry")} == ids
-    feeds = (feed_of(door), by_tag, by_author)
+    feeds = (feed_of(client), by_tag, by_author)
     assert len({feed.findtext(ATOM + "id") for feed in feeds}) == 3
 
 
 @pytest.mark.parametrize("path", ["/tags/quillwort/feed.atom", "/authors/lee/feed.atom"])
-def test_whom_no_public_post_names_has_no_feed(door: Door, world: Cast, path: str) -> None:
-    assert door.get(path).status == 404
+def test_whom_no_public_post_names_has_no_feed(client: AppClient, world: Cast, path: str) -> None:
+    assert client.get(path).status == 404
 
 
 @pytest.mark.parametrize("old", ["/feed", "/rss", "/atom.xml", "/feed.xml", "/index.xml", "/feed/"])
-def test_where_other_blogs_have_their_feed_leads_to_ours(door: Door, world: Cast, old: str) -> None:
+def test_where_other_blogs_have_their_feed_leads_to_ours(
+    client: AppClient, world: Cast, old: str
+) -> None:
     path, hops = old, 0
-    while (answer := door.get(path)).status == 301:
+    while (answer := client.get(path)).status == 301:
         path, hops = answer.header("location"), hops + 1
     assert (path, answer.status) == ("/feed.atom", 200)
     assert hops <= 2
 
 
 @pytest.mark.parametrize("path", ["/feed.atom", "/sitemap.xml"])
-def test_who_has_it_already_is_not_sent_it_again(door: Door, world: Cast, path: str) -> None:
-    etag = door.get(path).header("etag")
-    again = door.get(path, headers=[("If-None-Match", f'"other", W/{etag}')])
+def test_who_has_it_already_is_not_sent_it_again(client: AppClient, world: Cast, path: str) -> None:
+    etag = client.get(path).header("etag")
+    again = client.get(path, headers=[("If-None-Match", f'"other", W/{etag}')])
     assert (again.status, again.body, again.header("etag")) == (304, b"", etag)
-    assert door.get(path, headers=[("If-None-Match", '"other"')]).status == 200
+    assert client.get(path, headers=[("If-None-Match", '"other"')]).status == 200
 
 
 def test_links_are_made_from_the_configured_address_whatever_the_request_says(
-    door: Door, world: Cast
+    client: AppClient, world: Cast
 ) -> None:
     for path in ("/feed.atom", "/sitemap.xml", "/robots.txt"):
-        answer = door.get(path, host="evil.example", headers=[("X-Forwarded-Host", "evil.example")])
+        answer = client.get(
+            path, host="evil.example", headers=[("X-Forwarded-Host", "evil.example")]
+        )
         assert "evil.example" not in answer.text
         assert cast.ADDRESS in answer.text
 
 
-def test_characters_that_xml_cannot_hold_are_left_out(door: Door, world: Cast) -> None:
+def test_characters_that_xml_cannot_hold_are_left_out(client: AppClient, world: Cast) -> None:
     def spoil(session: Session, *, by: User) -> None:
         post = session.get_one(Post, world.bob_live.id)
         copy = editing.WorkingCopy(
@@ -173,16 +179,16 @@ def test_characters_that_xml_cannot_hold_are_left_out(door: Door, world: Cast) -
             tags=post.tags,
             version=post.version,
         )
-        editing.keep(session, post.id, copy, by=by)
+        editing.save(session, post.id, copy, by=by)
         publishing.publish(session, post.id, render(copy.body), post.version, by=by)
 
-    door.database.transact_now(spoil, by=world.bob)
-    entry = entry_of(door, uid_of(door, world.bob_live.id))
+    client.database.transact_now(spoil, by=world.bob)
+    entry = entry_of(client, uid_of(client, world.bob_live.id))
     assert str(entry.findtext(ATOM + "title")).split() == ["Bell", "and", "<&>"]
 
 
-def test_the_sitemap_has_every_listed_post_and_page(door: Door, world: Cast) -> None:
-    tree = ElementTree.fromstring(door.get("/sitemap.xml").body)  # noqa: S314 -- our own
+def test_the_sitemap_has_every_listed_post_and_page(client: AppClient, world: Cast) -> None:
+    tree = ElementTree.fromstring(client.get("/sitemap.xml").body)  # noqa: S314 -- our own
     places = [url.findtext(MAP + "loc") for url in tree]
     shown = ["/", world.about.path, world.ann_edited.path, world.bob_zh.path]
     assert {cast.ADDRESS + path for path in shown} <= set(places)
@@ -191,31 +197,31 @@ def test_the_sitemap_has_every_listed_post_and_page(door: Door, world: Cast) -> 
 
 
 def test_the_sitemap_of_a_large_blog_comes_in_parts_that_stay_as_they_are(
-    door: Door, world: Cast, monkeypatch: pytest.MonkeyPatch
+    client: AppClient, world: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def places(path: str) -> list[str]:
-        tree = ElementTree.fromstring(door.get(path).body)  # noqa: S314 -- our own
+        tree = ElementTree.fromstring(client.get(path).body)  # noqa: S314 -- our own
         return [str(url.findtext(MAP + "loc")).removeprefix(cast.ADDRESS) for url in tree]
 
     whole = places("/sitemap.xml")
     monkeypatch.setattr(archives, "IN_ONE_SITEMAP", 2)
-    door.database.transact_now(touch, by=world.bob)
+    client.database.transact_now(touch, by=world.bob)
     parts = places("/sitemap.xml")
     assert parts == [f"/sitemap.xml/{number}" for number in range(len(parts))] and len(parts) > 2
     found = [places(part) for part in parts]
     assert sorted(path for part in found for path in part) == sorted(whole)
     assert [len(part) for part in found[1:-1]] == [2] * len(found[1:-1])
     assert found[0] == ["/", world.about.path]
-    assert door.database.read_now(archives.for_sitemap).places == []  # nothing that goes unused
+    assert client.database.read_now(archives.for_sitemap).places == []  # nothing that goes unused
     for beyond in (len(parts), -1, 10**9):
-        assert door.get(f"/sitemap.xml/{beyond}").status == 404
+        assert client.get(f"/sitemap.xml/{beyond}").status == 404
 
 
 def touch(session: Session, *, by: User) -> None:
     session.get_one(site.Site, site.THE_ONE).tagline += "!"
 
 
-def test_robots_are_kept_out_of_the_private_rooms(door: Door, world: Cast) -> None:
-    lines = door.get("/robots.txt").text.splitlines()
+def test_robots_are_kept_out_of_the_private_rooms(client: AppClient, world: Cast) -> None:
+    lines = client.get("/robots.txt").text.splitlines()
     assert {"Disallow: /admin/", "Disallow: /control-panel/", "Disallow: /preview/"} <= set(lines)
     assert f"Sitemap: {cast.ADDRESS}/sitemap.xml" in lines

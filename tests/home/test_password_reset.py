@@ -16,36 +16,36 @@ from blog.models.jobs.outbox import Delivery
 from blog.models.users import login_throttle, password, password_reset, setup, user
 from blog.models.users.password_reset import PasswordReset
 from tests.support import cast, live_server
-from tests.support.app_client import Answer, Door
+from tests.support.app_client import Answer, AppClient
 
 NEW = "nine slow trains"
 WRONG = "not the one"
 
 
-def ask(door: Door, login: str, **how: object) -> Answer:
-    return door.post("/forgotten", {"login": login}, **how)
+def ask(client: AppClient, login: str, **how: object) -> Answer:
+    return client.post("/forgotten", {"login": login}, **how)
 
 
-def owed(door: Door, kind: str = "reset") -> list[Delivery]:
+def owed(client: AppClient, kind: str = "reset") -> list[Delivery]:
     """What is still to be sent."""
     query = select(Delivery).where(Delivery.kind == kind, Delivery.done_at.is_(None))
-    return door.database.read_now(lambda session: list(session.scalars(query)))
+    return client.database.read_now(lambda session: list(session.scalars(query)))
 
 
-def mailed_path(door: Door) -> str:
-    return str(owed(door)[-1].facts["path"])
+def mailed_path(client: AppClient) -> str:
+    return str(owed(client)[-1].facts["path"])
 
 
-def link(door: Door, name: str = "ann") -> str:
-    return door.database.transact_now(password_reset.reset_link, name)
+def link(client: AppClient, name: str = "ann") -> str:
+    return client.database.transact_now(password_reset.reset_link, name)
 
 
-def renew(door: Door, path: str, new: str = NEW, **how: object) -> Answer:
-    return door.post(path, {"password": new}, **how)
+def renew(client: AppClient, path: str, new: str = NEW, **how: object) -> Answer:
+    return client.post(path, {"password": new}, **how)
 
 
-def sign_in(door: Door, word: str = cast.PASSWORD, **how: object) -> Answer:
-    return door.post("/sign-in", {"login": "ann", "password": word}, **how)
+def sign_in(client: AppClient, word: str = cast.PASSWORD, **how: object) -> Answer:
+    return client.post("/sign-in", {"login": "ann", "password": word}, **how)
 
 
 # --- asking ---
@@ -81,10 +81,10 @@ def test_the_same_rows_are_written_whether_or_not_anybody_is_known(mailing):
     assert counts[0] == counts[1] and counts[0]["delivery"] == 1
 
 
-def rows_of(door: Door) -> dict[str, int]:
+def rows_of(client: AppClient) -> dict[str, int]:
     from tests.web.test_access import rows
 
-    return {table: len(found) for table, found in rows(door).items()}
+    return {table: len(found) for table, found in rows(client).items()}
 
 
 def test_what_is_owed_to_nobody_is_never_sent_and_its_link_opens_nothing(mailing):
@@ -132,65 +132,65 @@ def test_a_link_is_made_of_the_configured_address_and_nothing_the_visitor_says(m
     assert mailed_path(mailing).startswith("/reset/")
 
 
-def test_without_mail_the_page_says_whom_to_ask(open_door):
-    page = open_door.get("/forgotten").text
+def test_without_mail_the_page_says_whom_to_ask(open_client):
+    page = open_client.get("/forgotten").text
     assert "blog reset-password NAME" in page and "<form" not in page
-    assert ask(open_door, "ann").status == 422
-    assert owed(open_door) == []
+    assert ask(open_client, "ann").status == 422
+    assert owed(open_client) == []
 
 
-def test_the_sign_in_page_leads_there(open_door):
-    assert 'href="/forgotten"' in open_door.get("/sign-in").text
+def test_the_sign_in_page_leads_there(open_client):
+    assert 'href="/forgotten"' in open_client.get("/sign-in").text
 
 
 # --- using the link ---
 
 
-def test_looking_at_a_link_does_not_use_it(door):
-    path = link(door)
+def test_looking_at_a_link_does_not_use_it(client):
+    path = link(client)
     for method in ("GET", "HEAD", "OPTIONS", "GET"):
-        assert door.ask(method, path).status in (200, 204)
-    assert renew(door, path).status == 303
+        assert client.ask(method, path).status in (200, 204)
+    assert renew(client, path).status == 303
 
 
-def test_a_link_renews_the_password_once(door):
-    path = link(door)
-    answer = renew(door, path)
+def test_a_link_renews_the_password_once(client):
+    path = link(client)
+    answer = renew(client, path)
     assert (answer.status, answer.header("location")) == (303, "/sign-in")
     assert "session" not in answer.cookies
-    assert sign_in(door).status == 422 and sign_in(door, NEW).status == 303
-    assert door.get(path).status == renew(door, path, "some other words").status == 404
-    assert sign_in(door, NEW).status == 303
+    assert sign_in(client).status == 422 and sign_in(client, NEW).status == 303
+    assert client.get(path).status == renew(client, path, "some other words").status == 404
+    assert sign_in(client, NEW).status == 303
 
 
-def test_a_renewed_password_ends_every_session_and_its_owner_is_told(door):
-    ann, bob = door.let_in("ann"), door.let_in("bob")
-    renew(door, link(door))
-    assert door.get("/control-panel", cookies=ann).status == 303
-    assert door.get("/control-panel", cookies=bob).status == 200
-    (mail,) = owed(door, "password_changed")
+def test_a_renewed_password_ends_every_session_and_its_owner_is_told(client):
+    ann, bob = client.let_in("ann"), client.let_in("bob")
+    renew(client, link(client))
+    assert client.get("/control-panel", cookies=ann).status == 303
+    assert client.get("/control-panel", cookies=bob).status == 200
+    (mail,) = owed(client, "password_changed")
     assert (mail.to, mail.facts["ip"]) == ("ann@ink.example", "127.0.0.1")
 
 
-def test_a_password_that_will_not_do_leaves_the_link_as_it_was(door):
-    path = link(door)
+def test_a_password_that_will_not_do_leaves_the_link_as_it_was(client):
+    path = link(client)
     for bad in ("", "short", "ann archer 12", "1111111111", "x" * 2000):
-        answer = renew(door, path, bad)
+        answer = renew(client, path, bad)
         assert answer.status == 422 and 'id="f-password-fault"' in answer.text
-    assert renew(door, path).status == 303
+    assert renew(client, path).status == 303
 
 
-def test_a_link_ends_after_an_hour(door):
-    path = link(door)
+def test_a_link_ends_after_an_hour(client):
+    path = link(client)
 
     def age(session: Session, time: timedelta) -> None:
         for row in session.scalars(select(PasswordReset)):
             row.created_at -= time
 
-    door.database.transact_now(age, password_reset.LASTS - timedelta(minutes=1))
-    assert door.get(path).status == 200
-    door.database.transact_now(age, timedelta(minutes=2))
-    assert door.get(path).status == renew(door, path).status == 404
+    client.database.transact_now(age, password_reset.LASTS - timedelta(minutes=1))
+    assert client.get(path).status == 200
+    client.database.transact_now(age, timedelta(minutes=2))
+    assert client.get(path).status == renew(client, path).status == 404
 
 
 def test_a_mailed_link_ends_with_the_address_that_it_was_sent_to(mailing):
@@ -203,15 +203,15 @@ def test_a_mailed_link_ends_with_the_address_that_it_was_sent_to(mailing):
 
 
 @pytest.mark.parametrize("key", ["x", "%00", "%ff%fe", "é".encode().hex(), "a" * 3000, "..%2fx"])
-def test_what_is_no_link_opens_nothing(open_door, key):
-    assert open_door.get(f"/reset/{key}").status == 404
-    assert renew(open_door, f"/reset/{key}").status == 404
+def test_what_is_no_link_opens_nothing(open_client, key):
+    assert open_client.get(f"/reset/{key}").status == 404
+    assert renew(open_client, f"/reset/{key}").status == 404
 
 
-def test_nobody_who_was_shut_out_comes_back_by_a_link(door):
-    path = link(door)
-    door.post(f"/admin/people/{door.cast.ann.id}/disable", cookies=door.let_in("kim"))
-    assert door.get(path).status == renew(door, path).status == 404
+def test_nobody_who_was_shut_out_comes_back_by_a_link(client):
+    path = link(client)
+    client.post(f"/admin/people/{client.cast.ann.id}/disable", cookies=client.let_in("kim"))
+    assert client.get(path).status == renew(client, path).status == 404
 
 
 def test_of_twenty_who_use_a_link_at_once_one_finds_it(database, world, config_of):
@@ -233,9 +233,9 @@ def test_of_twenty_who_use_a_link_at_once_one_finds_it(database, world, config_o
     assert done.count(True) == 1 and ann.password_hash == f"hash-{done.index(True)}"
 
 
-def test_a_link_cannot_be_told_from_elsewhere(open_door):
+def test_a_link_cannot_be_told_from_elsewhere(open_client):
     """The page with a key in its address is kept by no cache and names no other host."""
-    answer = open_door.get("/reset/x")
+    answer = open_client.get("/reset/x")
     assert answer.header("cache-control") == "no-store"
     assert not re.search(r'(src|href)="(https?:)?//', answer.text)
 
@@ -245,7 +245,7 @@ def test_a_link_cannot_be_told_from_elsewhere(open_door):
 
 @pytest.mark.slow
 def test_a_keeper_prints_a_link_while_the_blog_runs(config, furnished):
-    with Door(config, furnished) as door:
+    with AppClient(config, furnished) as client:
         command = [sys.executable, "-m", "blog", "reset-password", "ann@ink.example"]
         env = live_server.environment(config)
         printed = run(
@@ -253,8 +253,8 @@ def test_a_keeper_prints_a_link_while_the_blog_runs(config, furnished):
         )
         address, _, key = printed.stdout.strip().partition("/reset/")
         assert address == cast.ADDRESS
-        assert renew(door, f"/reset/{key}").status == 303
-        assert sign_in(door, NEW).status == 303
+        assert renew(client, f"/reset/{key}").status == 303
+        assert sign_in(client, NEW).status == 303
 
 
 @pytest.mark.parametrize(("name", "why"), [("zzz", "named"), ("dan", "disab"), ("lee", "byline")])
@@ -266,133 +266,135 @@ def test_no_link_is_printed_for_who_cannot_sign_in(database, world, name, why):
 # --- the owner is told of every new password ---
 
 
-def test_whose_password_a_keeper_sets_is_told(door):
-    kim, path = door.let_in("kim"), f"/admin/people/{door.cast.ann.id}/set-password"
-    assert door.post(path, {"password": NEW}, cookies=kim).status == 303
-    assert [mail.to for mail in owed(door, "password_changed")] == ["ann@ink.example"]
+def test_whose_password_a_keeper_sets_is_told(client):
+    kim, path = client.let_in("kim"), f"/admin/people/{client.cast.ann.id}/set-password"
+    assert client.post(path, {"password": NEW}, cookies=kim).status == 303
+    assert [mail.to for mail in owed(client, "password_changed")] == ["ann@ink.example"]
 
 
-def test_who_changes_a_password_is_told_and_every_open_link_is_over(door):
-    path, ann = link(door), door.let_in("ann")
+def test_who_changes_a_password_is_told_and_every_open_link_is_over(client):
+    path, ann = link(client), client.let_in("ann")
     given = {"old": cast.PASSWORD, "password": NEW, "again": NEW}
-    assert door.post("/control-panel/password", given, cookies=ann).status == 303
-    assert [mail.to for mail in owed(door, "password_changed")] == ["ann@ink.example"]
-    assert door.get(path).status == 404
+    assert client.post("/control-panel/password", given, cookies=ann).status == 303
+    assert [mail.to for mail in owed(client, "password_changed")] == ["ann@ink.example"]
+    assert client.get(path).status == 404
 
 
-def test_a_hash_that_is_only_strengthened_is_no_news(door, monkeypatch):
-    monkeypatch.setattr(type(door.app.ctx.passwords.hasher), "check_needs_rehash", lambda *_: True)
-    assert sign_in(door).status == 303
-    assert owed(door, "password_changed") == []
+def test_a_hash_that_is_only_strengthened_is_no_news(client, monkeypatch):
+    monkeypatch.setattr(
+        type(client.app.ctx.passwords.hasher), "check_needs_rehash", lambda *_: True
+    )
+    assert sign_in(client).status == 303
+    assert owed(client, "password_changed") == []
 
 
 # --- a browser that is known ---
 
 
-def hammer(door: Door, **how: object) -> int:
+def hammer(client: AppClient, **how: object) -> int:
     """Try until it is refused; returns the last status."""
-    return [sign_in(door, WRONG, **how).status for _ in range(login_throttle.LIMITS["login"] + 1)][
-        -1
-    ]
+    return [
+        sign_in(client, WRONG, **how).status for _ in range(login_throttle.LIMITS["login"] + 1)
+    ][-1]
 
 
-def test_who_signed_in_here_before_gets_in_while_strangers_hammer(door):
-    mine = sign_in(door).cookies
-    assert hammer(door) == 429
-    assert sign_in(door).status == 429
-    assert sign_in(door, cookies={"browser": mine["browser"]}).status == 303
+def test_who_signed_in_here_before_gets_in_while_strangers_hammer(client):
+    mine = sign_in(client).cookies
+    assert hammer(client) == 429
+    assert sign_in(client).status == 429
+    assert sign_in(client, cookies={"browser": mine["browser"]}).status == 303
 
 
-def test_who_signs_out_is_known_still(door):
-    mine = sign_in(door).cookies
-    assert "browser" not in door.post("/sign-out", cookies=mine).cookies
-    hammer(door)
-    assert sign_in(door, cookies={"browser": mine["browser"]}).status == 303
+def test_who_signs_out_is_known_still(client):
+    mine = sign_in(client).cookies
+    assert "browser" not in client.post("/sign-out", cookies=mine).cookies
+    hammer(client)
+    assert sign_in(client, cookies={"browser": mine["browser"]}).status == 303
 
 
-def test_a_known_browser_has_tries_of_its_own_and_gives_strangers_none(door):
-    mine = {"browser": sign_in(door).cookies["browser"]}
-    assert hammer(door, cookies=mine) == 429
-    assert sign_in(door, cookies=mine).status == 429
-    assert sign_in(door).status == 303  # elsewhere, nobody has tried
-    assert hammer(door) == 429
-    other = {"browser": door.post("/sign-in", BOB).cookies["browser"]}
-    assert sign_in(door, cookies=other).status == 429
+def test_a_known_browser_has_tries_of_its_own_and_gives_strangers_none(client):
+    mine = {"browser": sign_in(client).cookies["browser"]}
+    assert hammer(client, cookies=mine) == 429
+    assert sign_in(client, cookies=mine).status == 429
+    assert sign_in(client).status == 303  # elsewhere, nobody has tried
+    assert hammer(client) == 429
+    other = {"browser": client.post("/sign-in", BOB).cookies["browser"]}
+    assert sign_in(client, cookies=other).status == 429
 
 
 BOB = {"login": "bob", "password": cast.PASSWORD}
 
 
-def test_a_success_in_a_known_browser_gives_strangers_no_new_tries(door):
-    mine = {"browser": sign_in(door).cookies["browser"]}
-    hammer(door)
-    assert sign_in(door, cookies=mine).status == 303
-    assert sign_in(door).status == 429
+def test_a_success_in_a_known_browser_gives_strangers_no_new_tries(client):
+    mine = {"browser": sign_in(client).cookies["browser"]}
+    hammer(client)
+    assert sign_in(client, cookies=mine).status == 303
+    assert sign_in(client).status == 429
 
 
-def test_two_people_in_one_browser_are_both_known(door):
-    mine = {"browser": sign_in(door).cookies["browser"]}
-    mine = {"browser": door.post("/sign-in", BOB, cookies=mine).cookies["browser"]}
-    hammer(door)
-    assert sign_in(door, cookies=mine).status == 303
+def test_two_people_in_one_browser_are_both_known(client):
+    mine = {"browser": sign_in(client).cookies["browser"]}
+    mine = {"browser": client.post("/sign-in", BOB, cookies=mine).cookies["browser"]}
+    hammer(client)
+    assert sign_in(client, cookies=mine).status == 303
 
 
 @pytest.mark.parametrize("forged", ["", ".", "x.y", "{key}", "{key}.", "{key}.0", "{key}.é"])
-def test_no_browser_can_say_by_itself_that_it_is_known(door, forged):
-    key = sign_in(door).cookies["browser"].partition(".")[0]
-    hammer(door)
-    assert sign_in(door, cookies={"browser": forged.format(key=key)}).status == 429
+def test_no_browser_can_say_by_itself_that_it_is_known(client, forged):
+    key = sign_in(client).cookies["browser"].partition(".")[0]
+    hammer(client)
+    assert sign_in(client, cookies={"browser": forged.format(key=key)}).status == 429
 
 
-def test_a_new_password_makes_every_other_browser_strange(door):
-    old, here = sign_in(door).cookies, sign_in(door).cookies
+def test_a_new_password_makes_every_other_browser_strange(client):
+    old, here = sign_in(client).cookies, sign_in(client).cookies
     given = {"old": cast.PASSWORD, "password": NEW, "again": NEW}
-    door.post("/control-panel/password", given, cookies=here)
-    hammer(door)
-    assert sign_in(door, NEW, cookies={"browser": old["browser"]}).status == 429
-    assert sign_in(door, NEW, cookies={"browser": here["browser"]}).status == 303
+    client.post("/control-panel/password", given, cookies=here)
+    hammer(client)
+    assert sign_in(client, NEW, cookies={"browser": old["browser"]}).status == 429
+    assert sign_in(client, NEW, cookies={"browser": here["browser"]}).status == 303
 
 
-def test_who_used_a_link_gets_in_while_strangers_hammer(door):
-    hammer(door)
-    mine = renew(door, link(door)).cookies
-    assert sign_in(door, NEW, cookies={"browser": mine["browser"]}).status == 303
+def test_who_used_a_link_gets_in_while_strangers_hammer(client):
+    hammer(client)
+    mine = renew(client, link(client)).cookies
+    assert sign_in(client, NEW, cookies={"browser": mine["browser"]}).status == 303
 
 
-def test_the_present_password_can_be_typed_while_strangers_hammer(door):
-    mine = sign_in(door).cookies
-    hammer(door)
+def test_the_present_password_can_be_typed_while_strangers_hammer(client):
+    mine = sign_in(client).cookies
+    hammer(client)
     given = {"old": cast.PASSWORD, "password": NEW, "again": NEW}
-    assert door.post("/control-panel/password", given, cookies=mine).status == 303
+    assert client.post("/control-panel/password", given, cookies=mine).status == 303
 
 
-def test_the_cookie_of_a_browser_is_as_guarded_as_a_session(door):
-    given = next(one for one in sign_in(door).all("set-cookie") if one.startswith("browser="))
+def test_the_cookie_of_a_browser_is_as_guarded_as_a_session(client):
+    given = next(one for one in sign_in(client).all("set-cookie") if one.startswith("browser="))
     assert {"HttpOnly", "Path=/", "SameSite=Lax"} <= set(given.split("; "))
-    stored = b"".join(f.read_bytes() for f in door.config.data_dir.glob("blog.sqlite3*"))
+    stored = b"".join(f.read_bytes() for f in client.config.data_dir.glob("blog.sqlite3*"))
     assert given.partition("=")[2].partition(".")[0].encode() not in stored
 
 
-def test_with_https_no_sibling_host_can_plant_the_cookie_of_a_browser(door):
-    door.database.transact_now(change_address, cast.SECURE_ADDRESS)
-    told = sign_in(door)
+def test_with_https_no_sibling_host_can_plant_the_cookie_of_a_browser(client):
+    client.database.transact_now(change_address, cast.SECURE_ADDRESS)
+    told = sign_in(client)
     given = next(one for one in told.all("set-cookie") if "browser=" in one)
     assert given.startswith("__Host-browser=") and "Secure" in given.split("; ")
     value = told.cookies["__Host-browser"]
-    hammer(door)
+    hammer(client)
     for name in ("browser", "__Secure-__Host-browser", "__Secure-browser"):
-        assert sign_in(door, cookies={name: value}).status == 429
-    assert sign_in(door, cookies={"__Host-browser": value}).status == 303
+        assert sign_in(client, cookies={name: value}).status == 429
+    assert sign_in(client, cookies={"__Host-browser": value}).status == 303
 
 
 def change_address(session: Session, address: str) -> None:
     setup.blank(session).address = address
 
 
-def test_what_was_counted_long_ago_is_forgotten(door):
+def test_what_was_counted_long_ago_is_forgotten(client):
     for login in ("ann", "zzz"):
-        door.database.transact_now(login_throttle.claim, login, "192.0.2.1")
-        door.database.transact_now(login_throttle.claim_mail, login, None)
+        client.database.transact_now(login_throttle.claim, login, "192.0.2.1")
+        client.database.transact_now(login_throttle.claim_mail, login, None)
 
     def age(session: Session, time: timedelta) -> int:
         for row in session.scalars(select(login_throttle.Attempt)):
@@ -402,5 +404,5 @@ def test_what_was_counted_long_ago_is_forgotten(door):
             session.scalars(select(login_throttle.Attempt).where(login_throttle.over())).all()
         )
 
-    assert door.database.transact_now(age, login_throttle.WINDOW + timedelta(minutes=1)) == 4
-    assert door.database.transact_now(age, login_throttle.DAY + timedelta(minutes=1)) == 6
+    assert client.database.transact_now(age, login_throttle.WINDOW + timedelta(minutes=1)) == 4
+    assert client.database.transact_now(age, login_throttle.DAY + timedelta(minutes=1)) == 6

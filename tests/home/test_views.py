@@ -22,7 +22,7 @@ from blog.models.search import search as searching
 from blog.models.settings import site
 from blog.models.users.user import User
 from tests.support import cast
-from tests.support.app_client import Door
+from tests.support.app_client import AppClient
 from tests.support.cast import Cast
 
 PUBLIC = (
@@ -41,8 +41,8 @@ PUBLIC = (
 
 
 @pytest.fixture
-def world(door: Door) -> Cast:
-    return door.cast
+def world(client: AppClient) -> Cast:
+    return client.cast
 
 
 class Page(HTMLParser):
@@ -68,14 +68,14 @@ class Page(HTMLParser):
         return [str(each["href"]) for each in self.all("a")]
 
 
-def page_of(door: Door, path: str, status: int = 200) -> Page:
-    answer = door.get(path)
+def page_of(client: AppClient, path: str, status: int = 200) -> Page:
+    answer = client.get(path)
     assert answer.status == status, (path, answer.status, answer.text[:500])
     return Page(answer.text)
 
 
-def year_of(world: Cast, door: Door) -> int:
-    moment = door.database.read_now(lambda s: s.get_one(Post, world.ann_live.id).publish_at)
+def year_of(world: Cast, client: AppClient) -> int:
+    moment = client.database.read_now(lambda s: s.get_one(Post, world.ann_live.id).publish_at)
     return moment.year
 
 
@@ -84,9 +84,9 @@ def year_of(world: Cast, door: Door) -> int:
 
 @pytest.mark.parametrize("path", PUBLIC)
 def test_a_reader_gets_no_cookie_and_no_script_and_nothing_from_elsewhere(
-    door: Door, world: Cast, path: str
+    client: AppClient, world: Cast, path: str
 ) -> None:
-    answer = door.get(path.format(year=year_of(world, door)))
+    answer = client.get(path.format(year=year_of(world, client)))
     page = Page(answer.text)
     assert answer.cookies == {}
     assert page.all("script") == []
@@ -97,9 +97,9 @@ def test_a_reader_gets_no_cookie_and_no_script_and_nothing_from_elsewhere(
 
 @pytest.mark.parametrize("path", PUBLIC)
 def test_every_page_has_one_heading_a_language_and_a_way_past_the_links(
-    door: Door, world: Cast, path: str
+    client: AppClient, world: Cast, path: str
 ) -> None:
-    page = Page(door.get(path.format(year=year_of(world, door))).text)
+    page = Page(client.get(path.format(year=year_of(world, client))).text)
     assert len(page.all("h1")) == 1
     assert page.one("html")["lang"] == "en"
     assert page.one("a", **{"class": "skip"})["href"] == "#main"
@@ -108,15 +108,15 @@ def test_every_page_has_one_heading_a_language_and_a_way_past_the_links(
     assert len(ids) == len(set(ids))
 
 
-def test_the_interface_speaks_the_language_of_the_site(door: Door, world: Cast) -> None:
+def test_the_interface_speaks_the_language_of_the_site(client: AppClient, world: Cast) -> None:
     def speak(session: Session, language: str) -> None:
         session.get_one(site.Site, site.THE_ONE).language = language
 
-    door.database.transact_now(speak, "zh")
+    client.database.transact_now(speak, "zh")
     try:
-        page = page_of(door, "/posts/a-marmalade-morning")
+        page = page_of(client, "/posts/a-marmalade-morning")
     finally:
-        door.database.transact_now(speak, "en")
+        client.database.transact_now(speak, "en")
     assert page.one("html")["lang"] == "zh"
     assert page.one("article", **{"class": "post wrap"})["lang"] == "en"
 
@@ -125,47 +125,47 @@ def test_the_interface_speaks_the_language_of_the_site(door: Door, world: Cast) 
 
 
 def test_the_front_page_shows_the_newest_first_each_in_its_own_language(
-    door: Door, world: Cast
+    client: AppClient, world: Cast
 ) -> None:
-    page = page_of(door, "/")
+    page = page_of(client, "/")
     posts = [link for link in page.links() if link.startswith("/posts/")]
     newest = [world.bob_zh, world.bob_live, world.ann_edited, world.ann_live]
     assert posts == [post.path for post in newest]
     assert [each["lang"] for each in page.all("article")] == ["zh", "en", "en", "en"]
 
 
-def test_older_posts_stand_on_further_pages(door: Door, world: Cast) -> None:
+def test_older_posts_stand_on_further_pages(client: AppClient, world: Cast) -> None:
     def show(session: Session, number: int) -> None:
         session.get_one(site.Site, site.THE_ONE).posts_per_page = number
 
-    door.database.transact_now(show, 3)
+    client.database.transact_now(show, 3)
     try:
-        first, second = page_of(door, "/"), page_of(door, "/page/2")
+        first, second = page_of(client, "/"), page_of(client, "/page/2")
         assert "/page/2" in first.links()
         assert world.ann_live.path in second.links()
         assert "/" in second.links()
-        assert door.get("/page/3").status == 404
+        assert client.get("/page/3").status == 404
     finally:
-        door.database.transact_now(show, 10)
+        client.database.transact_now(show, 10)
 
 
-def test_page_one_is_the_front_page_itself(door: Door, world: Cast) -> None:
-    answer = door.get("/page/1")
+def test_page_one_is_the_front_page_itself(client: AppClient, world: Cast) -> None:
+    answer = client.get("/page/1")
     assert (answer.status, answer.header("location")) == (301, "/")
 
 
 @pytest.mark.parametrize(
     "number", ["0", "-1", "two", "01", "1e3", "99999999", "%32%00", "%EF%BC%91"]
 )
-def test_a_page_number_that_is_none_is_no_page(door: Door, world: Cast, number: str) -> None:
-    assert door.get(f"/page/{number}").status == 404
+def test_a_page_number_that_is_none_is_no_page(client: AppClient, world: Cast, number: str) -> None:
+    assert client.get(f"/page/{number}").status == 404
 
 
 # --- a post --------------------------------------------------------------------------------------
 
 
-def test_a_post_names_itself_to_programs_that_share_it(door: Door, world: Cast) -> None:
-    page = page_of(door, world.ann_live.path)
+def test_a_post_names_itself_to_programs_that_share_it(client: AppClient, world: Cast) -> None:
+    page = page_of(client, world.ann_live.path)
     said = {
         each.get("property") or each.get("name"): each["content"]
         for each in page.all("meta")
@@ -181,37 +181,41 @@ def test_a_post_names_itself_to_programs_that_share_it(door: Door, world: Cast) 
     assert "robots" not in said
 
 
-def test_a_post_leads_to_its_neighbours_and_to_what_is_like_it(door: Door, world: Cast) -> None:
-    page = page_of(door, world.ann_edited.path)
+def test_a_post_leads_to_its_neighbours_and_to_what_is_like_it(
+    client: AppClient, world: Cast
+) -> None:
+    page = page_of(client, world.ann_edited.path)
     assert page.one("a", rel="prev")["href"] == world.ann_live.path
     assert page.one("a", rel="next")["href"] == world.bob_live.path
     assert page.links().count(world.ann_live.path) == 2  # once more among those with its tag
 
 
-def test_a_long_post_has_an_outline_beside_it(door: Door, world: Cast) -> None:
+def test_a_long_post_has_an_outline_beside_it(client: AppClient, world: Cast) -> None:
     body = "\n\n".join(f"## Part {number}\n\nWords." for number in range(4))
-    path = publish(door, world, WorkingCopy(title="In four parts", body=body))
-    page = page_of(door, path)
+    path = publish(client, world, WorkingCopy(title="In four parts", body=body))
+    page = page_of(client, path)
     ids = {attributes.get("id") for _, attributes in page.tags}
     here = [link[1:] for link in page.links() if link.startswith("#") and link != "#main"]
     assert len(here) == 8  # folded for narrow pages, open beside wide ones
     assert set(here) <= ids
 
 
-def test_a_page_stands_outside_time(door: Door, world: Cast) -> None:
-    page = page_of(door, "/about")
+def test_a_page_stands_outside_time(client: AppClient, world: Cast) -> None:
+    page = page_of(client, "/about")
     assert page.all("time") == []
     assert not [each for each in page.all("a") if each.get("rel") in ("prev", "next")]
 
 
-def test_an_unlisted_post_is_read_at_its_address_but_not_indexed(door: Door, world: Cast) -> None:
-    page = page_of(door, world.ann_unlisted.path)
+def test_an_unlisted_post_is_read_at_its_address_but_not_indexed(
+    client: AppClient, world: Cast
+) -> None:
+    page = page_of(client, world.ann_unlisted.path)
     assert page.one("meta", name="robots")["content"] == "noindex"
 
 
 @pytest.mark.parametrize("name", ["ann_draft", "ann_scheduled", "ann_trashed", "ann_withdrawn"])
-def test_what_is_not_public_is_not_there(door: Door, world: Cast, name: str) -> None:
-    answer = door.get(getattr(world, name).path)
+def test_what_is_not_public_is_not_there(client: AppClient, world: Cast, name: str) -> None:
+    answer = client.get(getattr(world, name).path)
     assert answer.status == 404
     assert getattr(world, name).title not in answer.text
 
@@ -228,49 +232,53 @@ def test_what_is_not_public_is_not_there(door: Door, world: Cast, name: str) -> 
         "/posts/a%2Dmarmalade-morning/index.html",
     ],
 )
-def test_other_spellings_of_an_address_lead_to_it(door: Door, world: Cast, spelling: str) -> None:
-    answer = door.get(spelling)
+def test_other_spellings_of_an_address_lead_to_it(
+    client: AppClient, world: Cast, spelling: str
+) -> None:
+    answer = client.get(spelling)
     assert (answer.status, answer.header("location")) == (301, world.ann_live.path)
 
 
-def test_an_address_may_be_chinese(door: Door, world: Cast) -> None:
-    path = publish(door, world, WorkingCopy(title="旧文", body="正文。", language="zh"), "/旧/文章")
+def test_an_address_may_be_chinese(client: AppClient, world: Cast) -> None:
+    path = publish(
+        client, world, WorkingCopy(title="旧文", body="正文。", language="zh"), "/旧/文章"
+    )
     assert path == "/%E6%97%A7/%E6%96%87%E7%AB%A0"
-    assert page_of(door, path).one("article")["lang"] == "zh"
+    assert page_of(client, path).one("article")["lang"] == "zh"
 
 
-def test_an_accent_is_the_same_however_it_is_typed(door: Door, world: Cast) -> None:
+def test_an_accent_is_the_same_however_it_is_typed(client: AppClient, world: Cast) -> None:
     """In the names of a Mac's files it stands apart from its letter."""
     apart, one = "/cafe\u0301", "/caf%C3%A9"
     post = WorkingCopy(title="Café", body="Noir.")
-    assert publish(door, world, post, apart) == one
-    assert door.get(one).status == door.get(quote(apart)).status == 200
+    assert publish(client, world, post, apart) == one
+    assert client.get(one).status == client.get(quote(apart)).status == 200
     put = update(Address).where(Address.path == unquote(one)).values(path=apart)  # as by an old one
-    door.database.transact_now(
+    client.database.transact_now(
         lambda session: session.execute(put, execution_options={"tags": ("addresses",)})
     )
-    assert door.get(one).status == door.get(quote(apart)).status == 200
+    assert client.get(one).status == client.get(quote(apart)).status == 200
 
 
 @pytest.mark.parametrize("path", ["/archive/", "/search/", "/sign-in/", "/tags/python/"])
 def test_a_slash_at_the_end_of_our_own_addresses_does_no_harm(
-    door: Door, world: Cast, path: str
+    client: AppClient, world: Cast, path: str
 ) -> None:
-    answer = door.get(path)
+    answer = client.get(path)
     assert (answer.status, answer.header("location")) == (301, path.rstrip("/"))
-    spelled = door.get(path.rstrip("/") + "%2F")  # and does not lead to itself
+    spelled = client.get(path.rstrip("/") + "%2F")  # and does not lead to itself
     assert (spelled.status, spelled.header("location")) == (301, path.rstrip("/"))
 
 
 @pytest.mark.parametrize(
     "path", ["/%00", "/%ff%fe", "/" + "x" * 4000, "/a//b", "/..%2f..%2fetc", "/%252e%252e/x"]
 )
-def test_nonsense_in_an_address_is_not_found(door: Door, world: Cast, path: str) -> None:
-    assert door.get(path).status == 404
+def test_nonsense_in_an_address_is_not_found(client: AppClient, world: Cast, path: str) -> None:
+    assert client.get(path).status == 404
 
 
-def test_a_missing_page_offers_search_and_what_is_near(door: Door, world: Cast) -> None:
-    page = page_of(door, "/posts/a-marmelade-morning.html", status=404)
+def test_a_missing_page_offers_search_and_what_is_near(client: AppClient, world: Cast) -> None:
+    page = page_of(client, "/posts/a-marmelade-morning.html", status=404)
     assert world.ann_live.path in page.links()
     assert page.one("input", name="q")["value"] == "a marmelade morning"
 
@@ -278,8 +286,8 @@ def test_a_missing_page_offers_search_and_what_is_near(door: Door, world: Cast) 
 # --- tags, authors, archive ----------------------------------------------------------------------
 
 
-def test_a_tag_shows_its_posts_and_its_feed(door: Door, world: Cast) -> None:
-    page = page_of(door, "/tags/marmalade")
+def test_a_tag_shows_its_posts_and_its_feed(client: AppClient, world: Cast) -> None:
+    page = page_of(client, "/tags/marmalade")
     assert [link for link in page.links() if link.startswith("/posts/")] == [world.ann_live.path]
     assert "/tags/marmalade/feed.atom" in page.links()
 
@@ -289,24 +297,24 @@ def test_a_tag_shows_its_posts_and_its_feed(door: Door, world: Cast) -> None:
     [("Python", "python"), ("%E5%BC%82%E6%AD%A5", "yi-bu")],
 )
 def test_the_name_of_a_tag_leads_to_its_page(
-    door: Door, world: Cast, typed: str, meant: str
+    client: AppClient, world: Cast, typed: str, meant: str
 ) -> None:
-    answer = door.get(f"/tags/{typed}")
+    answer = client.get(f"/tags/{typed}")
     assert (answer.status, answer.header("location")) == (301, f"/tags/{meant}")
 
 
 @pytest.mark.parametrize("path", ["/tags/quillwort", "/tags/nothing", "/authors/lee", "/authors/x"])
 def test_tags_and_authors_without_a_public_post_have_no_page(
-    door: Door, world: Cast, path: str
+    client: AppClient, world: Cast, path: str
 ) -> None:
-    assert door.get(path).status == 404
+    assert client.get(path).status == 404
 
 
-def test_the_archive_leads_to_every_month_with_a_post(door: Door, world: Cast) -> None:
+def test_the_archive_leads_to_every_month_with_a_post(client: AppClient, world: Cast) -> None:
     months = [
-        link for link in page_of(door, "/archive").links() if re.match(r"/archive/\d+/", link)
+        link for link in page_of(client, "/archive").links() if re.match(r"/archive/\d+/", link)
     ]
-    found = [link for month in months for link in page_of(door, month).links()]
+    found = [link for month in months for link in page_of(client, month).links()]
     for post in (world.ann_live, world.ann_edited, world.bob_live, world.bob_zh):
         assert post.path in found
 
@@ -314,15 +322,15 @@ def test_the_archive_leads_to_every_month_with_a_post(door: Door, world: Cast) -
 @pytest.mark.parametrize(
     "path", ["/archive/1999", "/archive/0", "/archive/2026/13", "/archive/99999/1", "/archive/x"]
 )
-def test_a_time_without_posts_has_no_page(door: Door, world: Cast, path: str) -> None:
-    assert door.get(path).status == 404
+def test_a_time_without_posts_has_no_page(client: AppClient, world: Cast, path: str) -> None:
+    assert client.get(path).status == 404
 
 
 # --- search --------------------------------------------------------------------------------------
 
 
-def test_search_marks_the_hit_in_its_context(door: Door, world: Cast) -> None:
-    answer = door.get("/search?q=%E9%9D%92%E8%8A%B1%E7%93%B7")
+def test_search_marks_the_hit_in_its_context(client: AppClient, world: Cast) -> None:
+    answer = client.get("/search?q=%E9%9D%92%E8%8A%B1%E7%93%B7")
     page = Page(answer.text)
     assert world.bob_zh.path in page.links()
     assert f"<mark>{cast.ZH_WORD}</mark>" in answer.text
@@ -330,7 +338,7 @@ def test_search_marks_the_hit_in_its_context(door: Door, world: Cast) -> None:
 
 
 def test_whoever_searches_keeps_nobody_from_reading(
-    door: Door, monkeypatch: pytest.MonkeyPatch
+    client: AppClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, gate = searching.find, threading.Event()
 
@@ -340,17 +348,19 @@ def test_whoever_searches_keeps_nobody_from_reading(
 
     monkeypatch.setattr(searching, "find", slow)
     with ThreadPoolExecutor(8) as people:
-        found = [people.submit(door.get, f"/search?q=marmalade+{n}") for n in range(8)]
+        found = [people.submit(client.get, f"/search?q=marmalade+{n}") for n in range(8)]
         time.sleep(0.3)  # until all of them have asked
-        read = door.get("/archive", cookies={"waiting": "a page of one's own"})
+        read = client.get("/archive", cookies={"waiting": "a page of one's own"})
         still_search = [not one.done() for one in found]
         gate.set()
     assert read.status == 200 and all(still_search)
     assert {one.result().status for one in found} == {200}
 
 
-def test_search_without_a_hit_says_so_and_escapes_what_was_typed(door: Door, world: Cast) -> None:
-    answer = door.get("/search?q=%3Cb%3Enowhere%3C/b%3E")
+def test_search_without_a_hit_says_so_and_escapes_what_was_typed(
+    client: AppClient, world: Cast
+) -> None:
+    answer = client.get("/search?q=%3Cb%3Enowhere%3C/b%3E")
     assert answer.status == 200
     assert "&lt;b&gt;nowhere&lt;/b&gt;" in answer.text
     assert "<b>" not in answer.text
@@ -359,41 +369,43 @@ def test_search_without_a_hit_says_so_and_escapes_what_was_typed(door: Door, wor
 @pytest.mark.parametrize(
     "query", ["q=" + "x" * 5000, "q=%00%ff", "q=%22", "q=a&page=1", "q=%E7%9A%84"]
 )
-def test_search_bears_whatever_is_typed(door: Door, world: Cast, query: str) -> None:
-    assert door.get(f"/search?{query}").status == 200
+def test_search_bears_whatever_is_typed(client: AppClient, world: Cast, query: str) -> None:
+    assert client.get(f"/search?{query}").status == 200
 
 
-def test_pages_of_hits_end(door: Door, world: Cast) -> None:
-    assert door.get("/search?q=marmalade&page=2").status == 404
+def test_pages_of_hits_end(client: AppClient, world: Cast) -> None:
+    assert client.get("/search?q=marmalade&page=2").status == 404
 
 
 # --- preview -------------------------------------------------------------------------------------
 
 
-def test_a_private_link_shows_the_working_copy_to_whoever_has_it(door: Door, world: Cast) -> None:
-    key = door.database.transact_now(preview.open_preview, world.ann_edited.id, by=world.ann)
-    answer = door.get(f"/preview/{key}")
+def test_a_private_link_shows_the_working_copy_to_whoever_has_it(
+    client: AppClient, world: Cast
+) -> None:
+    key = client.database.transact_now(preview.open_preview, world.ann_edited.id, by=world.ann)
+    answer = client.get(f"/preview/{key}")
     assert answer.status == 200
     assert f"And then, {cast.HALF_TYPED}, half a sen" in answer.text
     assert answer.header("cache-control") == "no-store"
     assert "noindex" in answer.header("x-robots-tag")
     assert answer.header("referrer-policy") == "no-referrer"
-    assert cast.HALF_TYPED not in door.get(world.ann_edited.path).text
+    assert cast.HALF_TYPED not in client.get(world.ann_edited.path).text
 
 
-def test_a_made_up_private_link_shows_nothing(door: Door, world: Cast) -> None:
-    assert door.get("/preview/" + "a" * 43).status == 404
+def test_a_made_up_private_link_shows_nothing(client: AppClient, world: Cast) -> None:
+    assert client.get("/preview/" + "a" * 43).status == 404
 
 
-def publish(door: Door, world: Cast, copy: WorkingCopy, path: str = "") -> str:
+def publish(client: AppClient, world: Cast, copy: WorkingCopy, path: str = "") -> str:
     """A new live post of Ann's, unlisted so that lists stay as they were; returns its address."""
     copy = replace(copy, is_listed=False)
-    return door.database.transact_now(plant, copy, path, by=world.ann)
+    return client.database.transact_now(plant, copy, path, by=world.ann)
 
 
 def plant(session: Session, copy: WorkingCopy, path: str, *, by: User) -> str:
     id = editing.start(session, POST, copy.language, by=by)
-    editing.keep(session, id, copy, by=by)
+    editing.save(session, id, copy, by=by)
     post = session.get_one(Post, id)
     post.path = path
     publishing.publish(session, id, render(post.body), post.version, by=by)

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from blog import importer
 from blog.config import Config
 from blog.db import Database
-from blog.importer.importer import Wishes
-from blog.importer.report import Receipt
+from blog.importer.importer import ImportOptions
+from blog.importer.report import ImportReport
 from blog.importer.source.source_post import Remark
 from blog.markup import render
 from blog.models.audit.change_log import Change
@@ -25,7 +25,7 @@ from blog.models.posts.post import Post
 from blog.models.posts.revision import Revision
 from blog.models.public import cards, post_page
 from blog.models.transfer import import_posts as arriving
-from blog.models.transfer.import_posts import Arrival
+from blog.models.transfer.import_posts import ImportedPost
 from blog.models.uploads import upload
 from blog.models.users import setup, user
 from blog.models.users.user import User
@@ -40,17 +40,17 @@ def old(tmp_path: Path) -> Path:
     return Path(shutil.copytree(SAMPLES, tmp_path / "old"))
 
 
-async def move(config: Config, folder: Path, **wishes: Any) -> Receipt:
-    receipt = await importer.move_in(config, folder, Wishes(**wishes))
+async def move(config: Config, folder: Path, **wishes: Any) -> ImportReport:
+    receipt = await importer.import_folder(config, folder, ImportOptions(**wishes))
     assert receipt.adds_up, receipt.text()
     return receipt
 
 
-def files(receipt: Receipt) -> dict[str, int]:
+def files(receipt: ImportReport) -> dict[str, int]:
     return {end: number for end, number in receipt.files.items() if number}
 
 
-def losses(receipt: Receipt, kind: str) -> list[str]:
+def losses(receipt: ImportReport, kind: str) -> list[str]:
     return [
         f"{each.file.rsplit('/', 1)[-1]}: {each}" for each in receipt.told() if each.kind == kind
     ]
@@ -148,7 +148,7 @@ async def test_drafts_stay_out_of_sight_and_hidden_posts_off_the_lists(
     config: Config, sqlite_database: Database, old: Path
 ) -> None:
     await move(config, old / "jekyll")
-    shown = sqlite_database.read_now(lambda s: cards.shelf(s, page=1, per_page=50)).cards
+    shown = sqlite_database.read_now(lambda s: cards.post_list(s, page=1, per_page=50)).cards
     assert {card.title for card in shown} == {"Hello: the first", "你好，世界"}
     assert page_at(sqlite_database, "/custom/second.html").card.is_listed is False
     assert the_post(sqlite_database, "An idea").state(shown[0].published_at) == "draft"
@@ -207,7 +207,7 @@ def edit_here(database: Database, title: str) -> None:
     by = database.read_now(lambda session: session.get_one(User, kim))
     post = the_post(database, title)
     typed = WorkingCopy(title=title, slug=post.slug, body="Mine.", version=post.version)
-    database.transact_now(editing.keep, post.id, typed, by=by)
+    database.transact_now(editing.save, post.id, typed, by=by)
     version = the_post(database, title).version
     database.transact_now(publishing.publish, post.id, render("Mine."), version, by=by)
 
@@ -402,7 +402,7 @@ async def test_an_interrupted_move_goes_on_where_it_stopped(
     for number in range(60):
         (tmp_path / f"{number}.md").write_text(f"# Number {number}\n\nText.\n")
     with pytest.raises(Stopped):
-        await importer.move_in(config, tmp_path, Wishes(), stop)
+        await importer.import_folder(config, tmp_path, ImportOptions(), stop)
     brought = sqlite_database.read_now(count, Post)
     assert 2 <= brought < 60
     again = await move(config, tmp_path)
@@ -421,7 +421,7 @@ async def test_posts_that_come_together_are_written_together(
 
 def test_a_post_that_is_refused_takes_none_along_that_come_with_it(database: Database) -> None:
     first, second, third = (arrival(*each) for each in (("1", "/a"), ("2", "/a"), ("3", "/b")))
-    ends = database.transact_now(arriving.bring_in, [first, second, third])
+    ends = database.transact_now(arriving.import_post, [first, second, third])
     assert [end and end.message for end in ends] == [
         None,
         "The address %(path)s is already in use.",
@@ -430,8 +430,8 @@ def test_a_post_that_is_refused_takes_none_along_that_come_with_it(database: Dat
     assert database.read_now(count, Post) == 2
 
 
-def arrival(file: str, address: str) -> Arrival:
-    return Arrival(
+def arrival(file: str, address: str) -> ImportedPost:
+    return ImportedPost(
         kind="post",
         title=address,
         slug="",
@@ -479,9 +479,9 @@ async def test_a_pattern_or_folder_that_makes_no_sense_is_refused(
     config: Config, sqlite_database: Database, tmp_path: Path
 ) -> None:
     with pytest.raises(Refusal, match=":monht"):
-        await importer.move_in(config, SAMPLES / "plain", Wishes(permalink="/:monht/"))
+        await importer.import_folder(config, SAMPLES / "plain", ImportOptions(permalink="/:monht/"))
     with pytest.raises(Refusal, match="is no folder"):
-        await importer.move_in(config, tmp_path / "nowhere", Wishes())
+        await importer.import_folder(config, tmp_path / "nowhere", ImportOptions())
 
 
 @pytest.mark.parametrize(
@@ -527,7 +527,7 @@ def test_an_old_address_that_is_none_is_refused_before_anything_is_read(config, 
 
 
 def test_the_sums_stand_above_a_list_of_losses_and_below_it():
-    receipt = Receipt("old", found=1, drafts=1)
+    receipt = ImportReport("old", found=1, drafts=1)
     assert receipt.text().count("Files: 1 found") == 1
     receipt.remarks.append(Remark("a.md", "lost", kind="picture"))
     lines = receipt.text().splitlines()

@@ -7,23 +7,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blog.importer import loss_check
-from blog.importer.addresses.links import Guide, templated
-from blog.importer.addresses.path_allocator import Places
+from blog.importer.addresses.links import LinkResolver, templated
+from blog.importer.addresses.path_allocator import PathAllocator
 from blog.importer.source import collection
-from blog.importer.source.source_post import OldPost
+from blog.importer.source.source_post import SourcePost
 from blog.markup import render
 from blog.models.base import now
 from tests.support.paths import SAMPLES
 
 
-def guide_of(name: str, old_url: str = "", pattern: str = "") -> Guide:
+def guide_of(name: str, old_url: str = "", pattern: str = "") -> LinkResolver:
     found = collection.read(SAMPLES / name, zone=ZoneInfo("UTC"), pattern=pattern, now=now())
-    places = Places({})
+    places = PathAllocator({})
     places.settle(found.posts, {})
-    return Guide(found.folder, found.posts, places.of, old_url)
+    return LinkResolver(found.folder, found.posts, places.of, old_url)
 
 
-def leads(guide: Guide, file: str, target: str) -> str:
+def leads(guide: LinkResolver, file: str, target: str) -> str:
     """Our address, the picture's name, or what kind of nowhere."""
     way = guide.way(guide.files[file], target)
     return way.to or (way.file.name if way.file else way.kind)
@@ -151,7 +151,7 @@ def test_words_are_counted_alike_in_markdown_and_in_html(body: str) -> None:
     )
 
 
-def post(body: str) -> OldPost:
+def post(body: str) -> SourcePost:
     found = collection.read(SAMPLES / "plain", zone=ZoneInfo("UTC"), pattern="", now=now()).posts[0]
     found.body = body
     return found

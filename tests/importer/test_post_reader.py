@@ -8,7 +8,7 @@ import pytest
 
 from blog.importer.source import collection
 from blog.importer.source.collection import Collection
-from blog.importer.source.source_post import OldPost
+from blog.importer.source.source_post import SourcePost
 from blog.models.base import Refusal, now
 from tests.support.paths import SAMPLES
 
@@ -17,7 +17,7 @@ def read(name: str | Path, zone: str = "UTC", pattern: str = "") -> Collection:
     return collection.read(SAMPLES / name, zone=ZoneInfo(zone), pattern=pattern, now=now())
 
 
-def posts(name: str, **how: str) -> dict[str, OldPost]:
+def posts(name: str, **how: str) -> dict[str, SourcePost]:
     return {post.file.rsplit("/", 1)[-1]: post for post in read(name, **how).posts}
 
 
@@ -25,7 +25,7 @@ def refused(name: str | Path) -> dict[str, str]:
     return {remark.file: str(remark) for remark in read(name).refused}
 
 
-def said(post: OldPost) -> str:
+def said(post: SourcePost) -> str:
     return " | ".join(map(str, post.remarks))
 
 

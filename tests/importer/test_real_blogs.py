@@ -15,8 +15,8 @@ from sqlalchemy import func, select
 from blog import importer
 from blog.config import Config
 from blog.db import Database
-from blog.importer.importer import Wishes
-from blog.importer.report import Receipt
+from blog.importer.importer import ImportOptions
+from blog.importer.report import ImportReport
 from blog.models.audit.change_log import Change
 from blog.models.posts.post import Post
 from blog.models.posts.revision import Revision
@@ -26,9 +26,9 @@ from tests.support.live_server import free_port
 
 CONTENT = Path(os.environ.get("BLOG_TEST_CONTENT", ""))
 WISHES = {
-    "seeds": Wishes(),
-    "jekyll": Wishes(permalink="/:year/:month/:day/:title/", old_url="https://huangxuan.me"),
-    "zola": Wishes(old_url="https://blog.rust-lang.org"),
+    "seeds": ImportOptions(),
+    "jekyll": ImportOptions(permalink="/:year/:month/:day/:title/", old_url="https://huangxuan.me"),
+    "zola": ImportOptions(old_url="https://blog.rust-lang.org"),
 }
 POSTS = {"seeds": 5, "jekyll": 85, "zola": 745}
 
@@ -48,21 +48,21 @@ def config(tmp_path_factory: pytest.TempPathFactory, empty_sqlite: Path) -> Conf
     return Config(data_dir=folder, port=free_port())
 
 
-async def move_all(config: Config) -> dict[str, Receipt]:
+async def move_all(config: Config) -> dict[str, ImportReport]:
     return {
-        name: await importer.move_in(config, CONTENT / name, wishes)
+        name: await importer.import_folder(config, CONTENT / name, wishes)
         for name, wishes in WISHES.items()
     }
 
 
 @pytest.fixture(scope="module")
-def receipts(config: Config) -> dict[str, Receipt]:
+def receipts(config: Config) -> dict[str, ImportReport]:
     """Of the first time."""
     return asyncio.run(move_all(config))
 
 
 @pytest.fixture
-def database(config: Config, receipts: dict[str, Receipt]) -> Iterator[Database]:
+def database(config: Config, receipts: dict[str, ImportReport]) -> Iterator[Database]:
     opened = Database(config)
     yield opened
     opened.close()
@@ -86,7 +86,7 @@ def answers(database: Database, path: str) -> tuple[int, int]:
     return 9, 0
 
 
-def test_every_file_is_a_post_or_reported(receipts: dict[str, Receipt]) -> None:
+def test_every_file_is_a_post_or_reported(receipts: dict[str, ImportReport]) -> None:
     for name, receipt in receipts.items():
         assert receipt.adds_up, name
         assert receipt.files == {"imported": POSTS[name]}
@@ -112,7 +112,7 @@ def test_every_address_and_alias_answers_with_one_redirect_at_most(database: Dat
     assert wrong == []
 
 
-def test_the_words_that_came_are_the_words_that_were(receipts: dict[str, Receipt]) -> None:
+def test_the_words_that_came_are_the_words_that_were(receipts: dict[str, ImportReport]) -> None:
     """Counted in Markdown on one side and in HTML on the other."""
     for name, receipt in receipts.items():
         old, new = receipt.words["old"], receipt.words["new"]
@@ -132,7 +132,7 @@ def test_every_text_stands_as_it_was_typed(database: Database) -> None:
 
 
 def test_every_picture_that_is_there_is_shown_or_refused(
-    database: Database, config: Config, receipts: dict[str, Receipt]
+    database: Database, config: Config, receipts: dict[str, ImportReport]
 ) -> None:
     assert receipts["jekyll"].pictures["brought"] >= 39
     assert receipts["jekyll"].pictures["refused"] == 0
@@ -145,7 +145,7 @@ def test_every_picture_that_is_there_is_shown_or_refused(
 
 
 def test_links_to_the_old_site_lead_to_our_posts(
-    database: Database, receipts: dict[str, Receipt]
+    database: Database, receipts: dict[str, ImportReport]
 ) -> None:
     assert receipts["zola"].links["ours"] > 700
     query = select(Revision.body_html).join(Post, Post.live_revision_id == Revision.id)

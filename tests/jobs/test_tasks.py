@@ -22,7 +22,7 @@ from blog.config import Config
 from blog.db import Database
 from blog.db.migrate import migrate
 from blog.jobs import scheduler, tasks
-from blog.jobs.scheduler import Chore, Clock, House
+from blog.jobs.scheduler import JobContext, Scheduler, Task
 from blog.models.audit.change_log import Change
 from blog.models.base import now
 from blog.models.comments.comment import Comment
@@ -49,10 +49,10 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def houses(migrated: Config, hasty: None) -> Iterator[list[House]]:
+def houses(migrated: Config, hasty: None) -> Iterator[list[JobContext]]:
     """Four processes of one blog."""
     databases = [Database(migrated) for _ in range(4)]
-    yield [House(migrated, one, SECRET) for one in databases]
+    yield [JobContext(migrated, one, SECRET) for one in databases]
     for one in databases:
         one.close()
 
@@ -119,13 +119,13 @@ def test_the_lease_leaves_nothing_in_the_log_of_changes(database):
 async def test_one_of_four_does_the_work_and_the_next_goes_on_when_it_stops(houses):
     done: list[int] = []
 
-    def chores(number: int) -> list[Chore]:
-        async def note(house: House) -> None:
+    def chores(number: int) -> list[Task]:
+        async def note(house: JobContext) -> None:
             done.append(number)
 
-        return [Chore("note", 0, note)]
+        return [Task("note", 0, note)]
 
-    clocks = [Clock(house, chores(number)) for number, house in enumerate(houses)]
+    clocks = [Scheduler(house, chores(number)) for number, house in enumerate(houses)]
     for one in clocks:
         one.start()
     await until(lambda: len(done) > 5)
@@ -142,11 +142,11 @@ async def test_one_of_four_does_the_work_and_the_next_goes_on_when_it_stops(hous
 async def test_a_holder_that_is_gone_without_a_word_is_followed_when_its_span_is_over(houses):
     done: list[str] = []
 
-    async def note(house: House) -> None:
+    async def note(house: JobContext) -> None:
         done.append("done")
 
     houses[0].database.transact_now(lease.take, CLOCK, "killed")
-    follower = Clock(houses[1], [Chore("note", 0, note)])
+    follower = Scheduler(houses[1], [Task("note", 0, note)])
     follower.start()
     await asyncio.sleep(0.3)
     assert done == [] and not follower.is_held
@@ -163,19 +163,19 @@ async def test_a_chore_that_fails_is_logged_and_called_again_and_holds_up_no_oth
     tries: list[str] = []
     ran: list[str] = []
 
-    async def fail(house: House) -> None:
+    async def fail(house: JobContext) -> None:
         tries.append("tried")
         raise LookupError("nothing there")
 
-    async def drag(house: House) -> None:
+    async def drag(house: JobContext) -> None:
         ran.append("dragged")
         await asyncio.sleep(30)
 
-    async def work(house: House) -> None:
+    async def work(house: JobContext) -> None:
         ran.append("worked")
 
-    chores = [Chore("fail", 0, fail), Chore("drag", 0, drag), Chore("work", 0, work)]
-    running = Clock(houses[0], chores)
+    chores = [Task("fail", 0, fail), Task("drag", 0, drag), Task("work", 0, work)]
+    running = Scheduler(houses[0], chores)
     running.start()
     await until(lambda: len(tries) > 2 and ran.count("worked") > 2)
     assert ran.count("dragged") == 1  # never twice at a time
@@ -192,14 +192,14 @@ async def test_who_loses_the_clock_lets_go_of_what_it_was_doing(houses):
     began: list[str] = []
     ended: list[str] = []
 
-    async def drag(house: House) -> None:
+    async def drag(house: JobContext) -> None:
         began.append("dragged")
         try:
             await asyncio.sleep(30)
         finally:
             ended.append("let go")
 
-    running = Clock(houses[0], [Chore("drag", 0, drag)])
+    running = Scheduler(houses[0], [Task("drag", 0, drag)])
     running.start()
     await until(lambda: began)
 
@@ -215,13 +215,13 @@ async def test_who_loses_the_clock_ends_what_is_nearly_done(houses):
     ended: list[str] = []
     lost = asyncio.Event()
 
-    async def work(house: House) -> None:
+    async def work(house: JobContext) -> None:
         began.append("began")
         await lost.wait()
         await asyncio.sleep(0.2)
         ended.append("ended")
 
-    running = Clock(houses[0], [Chore("work", 60, work)])
+    running = Scheduler(houses[0], [Task("work", 60, work)])
     running.start()
     await until(lambda: began)
 
@@ -240,12 +240,12 @@ async def test_a_stop_leaves_a_moment_to_what_was_begun_and_gives_the_clock_back
     began: list[str] = []
     finished: list[str] = []
 
-    async def work(house: House) -> None:
+    async def work(house: JobContext) -> None:
         began.append("began")
         await asyncio.sleep(takes)
         finished.append("finished")
 
-    running = Clock(houses[0], [Chore("work", 60, work)])
+    running = Scheduler(houses[0], [Task("work", 60, work)])
     running.start()
     await until(lambda: began)
     async with asyncio.timeout(10):
@@ -257,7 +257,7 @@ async def test_a_stop_leaves_a_moment_to_what_was_begun_and_gives_the_clock_back
 async def test_a_clock_waits_out_a_database_that_is_not_as_it_should_be(houses, caplog):
     done: list[str] = []
 
-    async def note(house: House) -> None:
+    async def note(house: JobContext) -> None:
         done.append("done")
 
     def rename(old: str, new: str) -> None:
@@ -265,7 +265,7 @@ async def test_a_clock_waits_out_a_database_that_is_not_as_it_should_be(houses, 
             connection.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
 
     rename("lease", "astray")
-    running = Clock(houses[1], [Chore("note", 0, note)])
+    running = Scheduler(houses[1], [Task("note", 0, note)])
     running.start()
     await until(lambda: "cannot reach the database" in caplog.text)
     assert done == []
@@ -274,13 +274,13 @@ async def test_a_clock_waits_out_a_database_that_is_not_as_it_should_be(houses, 
     await running.stop()
 
 
-def test_an_app_that_a_test_serves_has_no_clock(open_door):
-    assert open_door.app.ctx.clock is None
+def test_an_app_that_a_test_serves_has_no_clock(open_client):
+    assert open_client.app.ctx.clock is None
 
 
 def test_no_two_chores_bear_one_name_and_none_is_looked_after_all_the_time():
-    assert len({chore.name for chore in tasks.CHORES}) == len(tasks.CHORES)
-    assert all(chore.every >= 1 for chore in tasks.CHORES)
+    assert len({chore.name for chore in tasks.TASKS}) == len(tasks.TASKS)
+    assert all(chore.every >= 1 for chore in tasks.TASKS)
     assert create_app(Config(), "blog-with-a-clock")
 
 
@@ -372,7 +372,7 @@ async def test_the_sweep_of_the_clock_reaches_every_table_that_grows(database, w
         session.add(Attempt(key="login:old", at=now() - login_throttle.DAY * 2))
 
     database.transact_now(fill)
-    await tasks.sweep(House(config_of(database), database, SECRET))
+    await tasks.sweep(JobContext(config_of(database), database, SECRET))
     assert database.read_now(lambda session: session.scalars(select(Attempt)).all()) == []
     assert database.read_now(lambda session: session.get_one(Comment, old[0]).ip) == ""
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from blog.config import Config
 from blog.db import Database
-from blog.jobs.scheduler import House
+from blog.jobs.scheduler import JobContext
 from blog.mail import delivery as mail_delivery
 from blog.mail import smtp_client
 from blog.models.audit.change_log import Change
@@ -39,9 +39,9 @@ def office() -> Iterator[PostOffice]:
 
 
 @pytest.fixture
-def house(database: Database, migrated: Config, office: PostOffice) -> House:
+def house(database: Database, migrated: Config, office: PostOffice) -> JobContext:
     set_up = {"smtp_url": office.url(), "mail_from": "blog@ink.example"}
-    return House(replace(migrated, **set_up, site_url=cast.SECURE_ADDRESS), database, SECRET)
+    return JobContext(replace(migrated, **set_up, site_url=cast.SECURE_ADDRESS), database, SECRET)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(smtp_client, "PATIENCE", 0.3)
 
 
-def owe(house: House, to: str = TO, kind: str = "answered", **more: Any) -> None:
+def owe(house: JobContext, to: str = TO, kind: str = "answered", **more: Any) -> None:
     facts = (ANSWER if kind in ("answered", "comment_waits") else {}) | more
 
     def act(session: Session) -> None:
@@ -58,14 +58,14 @@ def owe(house: House, to: str = TO, kind: str = "answered", **more: Any) -> None
     house.database.transact_now(act)
 
 
-def row(house: House, to: str = TO) -> Delivery:
+def row(house: JobContext, to: str = TO) -> Delivery:
     def find(session: Session) -> Delivery:
         return session.scalars(select(Delivery).where(Delivery.to == to)).one()
 
     return house.database.read_now(find)
 
 
-def wait(house: House, span: timedelta) -> None:
+def wait(house: JobContext, span: timedelta) -> None:
     """What was owed becomes older by so much."""
 
     def age(session: Session) -> None:
@@ -75,7 +75,7 @@ def wait(house: House, span: timedelta) -> None:
     house.database.transact_now(age)
 
 
-def state(house: House) -> MailState:
+def state(house: JobContext) -> MailState:
     return house.database.read_now(outbox.state)
 
 

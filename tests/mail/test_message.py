@@ -14,13 +14,13 @@ import pytest
 from sqlalchemy.orm import Session
 
 from blog.config import LANGUAGES
-from blog.jobs.scheduler import House
+from blog.jobs.scheduler import JobContext
 from blog.mail import message as messages
 from blog.mail.smtp_client import Undelivered
 from blog.models.base import now
 from blog.models.comments import unsubscribe
 from blog.models.jobs import outbox
-from blog.models.jobs.outbox import KINDS, Owed
+from blog.models.jobs.outbox import KINDS, PendingDelivery
 from blog.models.settings import site
 from blog.models.settings.site import SiteFacts
 from tests.support import cast
@@ -42,9 +42,9 @@ FACTS = {
 
 
 @pytest.fixture
-def house(config, sqlite_database) -> Iterator[House]:
+def house(config, sqlite_database) -> Iterator[JobContext]:
     mail = {"smtp_url": "smtp://mail.example", "mail_from": "blog@ink.example"}
-    yield House(replace(config, **mail), sqlite_database, SECRET)
+    yield JobContext(replace(config, **mail), sqlite_database, SECRET)
 
 
 def about(**more: Any) -> SiteFacts:
@@ -52,12 +52,12 @@ def about(**more: Any) -> SiteFacts:
 
 
 def write(
-    house: House, kind: str, to: str = "gus@guest.example", language: str = "en", **more: Any
+    house: JobContext, kind: str, to: str = "gus@guest.example", language: str = "en", **more: Any
 ) -> EmailMessage:
     """The letter, read back from the bytes that would go over the wire."""
     facts = json.loads(json.dumps({name: FACTS[name] for name in KINDS[kind]} | more))
     given = facts.pop("about", None)
-    owed = Owed(7, kind, to, language, facts, now(), 1)
+    owed = PendingDelivery(7, kind, to, language, facts, now(), 1)
     raw = messages.write(house, SiteFacts(**given) if given else about(), owed).body
     assert raw.isascii() or not to.isascii()
     assert all(len(line) <= 998 for line in raw.split(b"\r\n"))
@@ -138,7 +138,7 @@ def test_a_letter_bears_the_same_id_at_each_try_and_another_one_another(house):
     moment = now()
     first, again, other = (
         messages.write(
-            house, about(), Owed(id, "test", "g@x.example", "en", {}, moment, tries)
+            house, about(), PendingDelivery(id, "test", "g@x.example", "en", {}, moment, tries)
         ).body
         for id, tries in ((7, 1), (7, 2), (8, 1))
     )

@@ -268,7 +268,7 @@ LATIN = st.text(
 @given(LATIN)
 def test_where_there_is_no_han_the_answer_is_commonmark_s_own(source):
     ours = MarkdownIt("commonmark")
-    ours.inline = chinese.Inline()
+    ours.inline = chinese.ChineseInlineParser()
     ours.inline.ruler.disable(["linkify", "strikethrough"])
     ours.core.ruler.push("join_lines", chinese.join_lines)
     assert ours.render(source) == MarkdownIt("commonmark").render(source)

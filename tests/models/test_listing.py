@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from blog.models import listing
 from blog.models.base import Refusal
-from blog.models.listing import Asked, RowRefusal, each
+from blog.models.listing import ListQuery, RowRefusal, each
 from blog.models.posts import post_list, publishing
 from blog.models.posts.post import Post
 
@@ -25,7 +25,7 @@ def many(database):
 
 
 def page(database, **asked):
-    return database.read_now(post_list.posts.page, Asked(**asked))
+    return database.read_now(post_list.posts.page, ListQuery(**asked))
 
 
 def walk(database, **asked) -> list[list[int]]:

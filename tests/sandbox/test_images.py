@@ -9,7 +9,7 @@ from io import BytesIO
 import pytest
 from PIL import Image, ImageCms, ImageDraw, PngImagePlugin
 
-from blog.sandbox.images import Made, NotAPicture, prepare
+from blog.sandbox.images import NotAPicture, PreparedImage, prepare
 
 SECRET = b"GPS 52.52 13.40 <?php alert(1)"
 
@@ -31,7 +31,7 @@ def opened(data: bytes) -> Image.Image:
     return Image.open(BytesIO(data))
 
 
-def made(raw: bytes, max_pixels=40) -> Made:
+def made(raw: bytes, max_pixels=40) -> PreparedImage:
     return prepare(raw, "it.png", max_pixels)
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from blog import media
 from blog.config import Config
 from blog.models.base import Refusal
-from blog.sandbox import Crew
+from blog.sandbox import Sandbox
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def plain(size: tuple[int, int], format: str, mode: str = "RGB") -> bytes:
 
 async def test_a_picture_goes_through_the_child_onto_the_disk(config):
     raw = plain((1500, 700), "JPEG")
-    async with Crew(config) as crew:
+    async with Sandbox(config) as crew:
         picture = await crew.picture(raw, "holiday.jpg")
         assert await crew.picture(raw, "again.jpg") == picture
     assert (picture.width, picture.height, picture.type) == (1500, 700, "image/jpeg")
@@ -41,7 +41,7 @@ async def test_a_picture_goes_through_the_child_onto_the_disk(config):
 
 
 async def test_the_child_says_why_it_refuses(config):
-    async with Crew(config) as crew:
+    async with Sandbox(config) as crew:
         with pytest.raises(Refusal) as caught:
             await crew.picture(b"<svg onload=alert(1)/>", "logo.svg")
         assert (
@@ -59,7 +59,7 @@ async def test_the_child_says_why_it_refuses(config):
 async def test_a_picture_of_forty_megapixels_is_no_trouble(config, format):
     mode = "RGBA" if format == "PNG" else "RGB"
     raw = plain((7300, 5475), format, mode)
-    async with Crew(config) as crew:
+    async with Sandbox(config) as crew:
         assert (await crew.picture(raw, "large")).width == 2560
 
 

@@ -13,7 +13,7 @@ import uvloop
 
 from blog.config import Config
 from blog.markup import TooMuch, render
-from blog.sandbox import MOST_WAITING, Busy, Crew, Failed
+from blog.sandbox import MOST_WAITING, Sandbox, SandboxBusy, SandboxFailed
 from tests.support.paths import ROOT
 
 ENDLESS = "<div></x>" * 55_000  # half a minute of work for the sanitiser
@@ -22,7 +22,7 @@ LONG = "[" * 40_000  # about a second
 
 @pytest.fixture
 async def crew(tmp_path):
-    async with Crew(Config(data_dir=tmp_path)) as crew:
+    async with Sandbox(Config(data_dir=tmp_path)) as crew:
         yield crew
 
 
@@ -39,7 +39,7 @@ def said(pid: int, what: str) -> bytes:
         return b""
 
 
-async def child_of(crew: Crew, after: int | None = None) -> int:
+async def child_of(crew: Sandbox, after: int | None = None) -> int:
     """The process that works for `crew`, once it is there: the one that comes `after` another."""
     for _ in range(400):
         if crew.pid and crew.pid != after:
@@ -133,7 +133,7 @@ async def test_a_job_that_kills_two_children_is_refused(crew, caplog):
 
 @pytest.mark.slow
 async def test_a_child_that_nobody_needs_ends_by_itself(tmp_path, caplog):
-    async with Crew(Config(data_dir=tmp_path), idle_seconds=0.2) as crew:
+    async with Sandbox(Config(data_dir=tmp_path), idle_seconds=0.2) as crew:
         await crew.render("a")
         await is_gone(await child_of(crew))
         assert (await crew.render("b")).text == "b"
@@ -149,7 +149,7 @@ async def test_those_who_ask_at_once_are_served_in_turn(crew):
 async def test_when_too_many_wait_the_next_is_told_so_at_once(crew):
     works = [asyncio.create_task(crew.render(f"{i}")) for i in range(MOST_WAITING + 1)]
     await asyncio.sleep(0)
-    with pytest.raises(Busy):
+    with pytest.raises(SandboxBusy):
         await crew.render("one too many")
     assert len(await asyncio.gather(*works)) == MOST_WAITING + 1
 
@@ -168,23 +168,26 @@ async def test_a_caller_who_gives_up_disturbs_nobody(crew):
 
 
 async def test_a_closed_crew_leaves_nobody_behind(tmp_path):
-    crew = Crew(Config(data_dir=tmp_path))
+    crew = Sandbox(Config(data_dir=tmp_path))
     await crew.close()
-    crew = Crew(Config(data_dir=tmp_path))
+    crew = Sandbox(Config(data_dir=tmp_path))
     works = [asyncio.create_task(crew.render(LONG)) for _ in range(3)]
     pid = await child_of(crew)
     await crew.close()
     answers = await asyncio.gather(*works, return_exceptions=True)
-    assert all(isinstance(answer, asyncio.CancelledError | Busy) for answer in answers)
+    assert all(isinstance(answer, asyncio.CancelledError | SandboxBusy) for answer in answers)
     assert not is_there(pid)
-    with pytest.raises(Busy):
+    with pytest.raises(SandboxBusy):
         await crew.render("a")
 
 
 @pytest.mark.slow
 def test_it_works_in_any_loop(tmp_path):
     async def work() -> str:
-        async with Crew(Config(data_dir=tmp_path)) as one, Crew(Config(data_dir=tmp_path)) as two:
+        async with (
+            Sandbox(Config(data_dir=tmp_path)) as one,
+            Sandbox(Config(data_dir=tmp_path)) as two,
+        ):
             texts = await asyncio.gather(one.render("one"), two.render("two"))
         return " ".join(rendered.text for rendered in texts)
 
@@ -228,7 +231,7 @@ def test_a_child_does_not_outlive_its_parent(tmp_path, text):
 
 async def test_what_the_child_says_is_not_lost(crew, capfd):
     """A fault of ours is told twice: in the log of the server, and to whoever asked."""
-    with pytest.raises(Failed, match="KeyError"):
+    with pytest.raises(SandboxFailed, match="KeyError"):
         await crew._ask("render", {"source": "x"})
     assert "KeyError" in capfd.readouterr().err
     assert (await crew.render("b")).text == "b"

@@ -10,7 +10,7 @@ from tests.support.nginx_server import Nginx
 
 KEY = "Q6Ulkxw6xe5CymmI6fOaKC6TF8qWm8xlXvROGl9NOso"
 KEYED = [
-    *(f"/{door}/{KEY}" for door in ("reset", "invitation", "preview", "unsubscribe")),
+    *(f"/{client}/{KEY}" for client in ("reset", "invitation", "preview", "unsubscribe")),
     f"/set-up?key={KEY}",
     f"/set-up?a=b&key={KEY}",
 ]

@@ -8,15 +8,15 @@ import time
 import pytest
 
 from blog.config import Config
-from blog.server.loop_monitor import BEAT, LATE, Lag, Pulse
-from tests.support.app_client import Door
+from blog.server.loop_monitor import BEAT, LATE, Lag, LoopMonitor
+from tests.support.app_client import AppClient
 from tests.support.live_server import WORKERS, Site
 
 NUMBER = re.compile(r'^(\w+)\{worker="([^"]+)",pid="\d+"\} (\S+)$', re.MULTILINE)
 
 
-async def beating(seconds: float) -> Pulse:
-    pulse = Pulse()
+async def beating(seconds: float) -> LoopMonitor:
+    pulse = LoopMonitor()
     pulse.start()
     await asyncio.sleep(seconds)
     return pulse
@@ -62,11 +62,11 @@ async def test_who_waits_holds_nothing(caplog: pytest.LogCaptureFixture) -> None
 
 
 def test_a_pulse_that_has_not_beaten_yet_tells_nothing() -> None:
-    assert Pulse().lag() == Lag()
+    assert LoopMonitor().lag() == Lag()
 
 
-def test_the_numbers_of_a_worker_can_be_read(open_door: Door) -> None:
-    told = open_door.get("/health/metrics")
+def test_the_numbers_of_a_worker_can_be_read(open_client: AppClient) -> None:
+    told = open_client.get("/health/metrics")
     assert told.header("content-type").startswith("text/plain; version=0.0.4")
     found = NUMBER.findall(told.text)
     numbers = {name: float(number) for name, worker, number in found}

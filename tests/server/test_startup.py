@@ -6,7 +6,7 @@ import pytest
 
 from blog import db
 from blog.__main__ import main
-from blog.config import BadSetting, Config, Told, local_address, ssh_server
+from blog.config import BadSetting, Config, UserError, local_address, ssh_server
 from blog.db.migrate import migrate
 from blog.server import startup
 from blog.web.templating import environment, warm
@@ -17,7 +17,7 @@ def test_a_damaged_secret_is_refused_and_not_used(tmp_path, left):
     made = startup.secret(tmp_path)
     assert len(made) == 32 and startup.secret(tmp_path) == made
     (tmp_path / "secret").write_text(left)
-    with pytest.raises(Told, match="damaged"):
+    with pytest.raises(UserError, match="damaged"):
         startup.secret(tmp_path)
 
 
@@ -29,7 +29,7 @@ def test_a_data_folder_that_is_a_file_is_told_by_the_settings_name(tmp_path):
 
 def test_a_file_that_is_no_database_is_told_in_one_line(tmp_path):
     (tmp_path / "blog.sqlite3").write_text("a diary, not a database " * 20)
-    with pytest.raises(db.Unusable, match=r"blog\.sqlite3 cannot be opened") as told:
+    with pytest.raises(db.UnusableDatabase, match=r"blog\.sqlite3 cannot be opened") as told:
         migrate(Config(data_dir=tmp_path))
     assert "\n" not in str(told.value)
 
@@ -38,7 +38,7 @@ def test_a_database_out_of_reach_is_told_in_one_line_without_its_password(tmp_pa
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     url = f"postgresql://blog:hush@127.0.0.1:{port}/blog"
-    with pytest.raises(db.Unusable, match=f"127.0.0.1:{port}/blog") as told:
+    with pytest.raises(db.UnusableDatabase, match=f"127.0.0.1:{port}/blog") as told:
         migrate(Config(data_dir=tmp_path, database_url=url))
     assert "\n" not in str(told.value) and "hush" not in str(told.value)
 
@@ -56,7 +56,7 @@ def test_an_origin_that_is_none_is_refused():
 def test_a_slip_in_an_owners_template_is_told_with_its_line(tmp_path):
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "base.html").write_text("<p>\n{% block main %}")
-    with pytest.raises(Told, match=r"templates/base\.html has an error in line 2"):
+    with pytest.raises(UserError, match=r"templates/base\.html has an error in line 2"):
         warm(environment(Config(data_dir=tmp_path)))
 
 

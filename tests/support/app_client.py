@@ -94,7 +94,7 @@ class Compiled(BytecodeCache):
 compiled = Compiled()
 
 
-class Door:
+class AppClient:
     """`with Door(config) as door: door.get("/")`. The database is migrated first; with `furnished`
     it has the whole cast in it.
 
@@ -116,7 +116,7 @@ class Door:
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
 
-    def __enter__(self) -> "Door":
+    def __enter__(self) -> "AppClient":
         self.thread.start()
         asyncio.run_coroutine_threadsafe(self._open(), self.loop).result(SECONDS)
         return self
@@ -223,15 +223,15 @@ def furnished(empty_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> F
 
 
 @pytest.fixture(scope="session")
-def served(furnished: Furnished, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+def served(furnished: Furnished, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppClient]:
     """One server for all tests; each finds the cast as it was at first."""
-    with Door(Config(data_dir=tmp_path_factory.mktemp("served")), furnished) as door:
-        yield door
+    with AppClient(Config(data_dir=tmp_path_factory.mktemp("served")), furnished) as client:
+        yield client
 
 
-def put_back(door: Door, file: Path) -> None:
+def put_back(client: AppClient, file: Path) -> None:
     """Another database under the feet of the server that has its own open."""
-    copy_into(file, door.config.data_dir / file.name)
+    copy_into(file, client.config.data_dir / file.name)
 
 
 def copy_into(file: Path, other: Path) -> None:
@@ -241,7 +241,7 @@ def copy_into(file: Path, other: Path) -> None:
 
 
 @pytest.fixture
-def door(served: Door, furnished: Furnished) -> Door:
+def client(served: AppClient, furnished: Furnished) -> "AppClient":
     """A blog with the whole cast in it, for a test that may change anything."""
     put_back(served, furnished.file)
     served.is_touched = True
@@ -249,7 +249,7 @@ def door(served: Door, furnished: Furnished) -> Door:
 
 
 @pytest.fixture
-def open_door(served: Door, furnished: Furnished) -> Door:
+def open_client(served: AppClient, furnished: Furnished) -> "AppClient":
     """The same for a test that only looks."""
     if served.is_touched:
         put_back(served, furnished.file)
@@ -258,7 +258,7 @@ def open_door(served: Door, furnished: Furnished) -> Door:
 
 
 @pytest.fixture
-def empty_door(served: Door, empty_sqlite: Path) -> Door:
+def empty_client(served: AppClient, empty_sqlite: Path) -> "AppClient":
     """A blog that nobody has set up."""
     put_back(served, empty_sqlite)
     served.is_touched = True
@@ -266,14 +266,14 @@ def empty_door(served: Door, empty_sqlite: Path) -> Door:
 
 
 @pytest.fixture
-def mailing(door: Door) -> Iterator[Door]:
+def mailing(client: AppClient) -> Iterator[AppClient]:
     """The blog while it has a mail server; nothing is sent, only owed."""
-    before = door.app.ctx.config
-    door.app.ctx.config = replace(
+    before = client.app.ctx.config
+    client.app.ctx.config = replace(
         before, smtp_url="smtp://127.0.0.1:9", mail_from="blog@ink.example"
     )
-    yield door
-    door.app.ctx.config = before
+    yield client
+    client.app.ctx.config = before
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 from blog import importer
 from blog.config import Config
 from blog.db import Database
-from blog.importer.importer import Wishes
+from blog.importer.importer import ImportOptions
 from blog.models.comments.comment import APPROVED
 from blog.server import startup
 from tests.support import cast
-from tests.support.app_client import Door
+from tests.support.app_client import AppClient
 from tests.support.cast import Cast
 from tests.support.paths import SAMPLES
 from tests.support.planted_comments import remark
@@ -27,7 +27,9 @@ def furnish(config: Config) -> Cast:
     startup.prepare(config)
     database = Database(config)
     people = cast.fill(database)
-    asyncio.run(importer.move_in(config, SAMPLES / "jekyll", Wishes(author="Lee Byline")))
+    asyncio.run(
+        importer.import_folder(config, SAMPLES / "jekyll", ImportOptions(author="Lee Byline"))
+    )
     for words, state in (("I was there, too.", APPROVED), ("It waits.", "pending")):
         database.transact_now(_say, people.ann_live.id, words, state)
     database.close()
@@ -45,13 +47,13 @@ def _say(session: Session, post_id: int, words: str, state: str) -> None:
 def seen(config: Config) -> dict[str, tuple[int, str, bytes]]:
     """Every public page and picture, to its last byte, from what a link leads to."""
     pages: dict[str, tuple[int, str, bytes]] = {}
-    with Door(config) as door:
+    with AppClient(config) as client:
         waiting = list(ENTRIES)
         while waiting:
             path = waiting.pop()
             if path in pages:
                 continue
-            answer = door.get(path)
+            answer = client.get(path)
             kind = answer.header("content-type")
             pages[path] = (answer.status, kind, answer.body)
             if "html" in kind or "xml" in kind:

@@ -197,7 +197,7 @@ def _write(
     by: User,
 ) -> Post:
     id = editing.start(session, kind, copy.language, by=cast.people[author])
-    editing.keep(session, id, copy, by=by)
+    editing.save(session, id, copy, by=by)
     post = session.get_one(Post, id)
     path = f"/{post.slug}" if kind == PAGE else f"/posts/{post.slug}"
     cast.posts[name] = Planted(id, copy.title, word, path, kind)
@@ -226,7 +226,7 @@ def _happen(session: Session, post: Post, what: str, *, by: User) -> None:
             tags=f"{post.tags}, {HALF_TYPED}",
             version=post.version,
         )
-        editing.keep(session, post.id, typed, by=by)
+        editing.save(session, post.id, typed, by=by)
 
 
 def _plant_chinese(session: Session, cast: Cast, *, by: User) -> None:

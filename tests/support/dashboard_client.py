@@ -10,7 +10,7 @@ import pytest
 from blog.models.posts.post import Post
 from blog.models.posts.revision import Revision
 from tests.support import cast
-from tests.support.app_client import Answer, Door
+from tests.support.app_client import Answer, AppClient
 
 FIELDS = ("title", "slug", "summary", "body", "tags", "cover", "version")
 
@@ -19,18 +19,18 @@ FIELDS = ("title", "slug", "summary", "body", "tags", "cover", "version")
 class Writer:
     """Somebody at the desk: presses buttons on the edit page as a browser without scripts does."""
 
-    door: Door
+    client: AppClient
     name: str
 
     def __post_init__(self) -> None:
-        self.user = self.door.cast.people[self.name]
-        self.cookies = cast.sign_in(self.door.database, self.user)
+        self.user = self.client.cast.people[self.name]
+        self.cookies = cast.sign_in(self.client.database, self.user)
 
     def get(self, path: str, **how: Any) -> Answer:
-        return self.door.get(path, cookies=self.cookies, **how)
+        return self.client.get(path, cookies=self.cookies, **how)
 
     def post(self, path: str, form: dict[str, Any] | None = None, **how: Any) -> Answer:
-        return self.door.post(path, form, cookies=self.cookies, **how)
+        return self.client.post(path, form, cookies=self.cookies, **how)
 
     def new(self, kind: str = "post") -> int:
         answer = self.post("/control-panel/posts/new", {"kind": kind})
@@ -48,7 +48,7 @@ class Writer:
         return self.post(f"/control-panel/posts/{id}/{act}", form)
 
     def row(self, id: int) -> Post:
-        return self.door.database.read_now(lambda session: session.get_one(Post, id))
+        return self.client.database.read_now(lambda session: session.get_one(Post, id))
 
 
 def fields_of(page: str) -> dict[str, Any]:
@@ -72,11 +72,11 @@ def fields_of(page: str) -> dict[str, Any]:
 def told_after(writer: Writer, answer: Answer) -> str:
     """The page after a redirect, with what it says of the act."""
     cookies = {**writer.cookies, **answer.cookies}
-    return writer.door.get(answer.header("location"), cookies=cookies).text
+    return writer.client.get(answer.header("location"), cookies=cookies).text
 
 
 def revisions(writer: Writer, id: int) -> list[str]:
-    found = writer.door.database.read_now(
+    found = writer.client.database.read_now(
         lambda session: session.query(Revision).filter(Revision.post_id == id).all()
     )
     return [revision.body for revision in found]
@@ -86,31 +86,31 @@ def revisions(writer: Writer, id: int) -> list[str]:
 
 
 @pytest.fixture
-def ann(door: Door) -> Writer:
-    return Writer(door, "ann")
+def ann(client: AppClient) -> Writer:
+    return Writer(client, "ann")
 
 
 @pytest.fixture
-def bob(door: Door) -> Writer:
-    return Writer(door, "bob")
+def bob(client: AppClient) -> Writer:
+    return Writer(client, "bob")
 
 
 @pytest.fixture
-def eve(door: Door) -> Writer:
-    return Writer(door, "eve")
+def eve(client: AppClient) -> Writer:
+    return Writer(client, "eve")
 
 
 @pytest.fixture
-def kim(door: Door) -> Writer:
-    return Writer(door, "kim")
+def kim(client: AppClient) -> Writer:
+    return Writer(client, "kim")
 
 
 @pytest.fixture
-def looking_ann(open_door: Door) -> Writer:
+def looking_ann(open_client: AppClient) -> Writer:
     """Ann at a desk that many tests share: nothing she does there changes anything."""
-    return Writer(open_door, "ann")
+    return Writer(open_client, "ann")
 
 
 @pytest.fixture
-def looking_bob(open_door: Door) -> Writer:
-    return Writer(open_door, "bob")
+def looking_bob(open_client: AppClient) -> Writer:
+    return Writer(open_client, "bob")

@@ -68,7 +68,7 @@ def edit(world: World, at_in: float | None = None) -> None:
             is_listed=world.chance.random() < 0.9,
             version=post.version,
         )
-        version = editing.keep(session, id, copy, by=by)
+        version = editing.save(session, id, copy, by=by)
         at = now() + timedelta(seconds=at_in) if at_in and not post.is_live(now()) else None
         publishing.publish(session, id, render(copy.body), version, at, by=by)
 
@@ -79,7 +79,7 @@ def save_only(world: World) -> None:
     def work(session: Session, id: int, *, by: User) -> None:
         post = session.get_one(Post, id)
         copy = WorkingCopy(post.title, body=f"Half {world.chance.random()}", version=post.version)
-        editing.keep(session, id, copy, by=by)
+        editing.save(session, id, copy, by=by)
 
     world.do(work, some_post(world))
 
@@ -91,7 +91,7 @@ def bring_back(world: World) -> None:
         rows = session.scalars(select(Revision.id).where(Revision.post_id == id))
         known = sorted(rows)
         if known:
-            post = revisions.bring_back(session, id, world.chance.choice(known), by=by)
+            post = revisions.restore_revision(session, id, world.chance.choice(known), by=by)
             publishing.publish(session, id, render(post.body), post.version, None, by=by)
 
     world.do(work, some_post(world))
@@ -203,7 +203,7 @@ def bring_in(world: World) -> None:
             head = f"title: Once {name}\npermalink: /{name}\ntags: [ink, {name}]\nauthor: ann"
             words = f"---\n{head}\n---\n\nNumber {world.chance.randrange(10_000)}.\n"
             posts.joinpath(f"2020-02-03-{name}.md").write_text(words)
-        asyncio.run(importer.move_in(world.config, Path(folder), importer.Wishes()))
+        asyncio.run(importer.import_folder(world.config, Path(folder), importer.ImportOptions()))
 
 
 ACTS = [

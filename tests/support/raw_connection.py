@@ -27,7 +27,7 @@ class Heard:
         return self.body.decode()
 
 
-class Wire:
+class RawConnection:
     """`with Wire(port) as wire: wire.ask(plain("/"))`; the connection stays open."""
 
     def __init__(self, port: int) -> None:

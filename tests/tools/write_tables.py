@@ -12,7 +12,7 @@ from pathlib import Path
 
 from blog.__main__ import parser
 from blog.config import PREFIX, Config
-from blog.models.settings.setting import Choice, declared
+from blog.models.settings.setting import Setting, declared
 from blog.models.settings.settings import GROUPS, Settings
 from blog.web.i18n import translate
 from tests.support.source_tree import ROOT
@@ -63,7 +63,7 @@ def office(language: str) -> Iterator[tuple[str, str, str]]:
         yield f"{group}{colon}{label}", chosen(language, one), translate(language, one.help)
 
 
-def chosen(language: str, one: Choice) -> str:
+def chosen(language: str, one: Setting) -> str:
     """A default as the settings call it: of a choice, its name without what is said of it."""
     if isinstance(one.default, bool):
         return translate(language, "on" if one.default else "off")

@@ -18,7 +18,7 @@ from blog.models.users import setup
 from blog.models.users.signin import SignIn
 from blog.models.users.user import ROLES
 from tests.support import cast
-from tests.support.app_client import Answer, Door
+from tests.support.app_client import Answer, AppClient
 
 PEOPLE = {"visitor": "", "dan": "", "ann": "author", "eve": "editor", "kim": "admin"}
 PUBLIC_ROOMS = {"home", "files", "health"}
@@ -84,13 +84,13 @@ def may(person: str, way: Way) -> bool:
     return order.index(PEOPLE[person]) >= order.index(way.role)
 
 
-def cookies(door: Door, person: str) -> dict[str, str]:
-    return {} if person == "visitor" else door.let_in(person)
+def cookies(client: AppClient, person: str) -> dict[str, str]:
+    return {} if person == "visitor" else client.let_in(person)
 
 
-def knock(door: Door, method: str, path: str, mine: dict[str, str]) -> Answer:
+def knock(client: AppClient, method: str, path: str, mine: dict[str, str]) -> Answer:
     form = {} if method in ("POST", "PUT", "PATCH") else None
-    return door.ask(method, path, cookies=mine, headers=tuple(cast.OURS.items()), form=form)
+    return client.ask(method, path, cookies=mine, headers=tuple(cast.OURS.items()), form=form)
 
 
 # --- every door is declared ---
@@ -127,18 +127,18 @@ def test_what_get_shows_is_never_named_like_an_act():
 
 
 @pytest.mark.parametrize("person", PEOPLE)
-def test_nobody_gets_through_a_door_that_is_not_theirs(door, person):
-    mine = cookies(door, person)
-    before = rows(door)
+def test_nobody_gets_through_a_door_that_is_not_theirs(client, person):
+    mine = cookies(client, person)
+    before = rows(client)
     faults = []
     for way, method in product(PRIVATE, METHODS):
         if not may(person, way):
-            answer = knock(door, method, way.filled(), mine)
+            answer = knock(client, method, way.filled(), mine)
             if answer.status not in expected(way, method, person):
                 faults.append((method, way.path, answer.status))
             faults += [(method, way.path, fault) for fault in kept_open(answer)]
     assert faults == []
-    assert {**rows(door), **LOG} == {**before, **LOG}
+    assert {**rows(client), **LOG} == {**before, **LOG}
 
 
 def expected(way: Way, method: str, person: str) -> set[int]:
@@ -159,24 +159,24 @@ def kept_open(answer: Answer) -> list[str]:
 
 
 @pytest.mark.parametrize("person", ["ann", "eve", "kim"])
-def test_everybody_gets_through_the_doors_that_are_theirs(door, person):
-    mine, faults = cookies(door, person), []
-    numbers = {"id": door.cast.ann_draft.id, "number": 1}
+def test_everybody_gets_through_the_doors_that_are_theirs(client, person):
+    mine, faults = cookies(client, person), []
+    numbers = {"id": client.cast.ann_draft.id, "number": 1}
     for way in PRIVATE:
         if may(person, way) and "GET" in way.methods:
-            answer = knock(door, "GET", way.filled(**numbers), mine)
+            answer = knock(client, "GET", way.filled(**numbers), mine)
             if answer.status not in (200, 404) or answer.header("cache-control") != "no-store":
                 faults.append((way.path, answer.status, answer.header("cache-control")))
     assert faults == []
-    assert door.get("/control-panel", cookies=mine).status == 200
+    assert client.get("/control-panel", cookies=mine).status == 200
 
 
-def test_no_post_of_an_empty_form_fails(door):
-    kim = door.let_in("kim")
-    numbers = {"id": door.cast.ann_trashed.id, "number": 1}
+def test_no_post_of_an_empty_form_fails(client):
+    kim = client.let_in("kim")
+    numbers = {"id": client.cast.ann_trashed.id, "number": 1}
     for way in PRIVATE:
         if "POST" in way.methods and "password" not in way.path:
-            assert knock(door, "POST", way.filled(**numbers), kim).status < 500, way.path
+            assert knock(client, "POST", way.filled(**numbers), kim).status < 500, way.path
 
 
 # --- objects ---
@@ -185,28 +185,28 @@ OBJECTS = [way for way in PRIVATE if way.room == "control_panel" and "<id:int>" 
 
 
 @pytest.mark.parametrize("way", OBJECTS, ids=lambda way: f"{way.name}")
-def test_the_posts_of_others_are_not_there(door, way):
+def test_the_posts_of_others_are_not_there(client, way):
     """Neither a page nor an act: an author is told 404, and nothing has changed."""
-    ann = door.let_in("ann")
-    theirs = sign_in_of(door, "bob") if "sign-ins" in way.path else door.cast.bob_draft.id
-    before = rows(door)
+    ann = client.let_in("ann")
+    theirs = sign_in_of(client, "bob") if "sign-ins" in way.path else client.cast.bob_draft.id
+    before = rows(client)
     for method in way.methods:
-        answer = knock(door, method, way.filled(id=theirs), ann)
+        answer = knock(client, method, way.filled(id=theirs), ann)
         assert answer.status == 404 or "sign-ins" in way.path, (method, answer.status)
         assert "gambogian" not in answer.text
-    assert {**rows(door), **LOG} == {**before, **LOG}
+    assert {**rows(client), **LOG} == {**before, **LOG}
 
 
-def sign_in_of(door: Door, name: str) -> int:
-    door.let_in(name)
-    query = select(SignIn.id).where(SignIn.user_id == getattr(door.cast, name).id)
-    return door.database.read_now(lambda session: session.scalars(query).all()[-1])
+def sign_in_of(client: AppClient, name: str) -> int:
+    client.let_in(name)
+    query = select(SignIn.id).where(SignIn.user_id == getattr(client.cast, name).id)
+    return client.database.read_now(lambda session: session.scalars(query).all()[-1])
 
 
-def test_an_author_may_touch_their_own_and_an_editor_every_post(open_door):
-    path = f"/control-panel/posts/{open_door.cast.ann_draft.id}"
+def test_an_author_may_touch_their_own_and_an_editor_every_post(open_client):
+    path = f"/control-panel/posts/{open_client.cast.ann_draft.id}"
     for person, status in {"ann": 200, "bob": 404, "eve": 200, "kim": 200}.items():
-        assert open_door.get(path, cookies=open_door.let_in(person)).status == status
+        assert open_client.get(path, cookies=open_client.let_in(person)).status == status
 
 
 HIDDEN = ["ann_draft", "ann_scheduled", "ann_trashed", "ann_withdrawn", "bob_draft"]
@@ -214,9 +214,9 @@ HIDDEN = ["ann_draft", "ann_scheduled", "ann_trashed", "ann_withdrawn", "bob_dra
 
 @pytest.mark.parametrize("name", HIDDEN)
 @pytest.mark.parametrize("person", PEOPLE)
-def test_what_is_not_public_is_at_no_public_address_for_anybody(open_door, person, name):
-    post = getattr(open_door.cast, name)
-    answer = open_door.get(post.path, cookies=cookies(open_door, person))
+def test_what_is_not_public_is_at_no_public_address_for_anybody(open_client, person, name):
+    post = getattr(open_client.cast, name)
+    answer = open_client.get(post.path, cookies=cookies(open_client, person))
     assert answer.status == 404
     assert f"Everything about the {post.word}" not in answer.text
 
@@ -234,22 +234,22 @@ def spellings(path: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", ["/admin", "/admin/people", "/admin/settings", "/control-panel"])
-def test_no_other_spelling_of_a_private_address_opens_it(open_door, path):
-    page = open_door.get(path, cookies=open_door.let_in("kim")).text
+def test_no_other_spelling_of_a_private_address_opens_it(open_client, path):
+    page = open_client.get(path, cookies=open_client.let_in("kim")).text
     heading = re.search(r"<h1>.*?</h1>", page, re.DOTALL)[0]
     for spelling in spellings(path):
         spelt = spelling if spelling.startswith("/") else f"/{spelling}"
-        answer = open_door.get(spelt)
+        answer = open_client.get(spelt)
         assert answer.status in (301, 303, 400, 404), (spelt, answer.status)
         assert heading not in answer.text
 
 
 @pytest.mark.parametrize("path", ["/admin/people", "/admin/settings"])
-def test_no_other_spelling_opens_an_admins_page_to_an_editor(open_door, path):
-    eve = open_door.let_in("eve")
+def test_no_other_spelling_opens_an_admins_page_to_an_editor(open_client, path):
+    eve = open_client.let_in("eve")
     for spelling in spellings(path):
         spelt = spelling if spelling.startswith("/") else f"/{spelling}"
-        assert open_door.get(spelt, cookies=eve).status in (301, 400, 403, 404), spelt
+        assert open_client.get(spelt, cookies=eve).status in (301, 400, 403, 404), spelt
 
 
 # --- what every answer carries ---
@@ -278,45 +278,45 @@ async def explode(request: Request) -> None:
 
 
 @pytest.fixture(scope="module")
-def fragile(furnished, tmp_path_factory) -> Iterator[Door]:
+def fragile(furnished, tmp_path_factory) -> Iterator[AppClient]:
     """The blog with one page more, that fails."""
-    door = Door(Config(data_dir=tmp_path_factory.mktemp("fragile")), furnished)
-    door.app.add_route(explode, "/explode", name="explode")
-    with door:
-        yield door
+    client = AppClient(Config(data_dir=tmp_path_factory.mktemp("fragile")), furnished)
+    client.app.add_route(explode, "/explode", name="explode")
+    with client:
+        yield client
 
 
 TOO_MUCH = b"POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 90000000\r\n\r\nx"
 
 
-def of_status(door: Door, status: int) -> Answer:
+def of_status(client: AppClient, status: int) -> Answer:
     """An answer of this status."""
     if status == 503:
-        door.app.ctx.passwords.waiting = 99
+        client.app.ctx.passwords.waiting = 99
     try:
         return {
-            200: lambda: door.get("/"),
-            303: lambda: door.get("/admin"),
-            304: lambda: door.get("/feed.atom", headers=[("If-None-Match", etag(door))]),
-            400: lambda: door.say(b"GET / HTTP/1.1\r\nHost: x\r\nno header\r\n\r\n"),
-            401: lambda: door.post("/control-panel/posts/new"),
-            403: lambda: door.post("/sign-in", headers=[("Sec-Fetch-Site", "cross-site")]),
-            404: lambda: door.get("/nothing-here"),
-            405: lambda: door.ask("DELETE", "/sign-in", headers=tuple(cast.OURS.items())),
-            413: lambda: door.say(TOO_MUCH),
-            422: lambda: door.post("/sign-in", {"login": "ann"}),
+            200: lambda: client.get("/"),
+            303: lambda: client.get("/admin"),
+            304: lambda: client.get("/feed.atom", headers=[("If-None-Match", etag(client))]),
+            400: lambda: client.say(b"GET / HTTP/1.1\r\nHost: x\r\nno header\r\n\r\n"),
+            401: lambda: client.post("/control-panel/posts/new"),
+            403: lambda: client.post("/sign-in", headers=[("Sec-Fetch-Site", "cross-site")]),
+            404: lambda: client.get("/nothing-here"),
+            405: lambda: client.ask("DELETE", "/sign-in", headers=tuple(cast.OURS.items())),
+            413: lambda: client.say(TOO_MUCH),
+            422: lambda: client.post("/sign-in", {"login": "ann"}),
             429: lambda: [
-                door.post("/sign-in", {"login": "x", "password": "y"}) for _ in range(11)
+                client.post("/sign-in", {"login": "x", "password": "y"}) for _ in range(11)
             ][-1],
-            500: lambda: door.get("/explode"),
-            503: lambda: door.post("/sign-in", {"login": "ann", "password": "x"}),
+            500: lambda: client.get("/explode"),
+            503: lambda: client.post("/sign-in", {"login": "ann", "password": "x"}),
         }[status]()
     finally:
-        door.app.ctx.passwords.waiting = 0
+        client.app.ctx.passwords.waiting = 0
 
 
-def etag(door: Door) -> str:
-    return door.get("/feed.atom").header("etag")
+def etag(client: AppClient) -> str:
+    return client.get("/feed.atom").header("etag")
 
 
 STATUSES = (200, 303, 304, 400, 401, 403, 404, 405, 413, 422, 429, 500, 503)
@@ -342,9 +342,9 @@ def test_a_fault_of_ours_is_never_kept_by_a_cache(fragile, status):
     assert of_status(fragile, status).header("cache-control") == "no-store"
 
 
-def test_with_https_browsers_are_told_to_stay_there(door):
-    door.database.transact_now(change_address, cast.SECURE_ADDRESS)
-    assert door.get("/").header("strict-transport-security") == "max-age=31536000"
+def test_with_https_browsers_are_told_to_stay_there(client):
+    client.database.transact_now(change_address, cast.SECURE_ADDRESS)
+    assert client.get("/").header("strict-transport-security") == "max-age=31536000"
 
 
 def change_address(session: Session, address: str) -> None:
@@ -356,21 +356,24 @@ def change_address(session: Session, address: str) -> None:
 READ = ("/", "/archive", "/search?q=ink", "/feed.atom", "/sitemap.xml", "/robots.txt", "/about")
 
 
-def test_a_reader_gets_no_cookie_and_every_page_is_well_clad(open_door):
-    public = [*READ, open_door.cast.ann_live.path, open_door.cast.bob_zh.path, "/tags/python"]
+def test_a_reader_gets_no_cookie_and_every_page_is_well_clad(open_client):
+    public = [*READ, open_client.cast.ann_live.path, open_client.cast.bob_zh.path, "/tags/python"]
     for path in [*public, "/authors/ann", "/nothing", "/static/nothing", "/media/nothing"]:
-        answer = open_door.get(path)
+        answer = open_client.get(path)
         assert answer.status in (200, 404) and not answer.all("set-cookie"), path
         assert is_well_clad(answer), path
 
 
-def test_no_cache_keeps_what_is_shown_to_somebody_signed_in_alone(open_door):
+def test_no_cache_keeps_what_is_shown_to_somebody_signed_in_alone(open_client):
     for path in READ:
-        everybodys, mine = open_door.get(path), open_door.get(path, cookies=open_door.let_in("ann"))
+        everybodys, mine = (
+            open_client.get(path),
+            open_client.get(path, cookies=open_client.let_in("ann")),
+        )
         assert "no-store" in mine.header("cache-control") or mine.body == everybodys.body, path
 
 
-def rows(door: Door) -> dict[str, list[tuple[object, ...]]]:
+def rows(client: AppClient) -> dict[str, list[tuple[object, ...]]]:
     """Every row of every table."""
 
     def read(session: Session) -> dict[str, list[tuple[object, ...]]]:
@@ -380,4 +383,4 @@ def rows(door: Door) -> dict[str, list[tuple[object, ...]]]:
             for table in tables
         }
 
-    return door.database.read_now(read)
+    return client.database.read_now(read)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from blog import web
-from tests.support.app_client import Door
+from tests.support.app_client import AppClient
 
 
 @pytest.mark.parametrize(
@@ -22,17 +22,17 @@ from tests.support.app_client import Door
     ],
 )
 def test_a_route_has_the_address_that_sanic_gives_it(
-    door: Door, name: str, params: dict[str, object], path: str
+    client: AppClient, name: str, params: dict[str, object], path: str
 ) -> None:
-    request = SimpleNamespace(app=door.app)
-    assert web.url(request, name, **params) == path == door.app.url_for(name, **params)
+    request = SimpleNamespace(app=client.app)
+    assert web.url(request, name, **params) == path == client.app.url_for(name, **params)
     assert web.url(request, name, **params) == path  # found once
 
 
-def test_every_route_has_the_address_that_sanic_gives_it(door: Door) -> None:
-    request = SimpleNamespace(app=door.app)
-    for route in door.app.router.routes:
-        name = route.name.removeprefix(f"{door.app.name}.")
+def test_every_route_has_the_address_that_sanic_gives_it(client: AppClient) -> None:
+    request = SimpleNamespace(app=client.app)
+    for route in client.app.router.routes:
+        name = route.name.removeprefix(f"{client.app.name}.")
         params = {one.name: 7 for one in route.params.values() if one.cast is int}
         if len(params) == len(route.params) and not name.startswith("_"):
-            assert web.url(request, name, **params) == door.app.url_for(name, **params), name
+            assert web.url(request, name, **params) == client.app.url_for(name, **params), name

@@ -11,10 +11,10 @@ from blog.markup import TooMuch
 from blog.models.base import Refusal
 from blog.models.settings import save_settings
 from blog.models.settings import theme_css as looks
-from blog.models.settings.save_settings import CHOICES, Wish
+from blog.models.settings.save_settings import SETTINGS, Wish
 from blog.models.uploads import upload
 from blog.models.users.user import ADMIN
-from blog.sandbox import Busy
+from blog.sandbox import SandboxBusy
 from blog.web.forms import Choice, Form, Text
 
 section = Section("look", N_("Appearance"), place=105, role=ADMIN, route="look")
@@ -31,7 +31,7 @@ class LookForm(Form):
 
 
 class FooterForm(Form):
-    footer = Text(most=CHOICES["footer"].longest)
+    footer = Text(most=SETTINGS["footer"].longest)
 
 
 class LogoForm(Form):
@@ -63,7 +63,7 @@ async def save_footer(request: Request) -> HTTPResponse:
         if form.ok:
             rendered = await request.app.ctx.crew.render(form["footer"])
             return await _chosen(request, footer=form["footer"], footer_html=rendered.html)
-    except (Refusal, TooMuch, Busy) as error:
+    except (Refusal, TooMuch, SandboxBusy) as error:
         form.faults["footer"] = _told(error)
     return _page(request, 422, footer_form=form)
 
@@ -74,7 +74,7 @@ async def save_logo(request: Request) -> HTTPResponse:
     try:
         logo = "" if form["act"] == "remove" else await _take(request)
         return await _chosen(request, logo=logo)
-    except (Refusal, Busy) as error:
+    except (Refusal, SandboxBusy) as error:
         form.faults["picture"] = _told(error)
     return _page(request, 422, logo_form=form)
 
@@ -108,7 +108,7 @@ async def _take(request: Request) -> str:
     return address
 
 
-def _told(error: Refusal | TooMuch | Busy) -> Refusal:
+def _told(error: Refusal | TooMuch | SandboxBusy) -> Refusal:
     return Refusal(error.message, **getattr(error, "params", {}))
 
 
@@ -122,7 +122,7 @@ def _page(request: Request, status: int = 200, **forms: Form) -> HTTPResponse:
         form=forms.get("form") or LookForm.blank(request, **kept),
         footer_form=forms.get("footer_form") or FooterForm.blank(request, footer=chosen.footer),
         logo_form=forms.get("logo_form") or LogoForm.blank(request),
-        choices=CHOICES,
+        choices=SETTINGS,
         marks={name: save_settings.mark(name, getattr(chosen, name)) for name in (*kept, "footer")},
         pigments=PIGMENTS,
         shades=looks.shades(chosen.accent),

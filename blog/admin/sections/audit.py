@@ -14,14 +14,14 @@ from blog.admin.section import Column, Filter, Section, ngettext
 from blog.admin.text_diff import diff
 from blog.config import N_
 from blog.models.audit import audit as log
-from blog.models.audit.audit import Line
+from blog.models.audit.audit import LogEntry
 from blog.models.listing import Listing
-from blog.models.settings.save_settings import CHOICES, COLUMNS
+from blog.models.settings.save_settings import COLUMNS, SETTINGS
 from blog.models.users.user import ADMIN
 
 
 @dataclass(frozen=True)
-class Told:
+class DisplayedEntry:
     """A line of the log in words. `deed` is still to be translated, and so are `names` of settings,
     but not those that people gave."""
 
@@ -35,26 +35,28 @@ class Told:
     ip: str
 
 
-def told(line: Line) -> Told:
-    deed = audit_labels.deed_of(line.action)
+def displayed(line: LogEntry) -> DisplayedEntry:
+    deed = audit_labels.label_of_action(line.action)
     of_settings = deed is not None and deed.kind == "site"
     names = audit_labels.settings(line) if of_settings else audit_labels.about(line)
     words = audit_labels.words_of(line.action)
-    return Told(line.id, line.at, line.by, bool(line.ip), words, names, of_settings, line.ip)
+    return DisplayedEntry(
+        line.id, line.at, line.by, bool(line.ip), words, names, of_settings, line.ip
+    )
 
 
 def actions(session: Any) -> Mapping[str, str]:
     """The actions that the log can be filtered by, with their labels."""
-    names = (name for name in log.actions(session) if name not in audit_labels.UNTOLD)
+    names = (name for name in log.actions(session) if name not in audit_labels.UNLOGGED)
     return {name: audit_labels.words_of(name) for name in names}
 
 
-def _make(session: Any, rows: Any) -> list[Told]:
-    return [told(line) for line in log.LINES.make(session, rows)]
+def _make(session: Any, rows: Any) -> list[DisplayedEntry]:
+    return [displayed(line) for line in log.ENTRIES.make(session, rows)]
 
 
-LINES: Any = log.LINES
-LISTING: Listing[Told] = replace(LINES, make=_make)  # the model's rows, in words
+LINES: Any = log.ENTRIES
+LISTING: Listing[DisplayedEntry] = replace(LINES, make=_make)  # the model's rows, in words
 
 section = Section(
     "audit",
@@ -71,7 +73,7 @@ section = Section(
         Column("ip", N_("IP address")),
     ),
     filters=(
-        Filter("by", N_("Performed by"), log.doers),
+        Filter("by", N_("Performed by"), log.actors),
         Filter("act", N_("Action"), actions),
         Filter("kind", N_("Item type"), audit_labels.KINDS),
         Filter("since", N_("From"), {}, type="date"),
@@ -85,12 +87,12 @@ section = Section(
 @section.get("/<id:int>")
 async def one_audit(request: Request, id: int) -> HTTPResponse:
     """One act, with each thing that it touched before and after."""
-    detail = await web.get_or_404(request, log.line, id)
+    detail = await web.get_or_404(request, log.entry, id)
     return section.show(
         request,
         "audit_line",
         detail=detail,
-        told=told(detail.line),
+        told=displayed(detail.line),
         kinds=audit_labels.KINDS,
         label_of=audit_labels.label_of,
         is_derived=audit_labels.is_derived,
@@ -101,7 +103,7 @@ async def one_audit(request: Request, id: int) -> HTTPResponse:
 
 def shown(kind: str, column: str, value: Any) -> Any:
     """What the log kept of a value, as a template can show it."""
-    setting = CHOICES.get(column.removeprefix("choices.")) if kind == "site" else None
+    setting = SETTINGS.get(column.removeprefix("choices.")) if kind == "site" else None
     if setting and value is None and column not in COLUMNS:
         value = setting.default
     if isinstance(value, str):

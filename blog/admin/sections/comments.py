@@ -13,7 +13,7 @@ from blog.models.comments import moderation, moderation_queue
 from blog.models.comments.comment import APPROVED, PENDING, REJECTED, SPAM
 from blog.models.comments.moderation_queue import Queued
 from blog.models.comments.submission import LONGEST_BODY
-from blog.sandbox import Busy
+from blog.sandbox import SandboxBusy
 from blog.web import headers
 from blog.web.forms import Form, Verbatim
 
@@ -107,7 +107,7 @@ async def reply_comment(request: Request, id: int) -> HTTPResponse:
     try:
         if form.ok:
             return await _reply(request, id, form["body"])
-    except (Refusal, TooMuch, Busy) as fault:
+    except (Refusal, TooMuch, SandboxBusy) as fault:
         form.refuse(_told(fault))
     except LookupError as gone:
         raise web.NotHere from gone

@@ -9,7 +9,7 @@ from blog.models.base import Refusal
 from blog.models.listing import each
 from blog.models.users import password, user, user_list
 from blog.models.users.user import ADMIN, LONGEST_PASSWORD, ROLES
-from blog.models.users.user_list import Person
+from blog.models.users.user_list import ListedUser
 from blog.web import auth
 from blog.web.forms import Choice, Form, Text, Verbatim
 
@@ -80,7 +80,7 @@ class NewPersonForm(PersonForm):
     password = Verbatim(required=True, most=LONGEST_PASSWORD)
 
 
-class PasswordForm(Form):
+class SetPasswordForm(Form):
     password = Verbatim(required=True, most=LONGEST_PASSWORD)
 
 
@@ -136,7 +136,7 @@ async def set_password(request: Request, id: int) -> HTTPResponse:
     """Hand a byline over, or help somebody who has forgotten theirs."""
     found = await web.get_or_404(request, user_list.person, id)
     names = (found.name, found.display_name, found.email)
-    form = PasswordForm.read(request).check("password", auth.password_of(request, *names))
+    form = SetPasswordForm.read(request).check("password", auth.password_of(request, *names))
     try:
         if form.ok:
             hashed = await request.app.ctx.passwords.hash(form["password"])
@@ -167,18 +167,18 @@ async def enable_person(request: Request, id: int) -> HTTPResponse:
     return web.redirect(request, "admin.person", id=id)
 
 
-def _form(request: Request, found: Person) -> PersonForm:
+def _form(request: Request, found: ListedUser) -> PersonForm:
     given = {name: getattr(found, name) for name in PersonForm.fields}
     return PersonForm.blank(request, **given)
 
 
 def _person(
     request: Request,
-    found: Person,
+    found: ListedUser,
     status: int = 200,
     *,
     form: PersonForm,
-    password_form: PasswordForm | None = None,
+    password_form: SetPasswordForm | None = None,
 ) -> HTTPResponse:
     return section.show(
         request,
@@ -186,5 +186,5 @@ def _person(
         status,
         person=found,
         form=form,
-        password_form=password_form or PasswordForm.blank(request),
+        password_form=password_form or SetPasswordForm.blank(request),
     )

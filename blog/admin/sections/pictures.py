@@ -8,7 +8,7 @@ from blog.config import N_
 from blog.models.uploads import upload_list
 
 
-async def _remove(request: Request, gone: upload_list.Gone) -> None:
+async def _remove(request: Request, gone: upload_list.DeletedPictures) -> None:
     """The files, once no row names them any more."""
     for name in gone.names:
         await media.remove(request.app.ctx.config, name)

@@ -56,7 +56,7 @@ RESTORE = Action(
 DELETE = Action(
     "delete",
     N_("Delete permanently"),
-    each(publishing.delete_for_good),
+    each(publishing.delete_permanently),
     route="delete_posts",
     confirm=N_(
         "The texts will be deleted with all their revisions and addresses. This cannot be undone."

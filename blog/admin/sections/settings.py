@@ -13,8 +13,8 @@ from blog.config import N_
 from blog.models.base import Refusal
 from blog.models.settings import save_settings as saving
 from blog.models.settings import setting_history, site
-from blog.models.settings.save_settings import CHOICES, Overtaken, Wish
-from blog.models.settings.setting import Choice
+from blog.models.settings.save_settings import SETTINGS, Overtaken, Wish
+from blog.models.settings.setting import Setting
 from blog.models.settings.settings import GROUPS, OWN_PAGE
 from blog.models.users.user import ADMIN
 from blog.web import auth, cookies, forms
@@ -26,7 +26,7 @@ section = Section("settings", N_("Settings"), place=110, role=ADMIN, route="sett
 SHOWN = "shown_"  # of a field `x`, the mark of the value that the form was shown
 
 
-class PutBackForm(Form):
+class RestoreSettingForm(Form):
     id = forms.Number()
     name = forms.Text(required=True)
     before = forms.Text()
@@ -34,13 +34,13 @@ class PutBackForm(Form):
 
 @section.get()
 async def settings(request: Request) -> HTTPResponse:
-    shown = [one for one in CHOICES.values() if is_here(one)]
+    shown = [one for one in SETTINGS.values() if is_here(one)]
     return _page(request, form_of(shown).blank(request, **_present(request)))
 
 
 @section.post()
 async def save_settings(request: Request) -> HTTPResponse:
-    sent = [one for one in CHOICES.values() if is_here(one) and _is_sent(request, one.name)]
+    sent = [one for one in SETTINGS.values() if is_here(one) and _is_sent(request, one.name)]
     form = form_of(sent).read(request)
     for one in sent:
         form.check(one.name, one.refuse)
@@ -62,19 +62,19 @@ async def _overtaken(request: Request, form: Form, overtaken: Overtaken) -> HTTP
     request.ctx.site = await web.read(request, site.facts)
     present = _present(request)
     for name in overtaken.names:
-        form.faults[name] = _told(request, CHOICES[name], present[name])
+        form.faults[name] = _told(request, SETTINGS[name], present[name])
     form.values = {**present, **form.values}
     return _page(request, form, 409)
 
 
-def _told(request: Request, one: Choice, value: Any) -> Refusal:
+def _told(request: Request, one: Setting, value: Any) -> Refusal:
     message = N_(
         "Somebody else has changed this to “%(value)s” in the meantime. Save again to overwrite it."
     )
     return Refusal(message, one.name, value=in_words(request, one, value))
 
 
-def in_words(request: Request, one: Choice, value: Any) -> str:
+def in_words(request: Request, one: Setting, value: Any) -> str:
     """A value as people call it."""
     if isinstance(value, bool):
         return web.say(request, N_("on") if value else N_("off"))
@@ -82,7 +82,7 @@ def in_words(request: Request, one: Choice, value: Any) -> str:
     return web.say(request, label) if label else str(value)
 
 
-def is_here(one: Choice) -> bool:
+def is_here(one: Setting) -> bool:
     return one.kind != "hidden" and one.group not in OWN_PAGE
 
 
@@ -97,12 +97,12 @@ def _shown(request: Request, name: str) -> str:
     return str(sent.get(SHOWN + name) or "")
 
 
-def form_of(shown: Iterable[Choice]) -> type[Form]:
+def form_of(shown: Iterable[Setting]) -> type[Form]:
     """A form with a field for each setting."""
     return type("SettingsForm", (Form,), {one.name: _field(one) for one in shown})
 
 
-def _field(one: Choice) -> forms.Field[Any]:
+def _field(one: Setting) -> forms.Field[Any]:
     if one.type is bool:
         return forms.Check()
     if one.type is int:
@@ -132,7 +132,7 @@ def _present(request: Request) -> dict[str, Any]:
 def _page(request: Request, form: Form, status: int = 200) -> HTTPResponse:
     kept = saving.values(request.ctx.site)
     groups = {
-        name: [one for one in CHOICES.values() if one.group == name and is_here(one)]
+        name: [one for one in SETTINGS.values() if one.group == name and is_here(one)]
         for name in GROUPS
     }
     return section.show(
@@ -180,11 +180,13 @@ async def _history(
 @section.post("/history")
 async def put_back_setting(request: Request) -> HTTPResponse:
     """Make one setting what it was before one change."""
-    form = PutBackForm.read(request)
+    form = RestoreSettingForm.read(request)
     if not form.ok:
         raise web.NotHere
     try:
-        changed = await web.transact(request, setting_history.put_back, form["id"], form["name"])
+        changed = await web.transact(
+            request, setting_history.restore_setting, form["id"], form["name"]
+        )
     except LookupError as error:
         raise web.NotHere from error
     except Refusal as refusal:

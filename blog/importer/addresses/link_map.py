@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from blog.config import N_
-from blog.importer.addresses.links import Guide, Way, templated
-from blog.importer.report import Receipt
-from blog.importer.source.source_post import OldPost
+from blog.importer.addresses.links import LinkResolver, Way, templated
+from blog.importer.report import ImportReport
+from blog.importer.source.source_post import SourcePost
 from blog.markup import Rendered
 
 # What makes a post what it is; the rest follows from these or is about the file.
@@ -33,7 +33,7 @@ WHY = {
 
 
 @dataclass
-class Chart:
+class LinkMap:
     """`ways` by target, without anchors; `pictures` are the targets shown as pictures."""
 
     ways: dict[str, Way] = field(default_factory=dict)
@@ -51,9 +51,9 @@ class Chart:
         return {target: way.file for target, way in self.ways.items() if way.file}
 
 
-def draw(guide: Guide, post: OldPost, rendered: Rendered) -> Chart:
+def draw(guide: LinkResolver, post: SourcePost, rendered: Rendered) -> LinkMap:
     """The chart of a post, from what its rendered text points to."""
-    chart = Chart(
+    chart = LinkMap(
         links=[bare(target) for target in (*rendered.links, *templated(post.body))],
         pictures=[bare(target) for target in (*rendered.pictures, *filter(None, [post.cover]))],
     )
@@ -68,7 +68,9 @@ def bare(target: str) -> str:
     return target.partition("#")[0]
 
 
-def tell(chart: Chart, post: OldPost, receipt: Receipt, mapped: Mapping[str, str]) -> None:
+def tell(
+    chart: LinkMap, post: SourcePost, receipt: ImportReport, mapped: Mapping[str, str]
+) -> None:
     """Count the chart's ways; remark on those that lead nowhere. `mapped` is what came of them."""
     for target in chart.links:
         kind = chart.ways[target].kind
@@ -86,7 +88,7 @@ def tell(chart: Chart, post: OldPost, receipt: Receipt, mapped: Mapping[str, str
             post.remark("picture", WHY[end], target=target[:300])
 
 
-def fingerprint(post: OldPost, chart: Chart) -> str:
+def fingerprint(post: SourcePost, chart: LinkMap) -> str:
     """Changes when the post would now come out differently."""
     facts: dict[str, Any] = {name: getattr(post, name) for name in FACTS}
     facts["dates"] = [_to_the_second(post.date), _to_the_second(post.updated)]

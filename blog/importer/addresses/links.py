@@ -9,9 +9,9 @@ from typing import Literal
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from blog.importer import image_finder
-from blog.importer.addresses.path_allocator import Place
+from blog.importer.addresses.path_allocator import AllocatedPath
 from blog.importer.source.scanner import within
-from blog.importer.source.source_post import OldPost
+from blog.importer.source.source_post import SourcePost
 from blog.models.addresses.address import href, key_of
 
 Kind = Literal["ours", "picture", "abroad", "dangling"]
@@ -37,31 +37,35 @@ class Way:
     file: Path | None = None
 
 
-class Guide:
+class LinkResolver:
     """Knows every post of the collection by its file, and by each address it ever had."""
 
     def __init__(
-        self, folder: Path, posts: Iterable[OldPost], places: Mapping[str, Place], old_url: str = ""
+        self,
+        folder: Path,
+        posts: Iterable[SourcePost],
+        places: Mapping[str, AllocatedPath],
+        old_url: str = "",
     ) -> None:
         self.folder, self.places = folder, places
         self.old = urlsplit(old_url.rstrip("/") if "//" in old_url else f"//{old_url.strip('/')}")
-        self.files: dict[str, OldPost] = {}
-        self.addresses: dict[str, OldPost] = {}
-        self.names: dict[str, OldPost] = {}
+        self.files: dict[str, SourcePost] = {}
+        self.addresses: dict[str, SourcePost] = {}
+        self.names: dict[str, SourcePost] = {}
         for post in posts:
             self._learn(post)
 
-    def _learn(self, post: OldPost) -> None:
+    def _learn(self, post: SourcePost) -> None:
         self.files[post.file] = post
         self.names.setdefault(posixpath.splitext(posixpath.basename(post.file))[0], post)
         for path in filter(None, (post.path, *post.aliases, *post.guesses)):
             self.addresses.setdefault(key_of(path), post)
 
-    def way(self, post: OldPost, target: str) -> Way:
+    def way(self, post: SourcePost, target: str) -> Way:
         """Where `target`, as the rendered text has it, leads; without its anchor."""
         return self._as_said(post, target) or self._found(post, target)
 
-    def _as_said(self, post: OldPost, target: str) -> Way | None:
+    def _as_said(self, post: SourcePost, target: str) -> Way | None:
         """An export of ours says it; where a post has moved since, its new address is taken."""
         said = post.links.get(target, "")
         if not said.startswith("/"):
@@ -72,7 +76,7 @@ class Guide:
         found = self.addresses.get(key_of(unquote(said)))
         return Way("ours", href(self.places[found.file].address) if found else said)
 
-    def _found(self, post: OldPost, target: str) -> Way:
+    def _found(self, post: SourcePost, target: str) -> Way:
         bare, templated = self._untemplated(unquote(target))
         inner = self._inner(bare)
         if inner is None:
@@ -113,7 +117,7 @@ class Guide:
             return None
         return parts.path.removeprefix(self.old.path) or "/"
 
-    def _post(self, post: OldPost, path: str) -> OldPost | None:
+    def _post(self, post: SourcePost, path: str) -> SourcePost | None:
         """By file beside the text, by file from a root, by address."""
         if not path.strip("/"):
             return None
@@ -124,14 +128,14 @@ class Guide:
             return self._file(here) or self._from_roots(post, path) or self._by_address(post, path)
         return self._from_the_root(post, path)
 
-    def _from_the_root(self, post: OldPost, path: str) -> OldPost | None:
+    def _from_the_root(self, post: SourcePost, path: str) -> SourcePost | None:
         return self.addresses.get(key_of(path)) or self._from_roots(post, path.lstrip("/"))
 
-    def _file(self, path: str) -> OldPost | None:
+    def _file(self, path: str) -> SourcePost | None:
         plain = posixpath.normpath(path)
         return next((self.files[plain + end] for end in TEXTS if plain + end in self.files), None)
 
-    def _from_roots(self, post: OldPost, path: str) -> OldPost | None:
+    def _from_roots(self, post: SourcePost, path: str) -> SourcePost | None:
         """From every folder above the text that may be the root of the old site."""
         where = posixpath.dirname(post.file)
         while path.strip("/"):
@@ -142,7 +146,7 @@ class Guide:
             where = posixpath.dirname(where)
         return None
 
-    def _by_address(self, post: OldPost, path: str) -> OldPost | None:
+    def _by_address(self, post: SourcePost, path: str) -> SourcePost | None:
         """As a browser would have read it on the old page."""
         for own in filter(None, (post.path, *post.guesses)):
             joined = unquote(urljoin(quote(own), quote(path)))
@@ -150,12 +154,12 @@ class Guide:
                 return found
         return None
 
-    def _picture(self, post: OldPost, path: str) -> Path | None:
+    def _picture(self, post: SourcePost, path: str) -> Path | None:
         if not image_finder.is_picture(path):
             return None
         return image_finder.find(path, post.file, self.folder) or self._beside_another(post, path)
 
-    def _beside_another(self, post: OldPost, path: str) -> Path | None:
+    def _beside_another(self, post: SourcePost, path: str) -> Path | None:
         """A picture under another post's address lies in that post's folder."""
         for own in filter(None, (post.path, *post.guesses)):
             folder, _, name = unquote(urljoin(quote(own), quote(path))).rpartition("/")

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from blog.config import N_
-from blog.importer.source.source_post import OldPost
+from blog.importer.source.source_post import SourcePost
 from blog.models.addresses.address import LONGEST, is_reserved, key_of
 
 
 @dataclass
-class Place:
+class AllocatedPath:
     """A post's address, and the old ones that lead to it. `own`: it is the one it always had."""
 
     address: str
@@ -17,14 +17,14 @@ class Place:
     leads: list[str] = field(default_factory=list)
 
 
-class Places:
+class PathAllocator:
     """Gives out addresses. `taken`: keys in use here, with their post's file, or ""."""
 
     def __init__(self, taken: Mapping[str, str]) -> None:
         self.holders = dict(taken)
-        self.of: dict[str, Place] = {}
+        self.of: dict[str, AllocatedPath] = {}
 
-    def settle(self, posts: Iterable[OldPost], kept: Mapping[str, str]) -> None:
+    def settle(self, posts: Iterable[SourcePost], kept: Mapping[str, str]) -> None:
         """Old addresses first, then new ones, then what leads to them.
 
         So a guess never stands in the way of an address. `kept`: what posts had here, by file.
@@ -44,7 +44,7 @@ class Places:
             place = self.of[post.file]
             place.leads += [path for path in post.guesses if self._takes(path, post)]
 
-    def _old(self, post: OldPost) -> None:
+    def _old(self, post: SourcePost) -> None:
         """The address it had, unless something else stands there."""
         if post.path is None or post.file in self.of:
             return
@@ -55,9 +55,9 @@ class Places:
         else:
             self._give(post, post.path, own=True)
 
-    def _give(self, post: OldPost, path: str, *, own: bool = False) -> None:
+    def _give(self, post: SourcePost, path: str, *, own: bool = False) -> None:
         self.holders[key_of(path)] = post.file
-        self.of[post.file] = Place(path, own or path == post.path)
+        self.of[post.file] = AllocatedPath(path, own or path == post.path)
 
     def _free(self, path: str) -> str:
         number, wanted = 1, path
@@ -66,7 +66,7 @@ class Places:
             wanted = f"{path}-{number}"
         return wanted
 
-    def _lead(self, post: OldPost) -> None:
+    def _lead(self, post: SourcePost) -> None:
         place = self.of[post.file]
         for alias in post.aliases:
             holder = self.holders.get(key_of(alias), post.file)
@@ -77,14 +77,14 @@ class Places:
             elif self._takes(alias, post):
                 place.leads.append(alias)
 
-    def _takes(self, path: str, post: OldPost) -> bool:
+    def _takes(self, path: str, post: SourcePost) -> bool:
         """True where the path is new; another spelling of the post's own needs no row."""
         if not is_usable(path) or key_of(path) in self.holders:
             return False
         self.holders[key_of(path)] = post.file
         return True
 
-    def _collides(self, post: OldPost, path: str, holder: str) -> None:
+    def _collides(self, post: SourcePost, path: str, holder: str) -> None:
         if holder:
             message = N_("The address %(path)s already belongs to %(file)s.")
             post.remark("address", message, path=path, file=holder)
@@ -93,7 +93,7 @@ class Places:
             post.remark("address", message, path=path)
 
 
-def default_path(post: OldPost) -> str:
+def default_path(post: SourcePost) -> str:
     """The pattern of new addresses."""
     return f"/{post.slug}" if post.kind == "page" else f"/posts/{post.slug}"
 

@@ -5,7 +5,7 @@ import re
 from docutils import nodes
 
 from blog.config import N_
-from blog.importer.rst.inline import Inline, escape_starts, label
+from blog.importer.rst.inline import InlineWriter, escape_starts, label
 from blog.importer.rst.tables import table_rows, written
 from blog.markup import language_of
 
@@ -29,7 +29,7 @@ SILENT = frozenset(
 )
 
 
-class Blocks(Inline):
+class Blocks(InlineWriter):
     """Writes a document. `headings` are the names each heading goes by, in order."""
 
     def __init__(self, document: nodes.document) -> None:

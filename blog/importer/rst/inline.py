@@ -42,7 +42,7 @@ def destination(uri: str) -> str:
     return uri
 
 
-class Inline:
+class InlineWriter:
     """Writes inline nodes; `losses` and the wanted anchors are collected on the way."""
 
     def __init__(self) -> None:

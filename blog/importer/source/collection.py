@@ -7,8 +7,8 @@ from pathlib import Path
 
 from blog.config import N_
 from blog.importer.source import post_reader, scanner
-from blog.importer.source.post_reader import Habits
-from blog.importer.source.source_post import OldPost, Remark
+from blog.importer.source.post_reader import GeneratorDefaults
+from blog.importer.source.source_post import Remark, SourcePost
 from blog.models.base import Refusal
 
 
@@ -17,7 +17,7 @@ class Collection:
     """What was found below `folder`. `refused` has one remark for each file that is no post."""
 
     folder: Path
-    posts: list[OldPost] = field(default_factory=list)
+    posts: list[SourcePost] = field(default_factory=list)
     refused: list[Remark] = field(default_factory=list)
 
     @property
@@ -34,7 +34,7 @@ def read(folder: Path, *, zone: tzinfo, pattern: str, now: datetime) -> Collecti
     if not folder.is_dir():
         raise Refusal(N_("%(folder)s is not a folder."), folder=str(folder))
     files = list(scanner.texts(folder))
-    habits = Habits(zone, pattern, post_reader.roots_of(files))
+    habits = GeneratorDefaults(zone, pattern, post_reader.roots_of(files))
     collection = Collection(folder)
     for file in files:
         try:
@@ -45,7 +45,9 @@ def read(folder: Path, *, zone: tzinfo, pattern: str, now: datetime) -> Collecti
     return collection
 
 
-def _read(file: scanner.TextFile, folder: Path, habits: Habits, now: datetime) -> OldPost:
+def _read(
+    file: scanner.TextFile, folder: Path, habits: GeneratorDefaults, now: datetime
+) -> SourcePost:
     scanner.refuse(file)
     text, sha256 = scanner.read(file, folder)
     post = post_reader.read_post(file, text, sha256, habits)

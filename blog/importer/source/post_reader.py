@@ -12,7 +12,7 @@ from blog.importer.rst import converter
 from blog.importer.source import dates, front_matter, inference
 from blog.importer.source.fields import FALSE, TRUE, Fields
 from blog.importer.source.scanner import TextFile, Unreadable
-from blog.importer.source.source_post import OldPost, Remark
+from blog.importer.source.source_post import Remark, SourcePost
 from blog.markup import language_of, slugify
 
 ABOUT_THE_FOLDER = frozenset(
@@ -25,7 +25,7 @@ IN_A_LANGUAGE = re.compile(r"(.+)\.(en|zh)((?:[-_][a-z]+)?)\Z", re.I)
 
 
 @dataclass(frozen=True)
-class Habits:
+class GeneratorDefaults:
     """How a collection is to be read. `roots`: folders in which Jekyll or Hexo keep `_posts`."""
 
     zone: tzinfo = UTC
@@ -39,7 +39,7 @@ def roots_of(files: list[TextFile]) -> frozenset[tuple[str, ...]]:
     return frozenset(tuple(way[: way.index("_posts")]) for way in held if "_posts" in way)
 
 
-def read_post(file: TextFile, text: str, sha256: str, habits: Habits) -> OldPost:
+def read_post(file: TextFile, text: str, sha256: str, habits: GeneratorDefaults) -> SourcePost:
     """The post in this text. Raises `Unreadable` for what is no post, with the reason."""
     return _Reader(file, text, sha256, habits).post()
 
@@ -47,7 +47,7 @@ def read_post(file: TextFile, text: str, sha256: str, habits: Habits) -> OldPost
 class _Reader:
     """One file on its way; the remarks are collected as it is read."""
 
-    def __init__(self, file: TextFile, text: str, sha256: str, habits: Habits) -> None:
+    def __init__(self, file: TextFile, text: str, sha256: str, habits: GeneratorDefaults) -> None:
         self.file, self.sha256, self.habits = file, sha256, habits
         self.found = front_matter.split(text)
         self.remarks: list[Remark] = []
@@ -79,11 +79,11 @@ class _Reader:
         self.stem = self.file.parents[-1] if self.is_bundle else stem
         self.named_day, self.bare = dates.from_name(self.stem, self.habits.zone)
 
-    def post(self) -> OldPost:
+    def post(self) -> SourcePost:
         self._refuse()
         withdrawn = self.fields.switch("withdrawn") is True
         draft, listed = self._standing()
-        return OldPost(
+        return SourcePost(
             file=self.file.name,
             sha256=self.sha256,
             kind=self.kind,

@@ -23,7 +23,7 @@ class Remark:
 
 
 @dataclass
-class OldPost:
+class SourcePost:
     """A post or page as the old blog had it. Times are aware; `body` is exactly what was typed."""
 
     file: str

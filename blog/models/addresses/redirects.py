@@ -14,7 +14,7 @@ from blog.models.addresses import address
 from blog.models.addresses.address import LONGEST, Address, href, is_reserved, key_of
 from blog.models.audit.action import action
 from blog.models.base import Refusal, now
-from blog.models.listing import Filter, Listing, Order, containing
+from blog.models.listing import Listing, Order, QueryFilter, containing
 from blog.models.posts.post import Post
 from blog.models.settings import site
 from blog.models.settings.site import is_target
@@ -80,7 +80,7 @@ redirects = Listing(
         "created_at": Order(Address.created_at, descending=True),
     },
     sort="path",
-    filters={"kind": Filter(_of, KINDS)},
+    filters={"kind": QueryFilter(_of, KINDS)},
     search=containing(Address.path, Address.target, Own.path),
 )
 

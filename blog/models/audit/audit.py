@@ -11,14 +11,14 @@ from sqlalchemy.orm import Session
 
 from blog.config import N_
 from blog.models.audit.change_log import Change, Touched
-from blog.models.listing import Asked, Filter, Listing, Order, Page, containing
+from blog.models.listing import Listing, ListPage, ListQuery, Order, QueryFilter, containing
 from blog.models.users.user import User
 
 VISITOR, BLOG = "visitor", "blog"
 
 
 @dataclass(frozen=True)
-class Thing:
+class LoggedRow:
     """A row that an act touched, as it was called then; of many at once, `id` is `*`."""
 
     kind: str
@@ -31,7 +31,7 @@ class Thing:
 
 
 @dataclass(frozen=True)
-class Line:
+class LogEntry:
     """One act. `by` is empty for a visitor, and for what the blog does by itself."""
 
     id: int
@@ -40,23 +40,23 @@ class Line:
     by: str
     ip: str
     action: str
-    things: tuple[Thing, ...]
+    things: tuple[LoggedRow, ...]
 
 
 @dataclass(frozen=True)
-class Entry:
+class ChangedRow:
     """One row in a line: each of its columns before and after."""
 
-    thing: Thing
+    thing: LoggedRow
     columns: tuple[tuple[str, Any, Any], ...]
 
 
 @dataclass(frozen=True)
-class Detail:
+class LogEntryDetail:
     """A line whole."""
 
-    line: Line
-    entries: tuple[Entry, ...]
+    line: LogEntry
+    entries: tuple[ChangedRow, ...]
     tags: tuple[str, ...]
 
 
@@ -67,16 +67,16 @@ def _query() -> Any:
     return query
 
 
-def _make(session: Session, rows: Sequence[Row[Any]]) -> list[Line]:
+def _make(session: Session, rows: Sequence[Row[Any]]) -> list[LogEntry]:
     return [
-        Line(row.id, row.at, row.by_id, row.by_name, row.ip, row.action, things(row.about))
+        LogEntry(row.id, row.at, row.by_id, row.by_name, row.ip, row.action, things(row.about))
         for row in rows
     ]
 
 
-def things(about: str) -> tuple[Thing, ...]:
+def things(about: str) -> tuple[LoggedRow, ...]:
     found = (line.partition(" ") for line in about.splitlines())
-    return tuple(Thing(*key.partition(":")[::2], name) for key, _, name in found)
+    return tuple(LoggedRow(*key.partition(":")[::2], name) for key, _, name in found)
 
 
 # --- what a list may be narrowed by ---
@@ -119,35 +119,35 @@ def _midnight(value: str, later: timedelta = timedelta()) -> datetime:
         raise LookupError(value) from error
 
 
-class Log(Listing[Line]):
+class AuditLog(Listing[LogEntry]):
     """Of one kind, lines are found and ordered by the table that knows their kinds."""
 
-    def page(self, session: Session, asked: Asked) -> Page[Line]:
+    def page(self, session: Session, asked: ListQuery) -> ListPage[LogEntry]:
         if "kind" not in asked.filters:
             return super().page(session, asked)
         newest = Order(Touched.change_id, descending=True)
         of_kind = replace(self, key=Touched.change_id, orders={"at": newest})
-        return super(Log, of_kind).page(session, asked)
+        return super(AuditLog, of_kind).page(session, asked)
 
 
-LINES = Log(
+ENTRIES = AuditLog(
     query=_query,
     key=Change.id,
     make=_make,
     orders={"at": Order(Change.id, descending=True)},
     sort="at",
     filters={
-        "by": Filter(_by),
-        "act": Filter(lambda value: Change.action == value),
-        "kind": Filter(_of_kind),
-        "since": Filter(_since),
-        "until": Filter(_until),
+        "by": QueryFilter(_by),
+        "act": QueryFilter(lambda value: Change.action == value),
+        "kind": QueryFilter(_of_kind),
+        "since": QueryFilter(_since),
+        "until": QueryFilter(_until),
     },
     search=containing(Change.about, Change.by_name, Change.ip, Change.action),
 )
 
 
-def doers(session: Session) -> Mapping[str, str]:
+def actors(session: Session) -> Mapping[str, str]:
     """Whoever has done something, for a filter: people, commands, visitors, the blog itself."""
     ids = [id for id in _each(session, Change.by_id) if id is not None]
     people = session.execute(
@@ -177,7 +177,7 @@ def _each(session: Session, column: Any) -> list[Any]:
 # --- one line ---
 
 
-def line(session: Session, id: int) -> Detail:
+def entry(session: Session, id: int) -> LogEntryDetail:
     """Raises `LookupError`."""
     row = session.get(Change, id)
     if row is None:
@@ -185,10 +185,10 @@ def line(session: Session, id: int) -> Detail:
     [found] = _make(session, [row])  # type: ignore[list-item]  # it has the columns of a row
     named = {thing.key: thing for thing in found.things}
     entries = [
-        Entry(
-            named.get(key, Thing(*key.partition(":")[::2], "")),
+        ChangedRow(
+            named.get(key, LoggedRow(*key.partition(":")[::2], "")),
             tuple((name, *pair) for name, pair in columns.items()),
         )
         for key, columns in row.facts.items()
     ]
-    return Detail(found, tuple(entries), tuple(row.tags))
+    return LogEntryDetail(found, tuple(entries), tuple(row.tags))

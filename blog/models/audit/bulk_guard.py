@@ -9,7 +9,7 @@ from sqlalchemy import BindParameter, Connection, Delete, Insert, TextClause, Up
 from sqlalchemy.orm import Session
 
 from blog.models.audit import row_diff
-from blog.models.audit.row_diff import Noted
+from blog.models.audit.row_diff import RecordedChange
 from blog.models.base import Base
 
 CHANGING = re.compile(r"(?<!for )\b(insert|update|delete|replace|merge|truncate)\b", re.IGNORECASE)
@@ -78,8 +78,8 @@ def note(
     if not (tags or told) or rows == 0:
         return
     noted = session.info["noted"]
-    noted.append(Noted(frozenset(tags or ())))
-    noted += [Noted(frozenset(), key, "", columns) for key, columns in told.items()]
+    noted.append(RecordedChange(frozenset(tags or ())))
+    noted += [RecordedChange(frozenset(), key, "", columns) for key, columns in told.items()]
     if isinstance(statement, UpdateBase) and not told:
         noted.append(_of_many(statement, rows))
 
@@ -91,14 +91,14 @@ def _count(statement: Any, multiparams: Sequence[Any], result: Any) -> int | Non
     return int(result.rowcount)
 
 
-def _of_many(statement: Any, rows: int | None) -> Noted:
+def _of_many(statement: Any, rows: int | None) -> RecordedChange:
     """The table, the number of rows, and the values that they were given."""
     table = statement.table
     model = next(
         (m for m in Base.registry.mappers if getattr(m.local_table, "name", "") == table.name), None
     )
     if model is None or getattr(model.class_, "unaudited", False):
-        return Noted()
+        return RecordedChange()
     secret: frozenset[str] = getattr(model.class_, "audit_secret", frozenset())
     given = {
         name: row_diff.SECRET if name in secret else row_diff.short(value)
@@ -108,7 +108,7 @@ def _of_many(statement: Any, rows: int | None) -> Noted:
     columns = {name: [None, value] for name, value in given.items()}
     verb = next(word for kind, word in VERBS.items() if isinstance(statement, kind))
     key = f"{table.name}:{_only(statement)}"
-    return Noted(frozenset(), key, "", {verb: [None, rows or True], **columns})
+    return RecordedChange(frozenset(), key, "", {verb: [None, rows or True], **columns})
 
 
 def _only(statement: Any) -> str:

@@ -25,7 +25,7 @@ from sqlalchemy.orm import Mapped, Session, SessionTransaction, mapped_column, s
 
 from blog.models.audit import bulk_guard, row_diff
 from blog.models.audit.action import LONGEST
-from blog.models.audit.row_diff import Noted
+from blog.models.audit.row_diff import RecordedChange
 from blog.models.base import Base, now
 
 ONE_AT_A_TIME = 0x6368_616E  # number of the PostgreSQL advisory lock, "chan"
@@ -99,7 +99,7 @@ def withhold_address(session: Session) -> None:
 
 def tell(session: Session, key: str, name: str, **columns: list[Any]) -> None:
     """What leaves no row behind, such as a door that stayed shut."""
-    session.info["noted"].append(Noted(frozenset({key}), key, name, columns))
+    session.info["noted"].append(RecordedChange(frozenset({key}), key, name, columns))
 
 
 def since(session: Session, last: Mark | None) -> tuple[Mark | None, frozenset[str] | None]:

@@ -20,7 +20,7 @@ SCHEMA = select(column("version_num", String)).select_from(table("alembic_versio
 
 
 @dataclass(frozen=True)
-class News:
+class Invalidation:
     """`tags` are those of every change since the last news; None where there is too much to say.
 
     `until` is the next moment, seen from `at`, at which time alone changes what readers see: a post
@@ -40,14 +40,14 @@ class News:
         return moment < self.at or (self.until is not None and self.until <= moment)
 
 
-def since(session: Session, before: News) -> News:
+def since(session: Session, before: Invalidation) -> Invalidation:
     moment, facts, schema = now(), sites.facts(session), session.scalar(SCHEMA)
     last, tags = change_log.since(session, before.last)
     if before.is_over() or schema != before.schema:  # a migration says nothing of single rows
         tags = EVERYTHING
     stands = tags is not EVERYTHING and not tags & TELLING
     until = before.until if stands else _until(session, facts.settings, moment)
-    return News(facts, schema, last, moment, until, tags)
+    return Invalidation(facts, schema, last, moment, until, tags)
 
 
 def _until(session: Session, settings: Settings, moment: datetime) -> datetime | None:

@@ -20,7 +20,7 @@ Values = dict[str, Any]
 Facts = dict[str, dict[str, list[Any]]]
 
 
-class Noted(NamedTuple):
+class RecordedChange(NamedTuple):
     """What one flush, or one bulk statement, did to one row, or to those of a table."""
 
     tags: frozenset[str] = frozenset()
@@ -62,11 +62,11 @@ def load_before(session: Session) -> None:
             )
 
 
-def of(row: Base, before: Values, after: Values, tags: Iterable[str]) -> Noted:
+def of(row: Base, before: Values, after: Values, tags: Iterable[str]) -> RecordedChange:
     """What is told of a row."""
     tags = frozenset(tags)
     if getattr(row, "unaudited", False):
-        return Noted(tags)
+        return RecordedChange(tags)
     secret: frozenset[str] = getattr(row, "audit_secret", frozenset())
     whole: frozenset[str] = getattr(row, "audit_whole", frozenset())
     columns: dict[str, list[Any]] = {}
@@ -80,7 +80,7 @@ def of(row: Base, before: Values, after: Values, tags: Iterable[str]) -> Noted:
         columns = {name: pair for name, pair in columns.items() if pair[0] or pair[1]}
     by_columns = getattr(row, "audit_by_columns", False)
     name = " ".join(columns) if by_columns else _name({**before, **after})
-    return Noted(tags, _key(row), name, columns, not before)
+    return RecordedChange(tags, _key(row), name, columns, not before)
 
 
 def differing(before: Values, after: Values) -> set[str]:
@@ -129,7 +129,7 @@ def _name(values: Values) -> str:
     return " ".join(found.split())[:120]
 
 
-def folded(noted: Iterable[Noted]) -> tuple[set[str], Facts, dict[str, str]]:
+def folded(noted: Iterable[RecordedChange]) -> tuple[set[str], Facts, dict[str, str]]:
     """All tags; what stood in each column at first and at last; what the rows are called."""
     tags: set[str] = set()
     facts: Facts = {}

@@ -29,7 +29,7 @@ from blog.config import N_
 from blog.models.base import Base, Refusal, now
 from blog.models.posts.post import PAGE, POST, Post, PostAuthor
 from blog.models.posts.revision import RevisionAuthor
-from blog.models.public.compiled_query import Prepared
+from blog.models.public.compiled_query import CompiledQuery
 from blog.models.settings.settings import Settings
 from blog.models.users.user import EDITOR, ROLES, User
 
@@ -182,7 +182,7 @@ BADGE = case(
 
 
 @cache
-def _shown_to(*, has_cookie: bool, is_person: bool, is_editor: bool) -> Prepared:
+def _shown_to(*, has_cookie: bool, is_person: bool, is_editor: bool) -> CompiledQuery:
     """What everybody sees, what this reader wrote, and what waits for their word.
 
     Made once for each kind of reader: it takes longer than to execute it.
@@ -193,7 +193,7 @@ def _shown_to(*, has_cookie: bool, is_person: bool, is_editor: bool) -> Prepared
         is_mine & or_(*(Comment.state == state for state in WAITING)),
         _waits_for(is_person, is_editor) & (Comment.state == PENDING),
     )
-    return Prepared(
+    return CompiledQuery(
         select(
             Comment.id,
             Comment.uid,

@@ -45,7 +45,7 @@ class Moderation(Base):
 
 
 @dataclass(frozen=True)
-class Act:
+class Decision:
     """What was decided with one press: how many comments became what."""
 
     id: int
@@ -57,22 +57,22 @@ class Act:
 
 
 @action("comment.approve")
-def approve(session: Session, ids: Sequence[int], *, by: User) -> Act:
+def approve(session: Session, ids: Sequence[int], *, by: User) -> Decision:
     return decide(session, ids, APPROVED, by=by)
 
 
 @action("comment.reject")
-def reject(session: Session, ids: Sequence[int], *, by: User) -> Act:
+def reject(session: Session, ids: Sequence[int], *, by: User) -> Decision:
     return decide(session, ids, REJECTED, by=by)
 
 
 @action("comment.mark_as_spam")
-def spam(session: Session, ids: Sequence[int], *, by: User) -> Act:
+def spam(session: Session, ids: Sequence[int], *, by: User) -> Decision:
     return decide(session, ids, SPAM, by=by)
 
 
 @action("comment.moderate")
-def decide(session: Session, ids: Sequence[int], state: str, *, by: User) -> Act:
+def decide(session: Session, ids: Sequence[int], state: str, *, by: User) -> Decision:
     """Each comment becomes this; those that are it already, or are gone, are passed over."""
     _ask_role(by)
     if state not in DECISIONS or len(ids) > MOST_ROWS_PER_ACTION:
@@ -83,7 +83,7 @@ def decide(session: Session, ids: Sequence[int], state: str, *, by: User) -> Act
     session.flush()
     for decision in made:
         decision.act = made[0].id
-    return Act(made[0].id if made else 0, state, len(made))
+    return Decision(made[0].id if made else 0, state, len(made))
 
 
 def _decide(session: Session, comment: Comment, state: str, by: User) -> Moderation:

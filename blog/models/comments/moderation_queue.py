@@ -16,7 +16,7 @@ from blog.models.comments import moderation, submission
 from blog.models.comments.comment import APPROVED, SPAM, STATES, Comment
 from blog.models.comments.spam import DOUBTFUL_FROM, SPAM_FROM
 from blog.models.comments.submission import Submission, Twice
-from blog.models.listing import Filter, Listing, Order, containing
+from blog.models.listing import Listing, Order, QueryFilter, containing
 from blog.models.posts.post import Post
 from blog.models.users.user import User
 
@@ -144,8 +144,8 @@ comments = Listing[Queued](
     orders={"said_at": Order(Comment.created_at, descending=True)},
     sort="said_at",
     filters={
-        "state": Filter(lambda value: Comment.state == value, STATES),
-        "post": Filter(_of_post),
+        "state": QueryFilter(lambda value: Comment.state == value, STATES),
+        "post": QueryFilter(_of_post),
     },
     search=containing(Comment.body, Comment.name, Comment.email),
 )

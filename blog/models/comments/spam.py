@@ -15,10 +15,18 @@ from blog.models.audit.action import action
 from blog.models.base import Base, Refusal, dialect_insert, now
 from blog.models.comments import spam_learning
 from blog.models.comments.comment import PENDING, Comment, was_approved_last
-from blog.models.comments.spam_features import Words, rules, squash, tokens
+from blog.models.comments.spam_features import CommentFeatures, rules, squash, tokens
 from blog.models.settings import site
 
-__all__ = ["SPAM_FROM", "TooMany", "Words", "admit", "claim", "is_known", "judge", "sweep"]
+__all__ = [
+    "SPAM_FROM",
+    "TooMany",
+    "admit",
+    "claim",
+    "is_known",
+    "judge",
+    "sweep",
+]
 
 SPAM_FROM = 0.9  # a score from which a comment goes to the spam and not into the queue
 DOUBTFUL_FROM = 0.4  # such words fill only half of the queue
@@ -59,7 +67,7 @@ class Tally(Base):
     unaudited = True
 
 
-def admit(session: Session, words: Words, writer: str = "") -> float:
+def admit(session: Session, words: CommentFeatures, writer: str = "") -> float:
     """Judge a guest's comment and count it, in the transaction that keeps it.
 
     Returns the score; `SPAM_FROM` and above is kept as spam. `writer` is the hash of the key in
@@ -70,7 +78,7 @@ def admit(session: Session, words: Words, writer: str = "") -> float:
     return score
 
 
-def judge(session: Session, words: Words) -> float:
+def judge(session: Session, words: CommentFeatures) -> float:
     """How much a comment looks like spam: 0 to 1."""
     listed = site.facts(session).settings.comments_words.splitlines()
     return squash(rules(words, listed) + spam_learning.odds(session, tokens(words)))

@@ -26,7 +26,7 @@ HREF = re.compile(r' href="([^"]*)"')
 
 
 @dataclass(frozen=True)
-class Words:
+class CommentFeatures:
     """A comment as the filter reads it: its text as typed, and where its links lead."""
 
     name: str
@@ -36,14 +36,14 @@ class Words:
     network: str = ""
 
 
-def words_of(comment: Comment) -> Words:
+def words_of(comment: Comment) -> CommentFeatures:
     """A comment that is kept already. Its links are read off what was rendered."""
     found = (unescape(target) for target in HREF.findall(comment.body_html))
     links = tuple(target for target in found if not target.startswith("#"))
-    return Words(comment.name, comment.email, comment.body, links, comment.ip)
+    return CommentFeatures(comment.name, comment.email, comment.body, links, comment.ip)
 
 
-def tokens(words: Words) -> list[str]:
+def tokens(words: CommentFeatures) -> list[str]:
     """Each sign once, the strongest kinds first, so that a long text cannot crowd them out."""
     signs = [f"links:{min(len(set(words.links)), 4)}"]
     if words.network:
@@ -108,7 +108,7 @@ def _rejoined(found: Sequence[str]) -> list[str]:
 # --- rules that need no learning ---
 
 
-def rules(words: Words, listed: Iterable[str]) -> float:
+def rules(words: CommentFeatures, listed: Iterable[str]) -> float:
     """The log odds of being spam by what can be said of any comment on any blog."""
     odds = START + A_LINK * min(len(set(words.links)), MOST_LINKS)
     if "://" in words.name or "www." in words.name.casefold():
@@ -118,7 +118,7 @@ def rules(words: Words, listed: Iterable[str]) -> float:
     return odds
 
 
-def has_listed(words: Words, listed: Iterable[str]) -> bool:
+def has_listed(words: CommentFeatures, listed: Iterable[str]) -> bool:
     """Whether a word, phrase or host of the keeper's list stands in the comment."""
     found = pieces(fold(" ".join([words.name, words.email, words.body, *words.links])))
     spaced, dense = f" {' '.join(found)} ", "".join(found)

@@ -11,7 +11,7 @@ from sqlalchemy import ForeignKey, String, Text, delete, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.models.base import Base, dialect_insert, now
-from blog.models.comments.spam_features import Words, tokens, weigh
+from blog.models.comments.spam_features import CommentFeatures, tokens, weigh
 
 UNTOLD: Any = {"tags": ()}  # nothing that a page shows
 ALL = ""  # the sign that every comment bears: its row counts the comments
@@ -20,7 +20,7 @@ RARE, OLD = 2, timedelta(days=60)
 APPROVED, SPAM = "approved", "spam"  # what can be learned
 
 
-class Sign(Base):
+class Feature(Base):
     """A word, a host or another sign, and the number of comments of each kind that bore it."""
 
     __tablename__ = "spam_sign"
@@ -43,7 +43,7 @@ class Lesson(Base):
     unaudited = True
 
 
-def learn(session: Session, comment_id: int, taught: str, words: Words) -> None:
+def learn(session: Session, comment_id: int, taught: str, words: CommentFeatures) -> None:
     """Once for each comment, however often it is said; another lesson replaces the first."""
     known = session.get(Lesson, comment_id)
     if known and known.taught == taught:
@@ -65,26 +65,30 @@ def unlearn(session: Session, comment_id: int) -> None:
 
 def _add(session: Session, signs: Sequence[str], taught: str, number: int) -> None:
     if number < 0:
-        column = Sign.approved if taught == APPROVED else Sign.spam
-        fewer = update(Sign).where(Sign.sign.in_(signs), column > 0).values({column: column - 1})
+        column = Feature.approved if taught == APPROVED else Feature.spam
+        fewer = (
+            update(Feature).where(Feature.sign.in_(signs), column > 0).values({column: column - 1})
+        )
         session.execute(fewer, execution_options=UNTOLD)
-        empty = delete(Sign).where(Sign.sign.in_(signs), Sign.approved == 0, Sign.spam == 0)
+        empty = delete(Feature).where(
+            Feature.sign.in_(signs), Feature.approved == 0, Feature.spam == 0
+        )
         session.execute(empty, execution_options=UNTOLD)
         return
     rows = [
         {"sign": sign, "approved": 0, "spam": 0, "seen_at": now(), taught: number}
         for sign in sorted(signs)  # in one order, so that two who learn at once do not lock up
     ]
-    put = dialect_insert(session, Sign).values(rows)
-    more = {taught: Sign.__table__.c[taught] + number, "seen_at": put.excluded.seen_at}
-    added = put.on_conflict_do_update(index_elements=[Sign.sign], set_=more)
+    put = dialect_insert(session, Feature).values(rows)
+    more = {taught: Feature.__table__.c[taught] + number, "seen_at": put.excluded.seen_at}
+    added = put.on_conflict_do_update(index_elements=[Feature.sign], set_=more)
     session.execute(added, execution_options=UNTOLD)
 
 
 def odds(session: Session, signs: Iterable[str]) -> float:
     """Log odds of being spam by what was learned; 0 while nothing was."""
     wanted = [ALL, *signs]
-    found = select(Sign.sign, Sign.approved, Sign.spam).where(Sign.sign.in_(wanted))
+    found = select(Feature.sign, Feature.approved, Feature.spam).where(Feature.sign.in_(wanted))
     known = {row.sign: (row.approved, row.spam) for row in session.execute(found)}
     approved, spam = known.pop(ALL, (0, 0))
     return weigh(known.values(), approved, spam)
@@ -98,11 +102,11 @@ def forget(session: Session, comment_ids: Sequence[int]) -> None:
 
 def prune(session: Session) -> None:
     """Drop what is rare and has not been met for long, then the rarest until the rest fits."""
-    number = Sign.approved + Sign.spam
-    rare = delete(Sign).where(number <= RARE, Sign.seen_at < now() - OLD, Sign.sign != ALL)
+    number = Feature.approved + Feature.spam
+    rare = delete(Feature).where(number <= RARE, Feature.seen_at < now() - OLD, Feature.sign != ALL)
     session.execute(rare, execution_options=UNTOLD)
-    too_many = (session.scalar(select(func.count()).select_from(Sign)) or 0) - KEPT
+    too_many = (session.scalar(select(func.count()).select_from(Feature)) or 0) - KEPT
     if too_many > 0:
-        rarest = select(Sign.sign).where(Sign.sign != ALL).order_by(number, Sign.seen_at)
+        rarest = select(Feature.sign).where(Feature.sign != ALL).order_by(number, Feature.seen_at)
         least = rarest.limit(too_many).scalar_subquery()
-        session.execute(delete(Sign).where(Sign.sign.in_(least)), execution_options=UNTOLD)
+        session.execute(delete(Feature).where(Feature.sign.in_(least)), execution_options=UNTOLD)

@@ -17,7 +17,8 @@ from blog.models.base import Refusal, now
 from blog.models.comments import comment as comments
 from blog.models.comments import guest, moderation, reply_notice, spam
 from blog.models.comments.comment import APPROVED, PENDING, SPAM, Comment, Reader, Said
-from blog.models.comments.spam import SPAM_FROM, Words
+from blog.models.comments.spam import SPAM_FROM
+from blog.models.comments.spam_features import CommentFeatures
 from blog.models.jobs import outbox
 from blog.models.posts.post import Post, PostAuthor
 from blog.models.posts.revision import Revision
@@ -183,7 +184,7 @@ def _decide(session: Session, comment: Comment, sent: Submission, by: User | Non
     """Spam, waiting, or seen by everybody at once."""
     if by is None:
         links = tuple(sent.rendered.links)
-        words = Words(comment.name, comment.email, sent.body, links, sent.network)
+        words = CommentFeatures(comment.name, comment.email, sent.body, links, sent.network)
         comment.score = spam.admit(session, words, comment.waiting_hash)
     settings = site.facts(session).settings
     if comment.score >= SPAM_FROM:

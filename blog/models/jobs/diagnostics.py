@@ -19,7 +19,7 @@ from blog.models.users.user import ADMIN, User
 
 
 @dataclass(frozen=True)
-class Standing:
+class Diagnostics:
     """`samples`: sample posts that readers see as they came. `has_clock`: some process keeps it.
     `is_asked_by_itself`: whoever has signed in seems to have come from this machine.
     """
@@ -35,12 +35,12 @@ class Standing:
     is_asked_by_itself: bool = False
 
 
-def look(session: Session, samples: str) -> Standing:
+def look(session: Session, samples: str) -> Diagnostics:
     """`samples` is the folder that the sample posts came from."""
     row = session.get(Site, THE_ONE)
     admins = select(func.count()).select_from(User).where(User.role == ADMIN, User.can_sign_in)
     revision = select(column("version_num", String)).select_from(table("alembic_version"))
-    return Standing(
+    return Diagnostics(
         site=site.facts(session),
         born=row.set_up_at if row else None,
         schema=str(session.scalar(revision) or ""),

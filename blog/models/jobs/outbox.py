@@ -84,7 +84,7 @@ class Delivery(Base):
 
 
 @dataclass(frozen=True)
-class Owed:
+class PendingDelivery:
     """A claimed delivery, as it leaves the database to be sent."""
 
     id: int
@@ -128,7 +128,7 @@ def has_due(session: Session) -> bool:
 
 
 @action("mail.claim")
-def claim(session: Session, secret: bytes) -> Owed | None:
+def claim(session: Session, secret: bytes) -> PendingDelivery | None:
     """The delivery that is due first, for nobody but the caller until its next try is due.
 
     What has become pointless meanwhile is ended on the way.
@@ -139,7 +139,7 @@ def claim(session: Session, secret: bytes) -> Owed | None:
         elif why := _pointless(session, row, secret):
             _end(session, row, done_at=now(), said=why)
         else:
-            return Owed(
+            return PendingDelivery(
                 row.id, row.kind, row.to, row.language, row.facts, row.created_at, row.tries
             )
     return None
@@ -183,13 +183,13 @@ WANTED_STATE = {"answered": APPROVED, "comment_waits": PENDING}
 
 
 @action("mail.deliver")
-def delivered(session: Session, owed: Owed) -> None:
+def delivered(session: Session, owed: PendingDelivery) -> None:
     """Whoever else may have claimed it since: it has been sent."""
     _change(session, owed.id, done_at=now(), said="", facts={})
 
 
 @action("mail.fail")
-def failed(session: Session, owed: Owed, said: str, *, for_good: bool) -> bool:
+def failed(session: Session, owed: PendingDelivery, said: str, *, for_good: bool) -> bool:
     """Note why a try failed; True if it was the last one, and the mail is given up."""
     is_over = for_good or owed.tries > len(BACK_OFF)
     over = {"failed_at": now(), "facts": {}} if is_over else {}

@@ -19,7 +19,7 @@ LOOKED_AT, FEW = 200, 10  # for samples
 
 
 @dataclass(frozen=True)
-class Move:
+class PathChange:
     """A post that would stand elsewhere under the pattern of the settings."""
 
     title: str
@@ -29,14 +29,14 @@ class Move:
 
 
 @dataclass(frozen=True)
-class Moved:
+class PathChanges:
     """How many of a piece were moved, and the id to go on `after`; 0 at the end."""
 
     number: int
     after: int
 
 
-def samples(session: Session, *, brought: bool) -> tuple[Move, ...]:
+def samples(session: Session, *, brought: bool) -> tuple[PathChange, ...]:
     """The newest posts that a move would touch."""
     facts = site.facts(session)
     rows = session.scalars(_public(brought).order_by(Post.publish_at.desc()).limit(LOOKED_AT))
@@ -52,7 +52,7 @@ def _public(brought: bool) -> Select[Post]:
 
 
 @action("post.change_address")
-def move(session: Session, after: int, *, brought: bool) -> Moved:
+def move(session: Session, after: int, *, brought: bool) -> PathChanges:
     """A piece of the posts whose ids come after one. Each old address leads on from now on."""
     facts, number = site.facts(session), 0
     posts = session.scalars(_public(brought).where(Post.id > after).order_by(Post.id).limit(PIECE))
@@ -61,17 +61,17 @@ def move(session: Session, after: int, *, brought: bool) -> Moved:
         if _move(post, facts):
             _settle(session, post, facts)
             number += 1
-    return Moved(number, found[-1].id if len(found) == PIECE else 0)
+    return PathChanges(number, found[-1].id if len(found) == PIECE else 0)
 
 
-def _move(post: Post, facts: site.SiteFacts) -> Move | None:
+def _move(post: Post, facts: site.SiteFacts) -> PathChange | None:
     """Where the post stands and where it would; None if it stands there, by whatever number."""
     here = post.address.path if post.address else ""
     slugs = [_slug(post) + end for end in ("", "-page", *(f"-{n}" for n in range(2, 20)))]
     there = [path_pattern.filled(_dated(post, facts), slug) for slug in slugs]
     if address.key_of(here) in {address.key_of(path) for path in there}:
         return None
-    return Move(post.title, post.language, here, there[0])
+    return PathChange(post.title, post.language, here, there[0])
 
 
 def _dated(post: Post, facts: site.SiteFacts) -> str:

@@ -52,7 +52,7 @@ class Album(NumberedPage):
 
 
 @dataclass(frozen=True)
-class Sheet:
+class EditablePost:
     """A post with all that its edit page offers."""
 
     post: Post
@@ -128,11 +128,11 @@ def is_edited(post: Post) -> bool:
     return post.live_revision is not None and post.updated_at > post.live_revision.created_at
 
 
-def sheet(session: Session, id: int, *, by: User) -> Sheet:
+def sheet(session: Session, id: int, *, by: User) -> EditablePost:
     """What the edit page of a post shows. Raises `LookupError`."""
     post = editing.load(session, id, by=by)
     tags = session.scalars(select(Tag.name).order_by(Tag.name).limit(OFFERED_TAGS))
-    return Sheet(
+    return EditablePost(
         post=post,
         row=row_of(post, now()),
         people=_people(session, post),

@@ -90,7 +90,7 @@ def _untouched(kind: str, by: User) -> Select[int]:
 
 
 @action("post.save")
-def keep(session: Session, id: int, copy: WorkingCopy, *, by: User) -> int:
+def save(session: Session, id: int, copy: WorkingCopy, *, by: User) -> int:
     """Save the working copy; no public byte changes. Returns the new version.
 
     Sent twice it is saved once. What stood there before is kept as a revision, at most every ten

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from blog.models.addresses.address import Address, href
 from blog.models.base import now
 from blog.models.comments import moderation
-from blog.models.listing import Filter, Listing, Order, containing
+from blog.models.listing import Listing, Order, QueryFilter, containing
 from blog.models.posts.post import PAGE, POST, Post, PostAuthor
 from blog.models.posts.revision import Revision
 from blog.models.users.user import User
@@ -46,7 +46,7 @@ class ListedPost:
 
 
 @dataclass(frozen=True)
-class Overview:
+class AdminOverview:
     """What a keeper sees first. `counts`: posts by state, every one; `waiting`: comments."""
 
     published: tuple[ListedPost, ...]
@@ -67,7 +67,7 @@ def state_at(moment: datetime) -> ColumnElement[str]:
     )
 
 
-def overview(session: Session) -> Overview:
+def overview(session: Session) -> AdminOverview:
     """What was published lately, what is due next, what was last worked on; how many of each."""
     moment = now()
     state = state_at(moment)
@@ -77,7 +77,7 @@ def overview(session: Session) -> Overview:
     drafts = rows.where(state == "draft").order_by(Post.updated_at.desc(), Post.id.desc())
     lists = [_listed(session, session.execute(q).all()) for q in (published, scheduled, drafts)]
     counts, waiting = _counts(session, moment), moderation.waiting(session)
-    return Overview(lists[0], lists[1], lists[2], counts, waiting)
+    return AdminOverview(lists[0], lists[1], lists[2], counts, waiting)
 
 
 def _counts(session: Session, moment: datetime) -> dict[str, int]:
@@ -100,8 +100,8 @@ def _of(kind: str) -> Listing[ListedPost]:
         },
         sort="date",
         filters={
-            "state": Filter(lambda state: state_at(now()) == state, STATES),
-            "author": Filter(_written_by),
+            "state": QueryFilter(lambda state: state_at(now()) == state, STATES),
+            "author": QueryFilter(_written_by),
         },
         search=containing(Post.title),
     )

@@ -125,7 +125,7 @@ def restore(session: Session, id: int, *, by: User) -> Post:
 
 
 @action("post.delete_permanently")
-def delete_for_good(session: Session, id: int, *, by: User) -> None:
+def delete_permanently(session: Session, id: int, *, by: User) -> None:
     """Only from the trash. Its addresses become free."""
     post = load(session, id, by=by)
     if not post.is_trashed():

@@ -73,7 +73,7 @@ def look(session: Session, id: int, revision_id: int, *, by: User) -> tuple[Post
 
 
 @action("post.restore_revision")
-def bring_back(session: Session, id: int, revision_id: int, *, by: User) -> Post:
+def restore_revision(session: Session, id: int, revision_id: int, *, by: User) -> Post:
     """Put the words of a revision into the working copy; what stood there becomes a revision."""
     post = editing.load(session, id, by=by)
     revision, moment = _of(session, post, revision_id), now()

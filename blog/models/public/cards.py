@@ -25,7 +25,7 @@ from blog.models.listing import NumberedPage
 from blog.models.posts.post import POST, Post
 from blog.models.posts.revision import Revision, RevisionAuthor, RevisionTag
 from blog.models.public import post_counts
-from blog.models.public.compiled_query import Prepared
+from blog.models.public.compiled_query import CompiledQuery
 from blog.models.public.post_counts import WHOLE, Part
 from blog.models.tags.tag import Tag
 from blog.models.users.user import User
@@ -90,7 +90,7 @@ class PostPage:
 
 
 @dataclass(frozen=True)
-class Shelf(NumberedPage):
+class PostList(NumberedPage):
     """One page of a list."""
 
     cards: tuple[Card, ...]
@@ -152,12 +152,12 @@ THESE = (
 )
 
 
-def shelf(session: Session, part: Part = WHOLE, *, page: int, per_page: int) -> Shelf:
+def post_list(session: Session, part: Part = WHOLE, *, page: int, per_page: int) -> PostList:
     """One page of what stands on a shelf. Raises `LookupError` past the last page."""
     moment = now()
     ids, total = post_counts.page(session, part, moment, (page - 1) * per_page, per_page)
     found = [card_of(row) for row in rows(session, THESE, ids=ids)]
-    shown = Shelf(with_names(session, found), total, page, per_page)
+    shown = PostList(with_names(session, found), total, page, per_page)
     if page > shown.pages:
         raise LookupError(page)
     return shown
@@ -213,7 +213,7 @@ def names_of(is_theirs: Callable[[Any], ColumnElement[bool]]) -> CompoundSelect[
     ).order_by("position")
 
 
-NAMES_OF_ONE = Prepared(names_of(lambda id: id == bindparam("revision", type_=Integer)))
+NAMES_OF_ONE = CompiledQuery(names_of(lambda id: id == bindparam("revision", type_=Integer)))
 NAMES_OF_MANY = names_of(lambda id: id.in_(bindparam("revisions", expanding=True)))
 
 

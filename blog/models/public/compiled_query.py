@@ -15,19 +15,19 @@ from sqlalchemy.orm import Session
 Convert = Callable[[Any], Any]
 
 
-class Prepared:
+class CompiledQuery:
     """A statement with names for its values, for all databases. It holds no list of values."""
 
     def __init__(self, statement: Select[Any] | CompoundSelect[Any]) -> None:
         self.statement = statement
-        self._compiled: dict[str, Compiled] = {}
+        self._compiled: dict[str, CompiledStatement] = {}
 
     def rows(self, session: Session, **values: Any) -> list[Any]:
         """Columns by their names, in the transaction of `session`, which is to be a reader's."""
         connection = session.connection()
         dialect = connection.dialect
         if dialect.name not in self._compiled:
-            self._compiled[dialect.name] = Compiled(self.statement, dialect)
+            self._compiled[dialect.name] = CompiledStatement(self.statement, dialect)
         compiled = self._compiled[dialect.name]
         cursor = connection.connection.cursor()
         try:
@@ -44,7 +44,7 @@ def _told(fault: Exception, sql: str, dialect: Dialect) -> BaseException:
     return DBAPIError.instance(sql, None, fault, dialect.loaded_dbapi.Error, dialect=dialect)
 
 
-class Compiled:
+class CompiledStatement:
     """The statement as one database wants it, with what turns values into its own and back."""
 
     def __init__(self, statement: Select[Any] | CompoundSelect[Any], dialect: Dialect) -> None:

@@ -9,7 +9,7 @@ from blog.models.comments import comment
 from blog.models.comments.comment import Reader, Thread
 from blog.models.public import archives, cards, post_page
 from blog.models.public.archives import Archive
-from blog.models.public.cards import Card, Name, PostPage, Shelf
+from blog.models.public.cards import Card, Name, PostList, PostPage
 from blog.models.public.post_counts import Part
 from blog.models.tags import tag
 
@@ -29,7 +29,7 @@ class Nothing:
 
 
 @dataclass(frozen=True)
-class Overview:
+class ArchiveOverview:
     """The archive: months, tags and authors, with how many posts each has."""
 
     archive: Archive
@@ -59,19 +59,19 @@ def nothing(session: Session, path: str) -> Nothing:
     return Nothing(archives.nearest(session, path))
 
 
-def tagged(session: Session, slug: str, page: int, per_page: int) -> tuple[Name, Shelf]:
+def tagged(session: Session, slug: str, page: int, per_page: int) -> tuple[Name, PostList]:
     """A tag and a page of its posts. Raises `LookupError`, for a tag that none bears too."""
     name, part = archives.tag(session, slug)
-    shelf = cards.shelf(session, part, page=page, per_page=per_page)
+    shelf = cards.post_list(session, part, page=page, per_page=per_page)
     if not shelf.cards:
         raise LookupError(slug)
     return name, shelf
 
 
-def written_by(session: Session, name: str, page: int, per_page: int) -> tuple[Name, Shelf]:
+def written_by(session: Session, name: str, page: int, per_page: int) -> tuple[Name, PostList]:
     """An author and a page of their posts. Who has published nothing is not shown."""
     author, part = archives.author(session, name)
-    shelf = cards.shelf(session, part, page=page, per_page=per_page)
+    shelf = cards.post_list(session, part, page=page, per_page=per_page)
     if not shelf.cards:
         raise LookupError(name)
     return author, shelf
@@ -79,17 +79,17 @@ def written_by(session: Session, name: str, page: int, per_page: int) -> tuple[N
 
 def from_span(
     session: Session, year: int, month: int | None, zone: Any, page: int, per_page: int
-) -> Shelf:
+) -> PostList:
     """A page of what was published in a year or a month."""
     start, end = archives.span(year, month, zone)
-    shelf = cards.shelf(session, Part(start=start, end=end), page=page, per_page=per_page)
+    shelf = cards.post_list(session, Part(start=start, end=end), page=page, per_page=per_page)
     if not shelf.cards:
         raise LookupError(year, month)
     return shelf
 
 
-def overview(session: Session, zone: Any) -> Overview:
-    return Overview(
+def overview(session: Session, zone: Any) -> ArchiveOverview:
+    return ArchiveOverview(
         archives.archive(session, zone),
         archives.all_tags(session),
         archives.all_authors(session),

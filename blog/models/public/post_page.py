@@ -13,11 +13,11 @@ from blog.models.posts.post import POST, Post
 from blog.models.posts.revision import Revision
 from blog.models.public import related
 from blog.models.public.cards import COLUMNS, NAMES_OF_ONE, PostPage, card_of, named
-from blog.models.public.compiled_query import Prepared
+from blog.models.public.compiled_query import CompiledQuery
 from blog.models.public.post_counts import MOMENT
 
 ASKED = aliased(Address)
-TEXT = Prepared(
+TEXT = CompiledQuery(
     select(ASKED.live_since, ASKED.post_id, ASKED.target)
     .add_columns((ASKED.id == Address.id).label("is_own"), *COLUMNS)
     .add_columns(Revision.body_html, Revision.outline, Revision.summary, Revision.takes_comments)

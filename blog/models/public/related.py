@@ -25,7 +25,7 @@ from blog.models.base import UTCTime, now
 from blog.models.posts.post import Post
 from blog.models.posts.revision import Revision, RevisionTag
 from blog.models.public.cards import Card, Link
-from blog.models.public.compiled_query import Prepared
+from blog.models.public.compiled_query import CompiledQuery
 from blog.models.public.post_counts import BEGINNING, MOMENT, POSTS, SHOWN, of_tag
 from blog.models.public.post_counts_index import EVER, number, standing
 
@@ -89,7 +89,7 @@ def _alike() -> Select[*tuple[Any, ...]]:
 
 
 FOUND = union_all(*(select(some.subquery()) for some in (BEFORE, AFTER, _alike()))).subquery()
-AROUND = Prepared(
+AROUND = CompiledQuery(
     select(FOUND.c.role, FOUND.c.publish_at, FOUND.c.language, Revision.title, Address.path)
     .join(Post, Post.id == FOUND.c.post_id)
     .join(Revision, Revision.id == Post.live_revision_id)

@@ -81,7 +81,7 @@ def _gap(one: str, other: str) -> str:
 
 
 @dataclass(frozen=True)
-class Question:
+class SearchQuery:
     """`text` is what was typed, made neat; each of `terms` must be found, in any order."""
 
     text: str
@@ -115,14 +115,14 @@ def _parts(piece: str) -> list[str]:
     return [piece[i : i + 2] for i in range(max(1, len(piece) - 1))]
 
 
-def ask(typed: str) -> Question:
+def ask(typed: str) -> SearchQuery:
     """Read a query. Never raises; what holds no word at all has no terms."""
     text = " ".join(_printable(typed[:LONGEST]).split())
     found: dict[Term, None] = {}
     for chunk in _CHUNK.finditer(text):
         last = chunk.end() == len(text)
         found |= dict.fromkeys(_terms(chunk[0], is_quoted=chunk["plain"] is None, is_last=last))
-    return Question(text, tuple(found)[:MOST_TERMS])
+    return SearchQuery(text, tuple(found)[:MOST_TERMS])
 
 
 def _printable(text: str) -> str:

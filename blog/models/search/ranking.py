@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from blog.models.base import now
-from blog.models.search.query import Question, Term
+from blog.models.search.query import SearchQuery, Term
 from blog.models.search.schema import FullText, Sought
 from blog.models.search.search_postgresql import Tsvector
 from blog.models.search.search_sqlite import Fts5
@@ -35,7 +35,7 @@ def full_text(connection: Session | Connection) -> FullText:
     return Tsvector() if bind.dialect.name == "postgresql" else Fts5()
 
 
-def by_every(session: Session, question: Question) -> Ranked:
+def by_every(session: Session, question: SearchQuery) -> Ranked:
     """What has every term: whole words before begun ones, the title before tags before the text,
     then by score, then the newest."""
     whole = _newest(session, Sought(question.finished))
@@ -62,7 +62,7 @@ def by_every(session: Session, question: Question) -> Ranked:
     return Ranked(posts[:MOST_RANKED], is_more)
 
 
-def by_some(session: Session, question: Question) -> Ranked:
+def by_some(session: Session, question: SearchQuery) -> Ranked:
     """What has any of the words: by score, or, of too many, by how rare the words are."""
     found = _newest(session, Sought(question.loose, every=False))
     is_more = len(found) > MOST_RANKED

@@ -6,14 +6,14 @@ from blog.config import N_
 from blog.models.settings import blogroll as blogrolls
 from blog.models.settings import legal
 from blog.models.settings import theme_css as looks
-from blog.models.settings.setting import choice
+from blog.models.settings.setting import setting
 
 
 @dataclass(frozen=True)
 class LookChoices:
     """The settings of the group "look"; the office draws them on a page of their own."""
 
-    accent: str = choice(
+    accent: str = setting(
         looks.ACCENT,
         "look",
         N_("Accent colour"),
@@ -24,29 +24,29 @@ class LookChoices:
         kind="colour",
         check=looks.check_accent,
     )
-    typeface: str = choice(
+    typeface: str = setting(
         "book",
         "look",
         N_("Fonts"),
         N_("Uses only fonts that readers have on their devices; no font files are loaded."),
         options=looks.TYPEFACES,
     )
-    scheme: str = choice(
+    scheme: str = setting(
         "auto",
         "look",
         N_("Light or dark"),
         N_("Pages match the reader's device unless you choose one."),
         options=looks.SCHEMES,
     )
-    front: str = choice(
+    front: str = setting(
         "list",
         "look",
         N_("Front page"),
         N_("Cards show the cover of each post; without a cover, the first letter of the title."),
         options=looks.FRONTS,
     )
-    logo: str = choice("", "look", N_("Site icon"), "", kind="hidden")
-    footer: str = choice(
+    logo: str = setting("", "look", N_("Site icon"), "", kind="hidden")
+    footer: str = setting(
         "",
         "look",
         N_("Footer"),
@@ -54,7 +54,7 @@ class LookChoices:
         kind="text",
         most=4000,
     )
-    footer_html: str = choice("", "look", N_("Footer"), "", kind="hidden")
+    footer_html: str = setting("", "look", N_("Footer"), "", kind="hidden")
 
     @property
     def look(self) -> looks.Look:
@@ -65,7 +65,7 @@ class LookChoices:
 class ImprintChoices:
     """What the law, friends and other services want to stand on the pages."""
 
-    icp: str = choice(
+    icp: str = setting(
         "",
         "site",
         N_("ICP filing number"),
@@ -73,7 +73,7 @@ class ImprintChoices:
         most=60,
         check=legal.check_icp,
     )
-    police: str = choice(
+    police: str = setting(
         "",
         "site",
         N_("Public security filing number"),
@@ -81,7 +81,7 @@ class ImprintChoices:
         most=60,
         check=legal.check_police,
     )
-    blogroll: str = choice(
+    blogroll: str = setting(
         "",
         "site",
         N_("Blogroll"),
@@ -89,7 +89,7 @@ class ImprintChoices:
         kind="lines",
         check=blogrolls.check_blogroll,
     )
-    verification: str = choice(
+    verification: str = setting(
         "",
         "site",
         N_("Site verification"),
@@ -102,7 +102,7 @@ class ImprintChoices:
         most=4000,
         check=legal.check_verification,
     )
-    analytics: str = choice(
+    analytics: str = setting(
         "",
         "site",
         N_("Analytics script"),

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 from blog.config import N_
-from blog.models.settings.setting import choice
+from blog.models.settings.setting import setting
 
 
 @dataclass(frozen=True)
 class KeepingChoices:
     """Settings of the group Keeping."""
 
-    backup_every: int = choice(
+    backup_every: int = setting(
         24,
         "keeping",
         N_("Backup interval"),
@@ -20,7 +20,7 @@ class KeepingChoices:
         ),
         most=24 * 31,
     )
-    backup_keep: int = choice(
+    backup_keep: int = setting(
         3,
         "keeping",
         N_("Backups to keep"),

@@ -3,28 +3,28 @@
 from dataclasses import dataclass
 
 from blog.config import N_
-from blog.models.settings.setting import choice
+from blog.models.settings.setting import setting
 
 
 @dataclass(frozen=True)
 class CommentChoices:
     """The settings of the group "comments"."""
 
-    comments: str = choice(
+    comments: str = setting(
         "open",
         "comments",
         N_("Comments"),
         N_("Who may comment on a post, unless the post has its own setting."),
         options={"open": N_("Everybody"), "closed": N_("Nobody")},
     )
-    comments_days: int = choice(
+    comments_days: int = setting(
         0,
         "comments",
         N_("Close comments after"),
         N_("Days after which a post no longer accepts comments; 0 never closes them."),
         most=36_500,
     )
-    comments_trust: bool = choice(
+    comments_trust: bool = setting(
         False,
         "comments",
         N_("Trust known commenters"),
@@ -34,7 +34,7 @@ class CommentChoices:
             "name and email address."
         ),
     )
-    comments_waiting: int = choice(
+    comments_waiting: int = setting(
         20,
         "comments",
         N_("Pending comments per hour"),
@@ -46,7 +46,7 @@ class CommentChoices:
         least=1,
         most=1000,
     )
-    comments_words: str = choice(
+    comments_words: str = setting(
         "",
         "comments",
         N_("Spam words"),

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 from blog.config import N_
 from blog.models.posts import path_pattern
-from blog.models.settings.setting import choice
+from blog.models.settings.setting import setting
 
 
 @dataclass(frozen=True)
 class ReadingChoices:
     """The settings of the group "reading"."""
 
-    post_address: str = choice(
+    post_address: str = setting(
         path_pattern.FIRST,
         "reading",
         N_("Address of new posts"),

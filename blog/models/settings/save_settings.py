@@ -12,7 +12,7 @@ from blog.config import LANGUAGES, N_
 from blog.models.audit.action import action
 from blog.models.base import Refusal
 from blog.models.settings import site
-from blog.models.settings.setting import Choice, choice, declared
+from blog.models.settings.setting import Setting, declared, setting
 from blog.models.settings.settings import Settings
 from blog.models.settings.site import THE_ONE, Site, SiteFacts
 
@@ -21,7 +21,7 @@ from blog.models.settings.site import THE_ONE, Site, SiteFacts
 class Columns:
     """What has a column of its own in the site's row."""
 
-    title: str = choice(
+    title: str = setting(
         "inkhouse",
         "site",
         N_("Title"),
@@ -29,8 +29,8 @@ class Columns:
         most=200,
         check=site.check_title,
     )
-    tagline: str = choice("", "site", N_("Tagline"), N_("One line below the title."))
-    address: str = choice(
+    tagline: str = setting("", "site", N_("Tagline"), N_("One line below the title."))
+    address: str = setting(
         "",
         "site",
         N_("Public address"),
@@ -38,14 +38,14 @@ class Columns:
         most=300,
         check=site.check_address,
     )
-    language: str = choice(
+    language: str = setting(
         "en",
         "site",
         N_("Language"),
         N_("Language of the blog's interface. Each post has a language of its own."),
         options=LANGUAGES,
     )
-    timezone: str = choice(
+    timezone: str = setting(
         "UTC",
         "site",
         N_("Time zone"),
@@ -53,7 +53,7 @@ class Columns:
         most=64,
         check=site.check_timezone,
     )
-    navigation: str = choice(
+    navigation: str = setting(
         "",
         "reading",
         N_("Navigation"),
@@ -62,7 +62,7 @@ class Columns:
         most=4000,
         check=site.read_navigation,
     )
-    posts_per_page: int = choice(
+    posts_per_page: int = setting(
         10,
         "reading",
         N_("Posts per page"),
@@ -73,7 +73,7 @@ class Columns:
 
 
 COLUMNS = {one.name: one for one in declared(Columns)}
-CHOICES: dict[str, Choice] = {**COLUMNS, **{one.name: one for one in declared(Settings)}}
+SETTINGS: dict[str, Setting] = {**COLUMNS, **{one.name: one for one in declared(Settings)}}
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Overtaken(Refusal):
 
 def mark(name: str, value: Any) -> str:
     """A value in short, to know it again."""
-    text = json.dumps(CHOICES[name].tidy(value), ensure_ascii=False)
+    text = json.dumps(SETTINGS[name].tidy(value), ensure_ascii=False)
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
@@ -102,7 +102,7 @@ def values(facts: SiteFacts) -> dict[str, Any]:
     """Every setting as it is, in the words of a form."""
     columns = {name: getattr(facts, name) for name in COLUMNS}
     columns["navigation"] = site.navigation_text(facts.navigation)
-    kept = {name: getattr(facts.settings, name) for name in CHOICES if name not in COLUMNS}
+    kept = {name: getattr(facts.settings, name) for name in SETTINGS if name not in COLUMNS}
     return {**columns, **kept}
 
 
@@ -114,14 +114,14 @@ def save(session: Session, wishes: Mapping[str, Wish]) -> list[str]:
     """
     row = session.get_one(Site, THE_ONE, with_for_update=True, populate_existing=True)
     present = values(site.facts(session))
-    wanted = {name: CHOICES[name].tidy(wish.value) for name, wish in wishes.items()}
+    wanted = {name: SETTINGS[name].tidy(wish.value) for name, wish in wishes.items()}
     changed = [name for name in wanted if wanted[name] != present[name]]
     changed = [name for name in changed if mark(name, wanted[name]) != wishes[name].shown]
     over = [n for n in changed if wishes[n].shown and wishes[n].shown != mark(n, present[n])]
     if over:
         raise Overtaken(over)
     for name in changed:
-        CHOICES[name].refuse(wanted[name])
+        SETTINGS[name].refuse(wanted[name])
     _write(row, {name: wanted[name] for name in changed})
     return changed
 
@@ -133,7 +133,7 @@ def _write(row: Site, values: Mapping[str, Any]) -> None:
             row.navigation = site.read_navigation(value)
         elif name in COLUMNS:
             setattr(row, name, value.rstrip("/") if name == "address" else value)
-        elif value == CHOICES[name].default:
+        elif value == SETTINGS[name].default:
             kept.pop(name, None)
         else:
             kept[name] = value

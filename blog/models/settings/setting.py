@@ -11,7 +11,7 @@ from blog.models.base import Refusal
 LONGEST = {"line": 400, "lines": 20_000, "text": 20_000, "colour": 7, "hidden": 40_000}
 
 
-def choice(default: Any, group: str, label: str, help: str, **more: Any) -> Any:
+def setting(default: Any, group: str, label: str, help: str, **more: Any) -> Any:
     """A setting of the office. Its type, bool, int or str, is that of its default.
 
     `more` may name `options` (value to label), a `check` (raises `Refusal` for what it is given),
@@ -22,7 +22,7 @@ def choice(default: Any, group: str, label: str, help: str, **more: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Setting:
     """A declared setting, as the page of settings and their history need it."""
 
     name: str
@@ -82,6 +82,6 @@ class Choice:
 
 
 @cache
-def declared(kind: type) -> tuple[Choice, ...]:
+def declared(kind: type) -> tuple[Setting, ...]:
     """The settings of a dataclass, in the order of their declaration."""
-    return tuple(Choice(one.name, one.default, **one.metadata) for one in fields(kind))
+    return tuple(Setting(one.name, one.default, **one.metadata) for one in fields(kind))

@@ -12,8 +12,8 @@ from blog.models.audit.action import action
 from blog.models.audit.change_log import Change, Touched
 from blog.models.base import Refusal
 from blog.models.settings import site
-from blog.models.settings.save_settings import CHOICES, COLUMNS, Wish, save
-from blog.models.settings.setting import Choice
+from blog.models.settings.save_settings import COLUMNS, SETTINGS, Wish, save
+from blog.models.settings.setting import Setting
 from blog.models.settings.site import THE_ONE, Site
 from blog.models.uploads import upload
 
@@ -29,7 +29,7 @@ class Decision:
     id: int
     at: datetime
     by: str
-    choice: Choice
+    choice: Setting
     before: Any
     after: Any
     can_go_back: bool
@@ -56,31 +56,31 @@ def _decisions(row: Change) -> list[Decision]:
             row.id,
             row.at,
             row.by_name,
-            CHOICES[name],
+            SETTINGS[name],
             _as_typed(name, pair[0]),
             _as_typed(name, pair[1]),
             can_go_back=name not in COLUMNS or pair[0] is not None,
         )
         for name, pair in told.items()
-        if name in CHOICES and not is_made(name)
+        if name in SETTINGS and not is_made(name)
     ]
 
 
 def is_made(name: str) -> bool:
     """Whether a setting is made from another one, such as `footer_html` from `footer`."""
-    hidden = CHOICES[name].kind == "hidden"
-    return hidden and any(name.startswith(f"{other}_") for other in CHOICES)
+    hidden = SETTINGS[name].kind == "hidden"
+    return hidden and any(name.startswith(f"{other}_") for other in SETTINGS)
 
 
 def _as_typed(name: str, told: Any) -> Any:
     """What the log tells, in the words of a form; what was not kept was the default."""
     if isinstance(told, list):
         return site.navigation_text(tuple((label, target) for label, target in told))
-    return CHOICES[name].default if told is None else told
+    return SETTINGS[name].default if told is None else told
 
 
 @action("settings.restore")
-def put_back(session: Session, id: int, name: str) -> list[str]:
+def restore_setting(session: Session, id: int, name: str) -> list[str]:
     """Make a setting what it was before a change, with what is made from it.
 
     Raises `LookupError` for what the log does not tell, and `Refusal` for a picture that is gone.
@@ -103,6 +103,6 @@ def _refuse_deleted(session: Session, name: str, before: Any) -> None:
 
 def _made_from(row: Change | None, name: str) -> dict[str, Wish]:
     told = row.facts.get(ROW, {}) if row else {}
-    made = [one for one in CHOICES if is_made(one) and one.startswith(f"{name}_")]
+    made = [one for one in SETTINGS if is_made(one) and one.startswith(f"{name}_")]
     pairs = {one: told[KEPT + one] for one in made if KEPT + one in told}
     return {one: Wish(_as_typed(one, pair[0])) for one, pair in pairs.items()}

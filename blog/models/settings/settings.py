@@ -15,9 +15,9 @@ from blog.models.settings.group_appearance import ImprintChoices, LookChoices
 from blog.models.settings.group_backups import KeepingChoices
 from blog.models.settings.group_comments import CommentChoices
 from blog.models.settings.group_reading import ReadingChoices
-from blog.models.settings.setting import Choice, choice, declared
+from blog.models.settings.setting import Setting, declared, setting
 
-__all__ = ["GROUPS", "OWN_PAGE", "Settings", "choice"]
+__all__ = ["GROUPS", "OWN_PAGE", "Settings", "setting"]
 
 # In the order of the page.
 GROUPS = {
@@ -36,7 +36,7 @@ OWN_PAGE = {"look"}
 class Settings(CommentChoices, ReadingChoices, LookChoices, ImprintChoices, KeepingChoices):
     """Every setting that is kept with the site's row, as pages see it."""
 
-    docs: bool = choice(
+    docs: bool = setting(
         False,
         "keeping",
         N_("Handbook"),
@@ -50,7 +50,7 @@ class Settings(CommentChoices, ReadingChoices, LookChoices, ImprintChoices, Keep
         return cls(**{one.name: kept[one.name] for one in declared(Settings) if _fits(one, kept)})
 
 
-def _fits(one: Choice, kept: Mapping[str, Any]) -> bool:
+def _fits(one: Setting, kept: Mapping[str, Any]) -> bool:
     if one.name not in kept:
         return False
     try:

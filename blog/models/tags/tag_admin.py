@@ -18,7 +18,7 @@ from blog.models.addresses.address import Address
 from blog.models.audit import row_diff
 from blog.models.audit.action import action
 from blog.models.base import Refusal, now
-from blog.models.listing import Filter, Listing, Order, containing
+from blog.models.listing import Listing, Order, QueryFilter, containing
 from blog.models.posts.post import Post
 from blog.models.posts.revision import RevisionTag
 from blog.models.search import search
@@ -77,7 +77,7 @@ tags = Listing(
         "posts": Order(POSTS, descending=True),
     },
     sort="name",
-    filters={"use": Filter(_used, ("used", "unused"))},
+    filters={"use": QueryFilter(_used, ("used", "unused"))},
     search=containing(Tag.name, Tag.slug),
 )
 

@@ -20,7 +20,7 @@ from blog.models.users.user import User
 
 
 @dataclass(frozen=True)
-class Words:
+class ExportedText:
     """What was typed of a post."""
 
     title: str
@@ -34,14 +34,14 @@ class Words:
 
 
 @dataclass(frozen=True)
-class Leaving:
+class ExportBatch:
     """A post: what readers see of it, else its draft. `since`: what was typed on after that."""
 
     uid: str
     kind: str
     state: str
-    words: Words
-    since: Words | None
+    words: ExportedText
+    since: ExportedText | None
     tags: list[str]
     authors: list[str]
     path: str
@@ -56,7 +56,7 @@ class Leaving:
         return self.state in ("live", "scheduled")
 
 
-def posts(session: Session) -> Iterator[Leaving]:
+def posts(session: Session) -> Iterator[ExportBatch]:
     """Every post and page but those in the trash, and drafts in which nobody has typed.
 
     By their addresses, so that two blogs with the same posts are written out alike.
@@ -72,14 +72,14 @@ def posts(session: Session) -> Iterator[Leaving]:
             yield leaving
 
 
-def post(session: Session, id: int) -> Leaving:
+def post(session: Session, id: int) -> ExportBatch:
     row = session.get_one(Post, id)
     revision = session.get(Revision, row.live_revision_id) if row.live_revision_id else None
     state, typed = row.state(now()), _words(row)
     is_public = revision is not None and state in ("live", "scheduled")
     shown = _words(revision) if revision is not None and is_public else typed
     place = session.get(Address, row.address_id) if row.address_id else None
-    return Leaving(
+    return ExportBatch(
         uid=row.uid,
         kind=row.kind,
         state=state,
@@ -98,8 +98,8 @@ def post(session: Session, id: int) -> Leaving:
     )
 
 
-def _words(row: Post | Revision) -> Words:
-    return Words(**{field.name: getattr(row, field.name) for field in fields(Words)})
+def _words(row: Post | Revision) -> ExportedText:
+    return ExportedText(**{field.name: getattr(row, field.name) for field in fields(ExportedText)})
 
 
 def _tags_shown(session: Session, revision: Revision) -> list[str]:

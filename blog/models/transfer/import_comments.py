@@ -17,7 +17,7 @@ from blog.models.users.user import User
 
 
 @dataclass(frozen=True)
-class Returning:
+class ImportedComment:
     """A comment as an export tells of it. `post` and `answers` are names, not numbers."""
 
     uid: str
@@ -39,7 +39,7 @@ def said(session: Session) -> frozenset[str]:
 
 
 @action("comment.import")
-def bring_comment(session: Session, given: Returning, rendered: Rendered) -> None:
+def import_comment(session: Session, given: ImportedComment, rendered: Rendered) -> None:
     """As it was, and nobody gets a mail about it. Raises `Refusal`."""
     post_id = session.scalar(select(Post.id).where(Post.uid == given.post))
     if post_id is None or given.state not in STATES:
@@ -65,7 +65,7 @@ def bring_comment(session: Session, given: Returning, rendered: Rendered) -> Non
 
 
 @action("redirect.import")
-def bring_redirect(session: Session, path: str, to: str) -> bool:
+def import_redirect(session: Session, path: str, to: str) -> bool:
     """False where its address answers already. Raises `Refusal`."""
     if address.find(session, path):
         return False

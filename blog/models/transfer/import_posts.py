@@ -23,7 +23,7 @@ from blog.models.users.user import AUTHOR, User
 
 
 @dataclass(frozen=True)
-class Settled:
+class KnownPost:
     """A post that stands here. `was_edited`: somebody has typed in it here since it came."""
 
     id: int
@@ -48,7 +48,7 @@ class NewUpload:
 
 
 @dataclass(frozen=True)
-class Arrival:
+class ImportedPost:
     """A post as it is to stand here. Without `rendered` it is a draft. Times are aware.
 
     `id` is that of the post that it is to replace.
@@ -81,7 +81,7 @@ class Arrival:
     is_withdrawn: bool = False
 
 
-def settled(session: Session) -> dict[str, Settled]:
+def settled(session: Session) -> dict[str, KnownPost]:
     """Every post, by the path of the file that it came from; by its own name if it came of none."""
     source = (Post.source_path, Post.source_hash, Post.source_version)
     rows = session.execute(
@@ -92,8 +92,8 @@ def settled(session: Session) -> dict[str, Settled]:
     return {row.source_path or row.uid: _settled(row) for row in rows}
 
 
-def _settled(row: Any) -> Settled:
-    return Settled(
+def _settled(row: Any) -> KnownPost:
+    return KnownPost(
         id=row.id,
         uid=row.uid,
         hash=row.source_hash,
@@ -111,12 +111,12 @@ def keys(session: Session) -> dict[str, int | None]:
 
 
 @action("post.import")
-def bring_in(session: Session, arrivals: Sequence[Arrival]) -> list[Refusal | None]:
+def import_post(session: Session, arrivals: Sequence[ImportedPost]) -> list[Refusal | None]:
     """Write each of these posts whole, or say why it was refused."""
     return [_refused(session, arrival) for arrival in arrivals]
 
 
-def _refused(session: Session, arrival: Arrival) -> Refusal | None:
+def _refused(session: Session, arrival: ImportedPost) -> Refusal | None:
     try:
         with session.begin_nested():
             _bring(session, arrival)
@@ -125,7 +125,7 @@ def _refused(session: Session, arrival: Arrival) -> Refusal | None:
     return None
 
 
-def _bring(session: Session, arrival: Arrival) -> None:
+def _bring(session: Session, arrival: ImportedPost) -> None:
     post = _loaded(session, arrival.id) if arrival.id else _new(session, arrival)
     _write(post, arrival, site.facts(session).settings.post_address == path_pattern.FIRST)
     _credit(session, post, arrival.authors)
@@ -141,7 +141,7 @@ def _bring(session: Session, arrival: Arrival) -> None:
         address.lead(session, path, post_id=post.id)
 
 
-def _new(session: Session, arrival: Arrival) -> Post:
+def _new(session: Session, arrival: ImportedPost) -> Post:
     """An entry id that another post bears already is not taken twice."""
     post = Post(kind=arrival.kind, language=arrival.language, version=0)
     post.takes_comments = arrival.kind != PAGE
@@ -157,7 +157,7 @@ def _loaded(session: Session, id: int) -> Post:
     return session.scalars(query.with_for_update(of=Post)).one()
 
 
-def _write(post: Post, arrival: Arrival, is_patterned: bool) -> None:
+def _write(post: Post, arrival: ImportedPost, is_patterned: bool) -> None:
     """An address that the blog's own pattern makes is not the post's own."""
     stem, _, last = arrival.address.rpartition("/")
     is_ours = bool(last) and (
@@ -205,7 +205,7 @@ def byline(session: Session, name: str) -> User:
 
 
 @action("user.import")
-def introduce(session: Session, *, name: str, display_name: str, bio: str) -> None:
+def add_people(session: Session, *, name: str, display_name: str, bio: str) -> None:
     """A byline under its old name, unless somebody is shown by that name or has the other."""
     taken = (User.display_name == display_name[:200]) | (User.name == name)
     if not user.NAME.match(name) or session.scalar(select(User.id).where(taken)):
@@ -221,7 +221,7 @@ def introduce(session: Session, *, name: str, display_name: str, bio: str) -> No
     person.bio = bio
 
 
-def _draft(session: Session, post: Post, arrival: Arrival) -> None:
+def _draft(session: Session, post: Post, arrival: ImportedPost) -> None:
     """Its address is kept for it; what was public before goes out of sight."""
     place = address.claim(session, arrival.address, post.id)
     post.address_id = post.address_id or place.id
@@ -230,7 +230,7 @@ def _draft(session: Session, post: Post, arrival: Arrival) -> None:
 
 
 def _show(
-    session: Session, post: Post, arrival: Arrival, rendered: Rendered, *, is_new: bool
+    session: Session, post: Post, arrival: ImportedPost, rendered: Rendered, *, is_new: bool
 ) -> None:
     """Readers see it from its old day on; a text that changed since bears today's, or its own."""
     moment = now()

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from blog.config import N_
 from blog.models.audit.action import action
 from blog.models.base import Refusal
-from blog.models.listing import Filter, Listing, Order, containing
+from blog.models.listing import Listing, Order, QueryFilter, containing
 from blog.models.posts.post import Post
 from blog.models.posts.revision import Revision
 from blog.models.settings.site import Site
@@ -22,7 +22,7 @@ AT_ONCE = 200  # texts in memory
 
 
 @dataclass(frozen=True)
-class Place:
+class PictureUse:
     """A post that shows a picture, or showed it in a revision that is kept."""
 
     id: int
@@ -43,7 +43,7 @@ class ListedPicture:
     size: int
     by: str
     created_at: datetime
-    places: tuple[Place, ...] = ()
+    places: tuple[PictureUse, ...] = ()
     in_site: bool = False
 
     @property
@@ -56,7 +56,7 @@ class ListedPicture:
 
 
 @dataclass(frozen=True)
-class Gone:
+class DeletedPictures:
     """Pictures whose rows are deleted; their files are to follow."""
 
     names: tuple[str, ...] = field(default=())
@@ -104,7 +104,7 @@ pictures = Listing(
         "shown_as": Order(func.lower(Upload.original)),
     },
     sort="created_at",
-    filters={"by": Filter(_written_by)},
+    filters={"by": QueryFilter(_written_by)},
     search=containing(Upload.original, Upload.name),
 )
 
@@ -115,7 +115,7 @@ def uploaders(session: Session) -> list[tuple[str, str]]:
     return [(person.name, person.display_name) for person in found]
 
 
-def places_of(session: Session, ids: Sequence[int]) -> dict[int, dict[int, Place]]:
+def places_of(session: Session, ids: Sequence[int]) -> dict[int, dict[int, PictureUse]]:
     """By picture and post: working copies first, then what only a kept revision shows."""
     wanted = select(Upload.name, Upload.id).where(Upload.id.in_(ids))
     known = dict(session.execute(wanted).all())
@@ -123,12 +123,12 @@ def places_of(session: Session, ids: Sequence[int]) -> dict[int, dict[int, Place
     now_shown = (Post.body, Post.cover, cast(Post.links, String))
     once_shown = (Revision.body, Revision.cover)
     past = select(*post).join(Revision, Revision.post_id == Post.id)
-    found: dict[int, dict[int, Place]] = {}
+    found: dict[int, dict[int, PictureUse]] = {}
     for query, texts, is_past in ((select(*post), now_shown, False), (past, once_shown, True)):
         showing = query.add_columns(*texts).where(_names_any(session, texts))
         for id, title, language, *said in session.execute(showing).yield_per(AT_ONCE):
             for name in set(STORED.findall(" ".join(said))) & known.keys():
-                place = Place(id, title, language, is_past)
+                place = PictureUse(id, title, language, is_past)
                 found.setdefault(known[name], {}).setdefault(id, place)
     return found
 
@@ -148,7 +148,7 @@ def _in_site(session: Session, ids: Sequence[int]) -> set[int]:
 
 
 @action("picture.delete")
-def delete(session: Session, ids: Sequence[int]) -> Gone:
+def delete(session: Session, ids: Sequence[int]) -> DeletedPictures:
     """Forget pictures that nothing shows. Raises `Refusal` if anything does, or once did."""
     found = list(session.scalars(select(Upload).where(Upload.id.in_(ids))))
     places, site = places_of(session, ids), _in_site(session, ids)
@@ -160,4 +160,4 @@ def delete(session: Session, ids: Sequence[int]) -> Gone:
         if upload.id in site:
             raise Refusal(N_("“%(name)s” is used in the site settings."), name=name)
         session.delete(upload)
-    return Gone(tuple(upload.name for upload in found))
+    return DeletedPictures(tuple(upload.name for upload in found))

@@ -26,7 +26,7 @@ def note_sign_in(session: Session, login: str, why: str) -> None:
 
 
 @action("access.deny_page")
-def note_door(session: Session, path: str) -> None:
+def note_denied_page(session: Session, path: str) -> None:
     """A page or an act of somebody who is signed in and may not."""
     name = path[:120]
     if not _is_told(session, f"door:* {name}"):

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, Select, case, func, select
 from sqlalchemy.orm import Session, aliased
 
 from blog.models.base import now
-from blog.models.listing import Filter, Listing, Order, containing
+from blog.models.listing import Listing, Order, QueryFilter, containing
 from blog.models.users.invitation import Invitation
 from blog.models.users.user import ROLES, User
 
@@ -91,8 +91,8 @@ invitations = Listing(
     },
     sort="created_at",
     filters={
-        "state": Filter(lambda state: _state() == state, STATES),
-        "role": Filter(lambda role: Invitation.role == role, ROLES),
+        "state": QueryFilter(lambda state: _state() == state, STATES),
+        "role": QueryFilter(lambda role: Invitation.role == role, ROLES),
     },
     search=containing(
         Invitation.display_name, Invitation.email, func.coalesce(BYLINE.display_name, "")

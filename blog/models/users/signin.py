@@ -55,7 +55,7 @@ def mine(session: Session, *, by: User) -> list[SignIn]:
     return list(session.scalars(SignIn.of(by)))
 
 
-class Entry(NamedTuple):
+class NewSession(NamedTuple):
     """What a browser is given when it is let in: the token of the sign-in, and its own key."""
 
     token: str
@@ -72,7 +72,7 @@ def enter(
     browser: str,
     *,
     proved: str | None = None,
-) -> Entry:
+) -> NewSession:
     """A new sign-in, in a browser that is known from now on.
 
     `proved` is the hash that a password was checked against. While that was done, somebody may have
@@ -82,7 +82,7 @@ def enter(
     if not person.can_sign_in or proved not in (None, person.password_hash):
         raise Refusal(WRONG)
     token = open_(session, user_id, ip, agent, instead_of)
-    return Entry(token, device.remember(session, user_id, browser))
+    return NewSession(token, device.remember(session, user_id, browser))
 
 
 @action("session.open")

@@ -11,14 +11,14 @@ from sqlalchemy.orm import Session
 from blog.config import N_
 from blog.models.audit.action import action
 from blog.models.base import Refusal
-from blog.models.listing import Filter, Listing, Order, containing
+from blog.models.listing import Listing, Order, QueryFilter, containing
 from blog.models.posts.post import Post, PostAuthor
 from blog.models.users import device, invitation, password_reset, signin, user
 from blog.models.users.user import ADMIN, ROLES, User
 
 
 @dataclass(frozen=True)
-class Person:
+class ListedUser:
     """Somebody in the list of people. `posts` counts what bears their name, trash left out."""
 
     id: int
@@ -47,12 +47,12 @@ def _counted() -> Any:
     )
 
 
-def _made(session: Session, rows: Sequence[Row[Any]]) -> list[Person]:
+def _made(session: Session, rows: Sequence[Row[Any]]) -> list[ListedUser]:
     return [_person(row.User, row.posts) for row in rows]
 
 
-def _person(row: User, posts: int) -> Person:
-    return Person(
+def _person(row: User, posts: int) -> ListedUser:
+    return ListedUser(
         id=row.id,
         name=row.name,
         display_name=row.display_name,
@@ -82,14 +82,14 @@ people = Listing(
     },
     sort="display_name",
     filters={
-        "who": Filter(_who, ("active", "byline", "disabled")),
-        "role": Filter(lambda role: User.role == role, ROLES),
+        "who": QueryFilter(_who, ("active", "byline", "disabled")),
+        "role": QueryFilter(lambda role: User.role == role, ROLES),
     },
     search=containing(User.display_name, User.name, func.coalesce(User.email, "")),
 )
 
 
-def person(session: Session, id: int) -> Person:
+def person(session: Session, id: int) -> ListedUser:
     """Raises `LookupError`."""
     found = people.only(session, [id])
     if not found:

@@ -40,7 +40,7 @@ def update_post(database: Database, post: Planted, by: User, **typed: Any) -> Ch
         row = session.get_one(Post, post.id)
         kept: dict[str, Any] = {"title": row.title, "body": row.body, "slug": row.slug}
         copy = WorkingCopy(**{**kept, "tags": row.tags, "version": row.version, **typed})
-        editing.keep(session, post.id, copy, by=by)
+        editing.save(session, post.id, copy, by=by)
         publishing.publish(session, post.id, render(row.body), row.version, by=by)
 
     database.transact_now(save_and_publish, by=by)
@@ -71,14 +71,14 @@ def test_the_month_that_a_post_has_left_is_touched_and_the_one_it_has_come_to(da
 
 def test_saving_a_live_post_touches_the_desk_and_nothing_that_readers_see(database, world):
     copy = WorkingCopy(title="Other", slug="a-marmalade-morning", body="Half", version=2)
-    database.transact_now(editing.keep, world.ann_live.id, copy, by=world.ann)
+    database.transact_now(editing.save, world.ann_live.id, copy, by=world.ann)
     public = [tag for tag in last(database).tags if tag.startswith(("post:", "tag:", "user:"))]
     assert public == [] and "posts" not in last(database).tags
     assert f"draft:{world.ann_live.id}" in last(database).tags
 
 
 def test_deleting_for_good_touches_the_lists_it_stood_on(database, world):
-    database.transact_now(publishing.delete_for_good, world.ann_trashed.id, by=world.ann)
+    database.transact_now(publishing.delete_permanently, world.ann_trashed.id, by=world.ann)
     assert {f"post:{world.ann_trashed.id}", "posts", "tag:ochreous"} <= set(last(database).tags)
 
 
@@ -99,7 +99,7 @@ def test_the_facts_say_who_did_what_from_where(database, world):
 def test_a_long_text_stands_in_the_facts_as_its_length_and_hash(database, world):
     update_post(database, world.ann_live, world.ann)
     copy = WorkingCopy(title="A", slug="a-marmalade-morning", body="ink " * 300, version=3)
-    database.transact_now(editing.keep, world.ann_live.id, copy, by=world.ann)
+    database.transact_now(editing.save, world.ann_live.id, copy, by=world.ann)
     fact = last(database).facts[f"post:{world.ann_live.id}"]["body"][1]
     assert fact["length"] == 1200 and len(fact["sha256"]) == 64
 

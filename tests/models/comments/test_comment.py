@@ -20,7 +20,7 @@ from blog.models.jobs.outbox import Delivery
 from blog.models.posts import editing, publishing
 from blog.models.posts.post import Post
 from blog.models.public import page_queries
-from blog.models.public.compiled_query import Prepared
+from blog.models.public.compiled_query import CompiledQuery
 from blog.models.settings import site
 from blog.models.settings.settings import Settings
 from tests.support.cast import Cast
@@ -125,14 +125,14 @@ def test_only_what_can_be_read_on_the_same_post_can_be_answered(database, world,
 
 
 def test_a_page_of_comments_costs_one_query(database, world, monkeypatch):
-    asked, real = [], Prepared.rows
+    asked, real = [], CompiledQuery.rows
 
     def rows(statement, *given, **values):
         asked.append(statement)
         return real(statement, *given, **values)
 
     event.listen(database.reading, "before_cursor_execute", lambda *a: asked.append(a[2]))
-    monkeypatch.setattr(Prepared, "rows", rows)
+    monkeypatch.setattr(CompiledQuery, "rows", rows)
     thread(database, world)
     assert len(asked) == 1
 
@@ -371,7 +371,7 @@ def test_a_comment_knows_its_language(database, world):
 def test_with_a_post_that_is_deleted_for_good_its_comments_go(database, world):
     decide(database, world, send(database, words(world, answers="rita-said")), APPROVED)
     database.transact_now(publishing.trash, world.ann_live.id, by=world.ann)
-    database.transact_now(publishing.delete_for_good, world.ann_live.id, by=world.ann)
+    database.transact_now(publishing.delete_permanently, world.ann_live.id, by=world.ann)
     left = database.read_now(lambda session: session.scalars(select(Comment.name)).all())
     assert left == ["Zhou"]
     assert database.read_now(lambda s: s.scalar(select(func.count(Moderation.id)))) == 0

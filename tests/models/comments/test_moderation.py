@@ -12,7 +12,7 @@ from blog.models.base import Refusal, now
 from blog.models.comments import moderation
 from blog.models.comments.comment import APPROVED, PENDING, REJECTED, SPAM, Comment
 from blog.models.comments.moderation import Moderation
-from blog.models.comments.spam_learning import ALL, Lesson, Sign
+from blog.models.comments.spam_learning import ALL, Feature, Lesson
 from blog.models.jobs.outbox import Delivery
 from tests.support import cast
 from tests.support.cast import Cast
@@ -33,7 +33,7 @@ def states(database: Database, ids: list[int]) -> list[str]:
 
 def counted(database: Database) -> tuple[int, int]:
     """How many comments the filter has learned from: approved, spam."""
-    found = database.read_now(lambda session: session.get(Sign, ALL))
+    found = database.read_now(lambda session: session.get(Feature, ALL))
     return (found.approved, found.spam) if found else (0, 0)
 
 
@@ -156,7 +156,7 @@ def test_a_decision_that_is_taken_back_leaves_no_trace_in_the_filter(database, w
 
 def everything_learned(database: Database) -> object:
     def read(session: Session) -> object:
-        signs = {row.sign: (row.approved, row.spam) for row in session.scalars(select(Sign))}
+        signs = {row.sign: (row.approved, row.spam) for row in session.scalars(select(Feature))}
         return signs, {(row.comment_id, row.taught) for row in session.scalars(select(Lesson))}
 
     return database.read_now(read)

@@ -10,8 +10,9 @@ from blog.db import Database
 from blog.models.base import now
 from blog.models.comments import spam, spam_features, spam_learning
 from blog.models.comments.comment import APPROVED, PENDING, SPAM, Comment
-from blog.models.comments.spam import SPAM_FROM, TooMany, Words
-from blog.models.comments.spam_learning import ALL, Lesson, Sign
+from blog.models.comments.spam import SPAM_FROM, TooMany
+from blog.models.comments.spam_features import CommentFeatures
+from blog.models.comments.spam_learning import ALL, Feature, Lesson
 from blog.models.settings import site
 from blog.models.settings.site import Site
 from tests.support.cast import Cast
@@ -50,11 +51,11 @@ def teach(database: Database, post: int, taught: str, texts: tuple[str, ...]) ->
 
 
 def score(database: Database, body: str, *links: str, **more: str) -> float:
-    return database.read_now(spam.judge, Words("Somebody", "", body, links, **more))
+    return database.read_now(spam.judge, CommentFeatures("Somebody", "", body, links, **more))
 
 
 def signs(database: Database) -> dict[str, tuple[int, int]]:
-    rows = database.read_now(lambda session: session.scalars(select(Sign)).all())
+    rows = database.read_now(lambda session: session.scalars(select(Feature)).all())
     return {row.sign: (row.approved, row.spam) for row in rows}
 
 
@@ -118,13 +119,13 @@ def choose(session: Session, **choices: object) -> None:
 
 
 def test_chinese_is_seen_two_characters_at_a_time_even_when_it_is_torn_apart():
-    together = set(spam_features.tokens(Words("x", "", "代开发票")))
-    apart = set(spam_features.tokens(Words("x", "", "代.开-发 票")))
+    together = set(spam_features.tokens(CommentFeatures("x", "", "代开发票")))
+    apart = set(spam_features.tokens(CommentFeatures("x", "", "代.开-发 票")))
     assert together == apart >= {"代开", "开发", "发票"}
 
 
 def test_latin_words_are_seen_without_their_case_and_accents():
-    assert {"cafe", "deja"} <= set(spam_features.tokens(Words("x", "", "CAFÉ Déjà")))
+    assert {"cafe", "deja"} <= set(spam_features.tokens(CommentFeatures("x", "", "CAFÉ Déjà")))
 
 
 def test_a_host_is_seen_with_the_domain_above_it_and_a_broken_link_as_none():
@@ -133,15 +134,15 @@ def test_a_host_is_seen_with_the_domain_above_it_and_a_broken_link_as_none():
 
 
 def test_addresses_are_recognised_and_not_kept():
-    seen = spam_features.tokens(Words("x", "ann@ink.example", "Hi", (), "203.0.113.9"))
+    seen = spam_features.tokens(CommentFeatures("x", "ann@ink.example", "Hi", (), "203.0.113.9"))
     assert not any("203.0.113" in sign or "ann@" in sign for sign in seen)
-    again = spam_features.tokens(Words("x", " Ann@Ink.example", "Hi", (), "203.0.113.9"))
+    again = spam_features.tokens(CommentFeatures("x", " Ann@Ink.example", "Hi", (), "203.0.113.9"))
     assert seen == again
 
 
 def test_one_who_has_a_whole_network_is_one():
     def of(network: str) -> list[str]:
-        return spam_features.tokens(Words("x", "", "Hi", (), network))
+        return spam_features.tokens(CommentFeatures("x", "", "Hi", (), network))
 
     assert of("2001:db8::1") == of("2001:db8:0:0:ffff::2") == of("2001:db8::/64")
     assert of("2001:db8:0:1::1") != of("2001:db8::1")
@@ -149,10 +150,13 @@ def test_one_who_has_a_whole_network_is_one():
 
 def test_a_long_text_cannot_crowd_out_where_its_links_lead():
     body = " ".join(f"word{number}" for number in range(5_000))
-    seen = spam_features.tokens(Words("x", "a@b.example", body, ("https://bad.example/",)))
+    seen = spam_features.tokens(
+        CommentFeatures("x", "a@b.example", body, ("https://bad.example/",))
+    )
     assert len(seen) == spam_features.MOST and "host:bad.example" in seen
     assert all(
-        len(sign) <= 80 for sign in spam_features.tokens(Words("n" * 99, "a@" + "b" * 250, ""))
+        len(sign) <= 80
+        for sign in spam_features.tokens(CommentFeatures("n" * 99, "a@" + "b" * 250, ""))
     )
 
 
@@ -199,12 +203,12 @@ def test_a_comment_teaches_once_and_takes_all_of_it_back(database, post):
         for _ in range(3):
             spam_learning.learn(session, comment.id, spam_learning.SPAM, words)
             session.flush()
-        assert session.get_one(Sign, ALL).spam == 1
+        assert session.get_one(Feature, ALL).spam == 1
         spam_learning.learn(session, comment.id, spam_learning.APPROVED, words)
         session.flush()
         session.expire_all()
-        assert session.get_one(Sign, ALL).spam == 0
-        assert session.get_one(Sign, "host:x.example").approved == 1
+        assert session.get_one(Feature, ALL).spam == 0
+        assert session.get_one(Feature, "host:x.example").approved == 1
         spam_learning.unlearn(session, comment.id)
         spam_learning.unlearn(session, comment.id)
 
@@ -226,7 +230,7 @@ def test_rare_signs_that_are_old_are_dropped(database, post):
     teach(database, post, spam_learning.SPAM, ("Frobnicate",))
 
     def age(session: Session) -> None:
-        session.get_one(Sign, "frobnicate").seen_at = now() - spam_learning.OLD * 2
+        session.get_one(Feature, "frobnicate").seen_at = now() - spam_learning.OLD * 2
 
     database.transact_now(age)
     database.transact_now(spam_learning.prune)
@@ -240,7 +244,7 @@ def come(database: Database, number: int, *, post: int = 0, **given: str) -> lis
     """So many comments; "" for each that was let in, else the sentence."""
 
     def admit(session: Session, at: int) -> None:
-        words = Words(
+        words = CommentFeatures(
             "Somebody",
             given.get("email", f"{at}@mail.example").format(at),
             given.get("body", f"Hello {at}"),

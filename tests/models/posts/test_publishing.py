@@ -48,7 +48,7 @@ def ann(database: Database) -> User:
 
 def draft(database: Database, by: User, **copy: object) -> int:
     id = database.transact_now(editing.start, "post", "en", by=by)
-    database.transact_now(editing.keep, id, WorkingCopy(**copy), by=by)  # type: ignore[arg-type]  # fields by name
+    database.transact_now(editing.save, id, WorkingCopy(**copy), by=by)  # type: ignore[arg-type]  # fields by name
     return id
 
 
@@ -66,7 +66,7 @@ def publish(database: Database, id: int, by: User, **how: object) -> Post:
 def edit(database: Database, id: int, by: User, **changes: object) -> int:
     post = load(database, id, by)
     copy = {name: getattr(post, name) for name in ("title", "slug", "body", "tags", "version")}
-    return database.transact_now(editing.keep, id, WorkingCopy(**{**copy, **changes}), by=by)
+    return database.transact_now(editing.save, id, WorkingCopy(**{**copy, **changes}), by=by)
 
 
 def text_at(database: Database, path: str) -> str:
@@ -117,7 +117,7 @@ def test_a_page_cannot_take_an_address_of_the_blog_itself(database, kim):
     id = database.transact_now(editing.start, "page", "en", by=kim)
     with pytest.raises(Refusal, match="is reserved for the blog itself"):
         database.transact_now(
-            editing.keep, id, WorkingCopy(title="x", slug="Admin", body="x"), by=kim
+            editing.save, id, WorkingCopy(title="x", slug="Admin", body="x"), by=kim
         )
 
 
@@ -135,7 +135,7 @@ def test_who_saves_over_somebody_else_is_told_and_nothing_is_overwritten(databas
     id = draft(database, kim, title="Tea", body="mine")
     with pytest.raises(Conflict):
         database.transact_now(
-            editing.keep, id, WorkingCopy(title="Tea", body="theirs", version=1), by=kim
+            editing.save, id, WorkingCopy(title="Tea", body="theirs", version=1), by=kim
         )
     assert load(database, id, kim).body == "mine"
 
@@ -208,9 +208,9 @@ def test_only_what_lies_in_the_trash_is_deleted_for_good(database, kim):
     id = draft(database, kim, title="Tea", body="x", tags="a, b")
     publish(database, id, kim)
     with pytest.raises(Refusal):
-        database.transact_now(publishing.delete_for_good, id, by=kim)
+        database.transact_now(publishing.delete_permanently, id, by=kim)
     database.transact_now(publishing.trash, id, by=kim)
-    database.transact_now(publishing.delete_for_good, id, by=kim)
+    database.transact_now(publishing.delete_permanently, id, by=kim)
     with pytest.raises(LookupError):
         load(database, id, kim)
     assert load(database, draft(database, kim, title="Tea", body="x"), kim).slug == "tea"

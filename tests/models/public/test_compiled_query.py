@@ -14,11 +14,11 @@ from blog.models.base import now
 from blog.models.comments import comment
 from blog.models.posts.post import Post
 from blog.models.public import cards, post_page, related
-from blog.models.public.compiled_query import Compiled, Prepared
+from blog.models.public.compiled_query import CompiledQuery, CompiledStatement
 from tests.support.cast import Cast, Planted
 
 
-def both(session: Session, statement: Prepared, **values: Any) -> list[tuple[Any, ...]]:
+def both(session: Session, statement: CompiledQuery, **values: Any) -> list[tuple[Any, ...]]:
     """What it finds, once it is clear that both ways find the same, under the same names."""
     found = statement.rows(session, **values)
     by_the_core = session.connection().execute(statement.statement, values).all()
@@ -70,7 +70,7 @@ def test_what_each_kind_of_reader_sees_said(
 
 
 def test_what_the_database_complains_of_is_told_as_by_sqlalchemy(database: Database) -> None:
-    broken = Prepared(select(Post.id).where(Post.id == bindparam("id")))
+    broken = CompiledQuery(select(Post.id).where(Post.id == bindparam("id")))
     database.read_now(lambda s: broken.rows(s, id=1))
     broken._compiled[database.reading.dialect.name].sql = "SELECT nothing FROM nowhere"
     with pytest.raises(DBAPIError):
@@ -82,7 +82,7 @@ def test_sqlite_is_told_limits_as_numbers_or_it_plans_anew_each_time(
 ) -> None:
     dialect = sqlite_database.reading.dialect
     for statement in (related.AROUND.statement, select(Post.id).limit(3).offset(6)):
-        sql = Compiled(statement, dialect).sql
+        sql = CompiledStatement(statement, dialect).sql
         assert "LIMIT 3" in sql and "LIMIT ?" not in sql
 
 

@@ -117,7 +117,7 @@ def delete_one(world: World) -> None:
     def work(session: Session, *, by: User) -> None:
         id = world.some(session, Post.id)
         publishing.trash(session, id, by=by)
-        publishing.delete_for_good(session, id, by=by)
+        publishing.delete_permanently(session, id, by=by)
 
     world.do(work)
 
@@ -346,9 +346,9 @@ def grown(
 
 A_MONTH = 60  # what it takes to walk through a half of the bench's two thousand posts a month
 PAGES_ASKED: dict[str, Callable[[Session, int], object]] = {
-    "the front page": lambda s, n: cards.shelf(s, page=1, per_page=10),
-    "its middle": lambda s, n: cards.shelf(s, page=n // 20, per_page=10),
-    "its end": lambda s, n: cards.shelf(s, page=n // 10, per_page=10),
+    "the front page": lambda s, n: cards.post_list(s, page=1, per_page=10),
+    "its middle": lambda s, n: cards.post_list(s, page=n // 20, per_page=10),
+    "its end": lambda s, n: cards.post_list(s, page=n // 10, per_page=10),
     "the archive": lambda s, n: page_queries.overview(s, ZONES[1]),
     "a year": lambda s, n: page_queries.from_span(s, now().year, None, ZONES[1], 1, 10),
     "a tag": lambda s, n: page_queries.tagged(s, "tag-40", 1, 10),

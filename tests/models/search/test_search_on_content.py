@@ -8,8 +8,8 @@ import pytest
 
 from blog.config import Config
 from blog.db import Database
-from blog.importer import move_in
-from blog.importer.importer import Wishes
+from blog.importer import import_folder
+from blog.importer.importer import ImportOptions
 from blog.models.search import search
 
 CONTENT = os.environ.get("BLOG_TEST_CONTENT", "")
@@ -25,7 +25,7 @@ pytestmark = [
 @pytest.fixture
 async def blogs(migrated: Config, database: Database) -> Database:
     for folder in FOLDERS:
-        await move_in(migrated, folder, Wishes())
+        await import_folder(migrated, folder, ImportOptions())
     return database
 
 

@@ -65,14 +65,14 @@ def test_a_password_of_chance_is_taken(letters):
         user.check_password("".join(chance.choices(letters, k=14)), about=ABOUT)
 
 
-def test_at_the_desk_the_sites_title_is_no_password(door):
-    title = f"{door.database.read_now(site.facts).title}2026!!"
+def test_at_the_desk_the_sites_title_is_no_password(client):
+    title = f"{client.database.read_now(site.facts).title}2026!!"
     given = {"old": cast.PASSWORD, "password": title, "again": title}
-    answer = door.post("/control-panel/password", given, cookies=door.let_in("ann"))
+    answer = client.post("/control-panel/password", given, cookies=client.let_in("ann"))
     assert answer.status == 422 and "too easy to guess" in answer.text
 
 
-def test_what_is_typed_beside_it_is_no_password_either(door):
+def test_what_is_typed_beside_it_is_no_password_either(client):
     typed = NEW | {"display_name": "Zoë Zimmermann", "password": "zimmermann2026"}
-    answer = door.post("/admin/people/new", typed, cookies=door.let_in("kim"))
+    answer = client.post("/admin/people/new", typed, cookies=client.let_in("kim"))
     assert answer.status == 422 and 'id="f-password-fault"' in answer.text
