@@ -11,7 +11,9 @@ from blog.config import Config
 from blog.models.base import Base
 from blog.web.templating import environment
 from tests.support.source_tree import (
+    MADE_BY_A_TOOL,
     MODULES,
+    PACKAGE,
     ROOT,
     TEMPLATES,
     Module,
@@ -244,6 +246,35 @@ def test_no_function_is_longer_than_40_lines():
 def test_no_module_bears_a_name_that_says_nothing():
     nothing = {"utils", "util", "helpers", "helper", "services", "core", "common", "misc", "lib"}
     assert [module.here for module in MODULES if module.path.stem in nothing] == []
+
+
+def test_no_folder_holds_more_than_20_python_files():
+    crowded = {
+        str(folder.relative_to(ROOT)): number
+        for top in (ROOT / "blog", ROOT / "tests")
+        for folder in [top, *top.rglob("*")]
+        if folder.is_dir() and folder != MADE_BY_A_TOOL
+        if (number := len(list(folder.glob("*.py")))) > 20
+    }
+    assert crowded == {}
+
+
+def test_no_two_public_classes_share_a_name():
+    places: dict[str, list[str]] = {}
+    for module in MODULES:
+        for node in module.tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(module.here)
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
+def test_no_two_modules_of_a_package_share_a_name():
+    places: dict[tuple[str, str], list[str]] = {}
+    for module in MODULES:
+        package = module.path.relative_to(PACKAGE).parts[0]
+        if module.path.stem not in {"__init__", "__main__", "views"}:
+            places.setdefault((package, module.path.stem), []).append(module.here)
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
 
 
 def test_every_module_says_what_it_is_for():

@@ -23,7 +23,7 @@ KEPT = "choices."  # how the log names an entry of `Site.choices`
 
 
 @dataclass(frozen=True)
-class Decision:
+class SettingChange:
     """One setting at one moment, from what to what. `can_go_back`: it was something before."""
 
     id: int
@@ -35,7 +35,7 @@ class Decision:
     can_go_back: bool
 
 
-def history(session: Session, before: int = 0) -> tuple[tuple[Decision, ...], int]:
+def history(session: Session, before: int = 0) -> tuple[tuple[SettingChange, ...], int]:
     """What was changed, newest first, and the number to go on `before`, 0 at the end."""
     query = _lines().where(Change.id < before) if before else _lines()
     rows = session.scalars(query.order_by(Change.id.desc()).limit(PER_PAGE + 1)).all()
@@ -49,10 +49,10 @@ def _lines() -> Select[Change]:
     )
 
 
-def _decisions(row: Change) -> list[Decision]:
+def _decisions(row: Change) -> list[SettingChange]:
     told = {name.removeprefix(KEPT): pair for name, pair in row.facts.get(ROW, {}).items()}
     return [
-        Decision(
+        SettingChange(
             row.id,
             row.at,
             row.by_name,
