@@ -1,6 +1,8 @@
 # Commands for people and continuous integration; `make help` lists them.
 
 PY := .venv/bin/python
+# A process that has no tests left takes some from another; each has its own servers.
+PARALLEL := -n auto --dist worksteal
 QUICK := not (server or browser or nginx or postgresql or slow)
 LOCK = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 \
 	--only-binary :all: --generate-hashes --no-header --no-annotate --no-emit-index-url \
@@ -11,7 +13,7 @@ NOISE := Project-Id\|Report-Msgid\|POT-Creation\|PO-Revision\|Last-T\|Language-T
 POT := .messages.pot
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock messages pinyin docs bench deploy clean installed installed-dev
+.PHONY: help run test check fuzz lock messages pinyin docs bench deploy clean installed installed-dev
 
 help: ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile | expand -t 16
@@ -20,7 +22,7 @@ run: installed ## Install the locked dependencies and serve the blog on 127.0.0.
 	@exec .venv/bin/sanic blog.app -w 4
 
 # Without bytecode each worker and each child process would compile all modules again.
-test check: export PYTHONDONTWRITEBYTECODE =
+test check fuzz: export PYTHONDONTWRITEBYTECODE =
 # With a gigabyte of shared memory to spare, the quick tests write there, so no commit waits for a disk.
 check: export PYTEST_DEBUG_TEMPROOT = $(SPARED)
 SPARED = $(shell grep -qs ' /dev/shm .*noexec' /proc/mounts || \
@@ -28,13 +30,16 @@ SPARED = $(shell grep -qs ' /dev/shm .*noexec' /proc/mounts || \
 
 test: installed-dev ## Run all tests; offers to install missing system packages
 	@tests/system_packages.sh
-	@exec $(PY) -m pytest --complete $(PYTEST_ARGS)
+	@exec $(PY) -m pytest --complete $(PARALLEL) $(PYTEST_ARGS)
+
+fuzz: installed-dev ## Run the tests that try random input, for about an hour
+	@exec $(PY) -m pytest $(PARALLEL) -m fuzz --examples 5000 --fuzz 100000 --changes 10000 $(PYTEST_ARGS)
 
 check: installed-dev ## Check formatting, lint and types, and run the quick tests
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
-	@exec $(PY) -m pytest -q -n auto --dist loadfile -m "$(QUICK)" $(PYTEST_ARGS)
+	@exec $(PY) -m pytest -q $(PARALLEL) -m "$(QUICK)" $(PYTEST_ARGS)
 
 lock: installed-dev ## Update the lock files from pyproject.toml; UPGRADE=1 takes newer versions
 	@$(LOCK) pyproject.toml --output-file requirements.lock

@@ -36,13 +36,9 @@ from tests.support.dashboard_client import (  # noqa: F401 -- fixtures
 from tests.support.live_server import Site, free_port, program
 from tests.support.nginx_server import Nginx
 from tests.support.postgres import BINARIES, Postgres
+from tests.support.real_blogs import ImportedBlogs, import_once
 
 LACKING = "lacking on this machine: "
-
-# No wall clock is the judge: a machine that is busy elsewhere is no fault of ours.
-hypothesis.settings.register_profile("patient", deadline=None)
-hypothesis.settings.load_profile("patient")
-
 
 # --- what the machine lacks ------------------------------------------------------------------
 
@@ -50,10 +46,20 @@ hypothesis.settings.load_profile("patient")
 def pytest_addoption(parser: pytest.Parser) -> None:
     help = "fail at the end where a system package was lacking (this is what `make test` says)"
     parser.addoption("--complete", action="store_true", help=help)
-    help = "how many odd requests the lane and the long way are compared by"
-    parser.addoption("--fuzz", default="2000", help=help)
-    help = "how many changes are made while nobody may be shown what is old"
-    parser.addoption("--changes", default="150", help=help)
+    # `make fuzz` asks for many more of each.
+    help = "how many examples Hypothesis tries in each test of a property"
+    parser.addoption("--examples", type=int, default=25, help=help)
+    help = "how many odd requests are answered both by the fast path and without it"
+    parser.addoption("--fuzz", type=int, default=1000, help=help)
+    help = "how many random changes are made while readers must never see an outdated page"
+    parser.addoption("--changes", type=int, default=60, help=help)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Sets how many examples Hypothesis tries. It has no deadline: the machine may be busy."""
+    examples = config.getoption("--examples")
+    hypothesis.settings.register_profile("blog", deadline=None, max_examples=examples)
+    hypothesis.settings.load_profile("blog")
 
 
 def need(package: str, is_there: object) -> None:
@@ -89,6 +95,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The same order in every process: parameters may come out of a set."""
     runs = itertools.groupby(items, lambda item: (item.path, getattr(item, "originalname", "")))
     items[:] = [item for _, run in runs for item in sorted(run, key=lambda item: item.nodeid)]
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("fuzz")
 
 
 def pytest_collection_finish() -> None:
@@ -117,6 +126,12 @@ def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = Config(data_dir=tmp_path_factory.mktemp("empty"))
     migrate(config)  # with its last connection the write-ahead log is gone
     return config.data_dir / "blog.sqlite3"
+
+
+@pytest.fixture(scope="session")
+def imported_blogs(tmp_path_factory: pytest.TempPathFactory, empty_sqlite: Path) -> ImportedBlogs:
+    """The old blogs of BLOG_TEST_CONTENT on SQLite, imported once for all processes of this run."""
+    return import_once(tmp_path_factory, empty_sqlite)
 
 
 @pytest.fixture(scope="session")

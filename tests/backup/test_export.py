@@ -3,7 +3,6 @@
 import asyncio
 import filecmp
 import json
-import os
 import re
 import resource
 import shutil
@@ -35,10 +34,9 @@ from blog.server import startup
 from tests.support import backup_blog, cast
 from tests.support.app_client import AppClient
 from tests.support.live_server import environment
+from tests.support.real_blogs import CONTENT, needs_content
 
 pytestmark = pytest.mark.slow
-
-CONTENT = os.environ.get("BLOG_TEST_CONTENT", "")
 
 
 def said(path: Path) -> dict[str, Any]:
@@ -390,18 +388,14 @@ def test_any_address_comes_back(config, tmp_path, path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not CONTENT, reason="BLOG_TEST_CONTENT names no folder of real blogs")
-def test_real_blogs_come_back_to_the_byte(config, tmp_path):
-    startup.prepare(config)
-    wishes = ImportOptions(permalink="/:year/:month/:day/:title/", old_url="https://huangxuan.me")
-    asyncio.run(importer.import_folder(config, Path(CONTENT) / "jekyll", wishes))
-    asyncio.run(importer.import_folder(config, Path(CONTENT) / "seeds", ImportOptions()))
-    asyncio.run(importer.import_folder(config, Path(CONTENT) / "zola", ImportOptions()))
+@needs_content
+def test_real_blogs_come_back_to_the_byte(config, tmp_path, imported_blogs):
+    imported_blogs.copy_to(config)
     export.write(config, tmp_path / "first")
     there = taken_back(config, tmp_path / "first", tmp_path / "there")
     export.write(there, tmp_path / "second")
     assert differing(tmp_path / "first", tmp_path / "second") == []
-    assert bodies(tmp_path / "first") >= old_bodies(Path(CONTENT), config)
+    assert bodies(tmp_path / "first") >= old_bodies(CONTENT, config)
     shutil.rmtree(tmp_path / "there")
 
 

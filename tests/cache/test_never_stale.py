@@ -130,7 +130,7 @@ def seen(heard: Heard) -> Seen:
 
 @pytest.fixture
 def changes(request: pytest.FixtureRequest) -> int:
-    return int(request.config.getoption("--changes"))
+    return request.config.getoption("--changes")
 
 
 @pytest.fixture
@@ -145,6 +145,7 @@ def fresh(migrated: Config, world: Cast) -> Iterator[RawConnection]:
         yield wire
 
 
+@pytest.mark.fuzz
 def test_no_reader_is_ever_shown_what_is_no_longer_true(
     migrated: Config, database: Database, world: Cast, fresh: RawConnection, changes: int
 ) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from blog.importer.addresses import permalinks
@@ -129,7 +129,6 @@ PIECES = st.lists(
 
 
 @given(PIECES.map("".join))
-@settings(max_examples=300, deadline=None)
 def test_no_text_breaks_the_reader(text: str) -> None:
     for whole in (text, f"---\n{text}\n---\nB", f"+++\n{text}\n+++\nB"):
         found = split(whole)
@@ -162,7 +161,6 @@ def test_what_is_no_date_is_none(typed: object) -> None:
 
 
 @given(st.text(max_size=40) | st.from_regex(dates.WRITTEN))
-@settings(max_examples=300, deadline=None)
 def test_no_date_breaks_the_reader(typed: str) -> None:
     found = dates.parse(typed, UTC)
     assert found is None or found.tzinfo is not None

@@ -1,9 +1,7 @@
 """Real old blogs moved in: five seeds, a bilingual Jekyll blog, and the Rust project's blogs."""
 
 import asyncio
-import os
 import re
-import shutil
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +10,8 @@ from urllib.parse import unquote
 import pytest
 from sqlalchemy import func, select
 
-from blog import importer
 from blog.config import Config
 from blog.db import Database
-from blog.importer.importer import ImportOptions
 from blog.importer.report import ImportReport
 from blog.models.audit.change_log import Change
 from blog.models.posts.post import Post
@@ -23,42 +19,25 @@ from blog.models.posts.revision import Revision
 from blog.models.public import post_page
 from blog.models.public.cards import PostPage
 from tests.support.live_server import free_port
+from tests.support.real_blogs import CONTENT, ImportedBlogs, import_all, needs_content
 
-CONTENT = Path(os.environ.get("BLOG_TEST_CONTENT", ""))
-WISHES = {
-    "seeds": ImportOptions(),
-    "jekyll": ImportOptions(permalink="/:year/:month/:day/:title/", old_url="https://huangxuan.me"),
-    "zola": ImportOptions(old_url="https://blog.rust-lang.org"),
-}
 POSTS = {"seeds": 5, "jekyll": 85, "zola": 745}
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not os.environ.get("BLOG_TEST_CONTENT"),
-        reason="BLOG_TEST_CONTENT names no folder of real blogs",
-    ),
-]
+pytestmark = [pytest.mark.slow, needs_content]
 
 
 @pytest.fixture(scope="module")
-def config(tmp_path_factory: pytest.TempPathFactory, empty_sqlite: Path) -> Config:
-    folder = tmp_path_factory.mktemp("content")
-    shutil.copy(empty_sqlite, folder)
-    return Config(data_dir=folder, port=free_port())
-
-
-async def move_all(config: Config) -> dict[str, ImportReport]:
-    return {
-        name: await importer.import_folder(config, CONTENT / name, wishes)
-        for name, wishes in WISHES.items()
-    }
+def config(tmp_path_factory: pytest.TempPathFactory, imported_blogs: ImportedBlogs) -> Config:
+    """A copy of the imported blogs, which the tests of this file may change."""
+    config = Config(data_dir=tmp_path_factory.mktemp("content"), port=free_port())
+    imported_blogs.copy_to(config)
+    return config
 
 
 @pytest.fixture(scope="module")
-def receipts(config: Config) -> dict[str, ImportReport]:
-    """Of the first time."""
-    return asyncio.run(move_all(config))
+def receipts(imported_blogs: ImportedBlogs) -> dict[str, ImportReport]:
+    """The report of each import."""
+    return imported_blogs.reports
 
 
 @pytest.fixture
@@ -185,7 +164,7 @@ def test_hidden_posts_are_unlisted_and_unpublished_ones_drafts(database: Databas
 def test_the_second_time_nothing_changes(config: Config, database: Database) -> None:
     counts = [select(func.count()).select_from(table) for table in (Post, Revision, Change)]
     before = [database.read_now(lambda session, q=q: session.scalar(q)) for q in counts]
-    again = asyncio.run(move_all(config))
+    again = asyncio.run(import_all(config))
     assert {name: dict(receipt.files) for name, receipt in again.items()} == {
         name: {"unchanged": number} for name, number in POSTS.items()
     }

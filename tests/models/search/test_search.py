@@ -222,9 +222,7 @@ def test_any_text_can_be_indexed_and_any_query_asked(database: Database) -> None
 
 
 # One database serves all examples: each leaves it as it was.
-ON_ONE_DATABASE = settings(
-    PURE, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+ON_ONE_DATABASE = settings(PURE, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @ON_ONE_DATABASE

@@ -1,32 +1,31 @@
 """Search on real blogs, Chinese and English: what a reader looks for is among the first three."""
 
-import os
 import tomllib
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from blog.config import Config
 from blog.db import Database
-from blog.importer import import_folder
-from blog.importer.importer import ImportOptions
 from blog.models.search import search
+from tests.support.real_blogs import import_all, needs_content
 
-CONTENT = os.environ.get("BLOG_TEST_CONTENT", "")
-FOLDERS = sorted(path for path in Path(CONTENT).iterdir() if path.is_dir()) if CONTENT else []
 QUERIES = tomllib.loads(Path(__file__).with_name("queries.toml").read_text("utf-8"))["query"]
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not CONTENT, reason="BLOG_TEST_CONTENT names no folder of real blogs"),
-]
+pytestmark = [pytest.mark.slow, needs_content]
 
 
 @pytest.fixture
-async def blogs(migrated: Config, database: Database) -> Database:
-    for folder in FOLDERS:
-        await import_folder(migrated, folder, ImportOptions())
-    return database
+async def blogs(migrated: Config, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
+    """Every old blog. PostgreSQL has its own full-text search, so they are imported there too."""
+    if migrated.is_sqlite:
+        request.getfixturevalue("imported_blogs").copy_to(migrated)
+    else:
+        await import_all(migrated)
+    opened = Database(migrated)
+    yield opened
+    opened.close()
 
 
 def first_three(database: Database, query: str) -> list[str]:
