@@ -13,7 +13,7 @@ NOISE := Project-Id\|Report-Msgid\|POT-Creation\|PO-Revision\|Last-T\|Language-T
 POT := .messages.pot
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fuzz lock messages pinyin docs bench deploy clean installed installed-dev
+.PHONY: help run test check fuzz lock messages pinyin docs pictures bench deploy clean installed installed-dev
 
 help: ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile | expand -t 16
@@ -60,6 +60,9 @@ pinyin: installed-dev ## Generate the pinyin tables for addresses of new posts f
 
 docs: installed-dev ## Generate the tables of settings and commands in docs/
 	@$(PY) -m tests.tools.write_tables
+
+pictures: installed-dev ## Take the pictures of the READMEs and of docs/ again, in Chromium
+	@$(PY) -m tests.tools.take_pictures
 
 bench: installed-dev ## Compare the blog with other web stacks; BENCH="--quick --only flask"
 	@exec $(PY) -m bench $(value BENCH)
