@@ -1,4 +1,4 @@
-"""The admin area, for editors; a section may ask for the role of admin."""
+"""The blueprint of the admin area, for editors; some sections require the role of admin."""
 
 from sanic import Blueprint
 

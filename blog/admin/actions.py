@@ -2,21 +2,20 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 from urllib.parse import urlencode
 
 from sanic import HTTPResponse, Request
 
 from blog import web
 from blog.admin.list_view import LONGEST_BACK, PLACES, View, link, show
-from blog.admin.section import Action, Section
+from blog.admin.section import Action, BulkResult, Section, UndoableResult
 from blog.config import N_
 from blog.models.base import Refusal
 from blog.models.listing import MOST_ROWS_PER_ACTION, RowRefusal, Tried, trial
 from blog.web.forms import Check, Form, Numbers, Text
 from blog.web.i18n import catalogue
 
-AS_IT_IS = "%(said)s"  # with its number it has been translated already
+AS_IT_IS = "%(sentence)s"  # for a sentence with a number, which is translated before
 GONE = N_("The selected items no longer exist.")
 
 
@@ -30,6 +29,8 @@ class ActionForm(Form):
 
 
 class UndoForm(Form):
+    """The id of the action to undo, and the query of the list."""
+
     id = Numbers()
     back = Text(most=LONGEST_BACK)
 
@@ -40,7 +41,7 @@ async def run(section: Section, action: Action, request: Request) -> HTTPRespons
     view = View.back(section, form.values["back"])
     ids = form["only"][:1] or form["ids"]
     if not 0 < len(ids) <= MOST_ROWS_PER_ACTION:
-        return await _refused(section, request, view, ids, _how_many(ids))
+        return await _refused(section, request, view, ids, _wrong_number(ids))
     try:
         if action.confirm and not form["sure"]:
             return await _ask(section, action, request, view, ids)
@@ -52,27 +53,27 @@ async def run(section: Section, action: Action, request: Request) -> HTTPRespons
     return await _done(section, action, request, view, done)
 
 
-def _how_many(ids: Sequence[int]) -> Refusal:
+def _wrong_number(ids: Sequence[int]) -> Refusal:
     if ids:
         return Refusal(N_("Select at most %(number)s rows at once."), number=MOST_ROWS_PER_ACTION)
     return Refusal(N_("Select at least one row first."))
 
 
 async def _done(
-    section: Section, action: Action, request: Request, view: View, done: Any
+    section: Section, action: Action, request: Request, view: View, done: int | BulkResult
 ) -> HTTPResponse:
     number = done if isinstance(done, int) else done.number
     if not number:
         return await _refused(section, request, view, (), Refusal(GONE))
-    said = catalogue(request.ctx.language).ngettext(*action.done, number) % {"num": number}
-    web.flash(request, AS_IT_IS, said=said)
-    undo = {"undo": done.id} if section.undo and not isinstance(done, int) else {}
+    sentence = catalogue(request.ctx.language).ngettext(*action.done, number) % {"num": number}
+    web.flash(request, AS_IT_IS, sentence=sentence)
+    undo = {"undo": done.id} if section.undo and isinstance(done, UndoableResult) else {}
     query = urlencode({**view.given, **undo})
     return _back(request, section, query)
 
 
 def _back(request: Request, section: Section, query: str) -> HTTPResponse:
-    """Redirect to the list as it was; the fragment focuses it, so that keys keep working."""
+    """Redirect to the list as it was; the fragment focuses it, for its keyboard shortcuts."""
     path = web.url(request, f"admin.{section.route}") + (f"?{query}" if query else "")
     return web.redirect_path(request, f"{path}#list")
 
@@ -85,7 +86,7 @@ async def _ask(
     rows = await web.read(request, section.listing.only, ids)
     if not rows:
         return await _refused(section, request, view, (), Refusal(GONE))
-    with suppress(Tried):  # an action that would be refused is refused before asking
+    with suppress(Tried):  # if the action would be refused, say so before asking
         await web.transact(request, trial(action.verb), ids)
     place = {name: text for name, text in view.given.items() if name in PLACES}
     return section.show(
@@ -102,14 +103,14 @@ async def _ask(
 async def _refused(
     section: Section, request: Request, view: View, ids: Sequence[int], refusal: Refusal
 ) -> HTTPResponse:
-    """Show the list again with the reason; if one of several rows was at fault, name it."""
+    """Show the list again with the reason; if a single row was refused, also with its name."""
     sentence = web.say(request, refusal.message, **refusal.params)
     if isinstance(refusal, RowRefusal) and section.listing:
         rows = await web.read(request, section.listing.only, [refusal.id])
-        named = str(getattr(rows[0], section.columns[0].name)) if rows else ""
-        if named:
-            said = N_("“%(name)s”: %(why)s Nothing was changed.")
-            sentence = web.say(request, said, name=named, why=sentence)
+        row_name = str(getattr(rows[0], section.columns[0].name)) if rows else ""
+        if row_name:
+            message = N_("“%(name)s”: %(why)s Nothing was changed.")
+            sentence = web.say(request, message, name=row_name, why=sentence)
     return await show(section, request, 422, view=view, fault=sentence, ticked=ids)
 
 

@@ -1,4 +1,4 @@
-"""Labels of actions, and of the tables and columns that they changed."""
+"""Labels for the audit log: of actions, and of the tables and columns that they change."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from blog.models.settings.setting_history import is_made
 
 @dataclass(frozen=True)
 class ActionLabel:
-    """The label of an action, and the kind of the rows that it is about."""
+    """The label of an action, and the kind (table) of the rows that it is about."""
 
-    words: str
+    text: str
     kind: str = ""
 
 
@@ -71,7 +71,7 @@ ACTION_LABELS: Mapping[str, ActionLabel] = {
     "user.create_admin": ActionLabel(N_("created the admin"), "user"),
     "site.create": ActionLabel(N_("created the blog"), ""),
     "settings.save": ActionLabel(N_("changed the settings"), "site"),
-    # Only in old entries: no function declares it any more.
+    # In old entries only; no function declares it any more.
     "settings.change": ActionLabel(N_("changed the settings"), "site"),
     "settings.restore": ActionLabel(N_("restored a setting"), "site"),
     "mail.claim": ActionLabel(N_("started sending an email"), "delivery"),
@@ -88,7 +88,7 @@ ACTION_LABELS: Mapping[str, ActionLabel] = {
     "retention.delete_expired": ActionLabel(N_("deleted expired data")),
 }
 
-# Actions that leave no entry to read: counters, leases, the search index, a session in use.
+# Actions that leave no visible entry: counters, leases, the search index, use of a session.
 UNLOGGED = {
     "attempt.clear",
     "attempt.count",
@@ -189,38 +189,43 @@ COLUMNS: Mapping[str, str] = {
 
 
 def label_of_action(action: str) -> ActionLabel | None:
+    """Return the label of an action; None if it has none."""
     return ACTION_LABELS.get(action)
 
 
 def words_of(action: str) -> str:
-    """The label of an action, for the catalogue; of one without a label, its own name."""
-    deed = label_of_action(action)
-    return deed.words if deed else action.rpartition(".")[2].replace("_", " ").strip()
+    """Return the label of an action, to be translated; its own name if it has no label."""
+    label = label_of_action(action)
+    return label.text if label else action.rpartition(".")[2].replace("_", " ").strip()
 
 
-def about(line: LogEntry) -> tuple[str, ...]:
-    """The names of what an action was about: of the rows of its kind, or of whichever have one."""
-    deed = label_of_action(line.action)
-    named = [thing for thing in line.things if thing.name]
-    kind = deed.kind if deed else next((thing.kind for thing in named), "")
-    return tuple(dict.fromkeys(thing.name for thing in named if thing.kind == kind))
+def row_names(entry: LogEntry) -> tuple[str, ...]:
+    """Return the names of the rows that an action was about.
+
+    These are the rows of the kind that its label declares. For an action without a label, they are
+    the rows of the same kind as the first one that has a name.
+    """
+    label = label_of_action(entry.action)
+    named = [row for row in entry.rows if row.name]
+    kind = label.kind if label else next((row.kind for row in named), "")
+    return tuple(dict.fromkeys(row.name for row in named if row.kind == kind))
 
 
-def settings(line: LogEntry) -> tuple[str, ...]:
-    """The settings that a line changed, as sentences for the catalogue."""
-    told = (one.name for one in line.things if one.kind == "site")
-    names = " ".join(told).replace("choices.", "").split()
+def setting_labels(entry: LogEntry) -> tuple[str, ...]:
+    """Return the labels of the settings that an action changed, to be translated."""
+    changed = " ".join(row.name for row in entry.rows if row.kind == "site")
+    names = changed.replace("choices.", "").split()
     return tuple(SETTINGS[name].label for name in names if name in SETTINGS and not is_made(name))
 
 
 def is_derived(kind: str, column: str) -> bool:
-    """Whether a column only follows another one, which tells the same."""
+    """Whether a column is computed from another one, so that its change need not be shown."""
     name = column.removeprefix("choices.")
     return kind == "site" and name in SETTINGS and is_made(name)
 
 
-def label_of(kind: str, column: str) -> str:
-    """What people call a column."""
+def column_label(kind: str, column: str) -> str:
+    """Return the label of a column or setting, to be translated; its own name if it has none."""
     name = column.removeprefix("choices.")
     if kind == "site" and name in SETTINGS:
         return SETTINGS[name].label

@@ -1,12 +1,12 @@
-"""The edit forms of a section: the one that adds a row, and those on the page of a row."""
+"""The edit forms of a section: the form that adds a row, and the forms on the page of a row."""
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 from sanic import HTTPResponse, Request
 
 from blog import web
-from blog.admin.list_view import named
+from blog.admin.list_view import labelled_options, read_options
 from blog.admin.section import EditForm, Section
 from blog.models.base import Refusal
 from blog.models.listing import together
@@ -14,10 +14,12 @@ from blog.web.forms import Form
 
 
 async def new(section: Section, request: Request) -> HTTPResponse:
+    """Show the form that adds a row."""
     return await _page(section, request, _new_form(section))
 
 
 async def add(section: Section, request: Request) -> HTTPResponse:
+    """Add a row, or show the form again with the errors."""
     edit_form = _new_form(section)
     form = edit_form.form.read(request)
     if await _save(request, edit_form, form):
@@ -31,31 +33,32 @@ def _new_form(section: Section) -> EditForm:
     return section.new_form
 
 
-def _load(section: Section) -> Callable[..., Any]:
+def _loader(section: Section) -> Callable[..., object]:
     if section.load is None:
         raise web.NotHere
     return section.load
 
 
-async def one(section: Section, request: Request, id: int) -> HTTPResponse:
+async def show_row(section: Section, request: Request, id: int) -> HTTPResponse:
     """Show the page of a row with its forms."""
-    row = await web.get_or_404(request, _load(section), id)
+    row = await web.get_or_404(request, _loader(section), id)
     return await _page(section, request, *section.row_forms, row=row)
 
 
 async def change(section: Section, edit_form: EditForm, request: Request, id: int) -> HTTPResponse:
-    row = await web.get_or_404(request, _load(section), id)
+    """Change a row, or show its page again with the errors."""
+    row = await web.get_or_404(request, _loader(section), id)
     form = edit_form.form.read(request)
     if await _save(request, edit_form, form, id):
         return web.redirect(request, f"admin.{section.route}")
     return await _page(section, request, *section.row_forms, row=row, sent=edit_form, typed=form)
 
 
-async def _save(request: Request, edit_form: EditForm, form: Form, *of: int) -> bool:
-    """Save a valid form; errors are noted in it. Returns whether it was saved."""
+async def _save(request: Request, edit_form: EditForm, form: Form, *id: int) -> bool:
+    """Save a valid form, and return whether it was saved. Errors are stored in the form."""
     try:
         if form.ok:
-            await web.transact(request, edit_form.verb, *of, **form.data)
+            await web.transact(request, edit_form.verb, *id, **form.data)
             web.flash(request, edit_form.done)
     except Refusal as refusal:
         form.refuse(refusal)
@@ -66,24 +69,23 @@ async def _page(
     section: Section,
     request: Request,
     *edit_forms: EditForm,
-    row: Any = None,
+    row: object = None,
     sent: EditForm | None = None,
     typed: Form | None = None,
 ) -> HTTPResponse:
+    """Show the forms; of these, `sent` was submitted as `typed`. Without `sent`, the only one."""
     forms = []
-    for each in edit_forms:
-        form = typed if typed and each is (sent or each) else _filled(request, each, row)
-        readings = [_reading(one.options) for one in each.inputs]
-        options = await web.read(request, together, *readings)
-        choices = [named(request, found) for found in options]
-        forms.append((each, form, list(zip(each.inputs, choices, strict=True))))
+    for edit_form in edit_forms:
+        is_sent = edit_form is (sent or edit_form)
+        form = typed if typed and is_sent else _filled(request, edit_form, row)
+        readers = [partial(read_options, field.options) for field in edit_form.inputs]
+        values = await web.read(request, together, *readers)
+        options = [labelled_options(request, each) for each in values]
+        forms.append((edit_form, form, list(zip(edit_form.inputs, options, strict=True))))
     return section.show(request, "sheet", 422 if typed else 200, forms=forms, row=row)
 
 
-def _filled(request: Request, edit_form: EditForm, row: Any) -> Form:
-    given = {name: getattr(row, name) for name in edit_form.form.fields if hasattr(row, name)}
-    return edit_form.form.blank(request, **given)
-
-
-def _reading(options: Any) -> Any:
-    return options if callable(options) else lambda session: options
+def _filled(request: Request, edit_form: EditForm, row: object) -> Form:
+    """Return a form that is filled from the attributes of a row."""
+    values = {name: getattr(row, name) for name in edit_form.form.fields if hasattr(row, name)}
+    return edit_form.form.blank(request, **values)

@@ -1,27 +1,29 @@
-"""The list of a section: reads what the query asks for, and shows the page."""
+"""The list page of a section: reads filters, search and order from the query, and shows rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Self
+from typing import NamedTuple, Self
 from urllib.parse import parse_qsl, urlencode
 
 from sanic import HTTPResponse, Request
 
 from blog import web
-from blog.admin.section import Filter, Section
-from blog.models.listing import ListQuery, together
+from blog.admin.section import Filter, Options, OptionValues, Section
+from blog.models.listing import ListPage, ListQuery, together
 from blog.web.forms import Text
 
-EVERYTHING = "all"  # the value that shows everything where a filter has a default
-LINE, LONGEST = Text(), 200
-# A place in a list contains the value that rows are ordered by, so it may be long.
-PLACES, LONGEST_PLACE, LONGEST_BACK = ("after", "before"), 4000, 8000
+EVERYTHING = "all"  # the value that turns off a filter that has a default
+LINE = Text()
+LONGEST = 200  # characters of a parameter
+PLACES = ("after", "before")  # where the page starts or ends
+LONGEST_PLACE = 4000  # a place contains the value that rows are ordered by
+LONGEST_BACK = 8000  # the whole query, as a form field
 
 
 @dataclass(frozen=True)
 class View:
-    """What the query of a list asks for."""
+    """The parameters of a list, from its query string."""
 
     section: Section
     given: Mapping[str, str]
@@ -29,7 +31,7 @@ class View:
     @classmethod
     def of(cls, section: Section, given: Mapping[str, str | None]) -> Self:
         """Read the parameters that the section declares; others are ignored."""
-        names = (*(one.name for one in section.filters), "q", "sort", *PLACES)
+        names = (*(filter.name for filter in section.filters), "q", "sort", *PLACES)
         typed = {name: LINE.clean([given.get(name) or ""]).strip() for name in names}
         longest = dict.fromkeys(PLACES, LONGEST_PLACE)
         cut = {name: text[: longest.get(name, LONGEST)] for name, text in typed.items()}
@@ -42,10 +44,10 @@ class View:
 
     @property
     def asked(self) -> ListQuery:
+        """The parameters as a query for the models."""
+        chosen = {filter.name: self.value_of(filter) for filter in self.section.filters}
         return ListQuery(
-            filters={
-                one.name: chosen for one in self.section.filters if (chosen := self.value_of(one))
-            },
+            filters={name: value for name, value in chosen.items() if value},
             words=self.given.get("q", ""),
             sort=self.given.get("sort", ""),
             after=self.given.get("after", ""),
@@ -53,16 +55,17 @@ class View:
         )
 
     def value_of(self, filter: Filter) -> str:
-        """The value of a filter; empty if it shows everything."""
+        """Return the value of a filter; empty if it shows everything."""
         chosen = self.given.get(filter.name) or filter.default
         return "" if filter.default and chosen == EVERYTHING else chosen
 
     @property
     def is_narrowed(self) -> bool:
+        """Whether a filter or the search is used."""
         return any(name not in ("sort", *PLACES) for name in self.given)
 
     def query(self, **changes: str) -> str:
-        """The query with some parameters changed; it starts at the first page again."""
+        """Return the query string with some parameters changed, for the first page."""
         merged = {**self.given, "after": "", "before": "", **changes}
         return urlencode({name: text for name, text in merged.items() if text})
 
@@ -76,17 +79,17 @@ async def show(
     fault: str = "",
     ticked: Sequence[int] = (),
 ) -> HTTPResponse:
-    """Show the list; after a refused action with the reason, and with the same rows ticked."""
+    """Show the list; after a refused action with the reason and the same rows ticked."""
     view = view or View.of(section, {name: request.args.get(name) for name in request.args})
-    page, options, counts = await _read(section, request, view)
+    data = await _read(section, request, view)
     return section.show(
         request,
         section.page,
         status,
-        page=page,
+        page=data.page,
         view=view,
-        options=options,
-        counts=counts,
+        options=data.options,
+        counts=data.counts,
         fault=fault,
         ticked=ticked,
         link=partial(link, request, section, view),
@@ -94,47 +97,70 @@ async def show(
     )
 
 
-async def _read(section: Section, request: Request, view: View) -> tuple[Any, Any, Any]:
+class _ListData(NamedTuple):
+    """The rows, the options of each filter, and the number of rows per tab."""
+
+    page: ListPage[object]
+    options: dict[str, list[tuple[str, str]]]
+    counts: dict[tuple[str, str], int]  # (name of a filter, its value) -> number of rows
+
+
+async def _read(section: Section, request: Request, view: View) -> _ListData:
     listing = section.listing
     if listing is None:
         raise web.NotHere
-    tabs = [(one.name, value) for one in section.filters if one.tabs for value in _fixed(one)]
+    tabs = [
+        (filter.name, value)
+        for filter in section.filters
+        if filter.tabs
+        for value in _declared_values(filter)
+    ]
     page, options, counts = await web.get_or_404(
         request,
         together,
         lambda session: listing.page(session, _in_zone(view, request.ctx.site.timezone)),
-        lambda session: {one.name: _options(one, session) for one in section.filters},
+        lambda session: {
+            filter.name: read_options(filter.options, session) for filter in section.filters
+        },
         lambda session: {tab: listing.count(session, **dict([tab])) for tab in tabs},
     )
-    return page, {name: named(request, found) for name, found in options.items()}, counts
+    labelled = {name: labelled_options(request, values) for name, values in options.items()}
+    return _ListData(page, labelled, counts)
 
 
 def _in_zone(view: View, zone: str) -> ListQuery:
-    """Add the time zone of the site to values of date filters."""
-    days = {one.name for one in view.section.filters if one.type == "date"}
-    given = view.asked.filters.items()
-    return replace(
-        view.asked,
-        filters={name: f"{text} {zone}" if name in days else text for name, text in given},
-    )
+    """Return the query with the time zone of the site added to values of date filters."""
+    date_filters = {filter.name for filter in view.section.filters if filter.type == "date"}
+    query = view.asked
+    filters = {
+        name: f"{value} {zone}" if name in date_filters else value
+        for name, value in query.filters.items()
+    }
+    return replace(query, filters=filters)
 
 
-def _fixed(filter: Filter) -> Sequence[str]:
-    return () if callable(filter.options) else tuple(filter.options)
+def _declared_values(filter: Filter) -> tuple[str, ...]:
+    """Return the values of a filter that the section declares; none if the database has them."""
+    return tuple(filter.options) if isinstance(filter.options, Mapping) else ()
 
 
-def _options(filter: Filter, session: Any) -> Any:
-    return filter.options(session) if callable(filter.options) else filter.options
+def read_options(options: Options, session: object) -> OptionValues:
+    """Return the options of a filter or an input, from the database if it has them."""
+    return options(session) if callable(options) else options
 
 
-def named(request: Request, options: Any) -> list[tuple[str, str]]:
-    """Pairs of value and label. Declared labels are translated, those from the database are not."""
+def labelled_options(request: Request, options: OptionValues) -> list[tuple[str, str]]:
+    """Return pairs of value and label.
+
+    Labels of a mapping are translated; those from the database are not.
+    """
     if isinstance(options, Mapping):
         return [(value, web.say(request, label)) for value, label in options.items()]
     return list(options)
 
 
 def link(request: Request, section: Section, view: View, **changes: str) -> str:
+    """Return the address of the list with some parameters changed."""
     query = view.query(**changes)
     return web.url(request, f"admin.{section.route}") + (f"?{query}" if query else "")
 

@@ -1,16 +1,15 @@
-"""The routes of the admin area, made from what its sections declare."""
+"""The routes of the admin area, created from the declarations of its sections."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from sanic import Blueprint, HTTPResponse, Request
 
 from blog.admin import actions, edit_forms, list_view
-from blog.admin.section import Handler, Section
+from blog.admin.section import Action, EditForm, Handler, Section
 
 
 def add_sections(bp: Blueprint, sections: Iterable[Section]) -> None:
-    """Add the routes of every section, and the role that the access check asks for each."""
+    """Add the routes of every section, and tell the access check which role each requires."""
     for section in sections:
         bp.ctx.sections[section.name] = section.role
         _add_declared(bp, section)
@@ -21,9 +20,9 @@ def add_sections(bp: Blueprint, sections: Iterable[Section]) -> None:
 def _add_declared(bp: Blueprint, section: Section) -> None:
     """Add the routes of the list, its actions and its forms."""
 
-    def add(method: str, path: str, name: str, view: Handler, *declared: Any) -> None:
-        async def handler(request: Request, **parts: Any) -> HTTPResponse:
-            return await view(section, *declared, request, **parts)
+    def add(method: str, path: str, name: str, view: Handler, *declared: Action | EditForm) -> None:
+        async def handler(request: Request, **path_values: int) -> HTTPResponse:
+            return await view(section, *declared, request, **path_values)
 
         _add(bp, section, method, path, name, handler)
 
@@ -37,7 +36,7 @@ def _add_declared(bp: Blueprint, section: Section) -> None:
         add("GET", "/new", section.new_route, edit_forms.new)
         add("POST", "/new", section.new_form.route, edit_forms.add)
     if section.load:
-        add("GET", "/<id:int>", section.row_route, edit_forms.one)
+        add("GET", "/<id:int>", section.row_route, edit_forms.show_row)
     for edit_form in section.row_forms:
         path = f"/<id:int>/{edit_form.name}"
         add("POST", path, edit_form.route, edit_forms.change, edit_form)

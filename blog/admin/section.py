@@ -2,21 +2,21 @@
 
     section = Section(
         "tags", N_("Tags"), place=50, role=EDITOR, route="tags",
-        listing=tagging.tags,                       # a `Listing` of the models, with all its SQL
+        listing=tag_admin.tags,                     # a `Listing` of the models, with all its SQL
         counted=ngettext("%(num)s tag", "%(num)s tags"),
         columns=(Column("name", N_("Name"), "link", sort=True), Column("posts", N_("Posts"))),
         filters=(Filter("use", N_("Used"), {"used": N_("In use"), "unused": N_("Not used")}),),
         search=N_("Name"),
-        actions=(Action("delete", N_("Delete"), each(tagging.delete), route="delete_tags", …),),
+        actions=(Action("delete", …, each(tag_admin.delete_tag), route="delete_tags", …),),
         new_route="new_tags", new_form=EditForm("add", …, route="add_tags"),  # /admin/tags/new
-        load=tagging.one, row_route="one_tags",     # the page /admin/tags/<id>
+        load=tag_admin.one, row_route="one_tags",     # the page /admin/tags/<id>
         row_forms=(EditForm("rename", …, route="rename_tags"),),
     )
 
 This gives the list at `/admin/<name>` with filters, search, sortable headings and pagination, each
-action on one row or on the ticked rows, and a page for the edit forms. A section adds views of its
-own with `@section.get("/…")` and `@section.post("/…")`, and renders them with `section.show`.
-Users below `role` are denied access to all of it.
+action on one row or on the ticked rows, and a page for the edit forms. A section adds extra views
+with `@section.get("/…")` and `@section.post("/…")`, and renders them with `section.show`. Users
+below `role` are denied access to all of it.
 
 Each `route` names a route of the blueprint, so `route="delete_tags"` is `admin.delete_tags`. Names
 are written out, so that a search for one finds its declaration.
@@ -32,7 +32,7 @@ shown again with status 422, the reason, and the same rows ticked.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from sanic import HTTPResponse, Request
 
@@ -41,9 +41,28 @@ from blog.models.listing import Listing
 from blog.models.users.user import EDITOR
 from blog.web.forms import Form
 
-SECTIONS: list["Section"] = []  # every section that was declared
+SECTIONS: list["Section"] = []  # every declared section
 Handler = Callable[..., Awaitable[HTTPResponse]]
-Options = Mapping[str, str] | Callable[[Any], Mapping[str, str] | Sequence[tuple[str, str]]]
+# Value to label, to be translated; or pairs of value and label from the database.
+OptionValues: TypeAlias = Mapping[str, str] | Sequence[tuple[str, str]]
+Options: TypeAlias = OptionValues | Callable[..., OptionValues]  # or `read(session)`
+
+
+class BulkResult(Protocol):
+    """What an action may return instead of the number of rows that it changed."""
+
+    @property
+    def number(self) -> int:
+        """The number of rows that the action changed."""
+
+
+@runtime_checkable
+class UndoableResult(Protocol):
+    """What an action returns that the section can undo, by its `id`."""
+
+    @property
+    def id(self) -> int:
+        """The argument for `Section.undo`."""
 
 
 def ngettext(one: str, many: str) -> tuple[str, str]:
@@ -95,20 +114,23 @@ class Action:
 
     name: str
     label: str
-    verb: Callable[..., Any]
+    verb: Callable[..., int | BulkResult]
     done: tuple[str, str]
     route: str
     confirm: str = ""
     bulk: bool = True
     key: str = ""
-    offered: Callable[[Any], bool] = lambda row: True
-    then: Callable[[Request, Any], Awaitable[None]] | None = None
+    offered: Callable[..., bool] = lambda row: True
+    then: Callable[..., Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True)
 class Input:
-    """An input of an edit form. `type` and `options` are those of the macro `field`; the options of
-    a text are suggested while typing."""
+    """An input of an edit form.
+
+    `type` and `options` are those of the macro `field`. The options of a text input are suggested
+    while typing.
+    """
 
     name: str
     label: str
@@ -119,14 +141,17 @@ class Input:
 
 @dataclass(frozen=True)
 class EditForm:
-    """A form that adds a row with `verb(session, *, by, **data)`, or changes one with
-    `verb(session, id, *, by, **data)`. The latter is filled from attributes of the row."""
+    """A form that adds a row with `verb(session, *, by, **data)`, or changes one.
+
+    A form that changes a row calls `verb(session, id, *, by, **data)`, and is filled from the
+    attributes of the row. `note` is shown above the inputs, `done` is the message afterwards.
+    """
 
     name: str
     label: str
     form: type[Form]
     inputs: tuple[Input, ...]
-    verb: Callable[..., Any]
+    verb: Callable[..., object]
     done: str
     route: str
     button: str
@@ -135,7 +160,7 @@ class EditForm:
 
 @dataclass(frozen=True)
 class Route:
-    """A view of a section's own, at `/admin/<section><path>`; the route is named after the view."""
+    """An extra view of a section, at `/admin/<section><path>`; the route is named after it."""
 
     method: str
     path: str
@@ -144,11 +169,12 @@ class Route:
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A section of the admin area. `blog.admin.routes` makes its routes from what it declares.
+    """A section of the admin area. `blog.admin.routes` creates its routes from the declaration.
 
     `place` orders the sections in the bar: overview 10, posts 20, pages 30, comments 40, tags 50,
-    pictures 60, redirects 70, people 80, invitations 90, audit 100, look 105, settings 110.
-    `route` names the route of the section's first page: its list, or a view of its own.
+    pictures 60, redirects 70, people 80, invitations 90, audit log 100, appearance 105, settings
+    110.
+    `route` names the route of the section's first page: its list, or an extra view.
     `purpose` is shown where the list is empty. `page` may name a template that extends
     `admin/list.html`.
     """
@@ -168,10 +194,10 @@ class Section:
     actions: tuple[Action, ...] = ()
     new_route: str = ""
     new_form: EditForm | None = None
-    load: Callable[..., Any] | None = None
+    load: Callable[..., object] | None = None
     row_route: str = ""
     row_forms: tuple[EditForm, ...] = ()
-    undo: Callable[..., Any] | None = None
+    undo: Callable[..., object] | None = None
     undo_route: str = ""
     cells: str = "admin/_cells.html"
     page: str = "list"
@@ -196,7 +222,7 @@ class Section:
         return decorate
 
     def show(
-        self, request: Request, template: str, status: int = 200, **context: Any
+        self, request: Request, template: str, status: int = 200, **context: object
     ) -> HTTPResponse:
         """Render a page of the section, below a bar with the sections that the user may open."""
         allowed = [section for section in SECTIONS if request.ctx.user.has_role(section.role)]

@@ -1,4 +1,4 @@
-"""The first page of the office: what is wrong, what waits, what was published, what is due."""
+"""The overview, the first page of the admin area: checks of the installation, and recent posts."""
 
 from sanic import HTTPResponse, Request
 
@@ -15,26 +15,27 @@ PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-proto", "x-real-ip", "forwarded
 
 @section.get()
 async def dashboard(request: Request) -> HTTPResponse:
-    found = await web.read(request, post_list.overview)
+    """Show the overview."""
+    overview = await web.read(request, post_list.overview)
     findings = await _findings(request)
     return section.show(
         request,
         "dashboard",
-        overview=found,
-        wrong=[one for one in findings if one.level != GOOD],
-        right=[one for one in findings if one.level == GOOD],
+        overview=overview,
+        wrong=[finding for finding in findings if finding.level != GOOD],
+        right=[finding for finding in findings if finding.level == GOOD],
     )
 
 
 async def _findings(request: Request) -> list[Finding]:
-    """For admins alone: nobody else can mend it."""
+    """Check the installation; only for admins, because editors cannot fix it."""
     if not request.ctx.user.has_role(ADMIN):
         return []
     context = request.app.ctx
-    return await doctor.examine(context.config, context.database, _came(request))
+    return await doctor.examine(context.config, context.database, _proxy_facts(request))
 
 
-def _came(request: Request) -> Came:
+def _proxy_facts(request: Request) -> Came:
     chain = ",".join(request.headers.getall("x-forwarded-for", []))
     hops = [hop for hop in chain.split(",") if hop.strip()]
     return Came(len(hops), any(name in request.headers for name in PROXY_HEADERS))

@@ -23,7 +23,7 @@ from blog.admin import audit_labels
 from blog.db import Database
 from blog.markup import render
 from blog.models.audit import action, audit, change_log
-from blog.models.audit.bulk_guard import Untouchable
+from blog.models.audit.bulk_guard import LogIsReadOnly
 from blog.models.audit.change_log import Change, Touched
 from blog.models.base import Base, now
 from blog.models.comments import moderation
@@ -78,7 +78,7 @@ def test_every_column_of_every_table_is_told_before_and_after(model, name):
     from blog.models.audit import row_diff
 
     row = model()
-    noted = row_diff.of(row, {name: "before"}, {name: "after"}, ())
+    noted = row_diff.record_row(row, {name: "before"}, {name: "after"}, ())
     if name in getattr(model, "audit_ignored", ()):
         assert noted.columns == {}
     elif name in getattr(model, "audit_secret", ()):
@@ -231,7 +231,7 @@ def test_a_bulk_statement_about_one_row_says_which(database, world):
 def test_a_browser_that_is_in_use_leaves_no_line_to_read(database, world):
     cast.sign_in(database, world.ann)
     came = lines(database)[0]
-    id = int(came.things[0].id)
+    id = int(came.rows[0].id)
     database.transact_now(signin.seen, id, by=world.ann)
     assert last(database).is_quiet and lines(database)[0] == came
 
@@ -373,7 +373,7 @@ REWRITING = {
 @pytest.mark.parametrize("statement", REWRITING.values(), ids=REWRITING)
 def test_no_statement_rewrites_the_log(database, world, statement):
     before = lines(database)
-    with pytest.raises(Untouchable):
+    with pytest.raises(LogIsReadOnly):
         run(database, statement)
     assert lines(database) == before
 
@@ -389,7 +389,7 @@ def test_no_object_of_the_log_can_be_changed_or_deleted(database, world):
         session.add(Change(action="x", by_name="Kim Keeper"))
 
     for work in (spoil, remove, forge):
-        with pytest.raises(Untouchable):
+        with pytest.raises(LogIsReadOnly):
             database.transact_now(work)
 
 
@@ -409,7 +409,7 @@ def test_only_the_hook_writes_lines():
         for module in MODULES
         for call in module.calls
         if isinstance(call.func, ast.Attribute)
-        and call.func.attr == "tell"
+        and call.func.attr == change_log.tell.__name__
         and getattr(call.func.value, "id", "") == "change_log"
     }
     assert told == {"denied_access"}
@@ -606,7 +606,7 @@ def test_a_function_that_declares_no_action_goes_by_its_own_name(database, world
 
 def test_an_action_without_a_label_is_shown_by_its_name():
     line = audit.LogEntry(
-        1, now(), None, "", "", "fence.paint_green", audit.things("fence:1 Green")
+        1, now(), None, "", "", "fence.paint_green", audit.parse_rows("fence:1 Green")
     )
     assert (audit_labels.words_of(line.action), audit_labels.about(line)) == (
         "paint green",
@@ -642,7 +642,7 @@ def test_a_line_about_a_long_text_opens_and_does_not_repeat_it(client):
 def test_a_browser_in_use_is_nothing_to_narrow_the_log_by(client):
     kim = client.let_in("kim")
     came = lines(client.database, act="session.open")[0]
-    client.database.transact_now(signin.seen, int(came.things[0].id), by=client.cast.kim)
+    client.database.transact_now(signin.seen, int(came.rows[0].id), by=client.cast.kim)
     assert "session.seen" in client.database.read_now(audit.actions)
     page = client.get("/admin/audit", cookies=kim).text
     assert 'value="session.open"' in page and 'value="session.seen"' not in page

@@ -1,4 +1,4 @@
-"""Posts that are published already, moved to the pattern of new ones, in pieces."""
+"""The page that changes the addresses of published posts to the current address pattern."""
 
 from sanic import HTTPResponse, Request
 
@@ -8,32 +8,38 @@ from blog.config import N_
 from blog.models.posts import change_paths
 from blog.web.forms import Check, Form, Number
 
-PIECES_AT_ONCE = 5  # a press of the button moves as many; then it says how to go on
+BATCHES_PER_REQUEST = 5  # if more posts remain, the page offers to continue
 
 
 class MoveForm(Form):
+    """Whether to include imported addresses (`brought`), and the post id to continue after."""
+
     brought = Check()
     after = Number()
 
 
 @section.get("/addresses")
 async def new_addresses(request: Request) -> HTTPResponse:
+    """Show which addresses would change."""
     brought = request.args.get("brought") == "on"
     return await _page(request, MoveForm.blank(request, brought=brought, after=0), brought)
 
 
-async def _page(request: Request, form: MoveForm, brought: bool, **told: int) -> HTTPResponse:
+async def _page(request: Request, form: MoveForm, brought: bool, **progress: int) -> HTTPResponse:
     samples = await web.read(request, change_paths.samples, brought=brought)
-    return section.show(request, "addresses", form=form, samples=samples, brought=brought, **told)
+    return section.show(
+        request, "addresses", form=form, samples=samples, brought=brought, **progress
+    )
 
 
 @section.post("/addresses")
 async def move_posts(request: Request) -> HTTPResponse:
+    """Change the addresses of the next posts."""
     form = MoveForm.read(request)
     brought, after, number = form["brought"], form.data.get("after", 0), 0
-    for _ in range(PIECES_AT_ONCE):
-        moved = await web.transact(request, change_paths.move, after, brought=brought)
-        number, after = number + moved.number, moved.after
+    for _ in range(BATCHES_PER_REQUEST):
+        changes = await web.transact(request, change_paths.move, after, brought=brought)
+        number, after = number + changes.number, changes.after
         if not after:
             break
     if after:

@@ -1,16 +1,14 @@
-"""How the blog looks: colour, typefaces, light or dark, logo and footer, with a picture of it."""
-
-from typing import Any
+"""The appearance page: accent colour, typefaces, colour scheme, site icon and footer."""
 
 from sanic import HTTPResponse, Request
+from sanic.request import RequestParameters
 
 from blog import media, web
 from blog.admin.section import Section
 from blog.config import N_
 from blog.markup import TooMuch
 from blog.models.base import Refusal
-from blog.models.settings import save_settings
-from blog.models.settings import theme_css as looks
+from blog.models.settings import save_settings, theme_css
 from blog.models.settings.save_settings import SETTINGS, Wish
 from blog.models.uploads import upload
 from blog.models.users.user import ADMIN
@@ -18,38 +16,46 @@ from blog.sandbox import SandboxBusy
 from blog.web.forms import Choice, Form, Text
 
 section = Section("look", N_("Appearance"), place=105, role=ADMIN, route="look")
-# Pigments of painters; a browser offers them beside every other colour.
+# Suggested accent colours; the colour input offers every other colour, too.
 PIGMENTS = ("#1b4a8a", "#b0301b", "#2a6546", "#00687a", "#7a3b8f", "#8a5a00", "#1b1e23")
-LARGEST_LOGO = 60_000  # bytes: every page shows it
+LARGEST_LOGO = 60_000  # bytes; it is loaded with every page
 
 
 class LookForm(Form):
+    """The appearance settings."""
+
     accent = Text(required=True, most=7)
-    typeface = Choice(*looks.TYPEFACES)
-    scheme = Choice(*looks.SCHEMES)
-    front = Choice(*looks.FRONTS)
+    typeface = Choice(*theme_css.TYPEFACES)
+    scheme = Choice(*theme_css.SCHEMES)
+    front = Choice(*theme_css.FRONTS)
 
 
 class FooterForm(Form):
+    """The footer, as Markdown."""
+
     footer = Text(most=SETTINGS["footer"].longest)
 
 
 class LogoForm(Form):
+    """The site icon. `act` is `keep` to upload a picture, or `remove`."""
+
     picture = Text()
     act = Text()
 
 
 @section.get()
 async def look(request: Request) -> HTTPResponse:
+    """Show the page."""
     return _page(request)
 
 
 @section.post()
 async def save_look(request: Request) -> HTTPResponse:
-    form = LookForm.read(request).check("accent", looks.check_accent)
+    """Save the appearance settings."""
+    form = LookForm.read(request).check("accent", theme_css.check_accent)
     try:
         if form.ok:
-            return await _chosen(request, **form.data)
+            return await _save(request, **form.data)
     except Refusal as refusal:
         form.refuse(refusal)
     return _page(request, 422, form=form)
@@ -57,39 +63,43 @@ async def save_look(request: Request) -> HTTPResponse:
 
 @section.post("/footer")
 async def save_footer(request: Request) -> HTTPResponse:
-    """Rendered now, so that no page has to."""
+    """Save the footer with its HTML, so that pages need not render it."""
     form = FooterForm.read(request)
     try:
         if form.ok:
             rendered = await request.app.ctx.crew.render(form["footer"])
-            return await _chosen(request, footer=form["footer"], footer_html=rendered.html)
+            return await _save(request, footer=form["footer"], footer_html=rendered.html)
     except (Refusal, TooMuch, SandboxBusy) as error:
-        form.faults["footer"] = _told(error)
+        form.faults["footer"] = _refusal(error)
     return _page(request, 422, footer_form=form)
 
 
 @section.post("/logo")
 async def save_logo(request: Request) -> HTTPResponse:
+    """Store a new site icon, or remove it."""
     form = LogoForm.read(request)
     try:
-        logo = "" if form["act"] == "remove" else await _take(request)
-        return await _chosen(request, logo=logo)
+        logo = "" if form["act"] == "remove" else await _store_logo(request)
+        return await _save(request, logo=logo)
     except (Refusal, SandboxBusy) as error:
-        form.faults["picture"] = _told(error)
+        form.faults["picture"] = _refusal(error)
     return _page(request, 422, logo_form=form)
 
 
-async def _chosen(request: Request, **chosen: Any) -> HTTPResponse:
-    """Raises `Overtaken` where somebody else has changed what the form was shown."""
-    sent: Any = request.form or {}
-    wishes = {name: Wish(value, sent.get(f"shown_{name}") or "") for name, value in chosen.items()}
+async def _save(request: Request, **values: str) -> HTTPResponse:
+    """Save settings, and redirect to the page.
+
+    Raises `Overtaken` if another user changed one of them since the form was shown.
+    """
+    form = request.form or RequestParameters()
+    wishes = {name: Wish(value, form.get(f"shown_{name}") or "") for name, value in values.items()}
     changed = await web.transact(request, save_settings.save, wishes)
     web.flash(request, N_("Saved.") if changed else N_("There are no changes to save."))
     return web.redirect(request, "admin.look")
 
 
-async def _take(request: Request) -> str:
-    """The address of the sent picture, made anew, and narrow where it was wide."""
+async def _store_logo(request: Request) -> str:
+    """Re-encode the uploaded picture, in its narrow version if it has one; return its address."""
     file = request.files.get("picture") if request.files else None
     if not (file and file.body):
         raise Refusal(N_("Choose a picture first."), "picture")
@@ -103,28 +113,31 @@ async def _take(request: Request) -> str:
         )
         raise Refusal(message, "picture", limit=LARGEST_LOGO // 1000)
     address = await media.keep(request.app.ctx.config, picture)
-    noted = {name: getattr(picture, name) for name in ("name", "width", "height", "size", "type")}
-    await web.transact(request, upload.note, original=file.name, **noted)
+    facts = {name: getattr(picture, name) for name in ("name", "width", "height", "size", "type")}
+    await web.transact(request, upload.note, original=file.name, **facts)
     return address
 
 
-def _told(error: Refusal | TooMuch | SandboxBusy) -> Refusal:
+def _refusal(error: Refusal | TooMuch | SandboxBusy) -> Refusal:
+    """Return an error as a message for the whole form."""
     return Refusal(error.message, **getattr(error, "params", {}))
 
 
 def _page(request: Request, status: int = 200, **forms: Form) -> HTTPResponse:
-    chosen = request.ctx.site.settings
-    kept = {name: getattr(chosen, name) for name in LookForm.fields}
+    settings = request.ctx.site.settings
+    look = {name: getattr(settings, name) for name in LookForm.fields}
     return section.show(
         request,
         "look",
         status,
-        form=forms.get("form") or LookForm.blank(request, **kept),
-        footer_form=forms.get("footer_form") or FooterForm.blank(request, footer=chosen.footer),
+        form=forms.get("form") or LookForm.blank(request, **look),
+        footer_form=forms.get("footer_form") or FooterForm.blank(request, footer=settings.footer),
         logo_form=forms.get("logo_form") or LogoForm.blank(request),
         choices=SETTINGS,
-        marks={name: save_settings.mark(name, getattr(chosen, name)) for name in (*kept, "footer")},
+        marks={
+            name: save_settings.mark(name, getattr(settings, name)) for name in (*look, "footer")
+        },
         pigments=PIGMENTS,
-        shades=looks.shades(chosen.accent),
-        is_moved=looks.is_moved(chosen.accent),
+        shades=theme_css.shades(settings.accent),
+        is_moved=theme_css.is_moved(settings.accent),
     )

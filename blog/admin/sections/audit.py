@@ -1,7 +1,7 @@
-"""Who did what, when and from where: the log, to be read and never to be changed."""
+"""The audit log: its list, and a page for each entry. The log cannot be changed here."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -22,41 +22,51 @@ from blog.models.users.user import ADMIN
 
 @dataclass(frozen=True)
 class DisplayedEntry:
-    """A line of the log in words. `deed` is still to be translated, and so are `names` of settings,
-    but not those that people gave."""
+    """A row of the log, with labels.
+
+    `label` is to be translated. `names` are to be translated if they are settings (`are_settings`);
+    otherwise they are names of rows. `by` is empty for visitors and for scheduled tasks.
+    """
 
     id: int
     at: datetime
     by: str
     is_visitor: bool
-    deed: str
+    label: str
     names: tuple[str, ...]
     are_settings: bool
     ip: str
 
 
-def displayed(line: LogEntry) -> DisplayedEntry:
-    deed = audit_labels.label_of_action(line.action)
-    of_settings = deed is not None and deed.kind == "site"
-    names = audit_labels.settings(line) if of_settings else audit_labels.about(line)
-    words = audit_labels.words_of(line.action)
+def displayed(entry: LogEntry) -> DisplayedEntry:
+    """Return a log entry with its labels."""
+    label = audit_labels.label_of_action(entry.action)
+    are_settings = label is not None and label.kind == "site"
+    names = audit_labels.setting_labels(entry) if are_settings else audit_labels.row_names(entry)
     return DisplayedEntry(
-        line.id, line.at, line.by, bool(line.ip), words, names, of_settings, line.ip
+        id=entry.id,
+        at=entry.at,
+        by=entry.by,
+        is_visitor=bool(entry.ip),
+        label=audit_labels.words_of(entry.action),
+        names=names,
+        are_settings=are_settings,
+        ip=entry.ip,
     )
 
 
 def actions(session: Any) -> Mapping[str, str]:
-    """The actions that the log can be filtered by, with their labels."""
+    """Return the options of the filter by action, with their labels."""
     names = (name for name in log.actions(session) if name not in audit_labels.UNLOGGED)
     return {name: audit_labels.words_of(name) for name in names}
 
 
-def _make(session: Any, rows: Any) -> list[DisplayedEntry]:
-    return [displayed(line) for line in log.ENTRIES.make(session, rows)]
+def _make(session: Any, rows: Sequence[Any]) -> list[DisplayedEntry]:
+    return [displayed(entry) for entry in log.ENTRIES.make(session, rows)]
 
 
-LINES: Any = log.ENTRIES
-LISTING: Listing[DisplayedEntry] = replace(LINES, make=_make)  # the model's rows, in words
+ENTRIES: Listing[Any] = log.ENTRIES
+LISTING: Listing[DisplayedEntry] = replace(ENTRIES, make=_make)
 
 section = Section(
     "audit",
@@ -67,7 +77,7 @@ section = Section(
     listing=LISTING,
     counted=ngettext("%(num)s log entry", "%(num)s log entries"),
     columns=(
-        Column("deed", N_("Action"), "deed"),
+        Column("label", N_("Action"), "deed"),
         Column("by", N_("Performed by"), "doer"),
         Column("at", N_("Time"), "moment"),
         Column("ip", N_("IP address")),
@@ -86,45 +96,46 @@ section = Section(
 
 @section.get("/<id:int>")
 async def one_audit(request: Request, id: int) -> HTTPResponse:
-    """One act, with each thing that it touched before and after."""
+    """Show one entry, with each changed row before and after."""
     detail = await web.get_or_404(request, log.entry, id)
     return section.show(
         request,
         "audit_line",
         detail=detail,
-        told=displayed(detail.line),
+        entry=displayed(detail.entry),
         kinds=audit_labels.KINDS,
-        label_of=audit_labels.label_of,
+        column_label=audit_labels.column_label,
         is_derived=audit_labels.is_derived,
-        shown=shown,
+        displayed_value=displayed_value,
         diff=diff,
     )
 
 
-def shown(kind: str, column: str, value: Any) -> Any:
-    """What the log kept of a value, as a template can show it."""
+def displayed_value(kind: str, column: str, value: object) -> object:
+    """Return a stored value as the template shows it: times as `datetime`, lists as lines."""
     setting = SETTINGS.get(column.removeprefix("choices.")) if kind == "site" else None
     if setting and value is None and column not in COLUMNS:
         value = setting.default
     if isinstance(value, str):
-        return _moment(value) or value
+        return _time(value) or value
     if isinstance(value, list):
-        return "\n".join(one if isinstance(one, str) else _line(one) for one in value)
+        return "\n".join(item if isinstance(item, str) else _line(item) for item in value)
     return value
 
 
-def _line(value: Any) -> str:
-    """A pair of texts as one types it; anything else as JSON."""
-    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+def _line(value: object) -> str:
+    """Return a list of texts as words, such as a label and an address; anything else as JSON."""
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return " ".join(value)
     return json.dumps(value, ensure_ascii=False)
 
 
-def _moment(text: str) -> datetime | None:
+def _time(text: str) -> datetime | None:
+    """Parse an ISO 8601 time with a time zone; None for any other text."""
     if len(text) < 25 or text[10:11] != "T":
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return moment if moment.tzinfo else None
+    return time if time.tzinfo else None

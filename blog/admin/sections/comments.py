@@ -1,6 +1,4 @@
-"""The queue: what readers say waits here for a keeper, who decides by buttons or by keys."""
-
-from typing import Any
+"""The moderation queue: approve, reject or mark comments as spam, and reply to them."""
 
 from sanic import HTTPResponse, Request
 
@@ -91,27 +89,31 @@ section = Section(
 
 
 class ReplyForm(Form):
+    """A reply to a comment."""
+
     body = Verbatim(required=True, most=LONGEST_BODY)
 
 
 @section.get("/<id:int>")
 async def comment(request: Request, id: int) -> HTTPResponse:
-    found = await web.get_or_404(request, moderation_queue.one, id)
-    return _comment(request, found, ReplyForm.blank(request))
+    """Show one comment with a reply form."""
+    comment = await web.get_or_404(request, moderation_queue.one, id)
+    return _comment_page(request, comment, ReplyForm.blank(request))
 
 
 @section.post("/<id:int>/reply")
 async def reply_comment(request: Request, id: int) -> HTTPResponse:
-    found = await web.get_or_404(request, moderation_queue.one, id)
+    """Publish a reply below a comment."""
+    comment = await web.get_or_404(request, moderation_queue.one, id)
     form = ReplyForm.read(request)
     try:
         if form.ok:
             return await _reply(request, id, form["body"])
-    except (Refusal, TooMuch, SandboxBusy) as fault:
-        form.refuse(_told(fault))
-    except LookupError as gone:
-        raise web.NotHere from gone
-    return _comment(request, found, form, 422)
+    except (Refusal, TooMuch, SandboxBusy) as error:
+        form.refuse(_refusal(error))
+    except LookupError as error:  # the comment was deleted in the meantime
+        raise web.NotHere from error
+    return _comment_page(request, comment, form, 422)
 
 
 async def _reply(request: Request, id: int, body: str) -> HTTPResponse:
@@ -123,11 +125,14 @@ async def _reply(request: Request, id: int, body: str) -> HTTPResponse:
     return web.redirect(request, "admin.comments")
 
 
-def _told(fault: Any) -> Refusal:
-    if isinstance(fault, Refusal):
-        return fault
-    return Refusal(fault.message, "body", **getattr(fault, "params", {}))
+def _refusal(error: Refusal | TooMuch | SandboxBusy) -> Refusal:
+    """Return an error as a message for the form; rendering errors are about the field `body`."""
+    if isinstance(error, Refusal):
+        return error
+    return Refusal(error.message, "body", **getattr(error, "params", {}))
 
 
-def _comment(request: Request, found: Queued, form: Form, status: int = 200) -> HTTPResponse:
-    return section.show(request, "comment", status, comment=found, form=form, longest=LONGEST_BODY)
+def _comment_page(request: Request, comment: Queued, form: Form, status: int = 200) -> HTTPResponse:
+    return section.show(
+        request, "comment", status, comment=comment, form=form, longest=LONGEST_BODY
+    )

@@ -1,4 +1,4 @@
-"""Who was asked to join: a link that works once, given by hand or sent by mail."""
+"""Invitations: a link for a new author that works once, sent by email or passed on by hand."""
 
 from sanic import HTTPResponse, Request
 
@@ -63,6 +63,8 @@ section = Section(
 
 
 class InvitationForm(Form):
+    """A new invitation. `byline` is the id of the byline to turn into an account, or empty."""
+
     display_name = Text(most=200)
     role = Choice(*ROLES)
     byline = Text(most=9)
@@ -71,25 +73,27 @@ class InvitationForm(Form):
 
 @section.get("/new")
 async def new_invitation(request: Request) -> HTTPResponse:
+    """Show the form."""
     bylines = await web.read(request, user_list.bylines)
-    given = {"byline": request.args.get("byline") or "", "role": "author"}
-    return _new(request, InvitationForm.blank(request, **given), bylines)
+    byline = request.args.get("byline") or ""
+    form = InvitationForm.blank(request, byline=byline, role="author")
+    return _form_page(request, form, bylines)
 
 
 @section.post("/new")
 async def invite(request: Request) -> HTTPResponse:
-    """The link is shown on the page that answers, and nowhere else ever again."""
+    """Create an invitation, and show its link, which cannot be shown again."""
     form = InvitationForm.read(request).check("email", user.check_email)
     try:
         if form.ok:
             return await _invite(request, form)
     except Refusal as refusal:
         form.refuse(refusal)
-    return _new(request, form, await web.read(request, user_list.bylines), 422)
+    return _form_page(request, form, await web.read(request, user_list.bylines), 422)
 
 
 async def _invite(request: Request, form: InvitationForm) -> HTTPResponse:
-    """With an address and a mail server it is sent; else whoever invites passes it on."""
+    """Send the link by email if there is an address and a mail server; otherwise only show it."""
     byline, email = form["byline"], form["email"]
     is_mailed = bool(email and request.app.ctx.config.has_mail)
     path = await web.transact(
@@ -105,7 +109,7 @@ async def _invite(request: Request, form: InvitationForm) -> HTTPResponse:
     return section.show(request, "invitation_made", path=path, to=email if is_mailed else "")
 
 
-def _new(
+def _form_page(
     request: Request,
     form: InvitationForm,
     bylines: tuple[tuple[str, str], ...],

@@ -1,4 +1,4 @@
-"""Every page of the blog, listed and kept as the posts are."""
+"""The list of all pages, with the same columns, filters and actions as the list of posts."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Who writes and who keeps: add people, change what they may do, shut them out, let them in."""
+"""People: add accounts, change profiles and roles, set passwords, disable and enable accounts."""
 
 from sanic import HTTPResponse, Request
 
@@ -70,27 +70,35 @@ section = Section(
 
 
 class PersonForm(Form):
+    """The profile and the role of a person."""
+
     display_name = Text(required=True, most=200)
     email = Text(most=254)
     role = Choice(*ROLES)
 
 
 class NewPersonForm(PersonForm):
+    """A new account, with sign-in name and password."""
+
     name = Text(required=True, most=64)
     password = Verbatim(required=True, most=LONGEST_PASSWORD)
 
 
 class SetPasswordForm(Form):
+    """A new password, set by an admin."""
+
     password = Verbatim(required=True, most=LONGEST_PASSWORD)
 
 
 @section.get("/new")
 async def new_person(request: Request) -> HTTPResponse:
+    """Show the form for a new account."""
     return section.show(request, "new_person", form=NewPersonForm.blank(request, role="author"))
 
 
 @section.post("/new")
 async def add_person(request: Request) -> HTTPResponse:
+    """Add an account."""
     form = NewPersonForm.read(request)
     form.check("name", user.check_name).check("email", user.check_email)
     names = (form.values[name] for name in ("name", "display_name", "email"))
@@ -107,19 +115,21 @@ async def add_person(request: Request) -> HTTPResponse:
 
 async def _add(request: Request, form: NewPersonForm) -> None:
     hashed = await request.app.ctx.passwords.hash(form["password"])
-    given = {name: form[name] for name in ("name", "display_name", "email", "role")}
-    await web.transact(request, user.add, **given, password_hash=hashed)
+    profile = {name: form[name] for name in ("name", "display_name", "email", "role")}
+    await web.transact(request, user.add, **profile, password_hash=hashed)
 
 
 @section.get("/<id:int>")
 async def person(request: Request, id: int) -> HTTPResponse:
-    found = await web.get_or_404(request, user_list.person, id)
-    return _person(request, found, form=_form(request, found))
+    """Show a person."""
+    person = await web.get_or_404(request, user_list.person, id)
+    return _person_page(request, person, form=_form(request, person))
 
 
 @section.post("/<id:int>")
 async def save_person(request: Request, id: int) -> HTTPResponse:
-    found = await web.get_or_404(request, user_list.person, id)
+    """Save the profile and the role of a person."""
+    person = await web.get_or_404(request, user_list.person, id)
     form = PersonForm.read(request)
     try:
         if form.ok:
@@ -128,53 +138,55 @@ async def save_person(request: Request, id: int) -> HTTPResponse:
             return web.redirect(request, "admin.person", id=id)
     except Refusal as refusal:
         form.refuse(refusal)
-    return _person(request, found, 422, form=form)
+    return _person_page(request, person, 422, form=form)
 
 
 @section.post("/<id:int>/set-password")
 async def set_password(request: Request, id: int) -> HTTPResponse:
-    """Hand a byline over, or help somebody who has forgotten theirs."""
-    found = await web.get_or_404(request, user_list.person, id)
-    names = (found.name, found.display_name, found.email)
+    """Set a password, if a person forgot theirs, or to turn a byline into an account."""
+    person = await web.get_or_404(request, user_list.person, id)
+    names = (person.name, person.display_name, person.email)
     form = SetPasswordForm.read(request).check("password", auth.password_of(request, *names))
     try:
         if form.ok:
             hashed = await request.app.ctx.passwords.hash(form["password"])
             await web.transact(request, password.hand_over, id, hashed)
-            web.flash(request, N_("%(name)s can sign in now."), name=found.display_name)
+            web.flash(request, N_("%(name)s can sign in now."), name=person.display_name)
             return web.redirect(request, "admin.person", id=id)
     except Refusal as refusal:
         form.refuse(refusal)
-    return _person(request, found, 422, form=_form(request, found), password_form=form)
+    return _person_page(request, person, 422, form=_form(request, person), password_form=form)
 
 
 @section.post("/<id:int>/disable")
 async def disable_person(request: Request, id: int) -> HTTPResponse:
-    found = await web.get_or_404(request, user_list.person, id)
+    """Disable an account and end its sessions."""
+    person = await web.get_or_404(request, user_list.person, id)
     try:
         await web.transact(request, user_list.disable_person, id)
     except Refusal as refusal:
-        return _person(request, found, 422, form=_form(request, found).refuse(refusal))
-    web.flash(request, N_("%(name)s can no longer sign in."), name=found.display_name)
+        return _person_page(request, person, 422, form=_form(request, person).refuse(refusal))
+    web.flash(request, N_("%(name)s can no longer sign in."), name=person.display_name)
     return web.redirect(request, "admin.person", id=id)
 
 
 @section.post("/<id:int>/enable")
 async def enable_person(request: Request, id: int) -> HTTPResponse:
-    found = await web.get_or_404(request, user_list.person, id)
+    """Enable a disabled account."""
+    person = await web.get_or_404(request, user_list.person, id)
     await web.transact(request, user.enable, id)
-    web.flash(request, N_("%(name)s can sign in again."), name=found.display_name)
+    web.flash(request, N_("%(name)s can sign in again."), name=person.display_name)
     return web.redirect(request, "admin.person", id=id)
 
 
-def _form(request: Request, found: ListedUser) -> PersonForm:
-    given = {name: getattr(found, name) for name in PersonForm.fields}
-    return PersonForm.blank(request, **given)
+def _form(request: Request, person: ListedUser) -> PersonForm:
+    profile = {name: getattr(person, name) for name in PersonForm.fields}
+    return PersonForm.blank(request, **profile)
 
 
-def _person(
+def _person_page(
     request: Request,
-    found: ListedUser,
+    person: ListedUser,
     status: int = 200,
     *,
     form: PersonForm,
@@ -184,7 +196,7 @@ def _person(
         request,
         "person",
         status,
-        person=found,
+        person=person,
         form=form,
         password_form=password_form or SetPasswordForm.blank(request),
     )

@@ -1,4 +1,4 @@
-"""Uploaded pictures: where each is shown, and away with what nothing shows."""
+"""The list of uploaded pictures: shows where each is used, and deletes unused ones."""
 
 from sanic import Request
 
@@ -8,9 +8,9 @@ from blog.config import N_
 from blog.models.uploads import upload_list
 
 
-async def _remove(request: Request, gone: upload_list.DeletedPictures) -> None:
-    """The files, once no row names them any more."""
-    for name in gone.names:
+async def _remove_files(request: Request, deleted: upload_list.DeletedPictures) -> None:
+    """Remove the files of pictures, after their rows were deleted."""
+    for name in deleted.names:
         await media.remove(request.app.ctx.config, name)
 
 
@@ -42,7 +42,7 @@ section = Section(
             confirm=N_("The files will be deleted. This cannot be undone."),
             done=ngettext("%(num)s picture was deleted.", "%(num)s pictures were deleted."),
             offered=lambda row: not row.is_used,
-            then=_remove,
+            then=_remove_files,
         ),
     ),
     cells="admin/_picture_cells.html",

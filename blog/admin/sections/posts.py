@@ -1,4 +1,4 @@
-"""Every post of the blog, whoever wrote it and whatever its state."""
+"""The list of all posts, of every author and in every state, with actions on them."""
 
 from blog.admin.section import Action, Column, Filter, Section, ngettext
 from blog.config import N_
@@ -25,7 +25,7 @@ FILTERS = (
     ),
     Filter("author", N_("Author"), post_list.writers),
 )
-# Publishing is done at the desk: a text is rendered and looked at before readers see it.
+# Publishing is not offered here, but in the dashboard, where authors see the rendered post first.
 UNPUBLISH = Action(
     "unpublish",
     N_("Unpublish"),

@@ -1,4 +1,4 @@
-"""Redirects: old addresses of posts, and those that a keeper adds."""
+"""The list of redirects: from former addresses of posts, and added by hand."""
 
 from blog.admin.section import Action, Column, EditForm, Filter, Input, Section, ngettext
 from blog.config import N_
@@ -8,6 +8,8 @@ from blog.web.forms import Form, Text
 
 
 class RedirectForm(Form):
+    """A redirect to add: the old path, and the path or address that it leads to."""
+
     path = Text(required=True, most=500)
     to = Text(required=True, most=1000)
 

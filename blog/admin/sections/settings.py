@@ -1,10 +1,10 @@
-"""What a keeper decides about the blog: a page that grows by itself from what is declared."""
+"""The settings page, generated from the declared settings, and the history of settings."""
 
 import zoneinfo
 from collections.abc import Iterable
-from typing import Any
 
 from sanic import HTTPResponse, Request
+from sanic.request import RequestParameters
 
 from blog import web
 from blog.admin.section import Section
@@ -23,10 +23,12 @@ from blog.web.forms import Form
 from blog.web.headers import site_address
 
 section = Section("settings", N_("Settings"), place=110, role=ADMIN, route="settings")
-SHOWN = "shown_"  # of a field `x`, the mark of the value that the form was shown
+SHOWN = "shown_"  # prefix of hidden fields: the mark of the value when the form was shown
 
 
 class RestoreSettingForm(Form):
+    """The log entry and the setting to restore; `before` is the position in the history."""
+
     id = forms.Number()
     name = forms.Text(required=True)
     before = forms.Text()
@@ -34,16 +36,22 @@ class RestoreSettingForm(Form):
 
 @section.get()
 async def settings(request: Request) -> HTTPResponse:
-    shown = [one for one in SETTINGS.values() if is_here(one)]
-    return _page(request, form_of(shown).blank(request, **_present(request)))
+    """Show the settings."""
+    shown = [setting for setting in SETTINGS.values() if is_on_this_page(setting)]
+    return _page(request, form_of(shown).blank(request, **_current_values(request)))
 
 
 @section.post()
 async def save_settings(request: Request) -> HTTPResponse:
-    sent = [one for one in SETTINGS.values() if is_here(one) and _is_sent(request, one.name)]
+    """Save the settings that the form sent."""
+    sent = [
+        setting
+        for setting in SETTINGS.values()
+        if is_on_this_page(setting) and _is_sent(request, setting.name)
+    ]
     form = form_of(sent).read(request)
-    for one in sent:
-        form.check(one.name, one.refuse)
+    for setting in sent:
+        form.check(setting.name, setting.refuse)
     try:
         if form.ok:
             wishes = {name: Wish(form[name], _shown(request, name)) for name in form.fields}
@@ -53,67 +61,72 @@ async def save_settings(request: Request) -> HTTPResponse:
         return await _overtaken(request, form, overtaken)
     except Refusal as refusal:
         form.refuse(refusal)
-    form.values = {**_present(request), **form.values}
+    form.values = {**_current_values(request), **form.values}
     return _page(request, form, 422)
 
 
 async def _overtaken(request: Request, form: Form, overtaken: Overtaken) -> HTTPResponse:
-    """Each field tells what stands there now; sent once more, it is replaced knowingly."""
+    """Show the current values beside the fields; if the form is sent again, it overwrites them."""
     request.ctx.site = await web.read(request, site.facts)
-    present = _present(request)
+    current = _current_values(request)
     for name in overtaken.names:
-        form.faults[name] = _told(request, SETTINGS[name], present[name])
-    form.values = {**present, **form.values}
+        form.faults[name] = _changed_meanwhile(request, SETTINGS[name], current[name])
+    form.values = {**current, **form.values}
     return _page(request, form, 409)
 
 
-def _told(request: Request, one: Setting, value: Any) -> Refusal:
+def _changed_meanwhile(request: Request, setting: Setting, value: object) -> Refusal:
     message = N_(
         "Somebody else has changed this to “%(value)s” in the meantime. Save again to overwrite it."
     )
-    return Refusal(message, one.name, value=in_words(request, one, value))
+    return Refusal(message, setting.name, value=in_words(request, setting, value))
 
 
-def in_words(request: Request, one: Setting, value: Any) -> str:
-    """A value as people call it."""
+def in_words(request: Request, setting: Setting, value: object) -> str:
+    """Return a value as the form shows it: "on", the label of an option, or a text."""
     if isinstance(value, bool):
         return web.say(request, N_("on") if value else N_("off"))
-    label = one.options.get(value)
+    label = setting.options.get(value) if isinstance(value, str) else None
     return web.say(request, label) if label else str(value)
 
 
-def is_here(one: Setting) -> bool:
-    return one.kind != "hidden" and one.group not in OWN_PAGE
+def is_on_this_page(setting: Setting) -> bool:
+    """Whether a setting is edited on the settings page, and not on a page of its own."""
+    return setting.kind != "hidden" and setting.group not in OWN_PAGE
 
 
 def _is_sent(request: Request, name: str) -> bool:
-    """A box that is not ticked sends nothing but what it was shown as."""
-    sent: Any = request.get_form(keep_blank_values=True) or {}
+    """Whether the form had a setting; an unticked checkbox sends only its hidden field."""
+    sent = request.get_form(keep_blank_values=True) or RequestParameters()
     return name in sent or SHOWN + name in sent
 
 
 def _shown(request: Request, name: str) -> str:
-    sent: Any = request.form or {}
+    sent = request.form or RequestParameters()
     return str(sent.get(SHOWN + name) or "")
 
 
 def form_of(shown: Iterable[Setting]) -> type[Form]:
-    """A form with a field for each setting."""
-    return type("SettingsForm", (Form,), {one.name: _field(one) for one in shown})
+    """Create a form class with a field for each setting."""
+    return type("SettingsForm", (Form,), {setting.name: _field(setting) for setting in shown})
 
 
-def _field(one: Setting) -> forms.Field[Any]:
-    if one.type is bool:
+def _field(setting: Setting) -> forms.Field[bool] | forms.Field[int] | forms.Field[str]:
+    if setting.type is bool:
         return forms.Check()
-    if one.type is int:
+    if setting.type is int:
         return forms.Number()
-    if one.options:
-        return forms.Choice(*one.options)
-    return forms.Text(most=one.longest)
+    if setting.options:
+        return forms.Choice(*setting.options)
+    return forms.Text(most=setting.longest)
 
 
 async def _saved(request: Request, changed: list[str]) -> HTTPResponse:
-    """Where the address moves between http and https, the cookie has another name: give it anew."""
+    """Confirm the change.
+
+    If the public address changes between http and https, the session cookie gets another name.
+    The user then gets a new session, so that they stay signed in.
+    """
     before = cookies.name_of(request, SESSION)
     request.ctx.site = await web.read(request, site.facts)
     web.flash(request, N_("Saved.") if changed else N_("There are no changes to save."))
@@ -124,16 +137,21 @@ async def _saved(request: Request, changed: list[str]) -> HTTPResponse:
     return response
 
 
-def _present(request: Request) -> dict[str, Any]:
-    given = saving.values(request.ctx.site)
-    return {**given, "address": given["address"] or site_address(request)}
+def _current_values(request: Request) -> dict[str, object]:
+    """Return the value of every setting; without a public address, that of the request."""
+    values = saving.values(request.ctx.site)
+    return {**values, "address": values["address"] or site_address(request)}
 
 
 def _page(request: Request, form: Form, status: int = 200) -> HTTPResponse:
-    kept = saving.values(request.ctx.site)
+    saved = saving.values(request.ctx.site)
     groups = {
-        name: [one for one in SETTINGS.values() if one.group == name and is_here(one)]
-        for name in GROUPS
+        group: [
+            setting
+            for setting in SETTINGS.values()
+            if setting.group == group and is_on_this_page(setting)
+        ]
+        for group in GROUPS
     }
     return section.show(
         request,
@@ -143,7 +161,7 @@ def _page(request: Request, form: Form, status: int = 200) -> HTTPResponse:
         groups={name: shown for name, shown in groups.items() if shown},
         labels=GROUPS,
         elsewhere=sorted(OWN_PAGE),
-        marks={name: saving.mark(name, value) for name, value in kept.items()},
+        marks={name: saving.mark(name, value) for name, value in saved.items()},
         timezones=sorted(zoneinfo.available_timezones()),
         from_environment=request.app.ctx.config.site_url,
     )
@@ -154,10 +172,11 @@ def _page(request: Request, form: Form, status: int = 200) -> HTTPResponse:
 
 @section.get("/history")
 async def settings_history(request: Request) -> HTTPResponse:
-    typed = request.args.get("before") or "0"
-    if not (typed.isascii() and typed.isdigit() and len(typed) < 10):
+    """Show past changes of settings, newest first."""
+    before = request.args.get("before") or "0"
+    if not (before.isascii() and before.isdigit() and len(before) < 10):
         raise web.NotHere
-    return await _history(request, int(typed))
+    return await _history(request, int(before))
 
 
 async def _history(
@@ -179,7 +198,7 @@ async def _history(
 
 @section.post("/history")
 async def put_back_setting(request: Request) -> HTTPResponse:
-    """Make one setting what it was before one change."""
+    """Restore a setting to its value before one of the changes."""
     form = RestoreSettingForm.read(request)
     if not form.ok:
         raise web.NotHere
@@ -190,8 +209,8 @@ async def put_back_setting(request: Request) -> HTTPResponse:
     except LookupError as error:
         raise web.NotHere from error
     except Refusal as refusal:
-        told = web.say(request, refusal.message, **refusal.params)
-        return await _history(request, 0, 422, told)
+        reason = web.say(request, refusal.message, **refusal.params)
+        return await _history(request, 0, 422, reason)
     web.flash(
         request, N_("The setting was restored.") if changed else N_("There are no changes to save.")
     )

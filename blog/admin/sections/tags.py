@@ -1,4 +1,4 @@
-"""Tags: under which names posts are found together."""
+"""The list of tags: rename, merge and delete them."""
 
 from blog.admin.section import Action, Column, EditForm, Filter, Input, Section, ngettext
 from blog.config import N_
@@ -8,10 +8,14 @@ from blog.web.forms import Form, Text
 
 
 class NameForm(Form):
+    """The new name of a tag."""
+
     name = Text(required=True, most=100)
 
 
 class MergeForm(Form):
+    """The name of the tag to merge into."""
+
     into = Text(required=True, most=100)
 
 

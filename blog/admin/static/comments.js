@@ -1,12 +1,12 @@
-// The queue by keys, beside those of every list: u takes the last act back, ? tells all keys.
+// More keyboard shortcuts for the moderation queue: u undoes the last action, ? lists all shortcuts.
 
 const undo = document.querySelector('form[action$="/undo"]');
-const told = document.querySelector("[data-keys-told]");
+const dialog = document.querySelector("[data-keys-told]");
 const open = document.querySelector("[data-keys-open]");
 
 function key(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  if (event.key === "?") told.showModal();
+  if (event.key === "?") dialog.showModal();
   else if (event.key === "u" && undo) undo.requestSubmit();
   else return;
   event.preventDefault();
@@ -14,10 +14,10 @@ function key(event) {
 
 const list = document.querySelector("#list");
 if (list) {
-  // Whoever opens the queue may begin at once; a link to another place on the page comes first.
+  // Focus the list, so that its shortcuts work at once, unless the address has a fragment.
   if (!location.hash && document.activeElement === document.body) list.focus({ preventScroll: true });
-  told.addEventListener("close", () => list.focus({ preventScroll: true }));
+  dialog.addEventListener("close", () => list.focus({ preventScroll: true }));
   list.addEventListener("keydown", key);
   open.hidden = false;
-  open.addEventListener("click", () => told.showModal());
+  open.addEventListener("click", () => dialog.showModal());
 }

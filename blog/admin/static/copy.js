@@ -1,18 +1,18 @@
-// A button that copies what stands in a field. Without this script the field can be marked by hand.
+// A button that copies the value of a field. Without JavaScript the button is hidden.
 
 for (const button of document.querySelectorAll("[data-copy]")) {
   const field = document.getElementById(button.dataset.copy);
-  const said = document.querySelector("[data-copied]");
+  const status = document.querySelector("[data-copied]");
   button.hidden = false;
   field.addEventListener("focus", () => field.select());
   button.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(field.value);
     } catch {
-      // Over plain http there is no clipboard API; the old way still works there.
+      // The clipboard API needs HTTPS; execCommand works without it.
       field.select();
       document.execCommand("copy");
     }
-    said.textContent = button.dataset.done;
+    status.textContent = button.dataset.done;
   });
 }

@@ -1,4 +1,4 @@
-// A section's list by keys, while it has the focus; and one box that ticks every row.
+// Keyboard shortcuts for a list while it has the focus, and a checkbox that ticks every row.
 
 const form = document.querySelector("[data-rows]");
 const boxes = form ? [...form.querySelectorAll('[data-row] input[name="ids"]')] : [];
@@ -27,7 +27,7 @@ function go(step) {
   boxes[next].scrollIntoView({ block: "nearest" });
 }
 
-// The row with the focus is meant where none is ticked.
+// If no row is ticked, the action is about the row with the focus.
 function press(button) {
   const here = current();
   if (here >= 0 && !boxes.some((box) => box.checked)) boxes[here].checked = true;
@@ -36,25 +36,25 @@ function press(button) {
 
 function key(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  const act = [...form.querySelectorAll("[data-key]")].find((one) => one.dataset.key === event.key);
+  const button = [...form.querySelectorAll("[data-key]")].find((each) => each.dataset.key === event.key);
   if (event.key === "j") go(1);
   else if (event.key === "k") go(-1);
   else if (event.key === "x" && current() >= 0) boxes[current()].click();
-  else if (act) press(act);
+  else if (button) press(button);
   else return;
   event.preventDefault();
 }
 
-function tellKeys(note) {
-  const acts = [...form.querySelectorAll("[data-key]")];
-  const told = acts.map((one) => `${one.dataset.key} ${one.textContent.trim()}`);
-  note.textContent = [note.dataset.keys, told.join(" · ")].join(" ");
+function showKeys(note) {
+  const buttons = [...form.querySelectorAll("[data-key]")];
+  const keys = buttons.map((button) => `${button.dataset.key} ${button.textContent.trim()}`);
+  note.textContent = [note.dataset.keys, keys.join(" · ")].join(" ");
   note.hidden = false;
 }
 
 if (boxes.length) {
   form.querySelectorAll("[data-all]").forEach(tickAll);
-  form.querySelectorAll("[data-keys]").forEach(tellKeys);
+  form.querySelectorAll("[data-keys]").forEach(showKeys);
   form.querySelector("#list").addEventListener("keydown", key);
   form.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && event.target.type === "checkbox") event.preventDefault();

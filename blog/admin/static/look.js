@@ -1,16 +1,16 @@
-// The picture of the front page follows what is chosen, before it is saved.
+// Updates the preview of the front page while the form is edited, before it is saved.
 
 const form = document.querySelector("#look");
 const frame = document.querySelector(".look-frame");
 const address = frame.src;
-let waiting;
+let timer;
 
 function show() {
   const chosen = new URLSearchParams(new FormData(form));
-  frame.contentWindow.location.replace(`${address}?${chosen}`); // leaves no trace in the history
+  frame.contentWindow.location.replace(`${address}?${chosen}`); // adds no entry to the browser history
 }
 
 form.addEventListener("input", () => {
-  clearTimeout(waiting);
-  waiting = setTimeout(show, 200);
+  clearTimeout(timer);
+  timer = setTimeout(show, 200);
 });

@@ -1,1 +1,1 @@
-"""The change log: what each transaction changed, for the audit log and for the page cache."""
+"""The change log: what each transaction changed, for the audit log and for cache invalidation."""

@@ -1,16 +1,16 @@
 """Names of actions: what a transaction does, as the audit log stores it.
 
-An action is a function that is handed to a transaction. Its name, such as `post.publish`, is a noun
+An action is a function that is passed to a transaction. Its name, such as `post.publish`, is a noun
 and a verb. It is stored in every log entry, so it never changes, even when the function or its
-module is renamed. `blog/admin/audit_labels.py` has a label for each.
+module is renamed. `blog/admin/audit_labels.py` has a label for each action.
 """
 
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 
 NOUN_AND_VERB = re.compile(r"[a-z]+\.[a-z_]+")
 LONGEST = 100  # characters in the column `change.act`
@@ -19,7 +19,7 @@ declared: dict[str, str] = {}  # name -> the function that declares it, as `modu
 
 
 def action(name: str) -> Callable[[F], F]:
-    """Declares the name under which the audit log stores what a function does.
+    """Declare the name under which the audit log stores what a function does.
 
     Raises `ValueError` for a name that is not `noun.verb`, or that another function declares.
     """
@@ -36,11 +36,12 @@ def action(name: str) -> Callable[[F], F]:
     return declare
 
 
-def name_of(work: Callable[..., Any]) -> str:
-    """The declared name of an action, also when it is wrapped by `partial` or a decorator.
+def name_of(work: Callable[..., object]) -> str:
+    """Return the declared name of an action, also when `partial` or a decorator wraps it.
 
-    A function that declares none goes by its own name: a forgotten declaration must not make a
-    write fail. Such a name has no dot, so it cannot be mistaken for a declared one.
+    For a function without a declared name, the name of the function is used, because a forgotten
+    declaration must not make a write fail. That name has no dot, so it cannot be mistaken for a
+    declared one.
     """
     while not hasattr(work, "action_name"):
         if isinstance(work, partial):

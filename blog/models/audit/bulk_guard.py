@@ -1,122 +1,164 @@
-"""Statements that change many rows at once: refused unless they name what they touch, then told."""
+"""Checks on statements that change many rows at once.
+
+The unit of work sees only rows that go through a flush. A bulk INSERT, UPDATE or DELETE, or SQL
+written as text, passes it by. Such a statement must therefore name what it changes in its execution
+options, or it is rejected:
+
+- `tags`: the cache tags of what changes; may be empty
+- `facts`: optional; what changed, as `{"table:id": {column: [before, after]}}`. Without it, the
+  table, the number of rows and the new values are recorded.
+"""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from operator import eq
-from typing import Any
+from typing import Any, TypeAlias, TypeGuard
 
-from sqlalchemy import BindParameter, Connection, Delete, Insert, TextClause, Update, UpdateBase
+from sqlalchemy import (
+    BinaryExpression,
+    BindParameter,
+    Connection,
+    CursorResult,
+    Delete,
+    Executable,
+    Insert,
+    TextClause,
+    Update,
+    UpdateBase,
+)
 from sqlalchemy.orm import Session
 
 from blog.models.audit import row_diff
 from blog.models.audit.row_diff import RecordedChange
 from blog.models.base import Base
 
+# "FOR UPDATE" only locks rows.
 CHANGING = re.compile(r"(?<!for )\b(insert|update|delete|replace|merge|truncate)\b", re.IGNORECASE)
 VERBS: dict[type, str] = {Insert: "added", Update: "changed", Delete: "deleted"}
-LOG = ("change", "touched")
+LOG_TABLES = ("change", "touched")
+
+Parameters: TypeAlias = Mapping[str, object]
+Options: TypeAlias = Mapping[str, Any]
+AnyResult: TypeAlias = CursorResult[*tuple[Any, ...]]
 
 
-class Unnamed(RuntimeError):
-    """A bulk statement that does not say what it touches."""
+class UntaggedStatement(RuntimeError):
+    """A bulk statement without the execution option `tags`."""
 
 
-class Untouchable(RuntimeError):
-    """A statement that would rewrite what is written here."""
+class LogIsReadOnly(RuntimeError):
+    """A statement that would change the audit log."""
 
 
-def refuse_unnamed(
+def check(
     connection: Connection,
-    statement: Any,
-    multiparams: Sequence[Any],
-    params: Any,
-    execution_options: Any,
+    statement: Executable,
+    multiparams: Sequence[Parameters],
+    params: Parameters,
+    execution_options: Options,
 ) -> None:
-    if not (isinstance(statement, UpdateBase) or is_written_by_hand(statement)):
+    """Reject a bulk statement that names no tags or changes the audit log (`before_execute`).
+
+    Raises `UntaggedStatement` or `LogIsReadOnly`.
+    """
+    if not changes_rows(statement):
         return
     session = connection.info.get("session")
     if session is None:
         return
-    if rewrites_the_log(statement, session):
-        raise Untouchable(f"the audit log must not be changed: {str(statement)[:200]}")
+    if _changes_the_log(statement, session):
+        raise LogIsReadOnly(f"the audit log must not be changed: {str(statement)[:200]}")
     if _option(statement, execution_options, "tags") is None and not session.info["flushing"]:
-        raise Unnamed(f"bulk statements need execution_options(tags=…): {str(statement)[:200]}")
+        raise UntaggedStatement(
+            f"bulk statements need execution_options(tags=…): {str(statement)[:200]}"
+        )
 
 
-def is_written_by_hand(statement: Any) -> bool:
-    """SQL as text that changes rows."""
-    return isinstance(statement, TextClause) and bool(CHANGING.search(statement.text))
-
-
-def rewrites_the_log(statement: Any, session: Session) -> bool:
-    """Lines are added, by the hook and by nobody else; none is changed or taken away."""
+def changes_rows(statement: Executable) -> TypeGuard[UpdateBase | TextClause]:
+    """Whether a statement is an INSERT, UPDATE or DELETE, or text that contains one."""
     if isinstance(statement, TextClause):
-        return bool(re.search(rf"\b({'|'.join(LOG)})\b", statement.text, re.IGNORECASE))
-    named = getattr(statement.table, "name", "") in LOG
-    return named and not (isinstance(statement, Insert) and session.info["writing"])
+        return bool(CHANGING.search(statement.text))
+    return isinstance(statement, UpdateBase)
 
 
-def _option(statement: Any, execution_options: Any, name: str) -> Any:
+def _changes_the_log(statement: UpdateBase | TextClause, session: Session) -> bool:
+    """Whether a statement changes the log; only the commit hook may, and only by adding rows."""
+    if isinstance(statement, TextClause):
+        return bool(re.search(rf"\b({'|'.join(LOG_TABLES)})\b", statement.text, re.IGNORECASE))
+    is_log = getattr(statement.table, "name", "") in LOG_TABLES
+    return is_log and not (isinstance(statement, Insert) and session.info["writing"])
+
+
+def _option(statement: Executable, execution_options: Options, name: str) -> Any:
     return statement.get_execution_options().get(name, execution_options.get(name))
 
 
-def note(
+def record(
     connection: Connection,
-    statement: Any,
-    multiparams: Sequence[Any],
-    params: Any,
-    execution_options: Any,
-    result: Any,
+    statement: Executable,
+    multiparams: Sequence[Parameters],
+    params: Parameters,
+    execution_options: Options,
+    result: AnyResult,
 ) -> None:
-    """What a statement has done to rows that no flush has seen. What found no row, did nothing."""
+    """Record what a bulk statement did, unless it matched no row (`after_execute`)."""
     session = connection.info.get("session")
-    if session is None or not (isinstance(statement, UpdateBase) or is_written_by_hand(statement)):
+    if session is None or not changes_rows(statement):
         return
-    tags = _option(statement, execution_options, "tags")
-    told = _option(statement, execution_options, "facts") or {}
-    rows = _count(statement, multiparams, result)
-    if not (tags or told) or rows == 0:
+    tags: Collection[str] = _option(statement, execution_options, "tags") or ()
+    facts: row_diff.Facts = _option(statement, execution_options, "facts") or {}
+    rows = _row_count(statement, multiparams, result)
+    if not (tags or facts) or rows == 0:
         return
-    noted = session.info["noted"]
-    noted.append(RecordedChange(frozenset(tags or ())))
-    noted += [RecordedChange(frozenset(), key, "", columns) for key, columns in told.items()]
-    if isinstance(statement, UpdateBase) and not told:
-        noted.append(_of_many(statement, rows))
+    recorded = session.info["recorded"]
+    recorded.append(RecordedChange(frozenset(tags)))
+    recorded += [RecordedChange(frozenset(), key, "", columns) for key, columns in facts.items()]
+    if isinstance(statement, UpdateBase) and not facts:
+        recorded.append(_bulk_change(statement, rows))
 
 
-def _count(statement: Any, multiparams: Sequence[Any], result: Any) -> int | None:
-    """How many rows; None where the driver cannot tell."""
+def _row_count(
+    statement: Executable, multiparams: Sequence[Parameters], result: AnyResult
+) -> int | None:
+    """Return the number of changed rows; None if the driver does not report it."""
     if isinstance(statement, Insert) or result.returns_rows or result.rowcount < 0:
         return len(multiparams) if isinstance(statement, Insert) and len(multiparams) > 1 else None
     return int(result.rowcount)
 
 
-def _of_many(statement: Any, rows: int | None) -> RecordedChange:
-    """The table, the number of rows, and the values that they were given."""
+def _bulk_change(statement: UpdateBase, rows: int | None) -> RecordedChange:
+    """Describe a bulk statement by its table, its number of rows and the values it assigned."""
     table = statement.table
+    table_name = str(getattr(table, "name", ""))
     model = next(
-        (m for m in Base.registry.mappers if getattr(m.local_table, "name", "") == table.name), None
+        (
+            mapper.class_
+            for mapper in Base.registry.mappers
+            if getattr(mapper.local_table, "name", "") == table_name
+        ),
+        None,
     )
-    if model is None or getattr(model.class_, "unaudited", False):
+    if model is None or getattr(model, "unaudited", False):
         return RecordedChange()
-    secret: frozenset[str] = getattr(model.class_, "audit_secret", frozenset())
-    given = {
+    secret: frozenset[str] = getattr(model, "audit_secret", frozenset())
+    assigned = {
         name: row_diff.SECRET if name in secret else row_diff.short(value)
         for name, value in statement.compile().params.items()
         if name in table.columns and not isinstance(statement, Insert)
     }
-    columns = {name: [None, value] for name, value in given.items()}
+    columns = {name: [None, value] for name, value in assigned.items()}
     verb = next(word for kind, word in VERBS.items() if isinstance(statement, kind))
-    key = f"{table.name}:{_only(statement)}"
+    key = f"{table_name}:{_row_id(statement)}"
     return RecordedChange(frozenset(), key, "", {verb: [None, rows or True], **columns})
 
 
-def _only(statement: Any) -> str:
-    """The id of the one row that a statement is about; `*` where there may be several."""
-    clause: Any = getattr(statement, "whereclause", None)
-    for one in getattr(clause, "clauses", (clause,)):
-        left, right = getattr(one, "left", None), getattr(one, "right", None)
-        is_id = getattr(left, "key", "") == "id" and getattr(one, "operator", None) is eq
-        if is_id and isinstance(right, BindParameter):
-            return str(right.value)
+def _row_id(statement: UpdateBase) -> str:
+    """Return the id of the row that `WHERE id = …` selects; `*` for any other condition."""
+    condition = getattr(statement, "whereclause", None)
+    for clause in getattr(condition, "clauses", (condition,)):
+        if not isinstance(clause, BinaryExpression) or clause.operator is not eq:
+            continue
+        is_id = getattr(clause.left, "key", "") == "id"
+        if is_id and isinstance(clause.right, BindParameter):
+            return str(clause.right.value)
     return "*"

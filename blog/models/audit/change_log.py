@@ -1,7 +1,8 @@
-"""What each commit touched: the tags of what changed, and the facts before and after.
+"""The log of all changes: one row per transaction, with what it changed and who ran it.
 
-Collected at flush, from the values before and after, and written in the same transaction.
-No act invalidates or audits by hand, so none can forget.
+Session hooks collect the column values before and after each flush, and write the row as the last
+statement of the same transaction. No function invalidates a cache or writes the audit log itself,
+so none can forget to.
 """
 
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Engine,
     ForeignKey,
     Index,
+    Row,
     String,
     Text,
     event,
@@ -21,16 +23,23 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.orm import Mapped, Session, SessionTransaction, mapped_column, sessionmaker
+from sqlalchemy.orm import (
+    Mapped,
+    Session,
+    SessionTransaction,
+    UOWTransaction,
+    mapped_column,
+    sessionmaker,
+)
 
 from blog.models.audit import bulk_guard, row_diff
 from blog.models.audit.action import LONGEST
-from blog.models.audit.row_diff import RecordedChange
+from blog.models.audit.row_diff import MergedChanges, RecordedChange
 from blog.models.base import Base, now
 
-ONE_AT_A_TIME = 0x6368_616E  # number of the PostgreSQL advisory lock, "chan"
-CHANNEL = "blog_change"  # where PostgreSQL tells of a commit
-MOST_AT_ONCE = 500  # changes that are followed one by one
+COMMIT_LOCK = 0x6368_616E  # number of the PostgreSQL advisory lock, "chan"
+CHANNEL = "blog_change"  # PostgreSQL notifies listeners of a commit on it
+MOST_FOLLOWED = 500  # changes; a reader that is further behind invalidates everything
 
 
 class Change(Base):
@@ -46,9 +55,9 @@ class Change(Base):
     action: Mapped[str] = mapped_column("act", String(LONGEST), default="")
     tags: Mapped[list[Any]] = mapped_column(default=list)
     facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    # What the rows were called then, as `key name` on a line each; for people and for search.
+    # The changed rows by their names at that time, one `key name` per line, to show and to search.
     about: Mapped[str] = mapped_column(Text, default="")
-    is_quiet: Mapped[bool] = mapped_column(default=False)  # nothing to tell: pages are made anew
+    is_quiet: Mapped[bool] = mapped_column(default=False)  # has tags for the cache, but no facts
 
     __table_args__ = (
         Index("ix_change_by_id_id", "by_id", "id"),
@@ -58,7 +67,7 @@ class Change(Base):
 
 
 class Touched(Base):
-    """A table in which a change has told something."""
+    """A table in which a change has facts, to filter the audit log by kind."""
 
     __tablename__ = "touched"
 
@@ -69,62 +78,66 @@ class Touched(Base):
 
 
 class Mark(NamedTuple):
-    """A change, told from one of the same number in another database."""
+    """The position of a reader of the log.
+
+    The time tells a change from the one with the same number in another database.
+    """
 
     id: int
     at: datetime
 
 
-# --- on whose behalf ---
+# --- who and what ---
 
-WITHHELD = "-"
-_doer = ""
+WITHHELD = "-"  # stored instead of an IP address
+_actor = ""
 
 
 @contextmanager
 def on_behalf_of(name: str) -> Iterator[None]:
-    """What this process does that no person signs for, such as `blog import`."""
-    global _doer  # one command is one process
-    before, _doer = _doer, name
+    """Log the changes of this process under a name, such as `blog import`, if no user made them."""
+    global _actor  # a process runs one command
+    before, _actor = _actor, name
     try:
         yield
     finally:
-        _doer = before
+        _actor = before
 
 
 def withhold_address(session: Session) -> None:
-    """Where a reader was is nothing for a log that keeps what it has for good."""
+    """Do not log the IP address of this transaction, because the log is kept permanently."""
     session.info["ip"] = WITHHELD
 
 
-def tell(session: Session, key: str, name: str, **columns: list[Any]) -> None:
-    """What leaves no row behind, such as a door that stayed shut."""
-    session.info["noted"].append(RecordedChange(frozenset({key}), key, name, columns))
+def tell(session: Session, key: str, name: str, **columns: list[object]) -> None:
+    """Log an event that changes no row, such as a denied access."""
+    session.info["recorded"].append(RecordedChange(frozenset({key}), key, name, columns))
 
 
 def since(session: Session, last: Mark | None) -> tuple[Mark | None, frozenset[str] | None]:
-    """The newest change, and the tags of all after `last`; None where that cannot be said.
+    """Return the newest change, and the tags of all changes after `last`.
 
-    It cannot be where there are too many, and where `last` is not found as it was: then another
-    database stands here, such as a backup of this one.
+    The tags are None if they cannot be determined: if there are too many changes, or if `last` is
+    not in the log as it was. The latter means that the database was replaced, for example by a
+    backup of it.
     """
     columns = select(Change.id, Change.at, Change.tags)
     if last is not None:
         rows = session.execute(
-            columns.where(Change.id >= last.id).order_by(Change.id).limit(MOST_AT_ONCE)
+            columns.where(Change.id >= last.id).order_by(Change.id).limit(MOST_FOLLOWED)
         ).all()
-        if rows and _mark(rows[0]) == last and len(rows) < MOST_AT_ONCE:
+        if rows and _mark(rows[0]) == last and len(rows) < MOST_FOLLOWED:
             return _mark(rows[-1]), frozenset(tag for row in rows[1:] for tag in row.tags)
     newest = session.execute(columns.order_by(Change.id.desc()).limit(1)).first()
     return (_mark(newest) if newest else None), None
 
 
-def _mark(row: Any) -> Mark:
+def _mark(row: Row[int, datetime, list[Any]]) -> Mark:
     return Mark(row.id, row.at)
 
 
 def call(connection: Connection) -> None:
-    """Let whoever listens hear of this transaction, at the moment it is committed."""
+    """Notify listeners on PostgreSQL when this transaction commits."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})
 
@@ -133,57 +146,60 @@ def call(connection: Connection) -> None:
 
 
 def watch(sessions: sessionmaker[Session], engine: Engine) -> None:
-    """Follow every session and every statement of a writer's engine."""
-    event.listen(sessions, "after_begin", _introduce)
-    event.listen(sessions, "after_transaction_create", _remember)
+    """Register the hooks on the sessions and the engine of the writer."""
+    event.listen(sessions, "after_begin", _attach_session)
+    event.listen(sessions, "after_transaction_create", _start_savepoint)
     event.listen(sessions, "before_flush", _flush_begins)
     event.listen(sessions, "after_flush", _collect)
     event.listen(sessions, "after_flush_postexec", _flush_ends)
     event.listen(sessions, "after_soft_rollback", _flush_ends)  # a flush that failed in a savepoint
-    event.listen(sessions, "after_soft_rollback", _forget)
+    event.listen(sessions, "after_soft_rollback", _roll_back)
     event.listen(sessions, "before_commit", _write)
-    event.listen(engine, "before_execute", bulk_guard.refuse_unnamed)
-    event.listen(engine, "after_execute", bulk_guard.note)
+    event.listen(engine, "before_execute", bulk_guard.check)
+    event.listen(engine, "after_execute", bulk_guard.record)
 
 
-def _introduce(session: Session, transaction: Any, connection: Connection) -> None:
+def _attach_session(
+    session: Session, transaction: SessionTransaction, connection: Connection
+) -> None:
+    """Make the session known to the hooks of the engine, which are passed the connection only."""
     connection.info["session"] = session
     _prepare(session)
 
 
 def _prepare(session: Session) -> None:
-    session.info.setdefault("noted", [])
-    session.info.setdefault("unloaded", {})
-    session.info.setdefault("flushing", False)  # the first flush opens its transaction itself
+    session.info.setdefault("recorded", [])
+    session.info.setdefault("overwritten", {})
+    session.info.setdefault("flushing", False)  # a first flush opens its transaction itself
     session.info.setdefault("writing", False)
 
 
-def _remember(session: Session, transaction: SessionTransaction) -> None:
-    """How much was noted when a savepoint was set."""
+def _start_savepoint(session: Session, transaction: SessionTransaction) -> None:
+    """Remember how many changes were recorded before a savepoint."""
     _prepare(session)
     if transaction.nested:
-        session.info.setdefault("savepoints", {})[transaction] = len(session.info["noted"])
+        session.info.setdefault("savepoints", {})[transaction] = len(session.info["recorded"])
 
 
-def _forget(session: Session, transaction: SessionTransaction) -> None:
-    """What was rolled back has not happened."""
-    noted = session.info.setdefault("noted", [])
+def _roll_back(session: Session, transaction: SessionTransaction) -> None:
+    """Drop the changes that were recorded since a savepoint that is rolled back."""
+    recorded = session.info.setdefault("recorded", [])
     if transaction.nested:
-        del noted[session.info["savepoints"].pop(transaction, 0) :]
+        del recorded[session.info["savepoints"].pop(transaction, 0) :]
 
 
-def _flush_begins(session: Session, context: Any, instances: Any) -> None:
+def _flush_begins(session: Session, context: UOWTransaction, instances: object) -> None:
     _prepare(session)
     row_diff.load_before(session)
     session.info["flushing"] = True
 
 
-def _flush_ends(session: Session, context: Any) -> None:
+def _flush_ends(session: Session, context: UOWTransaction | SessionTransaction) -> None:
     session.info["flushing"] = False
 
 
-def _collect(session: Session, context: Any) -> None:
-    """Tags and facts of everything in this flush."""
+def _collect(session: Session, context: UOWTransaction) -> None:
+    """Record the tags and facts of every row in this flush."""
     for row in [*session.new, *session.dirty, *session.deleted]:
         before, after = row_diff.values(session, row)
         if changed := row_diff.differing(before, after):
@@ -191,41 +207,46 @@ def _collect(session: Session, context: Any) -> None:
             for values in filter(None, (before, after)):
                 with session.no_autoflush:
                     tags |= type(row).change_tags(session, values, changed)
-            session.info["noted"].append(row_diff.of(row, before, after, tags))
+            session.info["recorded"].append(row_diff.record_row(row, before, after, tags))
 
 
-# --- the line itself ---
+# --- the log entry ---
 
 
 def _write(session: Session) -> None:
-    """The change row itself, as the last statement of its transaction."""
+    """Write the log entry, as the last statement of its transaction."""
     if session.in_nested_transaction():
-        return  # a savepoint; the row waits for the end of the whole
+        return  # a savepoint is released; the entry is written when the transaction commits
     session.flush()
-    noted, session.info["noted"] = session.info.get("noted", []), []
-    tags, told, names = row_diff.folded(noted)
-    if not (tags or told):
+    recorded, session.info["recorded"] = session.info.get("recorded", []), []
+    changes = row_diff.merge(recorded)
+    if not (changes.tags or changes.facts):
         return
     if session.get_bind().dialect.name == "postgresql":
-        # Number 1 must not commit after number 2: who follows the table would miss it.
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
+        # Number 1 must not commit after number 2, or a reader that has seen 2 would miss it.
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": COMMIT_LOCK})
     call(session.connection())
-    by = session.info.get("by")
-    row = {
+    session.info["writing"] = True
+    untagged: dict[str, tuple[str, ...]] = {"tags": ()}
+    entry = insert(Change).values(_entry(session, changes)).returning(Change.id)
+    id = session.scalar(entry, execution_options=untagged)
+    if kinds := sorted({key.partition(":")[0] for key in changes.facts}):
+        rows = [{"kind": kind, "change_id": id} for kind in kinds]
+        session.execute(insert(Touched), rows, execution_options=untagged)
+    session.info["writing"] = False
+
+
+def _entry(session: Session, changes: MergedChanges) -> dict[str, object]:
+    """Return the column values of a log entry."""
+    user = session.info.get("by")
+    return {
         "at": now(),
-        "by_id": by.id if by else None,
-        "by_name": by.display_name if by else _doer,
+        "by_id": user.id if user else None,
+        "by_name": user.display_name if user else _actor,
         "ip": session.info.get("ip", ""),
         "action": session.info.get("action", ""),
-        "tags": sorted(tags),
-        "facts": told,
-        "about": "\n".join(f"{key} {name}".strip() for key, name in names.items()),
-        "is_quiet": not told,
+        "tags": sorted(changes.tags),
+        "facts": changes.facts,
+        "about": "\n".join(f"{key} {name}".strip() for key, name in changes.names.items()),
+        "is_quiet": not changes.facts,
     }
-    session.info["writing"] = True
-    untold = {"tags": ()}
-    id = session.scalar(insert(Change).values(row).returning(Change.id), execution_options=untold)
-    if kinds := sorted({key.partition(":")[0] for key in told}):
-        rows = [{"kind": kind, "change_id": id} for kind in kinds]
-        session.execute(insert(Touched), rows, execution_options=untold)
-    session.info["writing"] = False

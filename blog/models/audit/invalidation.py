@@ -1,4 +1,4 @@
-"""What a process that keeps pages has to hear of the database, in one snapshot."""
+"""What a process with a page cache reads from the database to find out which pages are outdated."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,17 +14,19 @@ from blog.models.settings import site as sites
 from blog.models.settings.settings import Settings
 from blog.models.settings.site import SiteFacts
 
-TELLING = frozenset({"posts", "site"})  # what moves the next moment
-EVERYTHING = None
+SCHEDULE_TAGS = frozenset({"posts", "site"})  # changes that can move `Invalidation.until`
+EVERYTHING = None  # as `Invalidation.tags`: every cached page is outdated
 SCHEMA = select(column("version_num", String)).select_from(table("alembic_version"))
 
 
 @dataclass(frozen=True)
 class Invalidation:
-    """`tags` are those of every change since the last news; None where there is too much to say.
+    """What changed since the last check, read from one snapshot.
 
-    `until` is the next moment, seen from `at`, at which time alone changes what readers see: a post
-    falls due, is withdrawn, or takes no more comments.
+    `tags` are those of every change since then, or `EVERYTHING`. `until` is the next time after
+    `at` when public pages change without a write: a post is published or unpublished on schedule,
+    or no longer accepts comments. `last` is the newest change of the log; `schema` is the Alembic
+    revision.
     """
 
     site: SiteFacts = field(default_factory=SiteFacts)
@@ -35,35 +37,40 @@ class Invalidation:
     tags: frozenset[str] | None = EVERYTHING
 
     def is_over(self) -> bool:
-        """That moment has come; or the clock was set back, and others lie ahead once more."""
+        """Whether `until` has passed, or the system clock was set back before `at`."""
         moment = now()
         return moment < self.at or (self.until is not None and self.until <= moment)
 
 
 def since(session: Session, before: Invalidation) -> Invalidation:
+    """Return what changed since the check `before`."""
     moment, facts, schema = now(), sites.facts(session), session.scalar(SCHEMA)
     last, tags = change_log.since(session, before.last)
-    if before.is_over() or schema != before.schema:  # a migration says nothing of single rows
+    if before.is_over() or schema != before.schema:  # a migration does not log the rows it changes
         tags = EVERYTHING
-    stands = tags is not EVERYTHING and not tags & TELLING
-    until = before.until if stands else _until(session, facts.settings, moment)
+    keeps_schedule = tags is not EVERYTHING and not tags & SCHEDULE_TAGS
+    until = before.until if keeps_schedule else _until(session, facts.settings, moment)
     return Invalidation(facts, schema, last, moment, until, tags)
 
 
 def _until(session: Session, settings: Settings, moment: datetime) -> datetime | None:
-    found = [_first(session, Post.publish_at, moment), _first(session, Post.withdraw_at, moment)]
+    """Return the next time after `moment` when public pages change by schedule."""
+    times = [_first(session, Post.publish_at, moment), _first(session, Post.withdraw_at, moment)]
     if settings.comments_days:
         open_for = timedelta(days=settings.comments_days, microseconds=1)
         oldest = _first(session, Post.publish_at, moment - open_for)
-        found.append(oldest and oldest + open_for)
-    return min(filter(None, found), default=None)
+        times.append(oldest and oldest + open_for)
+    return min(filter(None, times), default=None)
 
 
 def _first(
     session: Session, column: InstrumentedAttribute[datetime | None], after: datetime
 ) -> datetime | None:
-    """Of each kind apart, so that an index leads there at once, however many come after it."""
+    """Return the first value of a column of public posts after a time.
+
+    Posts and pages are queried separately, so that an index finds each without reading more rows.
+    """
     shown = Post.live_revision_id.is_not(None) & Post.trashed_at.is_(None)
     query = select(column).where(column > after, shown).order_by(column).limit(1)
-    found = [session.scalar(query.where(Post.kind == kind)) for kind in (POST, PAGE)]
-    return min(filter(None, found), default=None)
+    times = [session.scalar(query.where(Post.kind == kind)) for kind in (POST, PAGE)]
+    return min(filter(None, times), default=None)

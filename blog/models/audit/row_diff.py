@@ -1,9 +1,18 @@
-"""What became of each row in a transaction: its columns before and after, without its secrets."""
+"""What changed in one row: its columns before and after, without secret values.
+
+A model class controls what is recorded about its rows with these class attributes:
+
+- `unaudited`: nothing but the tags
+- `audit_secret`: columns whose values are replaced by `SECRET`
+- `audit_ignored`: columns that are not recorded
+- `audit_whole`: columns whose long values are recorded in full, not as length and hash
+- `audit_by_columns`: the row is named after its changed columns
+"""
 
 import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import InstanceState, Session
@@ -11,30 +20,48 @@ from sqlalchemy.orm.base import NO_VALUE, PASSIVE_NO_INITIALIZE
 
 from blog.models.base import Base
 
-LONG = 200
-MANY = 50  # entries of a dictionary; what changes more of them is told as a whole
+LONG = 200  # characters; a longer text is stored as its length and hash
+MOST_ENTRIES = 50  # changed entries of a dictionary; with more, it is recorded as a whole
 SECRET = {"secret": True}
-# By what a row is called, the first that it has.
+# The columns that can name a row, in order of preference.
 NAMES = ("title", "display_name", "original", "name", "path", "email", "to")
-Values = dict[str, Any]
-Facts = dict[str, dict[str, list[Any]]]
+LONGEST_NAME = 120
+
+Values: TypeAlias = dict[str, object]  # column -> value
+Diff: TypeAlias = dict[str, list[object]]  # column -> [before, after], as JSON values
+Facts: TypeAlias = dict[str, Diff]  # key of a row -> what changed in it
 
 
 class RecordedChange(NamedTuple):
-    """What one flush, or one bulk statement, did to one row, or to those of a table."""
+    """What one flush or one bulk statement did to one row, or to several rows of one table.
+
+    `key` is `table:id`, or `table:*` for several rows; `name` is what the row is called.
+    """
 
     tags: frozenset[str] = frozenset()
     key: str = ""
     name: str = ""
-    columns: Mapping[str, list[Any]] = {}
+    columns: Mapping[str, list[object]] = {}
     is_new: bool = False
 
 
+class MergedChanges(NamedTuple):
+    """All changes of a transaction: tags, facts and the name of each row, by its key."""
+
+    tags: set[str]
+    facts: Facts
+    names: dict[str, str]
+
+
 def values(session: Session, row: Base) -> tuple[Values, Values]:
-    """Column values before and after; empty where the row did not exist or is gone."""
+    """Return the column values before and after a flush.
+
+    The first is empty for a new row, the second for a deleted one.
+    """
     state = inspect(row)
-    before, after = {}, {}
-    unloaded = session.info["unloaded"].pop(state, {})
+    before: Values = {}
+    after: Values = {}
+    overwritten = session.info["overwritten"].pop(state, {})
     for attribute in state.mapper.column_attrs:
         key = attribute.key
         history = state.get_history(key, PASSIVE_NO_INITIALIZE)
@@ -42,71 +69,76 @@ def values(session: Session, row: Base) -> tuple[Values, Values]:
         if history.deleted:
             before[key] = history.deleted[0]
         elif history.added:
-            before[key] = unloaded.get(key)
+            before[key] = overwritten.get(key)
     return ({} if row in session.new else before), ({} if row in session.deleted else after)
 
 
 def load_before(session: Session) -> None:
-    """What is overwritten without having been read, for the last time that it can be known."""
+    """Read the stored values of columns that were overwritten without having been loaded.
+
+    Called before a flush, because they cannot be read afterwards.
+    """
     for row in session.dirty:
-        state: InstanceState[Any] = inspect(row)
+        state: InstanceState[Base] = inspect(row)
         missing = [key for key, old in state.committed_state.items() if old is NO_VALUE]
         columns = [attribute for attribute in state.mapper.column_attrs if attribute.key in missing]
         if columns and state.identity:
-            keys = zip(state.mapper.primary_key, state.identity, strict=True)
-            query = select(*(one.class_attribute for one in columns))
+            identity = zip(state.mapper.primary_key, state.identity, strict=True)
+            query = select(*(attribute.class_attribute for attribute in columns))
             with session.no_autoflush:
-                found = session.execute(query.where(*(column == value for column, value in keys)))
-            session.info["unloaded"][state] = dict(
-                zip((one.key for one in columns), found.one(), strict=True)
+                result = session.execute(
+                    query.where(*(column == value for column, value in identity))
+                )
+            session.info["overwritten"][state] = dict(
+                zip((attribute.key for attribute in columns), result.one(), strict=True)
             )
 
 
-def of(row: Base, before: Values, after: Values, tags: Iterable[str]) -> RecordedChange:
-    """What is told of a row."""
+def record_row(row: Base, before: Values, after: Values, tags: Iterable[str]) -> RecordedChange:
+    """Compare the values of a row before and after a flush, as its class wants them recorded."""
     tags = frozenset(tags)
     if getattr(row, "unaudited", False):
         return RecordedChange(tags)
     secret: frozenset[str] = getattr(row, "audit_secret", frozenset())
     whole: frozenset[str] = getattr(row, "audit_whole", frozenset())
-    columns: dict[str, list[Any]] = {}
+    columns: Diff = {}
     for name in sorted(differing(before, after) - getattr(row, "audit_ignored", frozenset())):
         pair = [before.get(name), after.get(name)]
         if name in secret:
             columns[name] = [SECRET if value else None for value in pair]
         else:
-            columns |= _told(name, pair, whole=name in whole)
-    if not (before and after):  # of a row that came or went, what was empty says nothing
+            columns |= _column_diff(name, pair, whole=name in whole)
+    if not (before and after):  # empty values of an added or deleted row are no information
         columns = {name: pair for name, pair in columns.items() if pair[0] or pair[1]}
     by_columns = getattr(row, "audit_by_columns", False)
-    name = " ".join(columns) if by_columns else _name({**before, **after})
-    return RecordedChange(tags, _key(row), name, columns, not before)
+    name = " ".join(columns) if by_columns else _row_name({**before, **after})
+    return RecordedChange(tags, _row_key(row), name, columns, not before)
 
 
-def differing(before: Values, after: Values) -> set[str]:
+def differing(before: Mapping[str, object], after: Mapping[str, object]) -> set[str]:
+    """Return the names whose values differ; a missing value counts as None."""
     return {name for name in {**before, **after} if before.get(name) != after.get(name)}
 
 
-def _told(name: str, pair: list[Any], *, whole: bool) -> dict[str, list[Any]]:
-    """A pair of values as JSON; of a dictionary, each entry that differs."""
+def _column_diff(name: str, pair: list[object], *, whole: bool) -> Diff:
+    """Return a pair of values as JSON values; for dictionaries, each entry that differs."""
     if any(isinstance(value, dict) for value in pair):
-        was, is_ = (value if isinstance(value, dict) else {} for value in pair)
-        entries = differing(was, is_)
-        if len(entries) <= MANY:
-            told = same if whole else short
+        old, new = (value if isinstance(value, dict) else {} for value in pair)
+        entries = differing(old, new)
+        if len(entries) <= MOST_ENTRIES:
             return {
-                f"{name}.{entry}": [told(was.get(entry)), told(is_.get(entry))]
+                f"{name}.{entry}": _stored([old.get(entry), new.get(entry)], whole=whole)
                 for entry in sorted(entries)
             }
-    return {name: pair if whole else [short(value) for value in pair]}
+    return {name: _stored(pair, whole=whole)}
 
 
-def same(value: Any) -> Any:
-    return value
+def _stored(pair: list[object], *, whole: bool) -> list[object]:
+    return pair if whole else [short(value) for value in pair]
 
 
-def short(value: Any) -> Any:
-    """A value as JSON; a long text as its length and hash."""
+def short(value: object) -> object:
+    """Return a value as a JSON value; a long text becomes its length and hash."""
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, bytes):
@@ -118,37 +150,41 @@ def short(value: Any) -> Any:
     return value
 
 
-def _key(row: Base) -> str:
+def _row_key(row: Base) -> str:
     identity = inspect(row).mapper.primary_key_from_instance(row)
     return ":".join((row.__tablename__, *map(str, identity)))
 
 
-def _name(values: Values) -> str:
-    """What the row is called; "" where it has no name."""
-    found = next((str(values[name]) for name in NAMES if values.get(name)), "")
-    return " ".join(found.split())[:120]
+def _row_name(values: Values) -> str:
+    """Return the name of a row in one line; empty if it has none."""
+    name = next((str(values[name]) for name in NAMES if values.get(name)), "")
+    return " ".join(name.split())[:LONGEST_NAME]
 
 
-def folded(noted: Iterable[RecordedChange]) -> tuple[set[str], Facts, dict[str, str]]:
-    """All tags; what stood in each column at first and at last; what the rows are called."""
+def merge(changes: Iterable[RecordedChange]) -> MergedChanges:
+    """Merge the changes of a transaction: each column has its first and its last value."""
     tags: set[str] = set()
     facts: Facts = {}
     names: dict[str, str] = {}
-    new: set[str] = set()
-    for one in noted:
-        tags |= one.tags
-        new |= {one.key} if one.is_new else set()
-        row = facts.setdefault(one.key, {})
-        for name, (before, after) in one.columns.items():
-            first = None if one.key in new else before
+    new_keys: set[str] = set()
+    for change in changes:
+        tags |= change.tags
+        if change.is_new:
+            new_keys.add(change.key)
+        row = facts.setdefault(change.key, {})
+        for name, (before, after) in change.columns.items():
+            first = None if change.key in new_keys else before
             row[name] = [row[name][0] if name in row else first, after]
-        if one.columns:
-            names[one.key] = one.name or names.get(one.key, "")
-    kept = {key: _moved(columns) for key, columns in facts.items()}
-    kept = {key: columns for key, columns in kept.items() if columns}
-    return tags, kept, {key: names[key] for key in kept}
+        if change.columns:
+            names[change.key] = change.name or names.get(change.key, "")
+    changed = {key: _without_unchanged(columns) for key, columns in facts.items()}
+    changed = {key: columns for key, columns in changed.items() if columns}
+    return MergedChanges(tags, changed, {key: names[key] for key in changed})
 
 
-def _moved(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """Without what came back to where it was. A secret that was replaced looks the same."""
+def _without_unchanged(columns: Diff) -> Diff:
+    """Leave out columns that are back at their first value.
+
+    A secret is kept, because its old and new values look the same.
+    """
     return {name: pair for name, pair in columns.items() if pair[0] != pair[1] or pair[0] == SECRET}

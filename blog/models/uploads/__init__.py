@@ -1,1 +1,1 @@
-"""Uploaded pictures."""
+"""Uploaded pictures: their table, and their list in the admin area."""

@@ -1,4 +1,4 @@
-"""A picture that somebody uploaded."""
+"""The table of uploaded pictures: recording an upload, and looking up picture sizes for a text."""
 
 import re
 from collections.abc import Mapping
@@ -12,11 +12,15 @@ from blog.models.audit.action import action
 from blog.models.base import Base, now
 from blog.models.users.user import EDITOR, User
 
-STORED = re.compile(r"/media/([0-9a-f]{2}/[0-9a-f]{32}\.\w{2,5})")
+STORED = re.compile(r"/media/([0-9a-f]{2}/[0-9a-f]{32}\.\w{2,5})")  # the name in an address
 
 
 class Upload(Base):
-    """A picture under the media folder; its stored name is made from its content."""
+    """A picture in the media folder. Its stored name is derived from its content.
+
+    `original` is the name of the uploaded file, `size` is in bytes, `width` and `height` are in
+    pixels, and `type` is the media type.
+    """
 
     __tablename__ = "upload"
 
@@ -32,11 +36,12 @@ class Upload(Base):
 
     @classmethod
     def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
+        """Return the tag of this picture and the tag of all lists of pictures."""
         return {f"upload:{values['id']}", "uploads"}
 
     @classmethod
     def seen_by(cls, user: User) -> Select["Upload"]:
-        """Newest first; an author sees their own."""
+        """Select the pictures that a user may see, newest first; authors see only their own."""
         query = select(cls).order_by(cls.id.desc())
         return query if user.has_role(EDITOR) else query.where(cls.user_id == user.id)
 
@@ -53,10 +58,10 @@ def note(
     type: str,
     by: User | None = None,
 ) -> Upload:
-    """Remember a stored picture; the same picture twice is one row."""
-    known = session.scalar(select(Upload).where(Upload.name == name))
-    if known:
-        return known
+    """Record a stored picture, and return its row; the same picture gets one row only."""
+    existing = session.scalar(select(Upload).where(Upload.name == name))
+    if existing:
+        return existing
     upload = Upload(
         name=name, original=original[:300], width=width, height=height, size=size, type=type
     )
@@ -67,7 +72,10 @@ def note(
 
 
 def sizes(session: Session, body: str, links: Mapping[str, str]) -> dict[str, tuple[int, int]]:
-    """Width and height of the uploaded pictures that a text shows, by address."""
+    """Return width and height, in pixels, of the uploaded pictures in a text, by address.
+
+    `links` maps the links of an imported text to addresses on this blog.
+    """
     names = set(STORED.findall(" ".join((body, *links.values()))))
     rows = session.execute(
         select(Upload.name, Upload.width, Upload.height).where(Upload.name.in_(names))

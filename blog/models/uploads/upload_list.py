@@ -1,11 +1,21 @@
-"""The uploaded pictures as the office lists them: what they are, and where they are shown."""
+"""The list of uploaded pictures in the admin area: where each is used, and deleting unused ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, String, cast, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    SQLColumnExpression,
+    String,
+    cast,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from blog.config import N_
@@ -18,12 +28,12 @@ from blog.models.settings.site import Site
 from blog.models.uploads.upload import STORED, Upload
 from blog.models.users.user import User
 
-AT_ONCE = 200  # texts in memory
+TEXTS_AT_ONCE = 200  # texts of posts in memory
 
 
 @dataclass(frozen=True)
 class PictureUse:
-    """A post that shows a picture, or showed it in a revision that is kept."""
+    """A post that uses a picture; with `is_past`, only one of its revisions does."""
 
     id: int
     title: str
@@ -33,7 +43,11 @@ class PictureUse:
 
 @dataclass(frozen=True)
 class ListedPicture:
-    """`name` is how it is stored under /media. `in_site`: the settings name it."""
+    """A row of the list.
+
+    `name` is the stored name below /media, `original` the name of the uploaded file. `places` are
+    the posts that use the picture, and `in_site` says whether the site settings use it.
+    """
 
     id: int
     name: str
@@ -48,21 +62,24 @@ class ListedPicture:
 
     @property
     def shown_as(self) -> str:
+        """The name to show: that of the uploaded file, or else the stored one."""
         return self.original or self.name.rpartition("/")[2]
 
     @property
     def is_used(self) -> bool:
+        """Whether a post, a revision or a setting uses the picture; it cannot be deleted then."""
         return bool(self.places) or self.in_site
 
 
 @dataclass(frozen=True)
 class DeletedPictures:
-    """Pictures whose rows are deleted; their files are to follow."""
+    """The stored names of pictures whose rows were deleted; the caller deletes the files."""
 
     names: tuple[str, ...] = field(default=())
 
     @property
     def number(self) -> int:
+        """The number of deleted pictures."""
         return len(self.names)
 
 
@@ -72,7 +89,7 @@ def _rows() -> Select[*tuple[Any, ...]]:
 
 def _make(session: Session, rows: Sequence[Row[Any]]) -> tuple[ListedPicture, ...]:
     ids = [row.Upload.id for row in rows]
-    places, site = places_of(session, ids), _in_site(session, ids)
+    uses, in_settings = uses_of(session, ids), _used_in_settings(session, ids)
     return tuple(
         ListedPicture(
             id=row.Upload.id,
@@ -83,14 +100,14 @@ def _make(session: Session, rows: Sequence[Row[Any]]) -> tuple[ListedPicture, ..
             size=row.Upload.size,
             by=row.display_name or "",
             created_at=row.Upload.created_at,
-            places=tuple(places.get(row.Upload.id, {}).values()),
-            in_site=row.Upload.id in site,
+            places=tuple(uses.get(row.Upload.id, {}).values()),
+            in_site=row.Upload.id in in_settings,
         )
         for row in rows
     )
 
 
-def _written_by(name: str) -> ColumnElement[bool]:
+def _uploaded_by(name: str) -> ColumnElement[bool]:
     return User.name == name
 
 
@@ -104,60 +121,75 @@ pictures = Listing(
         "shown_as": Order(func.lower(Upload.original)),
     },
     sort="created_at",
-    filters={"by": QueryFilter(_written_by)},
+    filters={"by": QueryFilter(_uploaded_by)},
     search=containing(Upload.original, Upload.name),
 )
 
 
 def uploaders(session: Session) -> list[tuple[str, str]]:
-    """Name and shown name of everybody who uploaded something."""
-    found = session.scalars(User.everyone().where(User.id.in_(select(Upload.user_id))))
-    return [(person.name, person.display_name) for person in found]
+    """Return the sign-in name and the display name of everyone who uploaded a picture."""
+    people = session.scalars(User.everyone().where(User.id.in_(select(Upload.user_id))))
+    return [(person.name, person.display_name) for person in people]
 
 
-def places_of(session: Session, ids: Sequence[int]) -> dict[int, dict[int, PictureUse]]:
-    """By picture and post: working copies first, then what only a kept revision shows."""
-    wanted = select(Upload.name, Upload.id).where(Upload.id.in_(ids))
-    known = dict(session.execute(wanted).all())
+def uses_of(session: Session, ids: Sequence[int]) -> dict[int, dict[int, PictureUse]]:
+    """Return where pictures are used, by the id of the picture and the id of the post.
+
+    Working copies come first. A revision counts only if the working copy does not use the picture.
+    """
+    names = select(Upload.name, Upload.id).where(Upload.id.in_(ids))
+    id_of_name = dict(session.execute(names).all())
     post = (Post.id, Post.title, Post.language)
-    now_shown = (Post.body, Post.cover, cast(Post.links, String))
-    once_shown = (Revision.body, Revision.cover)
+    current_texts = (Post.body, Post.cover, cast(Post.links, String))
+    past_texts = (Revision.body, Revision.cover)
     past = select(*post).join(Revision, Revision.post_id == Post.id)
-    found: dict[int, dict[int, PictureUse]] = {}
-    for query, texts, is_past in ((select(*post), now_shown, False), (past, once_shown, True)):
-        showing = query.add_columns(*texts).where(_names_any(session, texts))
-        for id, title, language, *said in session.execute(showing).yield_per(AT_ONCE):
-            for name in set(STORED.findall(" ".join(said))) & known.keys():
-                place = PictureUse(id, title, language, is_past)
-                found.setdefault(known[name], {}).setdefault(id, place)
-    return found
+    uses: dict[int, dict[int, PictureUse]] = {}
+    for query, columns, is_past in (
+        (select(*post), current_texts, False),
+        (past, past_texts, True),
+    ):
+        with_pictures = query.add_columns(*columns).where(_any_has_picture(session, columns))
+        rows = session.execute(with_pictures).yield_per(TEXTS_AT_ONCE)
+        for id, title, language, *texts in rows:
+            for name in set(STORED.findall(" ".join(texts))) & id_of_name.keys():
+                use = PictureUse(id, title, language, is_past)
+                uses.setdefault(id_of_name[name], {}).setdefault(id, use)
+    return uses
 
 
-def _names_any(session: Session, texts: Sequence[Any]) -> ColumnElement[bool]:
-    """Whether a text names any picture; looked for as bytes, which is much faster than LIKE."""
+def _any_has_picture(
+    session: Session, columns: Sequence[SQLColumnExpression[str]]
+) -> ColumnElement[bool]:
+    """Whether any of the columns has the address of a picture.
+
+    `instr` and `strpos` compare bytes, which is much faster than LIKE.
+    """
     is_sqlite = session.get_bind().dialect.name == "sqlite"
-    find = func.instr if is_sqlite else func.strpos
-    return or_(*(find(text, "/media/") > 0 for text in texts))
+    position = func.instr if is_sqlite else func.strpos
+    return or_(*(position(column, "/media/") > 0 for column in columns))
 
 
-def _in_site(session: Session, ids: Sequence[int]) -> set[int]:
-    """Those that the settings name, such as a logo."""
-    chosen = session.scalar(select(cast(Site.choices, String))) or ""
-    names = STORED.findall(chosen)
+def _used_in_settings(session: Session, ids: Sequence[int]) -> set[int]:
+    """Return the ids of pictures that the site settings use, for example as the site icon."""
+    settings = session.scalar(select(cast(Site.choices, String))) or ""
+    names = STORED.findall(settings)
     return set(session.scalars(select(Upload.id).where(Upload.id.in_(ids), Upload.name.in_(names))))
 
 
 @action("picture.delete")
 def delete(session: Session, ids: Sequence[int]) -> DeletedPictures:
-    """Forget pictures that nothing shows. Raises `Refusal` if anything does, or once did."""
-    found = list(session.scalars(select(Upload).where(Upload.id.in_(ids))))
-    places, site = places_of(session, ids), _in_site(session, ids)
-    for upload in found:
+    """Delete the rows of unused pictures; the caller deletes the files.
+
+    Raises `Refusal` if a post, one of its revisions or a setting uses one of them.
+    """
+    uploads = list(session.scalars(select(Upload).where(Upload.id.in_(ids))))
+    uses, in_settings = uses_of(session, ids), _used_in_settings(session, ids)
+    for upload in uploads:
         name = upload.original or upload.name
-        if place := next(iter(places.get(upload.id, {}).values()), None):
+        if use := next(iter(uses.get(upload.id, {}).values()), None):
             message = N_("“%(name)s” is used in “%(title)s” or in one of its revisions.")
-            raise Refusal(message, name=name, title=place.title)
-        if upload.id in site:
+            raise Refusal(message, name=name, title=use.title)
+        if upload.id in in_settings:
             raise Refusal(N_("“%(name)s” is used in the site settings."), name=name)
         session.delete(upload)
-    return DeletedPictures(tuple(upload.name for upload in found))
+    return DeletedPictures(tuple(upload.name for upload in uploads))

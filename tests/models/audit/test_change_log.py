@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from blog.db import Database
 from blog.markup import render
-from blog.models.audit.bulk_guard import Unnamed
+from blog.models.audit.bulk_guard import UntaggedStatement
 from blog.models.audit.change_log import Change
 from blog.models.base import Refusal
 from blog.models.posts import editing, preview, publishing
@@ -128,7 +128,7 @@ BULK = {
 @pytest.mark.parametrize("statement", BULK.values(), ids=BULK)
 def test_a_bulk_statement_that_names_no_tags_is_refused(database, world, statement):
     before = len(changes(database))
-    with pytest.raises(Unnamed):
+    with pytest.raises(UntaggedStatement):
         database.transact_now(lambda session: session.execute(statement))
     assert len(changes(database)) == before
 
@@ -140,7 +140,7 @@ def test_a_bulk_statement_is_refused_even_after_a_flush_that_failed_in_a_savepoi
             session.flush()
         session.execute(update(User).values(bio="x"))
 
-    with pytest.raises(Unnamed):
+    with pytest.raises(UntaggedStatement):
         database.transact_now(work)
 
 
