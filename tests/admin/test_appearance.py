@@ -42,19 +42,19 @@ def upload(writer: Writer, raw: bytes, act: str = "keep") -> Answer:
 # --- the page ----------------------------------------------------------------------------------
 
 
-def test_a_keeper_saves_the_look_and_readers_see_it(kim: Writer) -> None:
+def test_saved_appearance_settings_apply_to_public_pages(kim: Writer) -> None:
     assert kim.post("/admin/look", CHOSEN).status == 303
     assert {name: getattr(settings(kim), name) for name in CHOSEN} == CHOSEN
     assert settings(kim).look.path in kim.client.get("/").text
 
 
-def test_an_editor_does_not_decide_the_look(client: AppClient) -> None:
+def test_an_editor_cannot_change_the_appearance(client: AppClient) -> None:
     eve = Writer(client, "eve")
     assert eve.get("/admin/look").status in (403, 404)
     assert eve.post("/admin/look", CHOSEN).status in (403, 404)
 
 
-def test_a_refused_colour_is_told_in_a_sentence_and_shown_again(kim: Writer) -> None:
+def test_a_rejected_colour_is_shown_again_with_a_message(kim: Writer) -> None:
     answer = kim.post("/admin/look", {**CHOSEN, "accent": "rosy"})
     assert answer.status == 422
     assert "such as #1b4a8a" in answer.text
@@ -62,19 +62,19 @@ def test_a_refused_colour_is_told_in_a_sentence_and_shown_again(kim: Writer) -> 
     assert settings(kim).accent != "rosy"
 
 
-def test_the_page_shows_what_stands_in_for_a_colour_that_cannot_be_read(kim: Writer) -> None:
+def test_the_page_shows_the_replacement_of_an_unreadable_colour(kim: Writer) -> None:
     assert "is used instead" not in kim.get("/admin/look").text
     kim.post("/admin/look", {**CHOSEN, "accent": "#ffd400"})
     assert "#ffd400 is hard to read on a light background; #806a00" in kim.get("/admin/look").text
 
 
-def test_what_is_saved_in_one_form_leaves_the_others_alone(kim: Writer) -> None:
+def test_saving_one_form_does_not_change_the_others(kim: Writer) -> None:
     kim.post("/admin/look/footer", {"footer": "*Words*"})
     kim.post("/admin/look", CHOSEN)
     assert settings(kim).footer == "*Words*"
 
 
-def test_a_look_is_tried_before_it_is_saved(kim: Writer) -> None:
+def test_the_preview_shows_unsaved_appearance_settings(kim: Writer) -> None:
     answer = kim.get("/look/preview?accent=%23c2185b&front=cards&scheme=nonsense&logo=/evil")
     assert answer.status == 200
     assert "/look/book-auto-c2185b." in answer.text
@@ -84,11 +84,11 @@ def test_a_look_is_tried_before_it_is_saved(kim: Writer) -> None:
     assert "/look/" not in kim.client.get("/").text
 
 
-def test_a_look_is_tried_by_nobody_who_is_not_signed_in(open_client: AppClient) -> None:
+def test_the_preview_requires_a_session(open_client: AppClient) -> None:
     assert open_client.get("/look/preview?front=cards").status == 404
 
 
-def test_a_keeper_does_not_overwrite_what_another_has_just_saved(kim: Writer) -> None:
+def test_an_admin_does_not_overwrite_concurrent_changes(kim: Writer) -> None:
     page = kim.get("/admin/look").text
     marks = dict(re.findall(r'name="(shown_\w+)" value="(\w+)"', page))
     kim.post("/admin/look", {**CHOSEN, "accent": "#2a6546"})
@@ -102,7 +102,7 @@ def test_a_keeper_does_not_overwrite_what_another_has_just_saved(kim: Writer) ->
 # --- the footer --------------------------------------------------------------------------------
 
 
-def test_the_footer_is_rendered_once_and_safe(kim: Writer) -> None:
+def test_the_footer_is_rendered_once_and_sanitised(kim: Writer) -> None:
     text = "Under [CC BY](https://cc.example) <script>alert(1)</script> <b onclick=x>bold</b>"
     assert kim.post("/admin/look/footer", {"footer": text}).status == 303
     page = kim.client.get("/archive").text
@@ -113,7 +113,7 @@ def test_the_footer_is_rendered_once_and_safe(kim: Writer) -> None:
     assert settings(kim).footer_html in page
 
 
-def test_the_audit_tells_of_a_footer_once(kim: Writer) -> None:
+def test_a_footer_change_is_logged_once(kim: Writer) -> None:
     kim.post("/admin/look/footer", {"footer": "Made with *tea*"})
     listed = kim.get("/admin/audit").text
     assert "“Footer”" in listed and "1 more" not in listed
@@ -131,7 +131,7 @@ def test_a_footer_that_is_too_long_is_shown_again(kim: Writer) -> None:
 # --- the logo ----------------------------------------------------------------------------------
 
 
-def test_a_logo_stands_before_the_title_and_in_the_tab(kim: Writer) -> None:
+def test_the_site_icon_is_shown_before_the_title_and_as_favicon(kim: Writer) -> None:
     assert upload(kim, picture(64, 64)).status == 303
     logo = settings(kim).logo
     assert kim.client.get(logo).status == 200
@@ -143,7 +143,7 @@ def test_a_logo_stands_before_the_title_and_in_the_tab(kim: Writer) -> None:
     assert 'class="logo"' not in kim.client.get("/").text
 
 
-def test_a_wide_logo_is_made_narrow(kim: Writer) -> None:
+def test_a_wide_site_icon_is_resized(kim: Writer) -> None:
     upload(kim, picture(1400, 700))
     served = kim.client.get(settings(kim).logo)
     assert served.status == 200
@@ -158,7 +158,7 @@ def test_a_wide_logo_is_made_narrow(kim: Writer) -> None:
         (picture(900, 900, noise=True), "Choose a picture of at most 60 kB"),
     ],
 )
-def test_a_logo_that_is_none_is_refused(kim: Writer, raw: bytes, sentence: str) -> None:
+def test_an_invalid_site_icon_is_rejected(kim: Writer, raw: bytes, sentence: str) -> None:
     answer = upload(kim, raw)
     assert answer.status == 422
     assert sentence in answer.text
@@ -185,7 +185,7 @@ def themed(furnished: Furnished, tmp_path: Path) -> Iterator[AppClient]:
         yield client
 
 
-def test_an_owners_files_and_templates_stand_over_ours(themed: AppClient) -> None:
+def test_custom_files_and_templates_override_the_built_in_ones(themed: AppClient) -> None:
     police = "京公网安备11010102001234号"
     cast.choose(themed.database, front="cards", accent="#c2185b", police=police)
     page = themed.get("/").text
@@ -200,7 +200,7 @@ def test_an_owners_files_and_templates_stand_over_ours(themed: AppClient) -> Non
     assert themed.get(f"/static/{layout}/css/code.css").text == "/* other colours */"
 
 
-def test_an_owners_stylesheet_stays_out_of_the_rooms_behind(themed: AppClient) -> None:
+def test_a_custom_stylesheet_does_not_apply_to_the_admin_area(themed: AppClient) -> None:
     office = themed.get("/admin", cookies=themed.let_in("kim"))
     assert office.status == 200
     assert "theme.css" not in office.text

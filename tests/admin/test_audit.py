@@ -73,7 +73,7 @@ def columns() -> list[tuple[type[Base], str]]:
 @pytest.mark.parametrize(
     ("model", "name"), columns(), ids=lambda one: getattr(one, "__name__", one)
 )
-def test_every_column_of_every_table_is_told_before_and_after(model, name):
+def test_every_column_of_every_table_is_recorded_before_and_after(model, name):
     """Without a database: what is noted of a row whose one column goes from a value to another."""
     from blog.models.audit import row_diff
 
@@ -90,7 +90,7 @@ def test_every_column_of_every_table_is_told_before_and_after(model, name):
 SECRET = re.compile(r"hash|token|secret|password")
 
 
-def test_every_column_that_holds_a_secret_is_declared_one():
+def test_every_column_with_a_secret_is_declared_as_secret():
     """By its name: what is added later is asked about."""
     open_ = [
         f"{model.__name__}.{name}"
@@ -104,7 +104,7 @@ def test_every_column_that_holds_a_secret_is_declared_one():
 PUBLIC_HASHES = {"Post.source_hash"}
 
 
-def test_tables_that_tell_nothing_are_few_and_named():
+def test_unaudited_tables_are_listed_with_a_reason():
     quiet = {
         mapper.class_.__tablename__
         for mapper in Base.registry.mappers
@@ -128,7 +128,7 @@ QUIET = {
 }
 
 
-def test_what_is_false_or_nothing_is_told_where_it_changes(database, world):
+def test_changes_from_or_to_empty_values_are_recorded(database, world):
     id = world.ann_live.id
     database.transact_now(lambda s: setattr(s.get_one(Post, id), "is_listed", False))
     assert last(database).facts == {f"post:{id}": {"is_listed": [True, False]}}
@@ -137,7 +137,7 @@ def test_what_is_false_or_nothing_is_told_where_it_changes(database, world):
     assert last(database).facts[f"post:{id}"]["announced_at"][0] is None
 
 
-def test_a_column_that_was_never_read_is_told_with_what_stood_there(database, world):
+def test_an_unloaded_column_is_recorded_with_its_stored_value(database, world):
     def overwrite(session: Session) -> None:
         tag = session.scalars(select(Tag).where(Tag.slug == "python")).one()
         session.expire(tag, ["name"])
@@ -148,7 +148,7 @@ def test_a_column_that_was_never_read_is_told_with_what_stood_there(database, wo
     assert told == {"name": ["Python", "Python 3"]}
 
 
-def test_several_flushes_are_one_step_from_first_to_last(database, world):
+def test_several_flushes_are_recorded_as_one_change(database, world):
     def twice(session: Session) -> None:
         row = session.get_one(User, world.ann.id)
         for bio in ("one", "two"):
@@ -159,7 +159,7 @@ def test_several_flushes_are_one_step_from_first_to_last(database, world):
     assert last(database).facts == {f"user:{world.ann.id}": {"bio": ["", "two"]}}
 
 
-def test_what_came_back_to_where_it_was_is_not_told(database, world):
+def test_a_value_that_was_changed_back_is_not_recorded(database, world):
     before = last(database).id
 
     def there_and_back(session: Session) -> None:
@@ -172,7 +172,7 @@ def test_what_came_back_to_where_it_was_is_not_told(database, world):
     assert last(database).facts == {} and last(database).is_quiet and last(database).id > before
 
 
-def test_what_a_savepoint_took_back_is_not_told(database, world):
+def test_changes_rolled_back_to_a_savepoint_are_not_recorded(database, world):
     def try_and_fail(session: Session) -> None:
         session.get_one(User, world.bob.id).bio = "kept"
         try:
@@ -189,14 +189,14 @@ def test_what_a_savepoint_took_back_is_not_told(database, world):
     assert "tag:gone" not in last(database).tags
 
 
-def test_a_secret_is_told_as_replaced_without_either_value(database, world):
+def test_a_changed_secret_is_recorded_without_its_values(database, world):
     database.transact_now(user.set_password, world.ann.id, "new-hash", by=world.kim)
     told = last(database).facts[f"user:{world.ann.id}"]["password_hash"]
     assert told == [{"secret": True}, {"secret": True}]
     assert "hash" not in json.dumps(told)
 
 
-def test_what_is_deleted_is_told_with_its_name(database, world):
+def test_a_deleted_row_is_recorded_with_its_name(database, world):
     database.transact_now(publishing.delete_permanently, world.ann_trashed.id, by=world.ann)
     row = last(database)
     told = row.facts[f"post:{world.ann_trashed.id}"]
@@ -214,21 +214,21 @@ def run(database: Database, statement: Any, **options: Any) -> Change:
     return last(database)
 
 
-def test_a_bulk_statement_tells_how_many_rows_and_what_they_were_given(database, world):
+def test_a_bulk_statement_is_recorded_with_row_count_and_new_values(database, world):
     row = run(database, update(User).where(User.role == "author").values(bio="x", language="zh"))
     assert row.facts == {
         "user:*": {"bio": [None, "x"], "changed": [None, 4], "language": [None, "zh"]}
     }
 
 
-def test_a_bulk_statement_about_one_row_says_which(database, world):
+def test_a_bulk_statement_about_one_row_is_recorded_with_its_id(database, world):
     one = update(User).where(User.id == world.ann.id, User.role == "author").values(bio="x")
     assert list(run(database, one).facts) == [f"user:{world.ann.id}"]
     many = update(User).where(User.id >= world.ann.id).values(bio="y")
     assert list(run(database, many).facts) == ["user:*"]
 
 
-def test_a_browser_that_is_in_use_leaves_no_line_to_read(database, world):
+def test_use_of_a_session_leaves_no_visible_log_entry(database, world):
     cast.sign_in(database, world.ann)
     came = lines(database)[0]
     id = int(came.rows[0].id)
@@ -236,23 +236,23 @@ def test_a_browser_that_is_in_use_leaves_no_line_to_read(database, world):
     assert last(database).is_quiet and lines(database)[0] == came
 
 
-def test_a_bulk_statement_keeps_secrets(database, world):
+def test_a_bulk_statement_is_recorded_without_secrets(database, world):
     row = run(database, update(User).values(password_hash="very-secret"))
     assert "very-secret" not in json.dumps(row.facts)
 
 
-def test_a_bulk_statement_may_tell_its_own_facts(database, world):
+def test_a_bulk_statement_can_provide_its_own_facts(database, world):
     own = {f"user:{world.ann.id}": {"bio": ["", "x"]}}
     row = run(database, update(User).where(User.id == world.ann.id).values(bio="x"), facts=own)
     assert row.facts == own
 
 
-def test_a_bulk_statement_that_finds_no_row_leaves_no_line(database, world):
+def test_a_bulk_statement_that_matches_no_row_leaves_no_log_entry(database, world):
     before = last(database).id
     assert run(database, delete(Tag).where(Tag.slug == "nowhere")).id == before
 
 
-def test_many_rows_added_at_once_are_counted(database, world):
+def test_a_bulk_insert_is_recorded_with_its_row_count(database, world):
     row = run(database, insert(Tag).values([{"name": n, "slug": n} for n in "xyz"]))
     assert row.facts["tag:*"]["added"][1]
 
@@ -260,7 +260,7 @@ def test_many_rows_added_at_once_are_counted(database, world):
 # --- who ---
 
 
-def test_a_command_signs_with_its_name(config, capsys, monkeypatch):
+def test_changes_by_a_command_are_logged_under_its_name(config, capsys, monkeypatch):
     monkeypatch.setenv("BLOG_DATA_DIR", str(config.data_dir))
     monkeypatch.setattr("sys.stdin", open_text("seven quiet herons\n"))
     assert main(["create-admin", "zoe"]) == 0
@@ -283,7 +283,7 @@ def open_text(words: str) -> Any:
     return StringIO(words)
 
 
-def test_outside_a_command_nobody_signs(database, world):
+def test_changes_outside_a_command_are_logged_without_a_name(database, world):
     with change_log.on_behalf_of("blog tick"):
         database.transact_now(lambda s: s.add(Tag(name="x", slug="x")))
         assert last(database).by_name == "blog tick"
@@ -291,7 +291,7 @@ def test_outside_a_command_nobody_signs(database, world):
     assert last(database).by_name == ""
 
 
-def test_signing_in_and_out_is_told_with_who_and_from_where(client):
+def test_signing_in_and_out_is_logged_with_user_and_address(client):
     answer = client.post("/sign-in", {"login": "ann", "password": cast.PASSWORD})
     came = last(client.database)
     assert (came.by_name, came.ip, audit_labels.words_of(came.action)) == (
@@ -314,7 +314,7 @@ def settle(client: AppClient) -> None:
         asyncio.run_coroutine_threadsafe(asyncio.wait([errand]), client.loop).result(20)
 
 
-def test_a_sign_in_that_failed_is_told_with_whom_it_was_tried_for(client):
+def test_a_failed_sign_in_is_logged_with_the_account_name(client):
     client.post("/sign-in", {"login": "ann", "password": "wrong"})
     settle(client)
     row = last(client.database)
@@ -324,7 +324,7 @@ def test_a_sign_in_that_failed_is_told_with_whom_it_was_tried_for(client):
     assert (row.by_id, row.ip) == (None, "127.0.0.1")
 
 
-def test_a_login_that_nobody_bears_is_not_kept(client):
+def test_a_failed_sign_in_with_an_unknown_name_is_logged_without_it(client):
     client.post("/sign-in", {"login": "my secret password", "password": "x"})
     settle(client)
     row = last(client.database)
@@ -332,7 +332,7 @@ def test_a_login_that_nobody_bears_is_not_kept(client):
     assert "secret password" not in json.dumps([row.facts, row.tags, row.about])
 
 
-def test_a_door_that_stayed_shut_is_told_once(client):
+def test_repeated_denied_access_is_logged_once(client):
     eve = client.let_in("eve")
     before = last(client.database).id
     for _ in range(3):
@@ -343,7 +343,7 @@ def test_a_door_that_stayed_shut_is_told_once(client):
     assert row.about == "door:* GET /admin/people" and row.id == before + 1
 
 
-def test_knocking_without_end_does_not_fill_the_log(database, world):
+def test_repeated_denied_sign_ins_do_not_fill_the_log(database, world):
     before = last(database).id
     for _ in range(5):
         database.transact_now(denied_access.note_sign_in, "ann", "throttled", ip="192.0.2.1")
@@ -353,7 +353,7 @@ def test_knocking_without_end_does_not_fill_the_log(database, world):
 # --- nobody can change it ---
 
 
-def test_no_route_of_the_log_takes_anything():
+def test_routes_of_the_log_only_allow_get():
     ways = [way for way in WAYS if way.path.strip("/").startswith("admin/audit")]
     assert {way.path for way in ways} == {"admin/audit", "admin/audit/<id:int>"}
     assert {method for way in ways for method in way.methods} == {"GET"}
@@ -371,14 +371,14 @@ REWRITING = {
 
 
 @pytest.mark.parametrize("statement", REWRITING.values(), ids=REWRITING)
-def test_no_statement_rewrites_the_log(database, world, statement):
+def test_no_statement_can_change_the_log(database, world, statement):
     before = lines(database)
     with pytest.raises(LogIsReadOnly):
         run(database, statement)
     assert lines(database) == before
 
 
-def test_no_object_of_the_log_can_be_changed_or_deleted(database, world):
+def test_no_log_entry_can_be_added_changed_or_deleted(database, world):
     def spoil(session: Session) -> None:
         session.scalars(select(Change).limit(1)).one().by_name = "nobody"
 
@@ -393,7 +393,7 @@ def test_no_object_of_the_log_can_be_changed_or_deleted(database, world):
             database.transact_now(work)
 
 
-def test_only_the_hook_writes_lines():
+def test_only_the_commit_hook_writes_the_log():
     """No act names the log: what reads it stands in these modules alone."""
     readers = {"audit", "setting_history", "denied_access", "change_log"}
     named = {
@@ -444,11 +444,11 @@ def busy(database: Database, world: Cast) -> Database:
     ],
     ids=str,
 )
-def test_lines_are_found_by_person_action_kind_day_and_word(busy, asked, actions):
+def test_log_entries_can_be_filtered_by_action_kind_day_and_words(busy, asked, actions):
     assert [line.action for line in lines(busy, **asked)] == actions
 
 
-def test_lines_are_found_by_who(busy, world):
+def test_log_entries_can_be_filtered_by_actor(busy, world):
     assert {line.action for line in lines(busy, by=str(world.eve.id))} == {"post.trash"}
     assert {line.action for line in lines(busy, by=str(world.ann.id))} == {"session.open"}
     nobody = {line.by for kind in ("visitor", "blog") for line in lines(busy, by=kind)}
@@ -456,7 +456,7 @@ def test_lines_are_found_by_who(busy, world):
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai", "Etc/GMT+12", "Etc/GMT-14"])
-def test_a_day_begins_where_the_site_is(busy, zone):
+def test_days_of_date_filters_are_in_the_time_zone_of_the_site(busy, zone):
     everything = lines(busy)
     today = everything[0].at.astimezone(ZoneInfo(zone)).date()
     of_today = [line for line in everything if line.at.astimezone(ZoneInfo(zone)).date() == today]
@@ -469,12 +469,12 @@ def test_a_day_begins_where_the_site_is(busy, zone):
 
 
 @pytest.mark.parametrize("asked", [{"since": "x UTC"}, {"until": "2026-02-30 UTC"}, {"since": "9"}])
-def test_a_day_that_there_is_not_is_not_found(database, asked):
+def test_an_invalid_date_raises_lookup_error(database, asked):
     with pytest.raises(LookupError):
         lines(database, **asked)
 
 
-def test_the_filters_offer_who_has_done_something_and_what(busy, world):
+def test_the_filters_offer_the_actors_and_actions_in_the_log(busy, world):
     doers = busy.read_now(audit.actors)
     assert {str(world.kim.id), str(world.eve.id), str(world.ann.id)} <= set(doers)
     assert str(world.lee.id) not in doers
@@ -484,7 +484,7 @@ def test_the_filters_offer_who_has_done_something_and_what(busy, world):
 # --- read ---
 
 
-def test_a_line_is_told_in_words_of_both_languages(client):
+def test_log_entries_are_labelled_in_both_languages(client):
     kim = client.let_in("kim")
     copy = WorkingCopy(title="Ink & water", body="x")
 
@@ -576,7 +576,7 @@ NO_LONGER_DONE = {"settings.change"}  # labels of old entries only
 @pytest.mark.parametrize(
     "name", ["post.publish", "publish", "post.", ".publish", "Post.publish", "post.publish!", ""]
 )
-def test_a_name_that_is_taken_or_is_no_noun_and_verb_is_refused(name):
+def test_a_duplicate_or_malformed_action_name_is_rejected(name):
     with pytest.raises(ValueError, match=r"declared by|not a noun and a verb"):
         action.action(name)(lambda session: None)
 
@@ -608,13 +608,13 @@ def test_an_action_without_a_label_is_shown_by_its_name():
     line = audit.LogEntry(
         1, now(), None, "", "", "fence.paint_green", audit.parse_rows("fence:1 Green")
     )
-    assert (audit_labels.words_of(line.action), audit_labels.about(line)) == (
+    assert (audit_labels.words_of(line.action), audit_labels.row_names(line)) == (
         "paint green",
         ("Green",),
     )
 
 
-def test_a_line_opens_to_before_and_after(client):
+def test_the_page_of_a_log_entry_shows_values_before_and_after(client):
     kim = client.let_in("kim")
     client.post("/admin/settings", {"tagline": "Of ink and water"}, cookies=kim)
     client.post("/admin/settings", {"tagline": "Of ink and paper"}, cookies=kim)
@@ -623,7 +623,7 @@ def test_a_line_opens_to_before_and_after(client):
     assert "Tagline" in page and "Kim Keeper" in page and "127.0.0.1" in page
 
 
-def test_a_line_about_a_long_text_opens_and_does_not_repeat_it(client):
+def test_a_log_entry_about_a_long_text_does_not_contain_it(client):
     letter = "a letter that is long" + " and long" * 30
     client.database.transact_now(
         user.describe,
@@ -639,7 +639,7 @@ def test_a_line_about_a_long_text_opens_and_does_not_repeat_it(client):
     assert f"{len(letter)} characters" in page.text and "long and long" not in page.text
 
 
-def test_a_browser_in_use_is_nothing_to_narrow_the_log_by(client):
+def test_use_of_a_session_is_no_option_of_the_action_filter(client):
     kim = client.let_in("kim")
     came = lines(client.database, act="session.open")[0]
     client.database.transact_now(signin.seen, int(came.rows[0].id), by=client.cast.kim)
@@ -648,14 +648,14 @@ def test_a_browser_in_use_is_nothing_to_narrow_the_log_by(client):
     assert 'value="session.open"' in page and 'value="session.seen"' not in page
 
 
-def test_every_line_of_the_cast_opens(open_client):
+def test_every_log_entry_of_the_example_data_has_a_page(open_client):
     kim = open_client.let_in("kim")
     for line in lines(open_client.database):
         assert open_client.get(f"/admin/audit/{line.id}", cookies=kim).status == 200
     assert open_client.get("/admin/audit/99999", cookies=kim).status == 404
 
 
-def test_nothing_of_the_log_is_markup(client):
+def test_names_in_the_log_are_escaped(client):
     evil = "<script>alert(1)</script>"
     client.database.transact_now(
         user.describe, client.cast.ann.id, display_name=evil, email="", bio=evil, by=client.cast.ann
@@ -666,7 +666,7 @@ def test_nothing_of_the_log_is_markup(client):
 
 
 @pytest.mark.parametrize("name", ["ann", "eve"])
-def test_only_admins_read_the_log(open_client, name):
+def test_only_admins_can_read_the_log(open_client, name):
     for path in ("/admin/audit", "/admin/audit/1"):
         assert open_client.get(path, cookies=open_client.let_in(name)).status == 403
 
@@ -710,7 +710,7 @@ ASKED = {
 
 
 @pytest.mark.slow
-def test_a_page_of_a_long_log_costs_what_one_of_a_short_log_does(sqlite_database):
+def test_a_page_of_a_long_log_costs_as_much_as_one_of_a_short_log(sqlite_database):
     """By the steps that SQLite's machine takes, not by the clock."""
     cast.fill(sqlite_database)
     fill_log(sqlite_database, 12_000)  # as far as rows are counted

@@ -42,7 +42,7 @@ def draft(site: Site, *titles: str) -> list[int]:
 
 @pytest.mark.parametrize("path", LISTS)
 @pytest.mark.parametrize("width", [320, 1280])
-def test_axe_finds_nothing_in_any_list(
+def test_no_list_has_accessibility_violations(
     visit: Open,  # noqa: F811 -- the fixture of the same name
     site: Site,
     axe: str,
@@ -55,7 +55,7 @@ def test_axe_finds_nothing_in_any_list(
     assert page.evaluate(SMALL_TARGETS) == []
 
 
-def test_a_list_is_worked_through_by_keys_alone(visit: Open, site: Site) -> None:  # noqa: F811 -- the fixture
+def test_a_list_can_be_used_with_the_keyboard_only(visit: Open, site: Site) -> None:  # noqa: F811 -- the fixture
     draft(site, "Keyed one", "Keyed two", "Keyed three")
     page = visit("/admin/posts?q=keyed&sort=title", by=site.cast.eve)
     page.locator("#list").focus()
@@ -76,7 +76,7 @@ def test_a_list_is_worked_through_by_keys_alone(visit: Open, site: Site) -> None
     expect(page.locator(".flash.is-bad, .flash")).to_be_visible()
 
 
-def test_keys_do_nothing_while_words_are_typed(visit: Open, site: Site) -> None:  # noqa: F811 -- the fixture
+def test_shortcuts_are_inactive_in_text_fields(visit: Open, site: Site) -> None:  # noqa: F811 -- the fixture
     draft(site, "Untouched by keys")
     page = visit("/admin/posts?q=untouched", by=site.cast.eve)
     page.fill("#f-q", "")
@@ -85,7 +85,7 @@ def test_keys_do_nothing_while_words_are_typed(visit: Open, site: Site) -> None:
     expect(page.locator("[data-row] :checked")).to_have_count(0)
 
 
-def test_one_box_ticks_every_row_and_enter_on_a_box_presses_nothing(
+def test_a_checkbox_selects_all_rows_and_enter_on_it_submits_nothing(
     visit: Open,  # noqa: F811 -- the fixture of the same name
     site: Site,
 ) -> None:
@@ -100,7 +100,7 @@ def test_one_box_ticks_every_row_and_enter_on_a_box_presses_nothing(
     assert page.locator("[data-all] input").evaluate("box => box.indeterminate")
 
 
-def test_without_a_script_a_question_is_asked_and_answered(visit: Open, site: Site) -> None:  # noqa: F811 -- the fixture
+def test_confirmation_works_without_javascript(visit: Open, site: Site) -> None:  # noqa: F811 -- the fixture
     draft(site, "Plainly gone")
     page = visit("/admin/posts?q=plainly", by=site.cast.eve, java_script_enabled=False)
     page.click("[data-row] .acts button")
@@ -111,7 +111,7 @@ def test_without_a_script_a_question_is_asked_and_answered(visit: Open, site: Si
     expect(page.locator(".empty")).to_be_visible()
 
 
-def test_a_tag_is_renamed_on_its_page_in_chinese(visit: Open, site: Site) -> None:  # noqa: F811 -- the fixture
+def test_a_tag_can_be_renamed_on_its_page_in_chinese(visit: Open, site: Site) -> None:  # noqa: F811 -- the fixture
     rows = site.database.read_now(tag_admin.tags.page, ListQuery(words="celadonic")).rows
     page = visit("/admin/tags", by=site.cast.eve, width=320)
     page.goto(f"{site.url}/admin/tags/{rows[0].id}")

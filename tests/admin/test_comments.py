@@ -40,7 +40,7 @@ def press(eve: Writer, verb: str, *ids: int, back: str = "", **more: Any) -> Ans
 # --- what is shown ---
 
 
-def test_the_queue_shows_what_waits_with_its_text_its_writer_and_the_filters_word(client, eve):
+def test_the_queue_shows_pending_comments_with_author_and_spam_score(client, eve):
     plant(client, "Older", state=APPROVED, email="ada@mail.example")
     plant(client, "A *loud* word", name="Ada", email="ada@mail.example", score=0.7)
     page = eve.get("/admin/comments").text
@@ -63,7 +63,7 @@ def test_the_queue_shows_what_waits_with_its_text_its_writer_and_the_filters_wor
         ("state=all&post={bob}", {"thrownout"}),
     ],
 )
-def test_comments_are_found_by_state_post_and_words(client, eve, query, seen):
+def test_comments_can_be_filtered_by_state_post_and_words(client, eve, query, seen):
     texts = {PENDING: "waitsfor", APPROVED: "thanked", REJECTED: "thrownout", SPAM: "junked"}
     for state, text in texts.items():
         post = client.cast.bob_live if state == REJECTED else client.cast.ann_live
@@ -74,32 +74,32 @@ def test_comments_are_found_by_state_post_and_words(client, eve, query, seen):
 
 
 @pytest.mark.parametrize("query", ["state=gone", "post=x", "post=%C2%B2", "post=-1", "after=zzz"])
-def test_nonsense_in_the_address_of_the_queue_is_not_found(open_client, query):
+def test_invalid_queue_parameters_are_404(open_client, query):
     eve = open_client.let_in("eve")
     assert open_client.get(f"/admin/comments?{query}", cookies=eve).status == 404
 
 
-def test_what_a_guest_wrote_is_shown_and_never_run(client, eve):
+def test_comments_of_guests_are_escaped(client, eve):
     plant(client, "<script>alert(1)</script>", name="<img src=x onerror=alert(1)>")
     page = eve.get("/admin/comments").text
     assert "<script>alert" not in page and "<img src=x" not in page
 
 
-def test_the_choice_of_posts_has_those_that_were_commented_on(client, eve):
+def test_the_post_filter_offers_posts_with_comments(client, eve):
     plant(client, "Hello", post_id=client.cast.bob_zh.id)
     page = eve.get("/admin/comments").text
     assert f'<option value="{client.cast.bob_zh.id}">{cast.ZH_TITLE}</option>' in page
     assert f'<option value="{client.cast.bob_draft.id}">' not in page
 
 
-def test_a_writer_without_a_mail_address_has_no_history(client):
+def test_a_comment_without_an_email_address_has_no_history(client):
     plant(client, "Earlier", state=APPROVED)
     id = plant(client, "Now")[0]
     found = client.database.read_now(moderation_queue.one, id)
     assert (found.writer, found.approved) == ("", 0)
 
 
-def test_a_page_of_the_queue_costs_few_statements(client, eve):
+def test_a_page_of_the_queue_needs_few_queries(client, eve):
     plant(client, *(f"Number {number}" for number in range(40)))
     first = eve.get("/admin/comments").text
     assert "Number 39" in first and "Number 5<" not in first
@@ -111,38 +111,40 @@ def test_a_page_of_the_queue_costs_few_statements(client, eve):
 
 
 @pytest.mark.parametrize(
-    ("verb", "state", "said"),
+    ("verb", "state", "message"),
     [
         ("approve", APPROVED, "2 comments were approved."),
         ("reject", REJECTED, "2 comments were rejected."),
         ("spam", SPAM, "2 comments were marked as spam."),
     ],
 )
-def test_ticked_comments_are_decided_together_and_can_be_taken_back(client, eve, verb, state, said):
+def test_selected_comments_are_moderated_together_and_can_be_undone(
+    client, eve, verb, state, message
+):
     ids = plant(client, "One", "Two", "Three")
     answer = press(eve, verb, *ids[:2])
     assert answer.status == 303
     page = told_after(eve, answer)
-    assert said in page
+    assert message in page
     assert [state_of(client, id) for id in ids] == [state, state, PENDING]
     act = re.findall(r'name="id" value="(\d+)"', page)[0]
     assert eve.post("/admin/comments/undo", {"id": act, "back": ""}).status == 303
     assert [state_of(client, id) for id in ids] == [PENDING] * 3
 
 
-def test_the_button_of_one_comment_is_about_that_one(client, eve):
+def test_the_button_of_a_comment_moderates_that_comment(client, eve):
     ids = plant(client, "One", "Two")
     assert press(eve, "approve", ids[0], only=ids[1]).status == 303
     assert [state_of(client, id) for id in ids] == [PENDING, APPROVED]
 
 
-def test_an_act_leads_back_to_the_list_as_it_was(client, eve):
+def test_an_action_returns_to_the_list_as_it_was(client, eve):
     ids = plant(client, "One", state=SPAM)
     back = press(eve, "approve", *ids, back="state=spam&q=One").header("location")
     assert "state=spam" in back and "q=One" in back
 
 
-def test_what_is_approved_is_read_at_once(client, eve):
+def test_an_approved_comment_is_public_immediately(client, eve):
     id = plant(client, "A remark for everybody")[0]
     path = client.cast.ann_live.path
     assert "A remark for everybody" not in client.get(path).text
@@ -153,13 +155,13 @@ def test_what_is_approved_is_read_at_once(client, eve):
 
 
 @pytest.mark.parametrize("act", ["", "0", "x", "999", "9" * 30])
-def test_an_act_that_cannot_be_taken_back_is_refused_in_a_sentence(client, eve, act):
+def test_an_impossible_undo_is_rejected_with_a_message(client, eve, act):
     answer = eve.post("/admin/comments/undo", {"id": act})
     assert answer.status == 422 and "no longer exist" in answer.text
 
 
 @pytest.mark.parametrize("verb", ["approve", "reject", "spam", "undo"])
-def test_an_author_decides_nothing(client, verb):
+def test_authors_cannot_moderate(client, verb):
     ids = plant(client, "One")
     ann = Writer(client, "ann")
     assert press(ann, verb, *ids, id=1).status == 403
@@ -169,7 +171,7 @@ def test_an_author_decides_nothing(client, verb):
 # --- answering ---
 
 
-def test_an_answer_from_the_queue_approves_and_stands_below_the_comment(client, eve):
+def test_a_reply_from_the_queue_approves_the_comment_and_appears_below_it(client, eve):
     id = plant(client, "A question?")[0]
     assert "Sending the reply also approves the comment" in eve.get(f"/admin/comments/{id}").text
     answer = eve.post(f"/admin/comments/{id}/reply", {"body": "An *answer*."})
@@ -179,7 +181,7 @@ def test_an_answer_from_the_queue_approves_and_stands_below_the_comment(client, 
     assert page.index("A question?") < page.index("An <em>answer</em>.")
 
 
-def test_the_same_answer_twice_is_one(client, eve):
+def test_the_same_reply_sent_twice_is_stored_once(client, eve):
     id = plant(client, "A question?")[0]
     for _ in range(2):
         assert eve.post(f"/admin/comments/{id}/reply", {"body": "Yes."}).status == 303
@@ -191,14 +193,14 @@ def test_the_same_answer_twice_is_one(client, eve):
     ]
 
 
-def test_an_empty_answer_is_told_beside_its_field_and_approves_nothing(client, eve):
+def test_an_empty_reply_is_rejected_at_its_field_and_approves_nothing(client, eve):
     id = plant(client, "A question?")[0]
     answer = eve.post(f"/admin/comments/{id}/reply", {"body": " "})
     assert answer.status == 422 and 'id="f-body-fault"' in answer.text
     assert state_of(client, id) == PENDING
 
 
-def test_an_answer_where_comments_are_closed_is_told_so_with_its_text(client, eve):
+def test_a_reply_to_a_closed_discussion_is_rejected_and_keeps_its_text(client, eve):
     id = plant(client, "A question?")[0]
 
     def close(session: Session) -> None:
@@ -212,7 +214,7 @@ def test_an_answer_where_comments_are_closed_is_told_so_with_its_text(client, ev
     assert state_of(client, id) == PENDING
 
 
-def test_nothing_that_is_gone_is_answered(client, eve):
+def test_a_deleted_comment_cannot_be_replied_to(client, eve):
     assert eve.get("/admin/comments/99999").status == 404
     assert eve.post("/admin/comments/99999/reply", {"body": "Hello"}).status == 404
     hidden = plant(client, "Hello", post_id=client.cast.ann_trashed.id)[0]
@@ -220,7 +222,7 @@ def test_nothing_that_is_gone_is_answered(client, eve):
     assert state_of(client, hidden) == PENDING
 
 
-def test_a_post_that_is_deleted_for_good_takes_its_decisions_along(client, eve):
+def test_permanently_deleting_a_post_deletes_its_moderation_decisions(client, eve):
     ids = plant(client, "One", "Two", post_id=client.cast.ann_trashed.id)
     press(eve, "approve", ids[0])
     press(eve, "spam", ids[1])
@@ -272,7 +274,7 @@ def states_live(site: Site, ids: list[int]) -> list[str]:
 
 @pytest.mark.browser
 @pytest.mark.server
-def test_a_keeper_decides_by_keys_alone(queue_page, site):
+def test_comments_can_be_moderated_with_the_keyboard_only(queue_page, site):
     ids = plant_live(site, "keyword one", "keyword two", "keyword three")
     page = queue_page("keyword")
     assert page.evaluate("document.activeElement.id") == "list"  # the keys work at once
@@ -291,7 +293,7 @@ def test_a_keeper_decides_by_keys_alone(queue_page, site):
 
 @pytest.mark.browser
 @pytest.mark.server
-def test_a_key_takes_the_last_act_back(queue_page, site):
+def test_a_key_undoes_the_last_action(queue_page, site):
     ids = plant_live(site, "undoword one", "undoword two")
     page = queue_page("undoword")
     page.locator("#list").focus()
@@ -306,7 +308,7 @@ def test_a_key_takes_the_last_act_back(queue_page, site):
 
 @pytest.mark.browser
 @pytest.mark.server
-def test_a_key_and_a_button_tell_all_keys(queue_page, site):
+def test_a_key_and_a_button_show_all_shortcuts(queue_page, site):
     plant_live(site, "helpword")
     page = queue_page("helpword")
     page.get_by_role("button", name="Keyboard shortcuts").click()
@@ -321,7 +323,7 @@ def test_a_key_and_a_button_tell_all_keys(queue_page, site):
 
 @pytest.mark.browser
 @pytest.mark.server
-def test_keys_mean_nothing_where_one_types(queue_page, site):
+def test_shortcuts_are_inactive_while_typing(queue_page, site):
     ids = plant_live(site, "typedword")
     page = queue_page("typedword")
     page.locator("#f-q").focus()
@@ -334,7 +336,7 @@ def test_keys_mean_nothing_where_one_types(queue_page, site):
 @pytest.mark.browser
 @pytest.mark.server
 @pytest.mark.parametrize("path", ["/admin/comments?state=all", "/admin/comments/{}"])
-def test_axe_finds_nothing_in_the_queue_and_it_fits_a_small_screen(queue_page, site, path):
+def test_the_queue_is_accessible_and_fits_a_small_screen(queue_page, site, path):
     axe = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
     id = plant_live(site, "axe " + "longword" * 30 + "\n\n```\n" + "code " * 60 + "\n```")[0]
     page = queue_page(id, 320, path)

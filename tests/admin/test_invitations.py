@@ -29,8 +29,8 @@ ZOE = {
 }
 
 
-def invite(client: AppClient, **given: object) -> Answer:
-    form = {"display_name": "Zoë", "role": "author", "byline": "", **given}
+def invite(client: AppClient, **data: object) -> Answer:
+    form = {"display_name": "Zoë", "role": "author", "byline": "", **data}
     return client.post("/admin/invitations/new", form, cookies=client.let_in("kim"))
 
 
@@ -41,8 +41,8 @@ def path_in(answer: Answer) -> str:
     return found[1].removeprefix(cast.ADDRESS)
 
 
-def invited(client: AppClient, **given: object) -> str:
-    return path_in(invite(client, **given))
+def invited(client: AppClient, **data: object) -> str:
+    return path_in(invite(client, **data))
 
 
 def accept(client: AppClient, path: str, **typed: object) -> Answer:
@@ -61,7 +61,7 @@ def alone(client: AppClient) -> Invitation:
 # --- inviting ---
 
 
-def test_a_link_is_shown_once(client):
+def test_an_invitation_link_is_shown_once(client):
     path = invited(client)
     kim = client.let_in("kim")
     assert path not in client.get("/admin/invitations", cookies=kim).text
@@ -81,7 +81,7 @@ def test_an_invitation_is_listed_until_it_is_accepted_and_after(client):
     assert ">Zoë Zhang</a>" not in client.get("/admin/invitations?state=open", cookies=kim).text
 
 
-def test_with_a_mail_server_the_link_goes_to_an_address_and_is_not_shown(mailing):
+def test_with_a_mail_server_the_link_is_mailed_and_not_shown(mailing):
     page = invite(mailing, email="Zoe@ink.example", role="editor").text
     assert "/invitation/" not in page and "zoe@ink.example" in page.casefold()
     query = select(Delivery).where(Delivery.kind == "invitation")
@@ -100,7 +100,7 @@ def test_an_empty_list_says_what_invitations_are_for(open_client):
     assert "opens it, chooses a password and can then write here" in page
 
 
-def test_without_a_mail_server_there_is_no_field_for_an_address(open_client):
+def test_without_a_mail_server_there_is_no_email_field(open_client):
     page = open_client.get("/admin/invitations/new", cookies=open_client.let_in("kim")).text
     assert 'name="email"' not in page and "cannot send email yet" in page
 
@@ -116,12 +116,12 @@ def test_without_a_mail_server_there_is_no_field_for_an_address(open_client):
         ("byline", "999"),
     ],
 )
-def test_a_fault_in_an_invitation_is_told_beside_its_field(mailing, field, typed):
+def test_an_invalid_invitation_is_rejected_at_its_field(mailing, field, typed):
     answer = invite(mailing, **{field: typed})
     assert answer.status == 422 and f'id="f-{field}-fault"' in answer.text
 
 
-def test_whoever_signs_in_cannot_be_claimed(client):
+def test_a_person_with_an_account_cannot_be_claimed(client):
     answer = invite(client, byline=client.cast.ann.id)
     assert answer.status == 422 and "already been taken over" in answer.text
 
@@ -129,7 +129,7 @@ def test_whoever_signs_in_cannot_be_claimed(client):
 # --- accepting ---
 
 
-def test_who_accepts_is_one_of_the_people_and_signed_in(client):
+def test_accepting_creates_a_signed_in_account(client):
     path = invited(client, role="editor")
     answer = accept(client, path)
     assert (answer.status, answer.header("location")) == (303, "/control-panel")
@@ -141,18 +141,18 @@ def test_who_accepts_is_one_of_the_people_and_signed_in(client):
         "zoe@ink.example",
         "editor",
     )
-    given = {"login": "zoe@ink.example", "password": ZOE["password"]}
-    assert client.post("/sign-in", given).status == 303
+    data = {"login": "zoe@ink.example", "password": ZOE["password"]}
+    assert client.post("/sign-in", data).status == 303
 
 
-def test_looking_at_an_invitation_does_not_use_it(client):
+def test_opening_an_invitation_does_not_use_it(client):
     path = invited(client)
     for method in ("GET", "HEAD", "OPTIONS", "GET"):
         assert client.ask(method, path).status in (200, 204)
     assert accept(client, path).status == 303
 
 
-def test_an_invitation_is_used_once(client):
+def test_an_invitation_can_be_used_once(client):
     path = invited(client)
     accept(client, path)
     assert client.get(path).status == 404
@@ -160,7 +160,7 @@ def test_an_invitation_is_used_once(client):
     assert by_name(client, "zack") is None
 
 
-def test_nobody_gives_themselves_another_role(client):
+def test_the_role_of_an_invitation_cannot_be_changed_by_the_invitee(client):
     path = invited(client)
     accept(client, path, role="admin", byline_id=client.cast.lee.id, id=1)
     assert by_name(client, "zoe").role == "author"
@@ -179,7 +179,7 @@ def test_nobody_gives_themselves_another_role(client):
         ("password", "zoe12345678"),
     ],
 )
-def test_a_fault_in_who_accepts_is_told_and_leaves_the_invitation_open(client, field, typed):
+def test_an_invalid_acceptance_is_rejected_and_the_invitation_stays_open(client, field, typed):
     path = invited(client)
     answer = accept(client, path, **{field: typed})
     assert answer.status == 422 and f'id="f-{field}-fault"' in answer.text
@@ -187,7 +187,7 @@ def test_a_fault_in_who_accepts_is_told_and_leaves_the_invitation_open(client, f
     assert accept(client, path).status == 303
 
 
-def test_who_is_signed_in_already_does_not_accept_by_mistake(client):
+def test_a_signed_in_user_cannot_accept_an_invitation_by_mistake(client):
     path, ann = invited(client), client.let_in("ann")
     page = client.get(path, cookies=ann).text
     assert "signed in as Ann Archer" in page and 'name="password"' not in page
@@ -195,7 +195,7 @@ def test_who_is_signed_in_already_does_not_accept_by_mistake(client):
     assert by_name(client, "zoe") is None and accept(client, path).status == 303
 
 
-def test_an_invitation_ends_after_seven_days(client):
+def test_an_invitation_expires_after_seven_days(client):
     path = invited(client)
     assert timedelta(days=6.9) < alone(client).expires_at - now() <= timedelta(days=7)
 
@@ -208,7 +208,7 @@ def test_an_invitation_ends_after_seven_days(client):
     assert "Expired" in client.get("/admin/invitations?state=expired", cookies=kim).text
 
 
-def test_an_invitation_can_be_taken_back(client):
+def test_an_invitation_can_be_revoked(client):
     path, kim = invited(client), client.let_in("kim")
     answer = client.post("/admin/invitations/revoke", {"only": alone(client).id}, cookies=kim)
     assert answer.status == 303
@@ -220,7 +220,7 @@ def owed(client: AppClient) -> list[Delivery]:
     return list(client.database.read_now(lambda session: session.scalars(query).all()))
 
 
-def test_an_invitation_that_is_taken_back_is_not_mailed_any_more(mailing):
+def test_a_revoked_invitation_is_not_mailed(mailing):
     invite(mailing, email="zoe@ink.example")
     invite(mailing, email="zack@ink.example")
     first = min(owed(mailing), key=lambda mail: mail.id)
@@ -230,7 +230,7 @@ def test_an_invitation_that_is_taken_back_is_not_mailed_any_more(mailing):
     assert [mail.to for mail in owed(mailing)] == ["zack@ink.example"]
 
 
-def test_invitations_of_somebody_who_was_shut_out_are_not_mailed_any_more(mailing):
+def test_invitations_by_a_disabled_person_are_not_mailed(mailing):
     world = mailing.cast
     mailing.database.transact_now(user.set_role, world.eve.id, "admin", by=world.kim)
     invite(mailing, email="zoe@ink.example")
@@ -238,31 +238,29 @@ def test_invitations_of_somebody_who_was_shut_out_are_not_mailed_any_more(mailin
     assert owed(mailing) == []
 
 
-def test_what_was_accepted_cannot_be_taken_back(client):
+def test_an_accepted_invitation_cannot_be_revoked(client):
     path, kim = invited(client), client.let_in("kim")
     accept(client, path)
     client.post("/admin/invitations/revoke", {"only": alone(client).id}, cookies=kim)
     assert alone(client).revoked_at is None
 
 
-@pytest.mark.parametrize("way", ["disabled", "demoted"])
-def test_who_may_invite_no_more_leaves_no_open_door(client, way):
+@pytest.mark.parametrize("cause", ["disabled", "demoted"])
+def test_invitations_end_when_their_inviter_loses_the_right_to_invite(client, cause):
     world = client.cast
     client.database.transact_now(user.set_role, world.eve.id, "admin", by=world.kim)
     path = client.database.transact_now(invitation.invite, role="admin", by=world.eve)
     kim = client.let_in("kim")
-    if way == "disabled":
+    if cause == "disabled":
         client.post(f"/admin/people/{world.eve.id}/disable", cookies=kim)
         client.post(f"/admin/people/{world.eve.id}/enable", cookies=kim)
     else:
-        given = {"display_name": "Eve", "email": "eve@ink.example", "role": "editor"}
-        client.post(f"/admin/people/{world.eve.id}", given, cookies=kim)
+        data = {"display_name": "Eve", "email": "eve@ink.example", "role": "editor"}
+        client.post(f"/admin/people/{world.eve.id}", data, cookies=kim)
     assert client.get(path).status == accept(client, path).status == 404
 
 
-def test_the_log_tells_which_invitations_end_with_their_inviter_and_of_none_where_there_was_none(
-    database, world
-):
+def test_the_log_lists_invitations_that_end_with_their_inviter(database, world):
     def shut_out() -> set[str]:
         database.transact_now(user_list.disable_person, world.eve.id, by=world.kim)
         newest = select(Change.facts).order_by(Change.id.desc()).limit(1)
@@ -276,7 +274,7 @@ def test_the_log_tells_which_invitations_end_with_their_inviter_and_of_none_wher
 
 
 @pytest.mark.parametrize("key", ["x", "%00", "%ff%fe", "a" * 3000, "..%2fx", "%2e%2e"])
-def test_what_is_no_invitation_opens_nothing(open_client, key):
+def test_an_unknown_invitation_is_404(open_client, key):
     assert open_client.get(f"/invitation/{key}").status == 404
     assert accept(open_client, f"/invitation/{key}").status == 404
 
@@ -284,7 +282,7 @@ def test_what_is_no_invitation_opens_nothing(open_client, key):
 # --- a byline ---
 
 
-def test_who_takes_over_a_byline_keeps_its_name_and_its_posts(client):
+def test_taking_over_a_byline_keeps_its_name_and_posts(client):
     lee = client.cast.lee
     client.database.transact_now(_write_as, lee.id, by=client.cast.kim)
     path = invited(client, byline=lee.id, display_name="")
@@ -308,7 +306,7 @@ def _write_as(session: Session, id: int, *, by: User) -> None:
     editing.save(session, post, WorkingCopy(title="Of old days", authors=[id]), by=by)
 
 
-def test_of_two_invitations_to_one_byline_the_second_is_over(client):
+def test_accepting_one_of_two_invitations_to_a_byline_ends_the_other(client):
     lee = client.cast.lee.id
     first, second = (invited(client, byline=lee) for _ in range(2))
     assert accept(client, first).status == 303
@@ -316,16 +314,14 @@ def test_of_two_invitations_to_one_byline_the_second_is_over(client):
     assert accept(client, second, email="x@ink.example").status == 404
 
 
-def test_of_twenty_who_accept_at_once_one_finds_it_open(database, world, config_of):
+def test_only_one_of_twenty_concurrent_acceptances_succeeds(database, world, config_of):
     path = database.transact_now(invitation.invite, role="author", by=world.kim)
     assert race(database, config_of, [path] * 20) == 1
 
 
-def test_of_twenty_who_claim_one_byline_by_links_of_their_own_one_has_it(
-    database, world, config_of
-):
-    given = {"role": "author", "by": world.kim, "byline_id": world.lee.id}
-    paths = [database.transact_now(invitation.invite, **given) for _ in range(20)]
+def test_only_one_of_twenty_concurrent_claims_of_a_byline_succeeds(database, world, config_of):
+    data = {"role": "author", "by": world.kim, "byline_id": world.lee.id}
+    paths = [database.transact_now(invitation.invite, **data) for _ in range(20)]
     assert race(database, config_of, paths) == 1
 
 
@@ -334,11 +330,11 @@ def race(database: Database, config_of, paths: list[str]) -> int:
     workers = [database, *(Database(config_of(database)) for _ in range(3))]
 
     def accept_one(number: int) -> bool:
-        given = {"name": f"zoe-{number}", "display_name": "Zoë", "email": ""}
+        data = {"name": f"zoe-{number}", "display_name": "Zoë", "email": ""}
         key = paths[number].rpartition("/")[2]
         try:
             workers[number % 4].transact_now(
-                invitation.accept_invitation, key, **given, password_hash="x"
+                invitation.accept_invitation, key, **data, password_hash="x"
             )
         except (LookupError, Refusal):
             return False
@@ -351,7 +347,7 @@ def race(database: Database, config_of, paths: list[str]) -> int:
     return done.count(True)
 
 
-def test_bylines_are_offered_until_they_are_somebody(client):
+def test_bylines_are_offered_until_they_have_an_account(client):
     def offered() -> list[str]:
         return [name for _, name in client.database.read_now(user_list.bylines)]
 

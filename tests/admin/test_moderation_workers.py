@@ -27,8 +27,8 @@ def workers(
     """A connection that writes, for each of so many workers."""
     opened = [Database(config_of(database)) for _ in range(WORKERS)]
     yield opened
-    for one in opened:
-        one.close()
+    for worker in opened:
+        worker.close()
 
 
 def at_once(workers: list[Database], number: int, work: Callable[[Database, int], object]) -> list:
@@ -54,16 +54,16 @@ def arrive(post: int, network: str) -> Callable[[Database, int], bool]:
     return work
 
 
-def test_the_queue_takes_twenty_from_four_workers_together(workers, world):
+def test_the_limit_of_twenty_pending_comments_holds_across_workers(workers, world):
     let_in = at_once(workers, 60, arrive(world.ann_live.id, "198.51.100.{}"))
     assert sum(let_in) == 20
 
 
-def test_one_address_is_let_in_five_times_by_four_workers_together(workers, world):
+def test_the_limit_of_five_comments_per_address_holds_across_workers(workers, world):
     assert sum(at_once(workers, 24, arrive(world.ann_live.id, "203.0.113.5"))) == 5
 
 
-def test_of_many_who_decide_at_once_each_decision_counts_once(workers, world, database):
+def test_concurrent_decisions_are_each_counted_once(workers, world, database):
     ids = database.transact_now(
         lambda session: [remark(session, world.ann_live.id, f"Word {n}").id for n in range(6)]
     )
@@ -85,7 +85,7 @@ def test_of_many_who_decide_at_once_each_decision_counts_once(workers, world, da
     assert PENDING not in states
 
 
-def test_who_learns_at_once_loses_nothing(workers, world, database):
+def test_concurrent_training_of_the_spam_filter_loses_nothing(workers, world, database):
     ids = database.transact_now(
         lambda session: [
             remark(session, world.ann_live.id, "Same words here").id for _ in range(24)
@@ -100,7 +100,7 @@ def test_who_learns_at_once_loses_nothing(workers, world, database):
     assert database.read_now(lambda session: session.get_one(Feature, "words").spam) == 24
 
 
-def test_an_act_that_two_take_back_at_once_is_taken_back_once(workers, world, database):
+def test_a_decision_undone_by_two_users_at_once_is_undone_once(workers, world, database):
     id = database.transact_now(lambda session: remark(session, world.ann_live.id, "Word").id)
     act = database.transact_now(moderation.approve, [id], by=world.eve)
 

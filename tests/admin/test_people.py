@@ -33,7 +33,7 @@ def by_name(client: AppClient, name: str) -> User | None:
 # --- people: adding ---
 
 
-def test_a_person_who_was_added_can_sign_in(client):
+def test_an_added_person_can_sign_in(client):
     answer = client.post("/admin/people/new", NEW, cookies=client.let_in("kim"))
     assert (answer.status, answer.header("location")) == (303, "/admin/people")
     entered = client.post("/sign-in", {"login": "zoe", "password": NEW["password"]})
@@ -54,7 +54,7 @@ def test_a_person_who_was_added_can_sign_in(client):
         ({"password": "password12345"}, "password"),
     ],
 )
-def test_a_fault_in_a_new_person_is_told_beside_its_field_with_what_was_typed(client, typed, field):
+def test_an_invalid_new_person_is_shown_again_with_an_error_at_its_field(client, typed, field):
     answer = client.post("/admin/people/new", NEW | typed, cookies=client.let_in("kim"))
     assert answer.status == 422
     assert f'id="f-{field}-fault"' in answer.text
@@ -63,19 +63,19 @@ def test_a_fault_in_a_new_person_is_told_beside_its_field_with_what_was_typed(cl
     assert by_name(client, "zoe") is None
 
 
-def test_every_fault_is_told_at_the_first_try(client):
+def test_all_errors_are_shown_at_once(client):
     typed = {"name": "No Name", "email": "x", "password": "short", "role": "author"}
     answer = client.post("/admin/people/new", typed, cookies=client.let_in("kim")).text
     for field in ("name", "email", "password", "display_name"):
         assert f'id="f-{field}-fault"' in answer
 
 
-def test_two_who_take_one_name_at_once_are_told_apart(database):
-    given = {"display_name": "Z", "email": "", "role": "author", "password_hash": "x"}
+def test_only_one_of_two_concurrent_accounts_with_a_name_is_added(database):
+    data = {"display_name": "Z", "email": "", "role": "author", "password_hash": "x"}
 
     def add(number: int) -> bool:
         try:
-            database.transact_now(user.add, name="zoe", **given)
+            database.transact_now(user.add, name="zoe", **data)
         except Refusal:
             return False
         return True
@@ -87,21 +87,21 @@ def test_two_who_take_one_name_at_once_are_told_apart(database):
 # --- people: changing ---
 
 
-def test_a_new_role_holds_from_the_next_request_on(client):
+def test_a_new_role_applies_from_the_next_request(client):
     kim, eve = client.let_in("kim"), client.let_in("eve")
     id = client.cast.eve.id
-    given = {"display_name": "Eve", "email": "eve@ink.example", "role": "author"}
+    data = {"display_name": "Eve", "email": "eve@ink.example", "role": "author"}
     assert client.get("/admin", cookies=eve).status == 200
-    assert client.post(f"/admin/people/{id}", given, cookies=kim).status == 303
+    assert client.post(f"/admin/people/{id}", data, cookies=kim).status == 303
     assert (person(client, id).role, person(client, id).display_name) == ("author", "Eve")
     assert client.get("/admin", cookies=eve).status == 303  # to sign in anew
     assert client.get("/admin", cookies=client.let_in("eve")).status == 403
 
 
-def test_a_profile_that_is_only_renamed_keeps_its_sign_ins(client):
+def test_renaming_a_person_keeps_their_sessions(client):
     ann = client.let_in("ann")
-    given = {"display_name": "Ann B.", "email": "", "role": "author"}
-    client.post(f"/admin/people/{client.cast.ann.id}", given, cookies=client.let_in("kim"))
+    data = {"display_name": "Ann B.", "email": "", "role": "author"}
+    client.post(f"/admin/people/{client.cast.ann.id}", data, cookies=client.let_in("kim"))
     assert client.get("/control-panel", cookies=ann).status == 200
     assert (
         person(client, client.cast.ann.id).display_name,
@@ -112,7 +112,7 @@ def test_a_profile_that_is_only_renamed_keeps_its_sign_ins(client):
     )
 
 
-def test_whoever_is_disabled_is_out_at_once_and_stays_out(client):
+def test_a_disabled_person_is_signed_out_immediately_and_permanently(client):
     kim, ann, id = client.let_in("kim"), client.let_in("ann"), client.cast.ann.id
     assert client.get("/control-panel", cookies=ann).status == 200
     assert client.post(f"/admin/people/{id}/disable", cookies=kim).status == 303
@@ -124,22 +124,22 @@ def test_whoever_is_disabled_is_out_at_once_and_stays_out(client):
 
 
 def test_a_byline_with_a_password_can_sign_in(client):
-    id, given = client.cast.lee.id, {"password": "nine slow trains"}
-    assert client.post("/sign-in", {"login": "lee", **given}).status == 422
-    answer = client.post(f"/admin/people/{id}/set-password", given, cookies=client.let_in("kim"))
+    id, data = client.cast.lee.id, {"password": "nine slow trains"}
+    assert client.post("/sign-in", {"login": "lee", **data}).status == 422
+    answer = client.post(f"/admin/people/{id}/set-password", data, cookies=client.let_in("kim"))
     assert answer.status == 303
-    assert client.post("/sign-in", {"login": "lee", **given}).status == 303
+    assert client.post("/sign-in", {"login": "lee", **data}).status == 303
 
 
-def test_a_new_password_ends_every_sign_in(client):
+def test_a_new_password_ends_all_sessions(client):
     ann, id = client.let_in("ann"), client.cast.ann.id
-    given = {"password": "nine slow trains"}
-    client.post(f"/admin/people/{id}/set-password", given, cookies=client.let_in("kim"))
+    data = {"password": "nine slow trains"}
+    client.post(f"/admin/people/{id}/set-password", data, cookies=client.let_in("kim"))
     assert client.get("/control-panel", cookies=ann).status == 303
     assert client.post("/sign-in", {"login": "ann", "password": cast.PASSWORD}).status == 422
 
 
-def test_a_password_that_is_too_short_is_refused_beside_its_field(client):
+def test_a_short_password_is_rejected_at_its_field(client):
     path = f"/admin/people/{client.cast.lee.id}/set-password"
     answer = client.post(path, {"password": "short"}, cookies=client.let_in("kim"))
     assert answer.status == 422 and 'id="f-password-fault"' in answer.text
@@ -147,7 +147,7 @@ def test_a_password_that_is_too_short_is_refused_beside_its_field(client):
 
 
 @pytest.mark.parametrize("verb", ["", "/disable", "/enable", "/set-password"])
-def test_nobody_there_is_nobody_found(open_client, verb):
+def test_an_unknown_person_is_404(open_client, verb):
     kim = open_client.let_in("kim")
     for id in ("999", "0", "99999999999999999999", "-1", "x", "9" * 5000):
         answer = open_client.post(f"/admin/people/{id}{verb}", NEW, cookies=kim)
@@ -159,8 +159,8 @@ def test_nobody_there_is_nobody_found(open_client, verb):
 
 def test_the_last_admin_can_neither_be_demoted_nor_disabled(client):
     kim, id = client.let_in("kim"), client.cast.kim.id
-    given = {"display_name": "Kim", "email": "", "role": "editor"}
-    refused = client.post(f"/admin/people/{id}", given, cookies=kim)
+    data = {"display_name": "Kim", "email": "", "role": "editor"}
+    refused = client.post(f"/admin/people/{id}", data, cookies=kim)
     assert refused.status == 422 and "This is the last admin" in refused.text
     refused = client.post(f"/admin/people/{id}/disable", cookies=kim)
     assert refused.status == 422 and "This is the last admin" in refused.text
@@ -181,7 +181,7 @@ def two_admins(database: Database, world: Cast) -> Cast:
 
 
 @pytest.mark.parametrize("verb", ["demote", "disable", "both"])
-def test_two_admins_who_shut_one_another_out_at_once_leave_one(
+def test_two_admins_who_disable_each_other_at_once_leave_one_admin(
     database, two_admins, config_of, verb
 ):
     kim, eve = two_admins.kim, two_admins.eve
@@ -206,12 +206,12 @@ def test_two_admins_who_shut_one_another_out_at_once_leave_one(
     assert database.read_now(lambda session: session.scalar(query)) == 1
 
 
-def test_a_shell_cannot_take_the_name_of_somebody_who_signs_in(database, world):
+def test_create_admin_rejects_the_name_of_an_existing_account(database, world):
     with pytest.raises(Refusal, match="already"):
         database.transact_now(setup.add_admin, name="ann", email="", password_hash="x")
 
 
-def test_a_shell_makes_a_byline_an_admin(database, world):
+def test_create_admin_turns_a_byline_into_an_admin(database, world):
     database.transact_now(setup.add_admin, name="lee", email="lee@x.example", password_hash="x")
     lee = database.read_now(lambda session: session.get_one(User, world.lee.id))
     assert (lee.role, lee.password_hash, lee.display_name) == ("admin", "x", "Lee Byline")
@@ -220,7 +220,7 @@ def test_a_shell_makes_a_byline_an_admin(database, world):
 # --- people: the list ---
 
 
-def test_people_are_found_by_what_they_are(open_client):
+def test_people_can_be_filtered(open_client):
     kim = open_client.let_in("kim")
     for query, names in {
         "": {"ann", "bob", "eve", "dan", "kim", "lee"},
@@ -240,7 +240,7 @@ def test_people_are_found_by_what_they_are(open_client):
         assert page.status == 200 and shown == names, query
 
 
-def test_several_are_shut_out_at_once_or_none(client):
+def test_disabling_several_people_is_all_or_nothing(client):
     kim, world = client.let_in("kim"), client.cast
     ids = [world.ann.id, world.bob.id]
     assert client.post("/admin/people/disable", {"ids": ids}, cookies=kim).status == 303
@@ -252,20 +252,20 @@ def test_several_are_shut_out_at_once_or_none(client):
     assert not any(person(client, id).disabled_at for id in ids)
 
 
-def test_nobody_shuts_themselves_out(database, two_admins):
+def test_admins_cannot_disable_themselves(database, two_admins):
     kim = two_admins.kim
     with pytest.raises(Refusal, match="your own account"):
         database.transact_now(user_list.disable_person, kim.id, by=kim)
     assert database.read_now(lambda session: session.get_one(User, kim.id)).disabled_at is None
 
 
-def test_an_editor_sees_no_people(open_client):
+def test_an_editor_cannot_open_people(open_client):
     eve = open_client.let_in("eve")
     for path in ("people", "people/new", "people/1", "invitations", "invitations/new"):
         assert open_client.get(f"/admin/{path}", cookies=eve).status == 403
 
 
-def test_an_author_sees_their_own_posts_an_editor_every_one_an_admin_everything(open_client):
+def test_authors_see_their_posts_editors_all_posts_and_admins_everything(open_client):
     drafts = {name: open_client.cast.posts[name].title for name in ("ann_draft", "bob_draft")}
     seen = {}
     for name in ("ann", "eve", "kim"):
@@ -288,9 +288,7 @@ def test_an_author_sees_their_own_posts_an_editor_every_one_an_admin_everything(
         ("/set-password", {"password": "nine slow trains"}, "password"),
     ],
 )
-def test_whoever_finds_a_keepers_browser_open_cannot_take_the_account_along(
-    client, verb, typed, field
-):
+def test_an_unattended_admin_session_cannot_take_over_the_account(client, verb, typed, field):
     kim, id = client.let_in("kim"), client.cast.kim.id
     answer = client.post(f"/admin/people/{id}{verb}", typed, cookies=kim)
     assert answer.status == 422 and "your own" in answer.text.casefold()

@@ -15,8 +15,8 @@ NAMES = [f"{n:02x}/{n:02x}{'0' * 30}.png" for n in range(1, 5)]
 
 
 def note(database, name: str, by, original: str = "") -> int:
-    given = {"name": name, "original": original, "width": 3, "height": 2, "size": 1200}
-    return database.transact_now(upload.note, **given, type="image/png", by=by).id
+    facts = {"name": name, "original": original, "width": 3, "height": 2, "size": 1200}
+    return database.transact_now(upload.note, **facts, type="image/png", by=by).id
 
 
 def write(database, world, id: int, version: int, **typed) -> None:
@@ -29,7 +29,7 @@ def shown(database) -> dict[str, list[tuple[str, bool]]]:
     return {row.name: [(place.title, place.is_past) for place in row.places] for row in page.rows}
 
 
-def test_a_picture_is_listed_with_every_post_that_shows_it(database, world):
+def test_a_picture_is_listed_with_every_post_that_uses_it(database, world):
     for name in NAMES:
         note(database, name, world.ann)
     id = world.ann_draft.id
@@ -38,7 +38,7 @@ def test_a_picture_is_listed_with_every_post_that_shows_it(database, world):
     assert shown(database) == {NAMES[3]: [], NAMES[2]: [], NAMES[1]: title, NAMES[0]: title}
 
 
-def test_what_only_a_kept_revision_shows_is_used_as_well(database, world):
+def test_a_picture_in_an_old_revision_counts_as_used(database, world):
     one, id = note(database, NAMES[0], world.ann), world.ann_draft.id
     write(database, world, id, 2, body=f"![x](/media/{NAMES[0]})")
     database.transact_now(publishing.publish, id, render("x"), 3, by=world.eve)
@@ -48,7 +48,7 @@ def test_what_only_a_kept_revision_shows_is_used_as_well(database, world):
         database.transact_now(upload_list.delete, [one])
 
 
-def test_what_the_settings_name_is_used(database, world):
+def test_a_picture_in_the_settings_counts_as_used(database, world):
     one = note(database, NAMES[0], world.ann)
 
     def choose(session) -> None:
@@ -60,7 +60,7 @@ def test_what_the_settings_name_is_used(database, world):
         database.transact_now(upload_list.delete, [one])
 
 
-def test_pictures_are_found_by_name_and_by_who_brought_them(database, world):
+def test_pictures_can_be_filtered_by_name_and_uploader(database, world):
     note(database, NAMES[0], world.ann, "Morning.png")
     note(database, NAMES[1], world.bob, "晨.png")
 
@@ -73,7 +73,7 @@ def test_pictures_are_found_by_name_and_by_who_brought_them(database, world):
     assert database.read_now(upload_list.uploaders) == [("ann", "Ann Archer"), ("bob", "白波")]
 
 
-def test_an_unused_picture_goes_from_the_disk_and_a_used_one_stays(client):
+def test_deleting_removes_the_files_of_unused_pictures_only(client):
     eve, config = client.let_in("eve"), client.app.ctx.config
     ids = [note(client.database, name, client.cast.ann) for name in NAMES[:2]]
     for name in NAMES[:2]:

@@ -32,7 +32,7 @@ def move(database, world) -> None:
     )
 
 
-def test_what_a_post_has_left_leads_to_it_and_cannot_be_removed(database, world):
+def test_the_old_address_of_a_post_redirects_to_it_and_cannot_be_removed(database, world):
     assert leads(database) == {}
     move(database, world)
     assert leads(database) == {world.ann_live.path: "/posts/jam"}
@@ -42,7 +42,7 @@ def test_what_a_post_has_left_leads_to_it_and_cannot_be_removed(database, world)
         database.transact_now(redirects.remove, row.id)
 
 
-def test_a_keeper_adds_a_redirect_and_removes_it(database, world):
+def test_a_redirect_can_be_added_and_removed(database, world):
     id = add(database, "/old page", "/about")
     assert leads(database) == {"/old page": "/about"}
     assert leads(database, filters={"kind": "post"}) == {}
@@ -58,7 +58,7 @@ def test_a_keeper_adds_a_redirect_and_removes_it(database, world):
         (f"{cast.ADDRESS}/old", f"{cast.ADDRESS}/about", ("/old", "/about")),
     ],
 )
-def test_an_address_is_kept_as_browsers_ask_for_it(database, world, path, to, kept):
+def test_addresses_are_stored_as_browsers_request_them(database, world, path, to, kept):
     add(database, path, to)
     assert tuple(leads(database).items()) == (kept,)
 
@@ -84,13 +84,13 @@ def test_an_address_is_kept_as_browsers_ask_for_it(database, world, path, to, ke
         ("/a", f"{cast.ADDRESS}/a", "to"),
     ],
 )
-def test_what_cannot_lead_anywhere_is_told_beside_its_field(database, world, path, to, field):
-    with pytest.raises(Refusal) as told:
+def test_an_invalid_redirect_is_rejected_at_its_field(database, world, path, to, field):
+    with pytest.raises(Refusal) as refusal:
         add(database, path, to)
-    assert told.value.field == field and leads(database) == {}
+    assert refusal.value.field == field and leads(database) == {}
 
 
-def test_a_circle_of_any_length_is_refused(database, world):
+def test_redirect_loops_of_any_length_are_rejected(database, world):
     add(database, "/a", "/b")
     add(database, "/b", "/c")
     with pytest.raises(Refusal, match="redirect loop"):
@@ -99,14 +99,14 @@ def test_a_circle_of_any_length_is_refused(database, world):
         add(database, "/a", "/d")
 
 
-def test_no_draft_loses_its_address_to_a_redirect(database, world):
+def test_a_redirect_cannot_take_the_address_of_a_draft(database, world):
     place = database.read_now(address.find, "/posts/a-quillwort-morning")
     assert place.live_since is None
     with pytest.raises(Refusal, match="quillwort"):
         add(database, place.path, "/about")
 
 
-def test_a_reader_is_led_at_once_and_finds_nothing_once_it_is_removed(client):
+def test_a_redirect_works_immediately_and_is_404_after_removal(client):
     eve = client.let_in("eve")
     answer = client.post("/admin/redirects/new", {"path": "/old", "to": "/about"}, cookies=eve)
     assert (answer.status, answer.header("location")) == (303, "/admin/redirects")
@@ -122,14 +122,14 @@ def test_a_reader_is_led_at_once_and_finds_nothing_once_it_is_removed(client):
     assert answer.status == 303 and client.get("/old").status == 404
 
 
-def test_a_fault_keeps_what_was_typed(open_client):
+def test_an_invalid_form_keeps_the_submitted_values(open_client):
     typed = {"path": "/about", "to": "/elsewhere"}
     answer = open_client.post("/admin/redirects/new", typed, cookies=open_client.let_in("eve"))
     assert answer.status == 422 and 'id="f-path-fault"' in answer.text
     assert 'value="/elsewhere"' in answer.text
 
 
-def test_two_who_add_one_address_at_once_are_told_apart(database, world):
+def test_only_one_of_two_concurrent_redirects_from_an_address_is_added(database, world):
     def try_to(number: int) -> bool:
         try:
             add(database, "/same", f"/to-{number}")

@@ -20,14 +20,14 @@ def names(section: Section) -> str:
     return section.name or "overview"
 
 
-def test_the_sections_stand_in_one_order_and_name_their_roles():
+def test_sections_have_distinct_places_and_valid_roles():
     places = [section.place for section in SECTIONS]
     assert len(set(places)) == len(places)
     assert {section.role for section in SECTIONS} <= set(ROLES)
     assert admin.bp.ctx.sections == {section.name: section.role for section in SECTIONS}
 
 
-def test_the_sections_are_those_that_the_office_promises():
+def test_the_admin_area_has_the_expected_sections():
     promised = {"posts", "pages", "comments", "tags", "people", "invitations", "redirects"}
     assert {section.name for section in SECTIONS} >= promised | {"pictures", "audit", "settings"}
     roles = {section.name: section.role for section in SECTIONS}
@@ -68,19 +68,19 @@ def test_the_modules_of_the_admin_area_import_one_another_in_one_direction():
 
 
 @pytest.mark.parametrize("section", LISTS, ids=names)
-def test_what_is_declared_is_there(section):
+def test_columns_filters_and_orders_exist_in_the_listing(section):
     listing = section.listing
     assert listing.sort in listing.orders
     assert {column.name for column in section.columns if column.sort} <= set(listing.orders)
     assert bool(section.search) == bool(listing.search)
-    for one in section.filters:
-        known = listing.filters[one.name].options
-        assert callable(one.options) or not known or set(one.options) <= set(known)
-        assert not one.default or one.default in one.options
+    for filter in section.filters:
+        known = listing.filters[filter.name].options
+        assert callable(filter.options) or not known or set(filter.options) <= set(known)
+        assert not filter.default or filter.default in filter.options
 
 
 @pytest.mark.parametrize("section", LISTS, ids=names)
-def test_each_action_has_a_name_and_a_key_of_its_own(section):
+def test_names_and_shortcuts_of_actions_are_unique(section):
     names = [action.name for action in section.actions]
     keys = [action.key for action in section.actions if action.key]
     assert len(set(names)) == len(names) and len(set(keys)) == len(keys)
@@ -99,7 +99,7 @@ def test_every_cell_has_a_macro(section, config):
 
 
 @pytest.mark.parametrize("section", LISTS, ids=names)
-def test_every_order_and_filter_can_be_asked_on_both_databases(section, database):
+def test_every_order_and_filter_works_on_both_databases(section, database):
     listing = section.listing
     for order in listing.orders:
         for sort in (order, f"-{order}"):
@@ -113,7 +113,7 @@ def test_every_order_and_filter_can_be_asked_on_both_databases(section, database
 
 @pytest.mark.parametrize("section", LISTS, ids=names)
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_every_list_is_shown_with_the_whole_cast_in_it(client, section, language):
+def test_every_list_renders_with_all_example_data(client, section, language):
     def speak(session) -> None:
         session.get_one(type(client.cast.kim), client.cast.kim.id).language = language
 

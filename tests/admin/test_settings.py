@@ -32,7 +32,11 @@ from tests.support.app_client import Answer, AppClient
 from tests.support.cast import Cast
 from tests.support.paths import RELEASES
 
-HERE = [one for one in SETTINGS.values() if one.kind != "hidden" and one.group not in OWN_PAGE]
+HERE = [
+    setting
+    for setting in SETTINGS.values()
+    if setting.kind != "hidden" and setting.group not in OWN_PAGE
+]
 
 
 def facts(database: Database) -> SiteFacts:
@@ -48,32 +52,32 @@ def decide(database: Database, by: Any = None, **values: Any) -> list[str]:
 # --- what is declared ---
 
 
-def test_every_setting_has_a_group_a_label_a_help_and_a_default_that_it_may_have():
-    for one in SETTINGS.values():
-        assert one.group in GROUPS and one.label, one.name
-        assert one.help.endswith((".", "/about")) or one.kind == "hidden", one.name
-        assert one.type in (bool, int, str), one.name
-        if one.default != "" and one.name not in COLUMNS:
-            one.refuse(one.default)
+def test_every_setting_has_a_group_a_label_a_help_text_and_a_valid_default():
+    for setting in SETTINGS.values():
+        assert setting.group in GROUPS and setting.label, setting.name
+        assert setting.help.endswith((".", "/about")) or setting.kind == "hidden", setting.name
+        assert setting.type in (bool, int, str), setting.name
+        if setting.default != "" and setting.name not in COLUMNS:
+            setting.refuse(setting.default)
 
 
-def test_no_setting_bears_the_name_of_a_column_or_of_another_part_of_the_form():
-    kept = [one.name for one in declared(Settings)]
+def test_names_of_settings_do_not_clash_with_columns_or_form_fields():
+    kept = [setting.name for setting in declared(Settings)]
     assert len(kept) == len(set(kept)) and not set(kept) & set(COLUMNS)
     assert not {"fields", "values", "data", "faults", "errors", "ok", "check"} & set(SETTINGS)
 
 
-def test_a_setting_that_was_kept_with_another_type_has_its_default():
+def test_a_stored_setting_of_another_type_falls_back_to_its_default():
     kept = Settings.from_json({"comments_days": "many", "comments_trust": True, "gone": 1})
     assert (kept.comments_days, kept.comments_trust) == (0, True)
 
 
-def test_every_kept_setting_comes_back_as_it_was_written(database, world):
+def test_every_stored_setting_is_read_back_unchanged(database, world):
     values: dict[type, Any] = {bool: True, int: 7}
     given = {
-        one.name: values[one.type]
-        for one in declared(Settings)
-        if one.type in values and one.kind != "hidden"
+        setting.name: values[setting.type]
+        for setting in declared(Settings)
+        if setting.type in values and setting.kind != "hidden"
     }
     decide(database, **given)
     kept = facts(database).settings
@@ -109,26 +113,26 @@ def save(client: AppClient, sent: dict[str, Any]) -> Answer:
     return client.post("/admin/settings", sent, cookies=client.let_in("kim"))
 
 
-@pytest.mark.parametrize("one", HERE, ids=lambda one: one.name)
-def test_every_setting_stands_on_the_page_with_its_words(open_client, one):
+@pytest.mark.parametrize("setting", HERE, ids=lambda setting: setting.name)
+def test_every_setting_is_on_the_page_with_label_and_help(open_client, setting):
     page = open_client.get("/admin/settings", cookies=open_client.let_in("kim")).text
-    control = re.search(rf'<(input|select|textarea)[^>]* name="{one.name}"[^>]*>', page)
-    assert control, one.name
-    wanted = {bool: "checkbox", int: "number"}.get(one.type)
+    control = re.search(rf'<(input|select|textarea)[^>]* name="{setting.name}"[^>]*>', page)
+    assert control, setting.name
+    wanted = {bool: "checkbox", int: "number"}.get(setting.type)
     assert wanted is None or f'type="{wanted}"' in control[0]
-    assert f'<label for="f-{one.name}">' in page and f'href="#{one.group}"' in page
-    if one.name != "address":
-        assert f'id="f-{one.name}-hint"' in page
+    assert f'<label for="f-{setting.name}">' in page and f'href="#{setting.group}"' in page
+    if setting.name != "address":
+        assert f'id="f-{setting.name}-hint"' in page
 
 
-def test_a_page_that_is_sent_back_untouched_changes_nothing(client):
+def test_submitting_the_unchanged_page_changes_nothing(client):
     before = facts(client.database)
     answer = save(client, page_of(client))
     assert answer.status == 303 and facts(client.database) == before
     assert history(client.database) == []
 
 
-def test_a_box_is_ticked_and_unticked(client):
+def test_a_checkbox_can_be_ticked_and_unticked(client):
     save(client, page_of(client) | {"comments_trust": "on"})
     assert facts(client.database).settings.comments_trust is True
     unticked = page_of(client)
@@ -137,7 +141,7 @@ def test_a_box_is_ticked_and_unticked(client):
     assert facts(client.database).settings.comments_trust is False
 
 
-def test_a_part_of_the_page_leaves_the_rest_alone(client):
+def test_submitting_a_part_of_the_page_keeps_the_other_settings(client):
     save(client, page_of(client) | {"tagline": "Of ink", "comments_trust": "on"})
     save(client, {"comments_days": "30"})
     kept = facts(client.database)
@@ -160,14 +164,14 @@ def test_a_part_of_the_page_leaves_the_rest_alone(client):
         ("tagline", "x" * 401),
     ],
 )
-def test_what_a_setting_cannot_be_is_told_at_its_field(open_client, name, typed):
+def test_an_invalid_setting_is_rejected_at_its_field(open_client, name, typed):
     before = facts(open_client.database)
     answer = save(open_client, page_of(open_client) | {name: typed, "title": "Kept as typed"})
     assert answer.status == 422 and f'id="f-{name}-fault"' in answer.text
     assert "Kept as typed" in answer.text and facts(open_client.database) == before
 
 
-def test_a_text_in_several_lines_is_kept_with_one_kind_of_line_end(client):
+def test_line_endings_of_multiline_settings_are_normalised(client):
     save(client, page_of(client) | {"comments_words": "casino\r\n\r\n  pills  \r\n\r\n"})
     assert facts(client.database).settings.comments_words == "casino\n\n  pills"
     assert save(client, page_of(client)).status == 303
@@ -177,7 +181,7 @@ def test_a_text_in_several_lines_is_kept_with_one_kind_of_line_end(client):
 # --- two keepers at once ---
 
 
-def test_two_keepers_who_change_different_settings_both_keep_theirs(client):
+def test_concurrent_changes_of_different_settings_are_both_saved(client):
     first, second = page_of(client), page_of(client)
     save(client, first | {"tagline": "By the first"})
     assert save(client, second | {"comments_days": "9"}).status == 303
@@ -185,7 +189,7 @@ def test_two_keepers_who_change_different_settings_both_keep_theirs(client):
     assert (kept.tagline, kept.settings.comments_days) == ("By the first", 9)
 
 
-def test_two_keepers_who_change_the_same_one_are_told_and_nothing_is_written(client):
+def test_concurrent_changes_of_the_same_setting_are_reported_and_not_saved(client):
     first, second = page_of(client), page_of(client)
     save(client, first | {"tagline": "By the first"})
     answer = save(client, second | {"tagline": "By the second", "comments_days": "9"})
@@ -197,7 +201,7 @@ def test_two_keepers_who_change_the_same_one_are_told_and_nothing_is_written(cli
     assert facts(client.database).tagline == "By the second"
 
 
-def test_two_keepers_who_want_the_same_are_not_bothered(database, world):
+def test_concurrent_changes_to_the_same_value_are_no_conflict(database, world):
     shown = save_settings.mark("tagline", "")
     database.transact_now(save_settings.save, {"tagline": Wish("Same", shown)}, by=world.kim)
     assert (
@@ -214,11 +218,13 @@ def test_two_keepers_who_want_the_same_are_not_bothered(database, world):
 def history(database: Database) -> list[tuple[str, str, Any, Any]]:
     decisions, _ = database.read_now(setting_history.history)
     return [
-        (one.by, one.choice.name, one.before, one.after) for one in decisions if one.can_go_back
+        (change.by, change.choice.name, change.before, change.after)
+        for change in decisions
+        if change.can_go_back
     ]
 
 
-def test_each_change_says_who_from_what_to_what(database, world):
+def test_the_history_has_user_old_and_new_value_of_each_change(database, world):
     decide(database, by=world.kim, tagline="Of ink", comments_days=30)
     decide(database, by=world.kim, navigation="About /about\nShop /shop", comments_days=0)
     assert set(history(database)) == {
@@ -229,37 +235,39 @@ def test_each_change_says_who_from_what_to_what(database, world):
     }
 
 
-def test_the_newest_change_stands_first_and_old_ones_on_further_pages(database, world):
+def test_the_history_is_paginated_newest_first(database, world):
     for number in range(1, 41):
         decide(database, by=world.kim, comments_days=number)
     newest, further = database.read_now(setting_history.history)
     older, end = database.read_now(setting_history.history, further)
-    assert [one.after for one in newest] == list(range(40, 10, -1))
-    assert [one.after for one in older][:10] == list(range(10, 0, -1)) and end == 0
+    assert [change.after for change in newest] == list(range(40, 10, -1))
+    assert [change.after for change in older][:10] == list(range(10, 0, -1)) and end == 0
 
 
-def test_a_long_text_is_put_back_to_the_last_letter(database, world):
+def test_a_long_text_is_restored_completely(database, world):
     before = "\n".join(f"word {number}" for number in range(300))
     decide(database, by=world.kim, comments_words=before)
     decide(database, by=world.kim, comments_words="")
-    [one] = [one for one in database.read_now(setting_history.history)[0] if one.after == ""]
+    [change] = [
+        change for change in database.read_now(setting_history.history)[0] if change.after == ""
+    ]
     assert database.transact_now(
-        setting_history.restore_setting, one.id, "comments_words", by=world.kim
+        setting_history.restore_setting, change.id, "comments_words", by=world.kim
     )
     assert facts(database).settings.comments_words == before
 
 
-def test_what_is_made_from_a_setting_is_put_back_with_it(database, world):
+def test_values_derived_from_a_setting_are_restored_with_it(database, world):
     decide(database, by=world.kim, footer="*One*", footer_html="<em>One</em>")
     decide(database, by=world.kim, footer="*Two*", footer_html="<em>Two</em>")
-    one = database.read_now(setting_history.history)[0][0]
-    assert (one.choice.name, one.before, one.after) == ("footer", "*One*", "*Two*")
-    database.transact_now(setting_history.restore_setting, one.id, "footer", by=world.kim)
+    change = database.read_now(setting_history.history)[0][0]
+    assert (change.choice.name, change.before, change.after) == ("footer", "*One*", "*Two*")
+    database.transact_now(setting_history.restore_setting, change.id, "footer", by=world.kim)
     kept = facts(database).settings
     assert (kept.footer, kept.footer_html) == ("*One*", "<em>One</em>")
 
 
-def test_a_logo_whose_picture_was_deleted_is_not_put_back(database, world):
+def test_a_site_icon_whose_picture_was_deleted_is_not_restored(database, world):
     name = f"ab/{'ab' * 16}.png"
     given = {"original": "logo.png", "width": 9, "height": 9, "size": 9, "type": "image/png"}
     picture = database.transact_now(upload.note, name=name, **given, by=world.kim)
@@ -274,7 +282,7 @@ def test_a_logo_whose_picture_was_deleted_is_not_put_back(database, world):
     assert facts(database).settings.logo == ""
 
 
-def test_a_change_is_put_back_from_its_page(client):
+def test_a_setting_can_be_restored_from_the_history_page(client):
     kim = client.let_in("kim")
     save(client, page_of(client) | {"tagline": "A mistake"})
     page = client.get("/admin/settings/history", cookies=kim).text
@@ -288,7 +296,7 @@ def test_a_change_is_put_back_from_its_page(client):
 
 
 @pytest.mark.parametrize("sent", [{"id": "1", "name": "title"}, {"id": "999", "name": "x"}, {}])
-def test_nothing_is_put_back_that_was_never_something_else(open_client, sent):
+def test_a_setting_without_that_change_cannot_be_restored(open_client, sent):
     kim = open_client.let_in("kim")
     assert open_client.post("/admin/settings/history", sent, cookies=kim).status == 404
 
@@ -334,7 +342,7 @@ def test_only_admins_may_open_the_settings_and_their_history(open_client):
         "https://x.example/{slug}",
     ],
 )
-def test_a_pattern_that_makes_no_addresses_is_refused(text):
+def test_invalid_address_patterns_are_rejected(text):
     with pytest.raises(Refusal):
         SETTINGS["post_address"].refuse(text)
 
@@ -349,11 +357,11 @@ def test_a_pattern_that_makes_no_addresses_is_refused(text):
         "/博客/{slug}",
     ],
 )
-def test_a_pattern_that_makes_addresses_is_taken(text):
+def test_valid_address_patterns_are_accepted(text):
     SETTINGS["post_address"].refuse(text)
 
 
-def test_a_day_is_that_of_the_site():
+def test_dates_in_addresses_use_the_time_zone_of_the_site():
     moment = now().replace(year=2026, month=12, day=31, hour=23)
     assert (
         path_pattern.dated("/{year}/{month}/{slug}", moment, "Asia/Shanghai") == "/2027/01/{slug}"
@@ -376,14 +384,14 @@ def path_of(database: Database, id: int) -> str:
     return database.read_now(lambda session: session.scalars(query).one())
 
 
-def test_a_new_post_stands_where_the_pattern_says_and_an_old_one_where_it_stood(database, world):
+def test_a_new_pattern_applies_to_new_posts_and_not_to_old_ones(database, world):
     decide(database, post_address="/{year}/{month}/{slug}")
     post = publish(database, world, "Quite new")
     assert path_of(database, post.id) == f"{now():/%Y/%m}/quite-new"
     assert path_of(database, world.ann_live.id) == world.ann_live.path
 
 
-def test_a_published_post_that_is_updated_keeps_its_pattern(database, world):
+def test_updating_a_published_post_keeps_its_address_pattern(database, world):
     post = publish(database, world, "Before the change")
     decide(database, post_address="/{slug}")
 
@@ -396,7 +404,7 @@ def test_a_published_post_that_is_updated_keeps_its_pattern(database, world):
     assert path_of(database, post.id) == "/posts/renamed"
 
 
-def test_a_draft_begun_under_another_pattern_comes_out_under_the_present_one(database, world):
+def test_a_draft_is_published_under_the_current_pattern(database, world):
     def begin(session: Any, *, by: Any) -> int:
         id = editing.start(session, "post", "en", by=by)
         editing.save(session, id, WorkingCopy(title="Slow cooking", body="x"), by=by)
@@ -413,7 +421,7 @@ def test_a_draft_begun_under_another_pattern_comes_out_under_the_present_one(dat
     assert database.read_now(lambda s: s.scalars(select(Post.slug).where(Post.id == id)).one())
 
 
-def test_a_slug_that_is_a_word_of_the_house_is_told_apart(database, world):
+def test_a_slug_that_is_a_reserved_word_gets_a_suffix(database, world):
     decide(database, post_address="/{slug}")
     assert path_of(database, publish(database, world, "Tags").id) == "/tags-page"
     assert path_of(database, publish(database, world, "About").id) == "/about-2"
@@ -431,7 +439,7 @@ def move_all(database: Database, world: Cast, *, brought: bool = False) -> int:
             return number
 
 
-def test_published_posts_are_moved_and_their_old_addresses_lead_on(client):
+def test_addresses_of_published_posts_are_changed_and_old_ones_redirect(client):
     database, world = client.database, client.cast
     decide(database, post_address="/{year}/{slug}")
     assert move_all(database, world) == 7
@@ -444,7 +452,7 @@ def test_published_posts_are_moved_and_their_old_addresses_lead_on(client):
     assert client.get("/about").status == 200  # a page has no pattern
 
 
-def test_a_move_is_shown_before_it_is_made_and_comes_in_pieces(client, monkeypatch):
+def test_address_changes_are_previewed_and_made_in_batches(client, monkeypatch):
     monkeypatch.setattr(change_paths, "PIECE", 1)
     kim = client.let_in("kim")
     decide(client.database, post_address="/{slug}")
@@ -460,7 +468,7 @@ def test_a_move_is_shown_before_it_is_made_and_comes_in_pieces(client, monkeypat
     assert client.get("/a-marmalade-morning").status == 200
 
 
-def test_a_post_that_brought_its_address_along_is_moved_only_when_asked(database, world):
+def test_imported_addresses_change_only_on_request(database, world):
     def own(session: Any) -> None:
         post = session.get_one(Post, world.ann_live.id)
         place = address.claim(session, "/2009/old.html", post.id)
@@ -474,8 +482,8 @@ def test_a_post_that_brought_its_address_along_is_moved_only_when_asked(database
     assert path_of(database, world.ann_live.id) == "/a-marmalade-morning"
 
 
-def test_the_facts_of_the_site_have_every_column_that_can_be_decided():
-    assert set(COLUMNS) <= {one.name for one in fields(SiteFacts)}
+def test_site_facts_have_every_setting_with_a_column():
+    assert set(COLUMNS) <= {field.name for field in fields(SiteFacts)}
 
 
 # --- a blog of the release before ---
@@ -491,7 +499,7 @@ def upgraded(config: Config) -> Iterator[Database]:
     opened.close()
 
 
-def test_posts_of_the_release_before_keep_their_addresses(upgraded):
+def test_posts_of_the_previous_release_keep_their_addresses(upgraded):
     decide(upgraded, post_address="/{slug}")
     query = select(Post).where(Post.kind == "post", Post.live_revision_id.is_not(None))
     for post in upgraded.read_now(lambda session: session.scalars(query).all()):
@@ -500,7 +508,7 @@ def test_posts_of_the_release_before_keep_their_addresses(upgraded):
         assert path == "/posts/x" or post.publish_at > now()
 
 
-def test_what_was_done_under_the_release_before_can_be_read(upgraded):
+def test_log_entries_of_the_previous_release_can_be_read(upgraded):
     lines = upgraded.read_now(audit.ENTRIES.page, ListQuery({"kind": "post"})).rows
-    assert lines and all(line.things for line in lines)
+    assert lines and all(line.rows for line in lines)
     assert upgraded.read_now(audit.entry, lines[0].id).entries

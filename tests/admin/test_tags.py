@@ -25,7 +25,7 @@ def tag_id(database, slug: str) -> int:
     return database.read_now(lambda s: s.scalars(select(Tag.id).where(Tag.slug == slug)).one())
 
 
-def found(database, words: str) -> set[int]:
+def posts_found(database, words: str) -> set[int]:
     return {hit.post_id for hit in database.read_now(search.find, words).hits}
 
 
@@ -34,7 +34,7 @@ def page_of(database, **asked) -> list[tuple[str, int]]:
     return [(tag.name, tag.posts) for tag in page.rows]
 
 
-def test_tags_are_listed_with_how_many_posts_bear_them(database, world):
+def test_tags_are_listed_with_their_number_of_posts(database, world):
     assert page_of(database, sort="posts")[0] == ("Python", 7)
     assert ("gambogian", 0) not in page_of(database)  # a draft's tag is none yet
     assert page_of(database, words="异步") == [("异步", 1)]
@@ -45,34 +45,34 @@ def test_tags_are_listed_with_how_many_posts_bear_them(database, world):
     )
 
 
-def test_a_renamed_tag_is_found_by_its_new_name_and_its_old_address_leads_there(database, world):
+def test_a_renamed_tag_has_its_new_name_and_its_old_address_redirects(database, world):
     id = tag_id(database, "marmalade")
     database.transact_now(tag_admin.rename, id, name="Orange jam", by=world.eve)
     assert database.read_now(archives.tag, "orange-jam")[0].name == "Orange jam"
-    assert found(database, "orange jam") == {world.ann_live.id}
+    assert posts_found(database, "orange jam") == {world.ann_live.id}
     post = database.read_now(lambda s: s.get_one(Post, world.ann_live.id))
     assert (post.tags, post.version) == ("Python, Orange jam", 2)
 
 
 @pytest.mark.parametrize(
-    ("verb", "given"), [("rename", {"name": "Jam"}), ("merge", {"into": "Python"})]
+    ("verb", "data"), [("rename", {"name": "Jam"}), ("merge", {"into": "Python"})]
 )
-def test_the_log_tells_what_each_post_bore_before(database, world, verb, given):
+def test_the_log_has_the_former_tags_of_each_post(database, world, verb, data):
     id = tag_id(database, "marmalade")
-    database.transact_now(getattr(tag_admin, verb), id, **given, by=world.eve)
+    database.transact_now(getattr(tag_admin, verb), id, **data, by=world.eve)
     newest = select(Change.facts).order_by(Change.id.desc()).limit(1)
-    told = database.read_now(lambda s: s.scalar(newest))[f"post:{world.ann_live.id}"]
+    facts = database.read_now(lambda s: s.scalar(newest))[f"post:{world.ann_live.id}"]
     after = "Python, Jam" if verb == "rename" else "Python"
-    assert told == {"tags": ["Python, marmalade", after]}
+    assert facts == {"tags": ["Python, marmalade", after]}
 
 
-def test_an_old_name_goes_on_meaning_the_tag(database, world):
+def test_the_old_name_of_a_tag_still_finds_it(database, world):
     id = tag_id(database, "marmalade")
     database.transact_now(tag_admin.rename, id, name="Jam", by=world.eve)
     assert database.transact_now(lambda s: [t.id for t in named(s, ["Marmalade", "Jam"])]) == [id]
 
 
-def test_renamed_there_and_back_nothing_leads_round_in_a_circle(database, world):
+def test_renaming_a_tag_back_creates_no_redirect_loop(database, world):
     id = tag_id(database, "marmalade")
     for name in ("Jam", "Jelly", "marmalade"):
         database.transact_now(tag_admin.rename, id, name=name, by=world.eve)
@@ -81,7 +81,7 @@ def test_renamed_there_and_back_nothing_leads_round_in_a_circle(database, world)
     assert leads == {"/tags/jam": "/tags/marmalade", "/tags/jelly": "/tags/marmalade"}
 
 
-def test_merged_tags_are_one_and_no_post_bears_it_twice(database, world):
+def test_merged_tags_become_one_that_no_post_has_twice(database, world):
     old, new = tag_id(database, "marmalade"), tag_id(database, "python")
     database.transact_now(tag_admin.merge, old, into="PYTHON", by=world.eve)
     count = select(func.count()).where(RevisionTag.tag_id == new)
@@ -90,10 +90,10 @@ def test_merged_tags_are_one_and_no_post_bears_it_twice(database, world):
     assert page_of(database, words="python") == [("Python", 7)]
     post = database.read_now(lambda s: s.get_one(Post, world.ann_live.id))
     assert post.tags == "Python"
-    assert world.ann_live.id in found(database, "python")
+    assert world.ann_live.id in posts_found(database, "python")
 
 
-def test_a_merge_tells_every_page_that_showed_the_tag(database, world):
+def test_a_merge_invalidates_every_page_that_shows_the_tag(database, world):
     old = tag_id(database, "marmalade")
     database.transact_now(tag_admin.merge, old, into="python", by=world.eve)
     latest = select(Change).order_by(Change.id.desc()).limit(1)
@@ -103,7 +103,7 @@ def test_a_merge_tells_every_page_that_showed_the_tag(database, world):
 
 
 @pytest.mark.parametrize(
-    ("verb", "given", "said"),
+    ("verb", "data", "message"),
     [
         (tag_admin.rename, {"name": "PYTHON"}, "Merge the two"),
         (tag_admin.rename, {"name": "one, two"}, "one name"),
@@ -112,13 +112,13 @@ def test_a_merge_tells_every_page_that_showed_the_tag(database, world):
         (tag_admin.delete_tag, {}, "Posts still use this tag"),
     ],
 )
-def test_what_cannot_be_is_refused_in_a_sentence(database, world, verb, given, said):
-    with pytest.raises(Refusal, match=said):
-        database.transact_now(verb, tag_id(database, "marmalade"), **given, by=world.eve)
+def test_invalid_changes_of_tags_are_rejected_with_a_message(database, world, verb, data, message):
+    with pytest.raises(Refusal, match=message):
+        database.transact_now(verb, tag_id(database, "marmalade"), **data, by=world.eve)
     assert ("marmalade", 1) in page_of(database)
 
 
-def test_a_tag_that_only_old_revisions_bear_can_be_deleted(database, world):
+def test_a_tag_that_only_old_revisions_have_can_be_deleted(database, world):
     copy = WorkingCopy(title="x", body="y", tags="Python", version=2)
     database.transact_now(editing.save, world.ann_live.id, copy, by=world.eve)
     database.transact_now(publishing.publish, world.ann_live.id, render("y"), 3, by=world.eve)
@@ -126,7 +126,7 @@ def test_a_tag_that_only_old_revisions_bear_can_be_deleted(database, world):
     assert page_of(database, words="marmalade") == []
 
 
-def test_a_reader_at_an_old_address_is_led_to_the_new_one(client):
+def test_the_old_address_of_a_tag_redirects_readers(client):
     eve, id = client.let_in("eve"), tag_id(client.database, "marmalade")
     answer = client.post(f"/admin/tags/{id}/rename", {"name": "Jam"}, cookies=eve)
     assert (answer.status, answer.header("location")) == (303, "/admin/tags")
@@ -138,19 +138,21 @@ def test_a_reader_at_an_old_address_is_led_to_the_new_one(client):
     assert client.get("/tags/jam").status == 200
 
 
-def test_a_fault_is_told_beside_its_field_on_the_page_of_the_tag(client):
+def test_an_error_is_shown_beside_its_field_on_the_page_of_the_tag(client):
     eve, id = client.let_in("eve"), tag_id(client.database, "marmalade")
     answer = client.post(f"/admin/tags/{id}/merge", {"into": "nowhere"}, cookies=eve)
     assert answer.status == 422 and 'id="f-into-fault"' in answer.text
     assert 'value="nowhere"' in answer.text and 'value="marmalade"' in answer.text
 
 
-def test_the_states_of_a_list_are_those_of_the_office(database, world):
+def test_the_list_of_posts_has_every_state(database, world):
     states = {post.state for post in database.read_now(post_list.posts.page, ListQuery()).rows}
     assert states == set(post_list.STATES)
 
 
-async def test_posts_beyond_the_first_are_found_anew_by_the_clock(database, world, config_of):
+async def test_the_scheduler_reindexes_the_remaining_posts_of_a_renamed_tag(
+    database, world, config_of
+):
     id = tag_id(database, "python")
     database.transact_now(tag_admin.rename, id, name="Serpent", by=world.eve)
 
@@ -161,4 +163,4 @@ async def test_posts_beyond_the_first_are_found_anew_by_the_clock(database, worl
     assert database.read_now(search.is_stale)
     await tasks.index(JobContext(config_of(database), database, b""))
     assert not database.read_now(search.is_stale)
-    assert world.ann_live.id in found(database, "serpent")
+    assert world.ann_live.id in posts_found(database, "serpent")

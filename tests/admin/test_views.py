@@ -28,20 +28,23 @@ SETTINGS = {
 # --- overview ---
 
 
-def test_the_overview_lists_what_was_published_what_is_due_and_what_is_being_written(client):
-    found = client.database.read_now(post_list.overview)
-    assert [post.title for post in found.scheduled] == [
+def test_the_overview_lists_published_scheduled_and_draft_posts(client):
+    overview = client.database.read_now(post_list.overview)
+    assert [post.title for post in overview.scheduled] == [
         "A vermilion morning",
         "A tangerine morning",
     ]
-    assert {post.title for post in found.drafts} == {"A quillwort morning", "A gambogian morning"}
-    assert found.published[0].title == cast.ZH_TITLE
-    assert found.counts == {"live": 5, "scheduled": 2, "draft": 2, "withdrawn": 1, "trashed": 1}
+    assert {post.title for post in overview.drafts} == {
+        "A quillwort morning",
+        "A gambogian morning",
+    }
+    assert overview.published[0].title == cast.ZH_TITLE
+    assert overview.counts == {"live": 5, "scheduled": 2, "draft": 2, "withdrawn": 1, "trashed": 1}
     page = client.get("/admin", cookies=client.let_in("eve")).text
     assert "A vermilion morning" in page and cast.ZH_TITLE in page
 
 
-def test_a_query_and_an_object_agree_on_the_state_of_every_post(database, world):
+def test_sql_and_python_agree_on_the_state_of_every_post(database, world):
     moment = now()
     query = select(Post, post_list.state_at(moment))
     rows = database.read_now(lambda session: session.execute(query).all())
@@ -51,7 +54,7 @@ def test_a_query_and_an_object_agree_on_the_state_of_every_post(database, world)
     assert {state for _, state in rows} == set(post_list.STATES)
 
 
-def test_the_overview_counts_the_same_on_both_databases(database, world):
+def test_the_overview_has_the_same_counts_on_both_databases(database, world):
     assert database.read_now(post_list.overview).counts["live"] == 5
 
 
@@ -72,7 +75,7 @@ def test_the_overview_counts_the_same_on_both_databases(database, world):
         ("state=withdrawn&author=ann&q=umber", {"A umberlike morning"}),
     ],
 )
-def test_posts_are_found_by_state_author_and_title(open_client, query, titles):
+def test_posts_can_be_filtered_by_state_author_and_title(open_client, query, titles):
     page = open_client.get(
         f"/admin/posts?{query.replace('青花', '%E9%9D%92%E8%8A%B1')}",
         cookies=open_client.let_in("eve"),
@@ -85,11 +88,11 @@ def test_posts_are_found_by_state_author_and_title(open_client, query, titles):
 @pytest.mark.parametrize(
     "query", ["state=nonsense", "sort=body", "after=x", "before=W10", "after=WzEsMV0"]
 )
-def test_nonsense_in_the_address_of_a_list_is_not_found(open_client, query):
+def test_invalid_list_parameters_are_404(open_client, query):
     assert open_client.get(f"/admin/posts?{query}", cookies=open_client.let_in("eve")).status == 404
 
 
-def test_each_post_leads_to_where_it_is_edited(open_client):
+def test_each_post_links_to_its_editor(open_client):
     eve = open_client.let_in("eve")
     page = open_client.get("/admin/posts", cookies=eve).text
     page += open_client.get("/admin/pages", cookies=eve).text
@@ -97,7 +100,7 @@ def test_each_post_leads_to_where_it_is_edited(open_client):
         assert f'href="/control-panel/posts/{post.id}"' in page
 
 
-def test_a_long_list_comes_in_pages_that_keep_the_filter(client):
+def test_pages_of_a_long_list_keep_the_filter(client):
     def many(session: Session) -> None:
         session.add_all(Post(title=f"Number {n}", language="en") for n in range(31))
 
@@ -151,50 +154,50 @@ def test_settings_are_saved_and_shown(client):
         ("posts_per_page", "99999999999999999999"),
     ],
 )
-def test_a_setting_that_cannot_be_is_told_with_what_was_typed(open_client, field, typed):
-    given = SETTINGS | {field: typed}
-    answer = open_client.post("/admin/settings", given, cookies=open_client.let_in("kim"))
+def test_an_invalid_setting_is_shown_again_with_a_message(open_client, field, typed):
+    data = SETTINGS | {field: typed}
+    answer = open_client.post("/admin/settings", data, cookies=open_client.let_in("kim"))
     assert answer.status == 422 and f'id="f-{field}-fault"' in answer.text
     assert open_client.database.read_now(site.facts).title == cast.TITLE
     assert "Of ink" in answer.text  # what was typed elsewhere is still there
 
 
-def test_a_keeper_who_moves_the_site_to_https_stays_signed_in(client):
-    given = SETTINGS | {"address": cast.SECURE_ADDRESS}
-    answer = client.post("/admin/settings", given, cookies=client.let_in("kim"))
+def test_an_admin_who_changes_the_site_to_https_stays_signed_in(client):
+    data = SETTINGS | {"address": cast.SECURE_ADDRESS}
+    answer = client.post("/admin/settings", data, cookies=client.let_in("kim"))
     token = answer.cookies["__Host-session"]
     assert client.get("/admin/settings", cookies={"__Host-session": token}).status == 200
-    given = next(line for line in answer.all("set-cookie") if line.startswith("__Host-"))
-    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(given.split("; "))
+    data = next(line for line in answer.all("set-cookie") if line.startswith("__Host-"))
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(data.split("; "))
 
 
-def test_what_was_done_is_said_once_on_the_next_page(client):
+def test_a_flash_message_is_shown_once_on_the_next_page(client):
     kim = client.let_in("kim")
-    told = client.post("/admin/settings", SETTINGS | {"language": "en"}, cookies=kim).cookies
-    page = client.get("/admin/settings", cookies=kim | {"flash": told["flash"]})
+    flashed = client.post("/admin/settings", SETTINGS | {"language": "en"}, cookies=kim).cookies
+    page = client.get("/admin/settings", cookies=kim | {"flash": flashed["flash"]})
     assert 'class="flash">Saved.' in page.text and page.cookies["flash"] == ""
     assert 'class="flash"' not in client.get("/admin/settings", cookies=kim).text
 
 
-def test_a_flash_that_we_did_not_sign_is_not_said(open_client):
+def test_a_flash_message_with_an_invalid_signature_is_ignored(open_client):
     kim = open_client.let_in("kim")
     forged = kim | {"flash": "WyJQd25lZCJd.0000"}
     assert "Pwned" not in open_client.get("/admin", cookies=forged).text
 
 
-def test_an_editor_is_shown_no_way_to_what_only_admins_may_open(open_client):
+def test_an_editor_sees_no_links_to_sections_for_admins(open_client):
     page = open_client.get("/admin", cookies=open_client.let_in("eve")).text
     assert "/admin/posts" in page
     assert "/admin/people" not in page and "/admin/settings" not in page
 
 
-def test_sign_ins_of_a_person_are_rows_that_go_with_them(client):
+def test_sessions_are_deleted_when_a_person_is_disabled(client):
     client.let_in("ann")
     client.post(f"/admin/people/{client.cast.ann.id}/disable", cookies=client.let_in("kim"))
     query = select(func.count()).where(SignIn.user_id == client.cast.ann.id)
     assert client.database.read_now(lambda session: session.scalar(query)) == 0
 
 
-def test_who_may_not_come_in_is_told_why_and_shown_the_way_to_the_desk(open_client):
+def test_a_denied_user_sees_the_reason_and_a_link_to_the_dashboard(open_client):
     page = open_client.get("/admin", cookies=open_client.let_in("ann")).text
     assert "This page requires a different role" in page and 'href="/control-panel"' in page

@@ -17,8 +17,8 @@ Clients = Mapping[str, aiohttp.ClientSession]
 
 def somebody(site: Site, name: str) -> User:
     """A person of this test's own; the site serves other tests too."""
-    given = {"display_name": name, "email": "", "role": "author", "password_hash": cast.HASHED}
-    return site.database.transact_now(user.add, name=name, **given)
+    data = {"display_name": name, "email": "", "role": "author", "password_hash": cast.HASHED}
+    return site.database.transact_now(user.add, name=name, **data)
 
 
 async def send(client: aiohttp.ClientSession, path: str, token: str = "", **form: str) -> int:
@@ -37,18 +37,18 @@ async def seen(clients: Clients, path: str, token: str) -> list[int]:
     return statuses
 
 
-async def test_whoever_is_disabled_is_out_on_all_workers(site):
+async def test_a_disabled_account_is_signed_out_on_all_workers(site):
     person = somebody(site, "shut-out")
     theirs = cast.sign_in(site.database, person)["session"]
     kims = cast.sign_in(site.database, site.cast.kim)["session"]
     async with site.held() as clients:
         assert await seen(clients, "/control-panel", theirs) == [200] * 4
-        one = next(iter(clients.values()))
-        assert await send(one, f"/admin/people/{person.id}/disable", kims) == 303
+        worker = next(iter(clients.values()))
+        assert await send(worker, f"/admin/people/{person.id}/disable", kims) == 303
         assert await seen(clients, "/control-panel", theirs) == [303] * 4
 
 
-async def test_tries_are_counted_by_all_workers_as_one(site):
+async def test_login_attempts_are_counted_across_workers(site):
     somebody(site, "sought")
     async with site.held() as clients:
         workers = list(clients.values())
@@ -57,33 +57,34 @@ async def test_tries_are_counted_by_all_workers_as_one(site):
             for number in range(login_throttle.LIMITS["login"])
         ]
         last = [
-            await send(one, "/sign-in", login="sought", password=cast.PASSWORD) for one in workers
+            await send(worker, "/sign-in", login="sought", password=cast.PASSWORD)
+            for worker in workers
         ]
         assert tries == [422] * 10 and last == [429] * 4
 
 
-async def test_whoever_gets_another_role_signs_in_anew_on_all_workers(site):
+async def test_a_changed_role_requires_signing_in_again_on_all_workers(site):
     person = somebody(site, "promoted")
     theirs = cast.sign_in(site.database, person)["session"]
     kims = cast.sign_in(site.database, site.cast.kim)["session"]
     async with site.held() as clients:
         assert await seen(clients, "/control-panel", theirs) == [200] * 4
-        one = next(iter(clients.values()))
-        given = {"display_name": "Promoted", "email": "", "role": "editor"}
-        assert await send(one, f"/admin/people/{person.id}", kims, **given) == 303
+        worker = next(iter(clients.values()))
+        data = {"display_name": "Promoted", "email": "", "role": "editor"}
+        assert await send(worker, f"/admin/people/{person.id}", kims, **data) == 303
         assert await seen(clients, "/control-panel", theirs) == [303] * 4
         theirs = cast.sign_in(site.database, person)["session"]
         assert await seen(clients, "/admin", theirs) == [200] * 4
 
 
-async def test_one_of_many_who_accept_an_invitation_at_once_is_let_in(site):
+async def test_only_one_of_many_concurrent_acceptances_of_an_invitation_succeeds(site):
     kim = site.cast.kim
     path = site.database.transact_now(invitation.invite, role="author", by=kim)
     async with site.held() as clients:
         workers = list(clients.values())
-        given = {"display_name": "Zoë", "email": "", "password": "four green windows"}
+        data = {"display_name": "Zoë", "email": "", "password": "four green windows"}
         tries = [
-            send(workers[number % 4], path, name=f"zoe-{number}", **given) for number in range(8)
+            send(workers[number % 4], path, name=f"zoe-{number}", **data) for number in range(8)
         ]
         statuses = await asyncio.gather(*tries)
     assert sorted(statuses) == [303, *[404] * 7]

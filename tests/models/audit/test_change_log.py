@@ -50,17 +50,17 @@ def update_post(database: Database, post: Planted, by: User, **typed: Any) -> Ch
 # --- tags ---
 
 
-def test_the_tag_that_a_post_has_left_is_touched_and_the_one_it_has_joined(database, world):
+def test_a_change_of_tags_touches_the_old_and_the_new_tag(database, world):
     tags = update_post(database, world.ann_live, world.eve, tags="Rust").tags
     assert {"tag:python", "tag:marmalade", "tag:rust", "posts", "tags"} <= set(tags)
 
 
-def test_the_author_who_left_a_post_is_touched_and_the_one_who_came(database, world):
+def test_a_change_of_authors_touches_the_old_and_the_new_author(database, world):
     change = update_post(database, world.ann_live, world.eve, authors=[world.bob.id])
     assert {f"user:{world.ann.id}", f"user:{world.bob.id}"} <= set(change.tags)
 
 
-def test_the_month_that_a_post_has_left_is_touched_and_the_one_it_has_come_to(database, world):
+def test_a_change_of_date_touches_the_old_and_the_new_month(database, world):
     def move(session: Session) -> list[str]:
         post = session.get_one(Post, world.ann_live.id)
         before, post.publish_at = post.publish_at, post.created_at.replace(year=2001)
@@ -69,7 +69,7 @@ def test_the_month_that_a_post_has_left_is_touched_and_the_one_it_has_come_to(da
     assert set(database.transact_now(move)) <= set(last(database).tags)
 
 
-def test_saving_a_live_post_touches_the_desk_and_nothing_that_readers_see(database, world):
+def test_saving_a_live_post_touches_the_dashboard_and_no_public_page(database, world):
     copy = WorkingCopy(title="Other", slug="a-marmalade-morning", body="Half", version=2)
     database.transact_now(editing.save, world.ann_live.id, copy, by=world.ann)
     public = [tag for tag in last(database).tags if tag.startswith(("post:", "tag:", "user:"))]
@@ -77,7 +77,7 @@ def test_saving_a_live_post_touches_the_desk_and_nothing_that_readers_see(databa
     assert f"draft:{world.ann_live.id}" in last(database).tags
 
 
-def test_deleting_for_good_touches_the_lists_it_stood_on(database, world):
+def test_permanent_deletion_touches_the_lists_with_the_post(database, world):
     database.transact_now(publishing.delete_permanently, world.ann_trashed.id, by=world.ann)
     assert {f"post:{world.ann_trashed.id}", "posts", "tag:ochreous"} <= set(last(database).tags)
 
@@ -85,7 +85,7 @@ def test_deleting_for_good_touches_the_lists_it_stood_on(database, world):
 # --- facts ---
 
 
-def test_the_facts_say_who_did_what_from_where(database, world):
+def test_a_change_has_user_action_address_and_facts(database, world):
     database.transact_now(user.set_role, world.ann.id, "editor", by=world.kim, ip="192.0.2.9")
     change = last(database)
     assert (change.by_name, change.ip, change.action) == (
@@ -96,7 +96,7 @@ def test_the_facts_say_who_did_what_from_where(database, world):
     assert change.facts == {f"user:{world.ann.id}": {"role": ["author", "editor"]}}
 
 
-def test_a_long_text_stands_in_the_facts_as_its_length_and_hash(database, world):
+def test_facts_have_the_length_and_hash_of_a_long_text(database, world):
     update_post(database, world.ann_live, world.ann)
     copy = WorkingCopy(title="A", slug="a-marmalade-morning", body="ink " * 300, version=3)
     database.transact_now(editing.save, world.ann_live.id, copy, by=world.ann)
@@ -104,7 +104,7 @@ def test_a_long_text_stands_in_the_facts_as_its_length_and_hash(database, world)
     assert fact["length"] == 1200 and len(fact["sha256"]) == 64
 
 
-def test_no_secret_stands_in_the_facts(database, world):
+def test_facts_have_no_secrets(database, world):
     token = cast.sign_in(database, world.ann)["session"]
     database.transact_now(user.set_password, world.ann.id, "argon2-hash-of-ann", by=world.kim)
     key = database.transact_now(preview.open_preview, world.ann_draft.id, by=world.ann)
@@ -126,14 +126,14 @@ BULK = {
 
 
 @pytest.mark.parametrize("statement", BULK.values(), ids=BULK)
-def test_a_bulk_statement_that_names_no_tags_is_refused(database, world, statement):
+def test_a_bulk_statement_without_tags_is_rejected(database, world, statement):
     before = len(changes(database))
     with pytest.raises(UntaggedStatement):
         database.transact_now(lambda session: session.execute(statement))
     assert len(changes(database)) == before
 
 
-def test_a_bulk_statement_is_refused_even_after_a_flush_that_failed_in_a_savepoint(database, world):
+def test_a_bulk_statement_without_tags_is_rejected_after_a_failed_flush(database, world):
     def work(session: Session) -> None:
         with pytest.raises(IntegrityError), session.begin_nested():
             session.add(Tag(name="Python", slug="python"))
@@ -154,7 +154,7 @@ def test_a_bulk_statement_touches_the_tags_it_names(database, world):
 # --- one row, or none ---
 
 
-def test_a_transaction_leaves_one_row_however_many_savepoints_it_had(database, world):
+def test_a_transaction_with_savepoints_leaves_one_change(database, world):
     before = len(changes(database))
 
     def work(session: Session) -> None:
@@ -167,7 +167,7 @@ def test_a_transaction_leaves_one_row_however_many_savepoints_it_had(database, w
     assert {"tag:x", "tag:y", "tag:z"} <= set(last(database).tags)
 
 
-def test_what_is_rolled_back_leaves_nothing(database, world):
+def test_a_rolled_back_transaction_leaves_no_change(database, world):
     before = len(changes(database))
 
     def work(session: Session) -> None:
@@ -180,7 +180,7 @@ def test_what_is_rolled_back_leaves_nothing(database, world):
     assert len(changes(database)) == before
 
 
-def test_what_changes_nothing_leaves_nothing(database, world):
+def test_a_transaction_without_changes_leaves_no_change(database, world):
     before = len(changes(database))
     database.transact_now(user.set_role, world.ann.id, "author", by=world.kim)
     database.transact_now(login_throttle.claim, "ann", "192.0.2.1")
@@ -194,7 +194,7 @@ def two_writers(database: Database, config_of: Any) -> Iterator[list[Database]]:
     second.close()
 
 
-def test_rows_appear_in_the_order_of_their_numbers(database, world, two_writers):
+def test_changes_become_visible_in_the_order_of_their_ids(database, world, two_writers):
     """Who follows the table by its highest number never misses one that comes later."""
     pairs = enumerate(two_writers)
     threads = [threading.Thread(target=add_tags, args=(one, n)) for n, one in pairs]
