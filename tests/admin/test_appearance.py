@@ -1,4 +1,4 @@
-"""The look as its keeper sets it: the page in the office, the logo, and a folder of one's own."""
+"""The appearance page: theme settings, footer, site icon, and custom files and templates."""
 
 import re
 from collections.abc import Iterator
@@ -128,7 +128,7 @@ def test_a_footer_that_is_too_long_is_shown_again(kim: Writer) -> None:
     assert settings(kim).footer == ""
 
 
-# --- the logo ----------------------------------------------------------------------------------
+# --- the site icon -----------------------------------------------------------------------------
 
 
 def test_the_site_icon_is_shown_before_the_title_and_as_favicon(kim: Writer) -> None:
@@ -165,12 +165,12 @@ def test_an_invalid_site_icon_is_rejected(kim: Writer, raw: bytes, sentence: str
     assert settings(kim).logo == ""
 
 
-# --- a folder of one's own ---------------------------------------------------------------------
+# --- custom files ------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def themed(furnished: Furnished, tmp_path: Path) -> Iterator[AppClient]:
-    """A blog whose keeper has laid files of their own beside its database."""
+    """A blog with custom static files and templates in its data folder."""
     own = {
         "theme/theme.css": "h1 { font-variant: small-caps; }",
         "theme/fonts/own.woff2": "a font",
@@ -201,6 +201,6 @@ def test_custom_files_and_templates_override_the_built_in_ones(themed: AppClient
 
 
 def test_a_custom_stylesheet_does_not_apply_to_the_admin_area(themed: AppClient) -> None:
-    office = themed.get("/admin", cookies=themed.let_in("kim"))
-    assert office.status == 200
-    assert "theme.css" not in office.text
+    page = themed.get("/admin", cookies=themed.let_in("kim"))
+    assert page.status == 200
+    assert "theme.css" not in page.text

@@ -1,4 +1,4 @@
-"""The log: every act leaves a line that says who, when, from where, what; nobody can change it."""
+"""The audit log: what is recorded for each action, filters and pages, and that it is read-only."""
 
 import ast
 import base64
@@ -52,9 +52,9 @@ def last(database: Database) -> Change:
     return database.read_now(lambda session: session.scalars(query).one())
 
 
-def lines(database: Database, **asked: str) -> list[audit.LogEntry]:
-    words, sort = asked.pop("words", ""), ""
-    page = database.read_now(audit.ENTRIES.page, ListQuery(asked, words=words, sort=sort))
+def log_entries(database: Database, **query: str) -> list[audit.LogEntry]:
+    words, sort = query.pop("words", ""), ""
+    page = database.read_now(audit.ENTRIES.page, ListQuery(query, words=words, sort=sort))
     return list(page.rows)
 
 
@@ -71,36 +71,36 @@ def columns() -> list[tuple[type[Base], str]]:
 
 
 @pytest.mark.parametrize(
-    ("model", "name"), columns(), ids=lambda one: getattr(one, "__name__", one)
+    ("model", "name"), columns(), ids=lambda item: getattr(item, "__name__", item)
 )
 def test_every_column_of_every_table_is_recorded_before_and_after(model, name):
-    """Without a database: what is noted of a row whose one column goes from a value to another."""
+    """Record a row with one changed column, for each column, without a database."""
     from blog.models.audit import row_diff
 
     row = model()
-    noted = row_diff.record_row(row, {name: "before"}, {name: "after"}, ())
+    change = row_diff.record_row(row, {name: "before"}, {name: "after"}, ())
     if name in getattr(model, "audit_ignored", ()):
-        assert noted.columns == {}
+        assert change.columns == {}
     elif name in getattr(model, "audit_secret", ()):
-        assert noted.columns == {name: [row_diff.SECRET, row_diff.SECRET]}
+        assert change.columns == {name: [row_diff.SECRET, row_diff.SECRET]}
     else:
-        assert noted.columns == {name: ["before", "after"]}
+        assert change.columns == {name: ["before", "after"]}
 
 
 SECRET = re.compile(r"hash|token|secret|password")
 
 
 def test_every_column_with_a_secret_is_declared_as_secret():
-    """By its name: what is added later is asked about."""
+    """Checks all columns whose names suggest a secret, including future ones."""
     open_ = [
         f"{model.__name__}.{name}"
         for model, name in columns()
         if SECRET.search(name) and name not in getattr(model, "audit_secret", ())
     ]
-    assert [one for one in open_ if one not in PUBLIC_HASHES] == []
+    assert [item for item in open_ if item not in PUBLIC_HASHES] == []
 
 
-# Of what lies open anyway.
+# Hashes of public data.
 PUBLIC_HASHES = {"Post.source_hash"}
 
 
@@ -110,21 +110,21 @@ def test_unaudited_tables_are_listed_with_a_reason():
         for mapper in Base.registry.mappers
         if getattr(mapper.class_, "unaudited", False)
     }
-    assert quiet <= set(QUIET), "say why a table tells nothing"
+    assert quiet <= set(QUIET), "give the reason why a table is not audited"
 
 
 QUIET = {
-    "attempt": "tries to sign in, counted; the refused ones are told",
+    "attempt": "counts of sign-in attempts; denied ones are logged",
     "touched": "a part of the log",
     "revision_author": "copied from the post with each revision",
     "revision_tag": "copied from the post with each revision",
-    "lease": "who winds the clock, anew every few seconds",
-    "tally": "how many comments came, counted",
-    "spam_sign": "what the filter has learnt",
-    "spam_lesson": "what the filter has learnt",
-    "moderation": "each decision is told by the comment that it is about",
-    "unsubscribed": "hashes of addresses, which say nothing to anybody",
-    "device": "browsers known again",
+    "lease": "which worker runs the scheduler, renewed every few seconds",
+    "tally": "counts of submitted comments",
+    "spam_sign": "what the spam filter has learned",
+    "spam_lesson": "what the spam filter has learned",
+    "moderation": "each decision is recorded with its comment",
+    "unsubscribed": "hashes of email addresses, which mean nothing to readers of the log",
+    "device": "browsers that were signed in before",
 }
 
 
@@ -144,8 +144,8 @@ def test_an_unloaded_column_is_recorded_with_its_stored_value(database, world):
         tag.name = "Python 3"
 
     database.transact_now(overwrite)
-    [told] = last(database).facts.values()
-    assert told == {"name": ["Python", "Python 3"]}
+    [recorded] = last(database).facts.values()
+    assert recorded == {"name": ["Python", "Python 3"]}
 
 
 def test_several_flushes_are_recorded_as_one_change(database, world):
@@ -191,16 +191,16 @@ def test_changes_rolled_back_to_a_savepoint_are_not_recorded(database, world):
 
 def test_a_changed_secret_is_recorded_without_its_values(database, world):
     database.transact_now(user.set_password, world.ann.id, "new-hash", by=world.kim)
-    told = last(database).facts[f"user:{world.ann.id}"]["password_hash"]
-    assert told == [{"secret": True}, {"secret": True}]
-    assert "hash" not in json.dumps(told)
+    recorded = last(database).facts[f"user:{world.ann.id}"]["password_hash"]
+    assert recorded == [{"secret": True}, {"secret": True}]
+    assert "hash" not in json.dumps(recorded)
 
 
 def test_a_deleted_row_is_recorded_with_its_name(database, world):
     database.transact_now(publishing.delete_permanently, world.ann_trashed.id, by=world.ann)
     row = last(database)
-    told = row.facts[f"post:{world.ann_trashed.id}"]
-    assert told["title"] == [world.ann_trashed.title, None]
+    recorded = row.facts[f"post:{world.ann_trashed.id}"]
+    assert recorded["title"] == [world.ann_trashed.title, None]
     assert row.facts["revision:*"]["deleted"][1] >= 1
     assert f"post:{world.ann_trashed.id} {world.ann_trashed.title}" in row.about.splitlines()
 
@@ -209,8 +209,8 @@ def test_a_deleted_row_is_recorded_with_its_name(database, world):
 
 
 def run(database: Database, statement: Any, **options: Any) -> Change:
-    given = {"tags": ("users",), **options}
-    database.transact_now(lambda s: s.execute(statement, execution_options=given))
+    with_tags = {"tags": ("users",), **options}
+    database.transact_now(lambda s: s.execute(statement, execution_options=with_tags))
     return last(database)
 
 
@@ -222,18 +222,18 @@ def test_a_bulk_statement_is_recorded_with_row_count_and_new_values(database, wo
 
 
 def test_a_bulk_statement_about_one_row_is_recorded_with_its_id(database, world):
-    one = update(User).where(User.id == world.ann.id, User.role == "author").values(bio="x")
-    assert list(run(database, one).facts) == [f"user:{world.ann.id}"]
+    item = update(User).where(User.id == world.ann.id, User.role == "author").values(bio="x")
+    assert list(run(database, item).facts) == [f"user:{world.ann.id}"]
     many = update(User).where(User.id >= world.ann.id).values(bio="y")
     assert list(run(database, many).facts) == ["user:*"]
 
 
 def test_use_of_a_session_leaves_no_visible_log_entry(database, world):
     cast.sign_in(database, world.ann)
-    came = lines(database)[0]
-    id = int(came.rows[0].id)
+    opened = log_entries(database)[0]
+    id = int(opened.rows[0].id)
     database.transact_now(signin.seen, id, by=world.ann)
-    assert last(database).is_quiet and lines(database)[0] == came
+    assert last(database).is_quiet and log_entries(database)[0] == opened
 
 
 def test_a_bulk_statement_is_recorded_without_secrets(database, world):
@@ -257,7 +257,7 @@ def test_a_bulk_insert_is_recorded_with_its_row_count(database, world):
     assert row.facts["tag:*"]["added"][1]
 
 
-# --- who ---
+# --- actors and addresses ---
 
 
 def test_changes_by_a_command_are_logged_under_its_name(config, capsys, monkeypatch):
@@ -293,20 +293,20 @@ def test_changes_outside_a_command_are_logged_without_a_name(database, world):
 
 def test_signing_in_and_out_is_logged_with_user_and_address(client):
     answer = client.post("/sign-in", {"login": "ann", "password": cast.PASSWORD})
-    came = last(client.database)
-    assert (came.by_name, came.ip, audit_labels.words_of(came.action)) == (
+    opened = last(client.database)
+    assert (opened.by_name, opened.ip, audit_labels.words_of(opened.action)) == (
         "Ann Archer",
         "127.0.0.1",
         "signed in",
     )
     client.post("/sign-out", cookies=answer.cookies)
-    went = last(client.database)
-    assert (went.by_name, audit_labels.words_of(went.action)) == ("Ann Archer", "signed out")
-    assert went.facts == {"signin:*": {"deleted": [None, 1]}}
+    ended = last(client.database)
+    assert (ended.by_name, audit_labels.words_of(ended.action)) == ("Ann Archer", "signed out")
+    assert ended.facts == {"signin:*": {"deleted": [None, 1]}}
 
 
 def settle(client: AppClient) -> None:
-    """What is noted beside a request is written before the next of the same worker ends."""
+    """Wait for the background tasks of requests, which write log entries."""
     import asyncio
 
     errands = [*client.app.ctx.errands]
@@ -350,14 +350,14 @@ def test_repeated_denied_sign_ins_do_not_fill_the_log(database, world):
     assert last(database).id == before + 1
 
 
-# --- nobody can change it ---
+# --- read-only ---
 
 
 def test_routes_of_the_log_only_allow_get():
-    ways = [way for way in WAYS if way.path.strip("/").startswith("admin/audit")]
-    assert {way.path for way in ways} == {"admin/audit", "admin/audit/<id:int>"}
-    assert {method for way in ways for method in way.methods} == {"GET"}
-    assert {way.role for way in ways} == {"admin"}
+    routes = [route for route in WAYS if route.path.strip("/").startswith("admin/audit")]
+    assert {route.path for route in routes} == {"admin/audit", "admin/audit/<id:int>"}
+    assert {method for route in routes for method in route.methods} == {"GET"}
+    assert {route.role for route in routes} == {"admin"}
 
 
 REWRITING = {
@@ -372,10 +372,10 @@ REWRITING = {
 
 @pytest.mark.parametrize("statement", REWRITING.values(), ids=REWRITING)
 def test_no_statement_can_change_the_log(database, world, statement):
-    before = lines(database)
+    before = log_entries(database)
     with pytest.raises(LogIsReadOnly):
         run(database, statement)
-    assert lines(database) == before
+    assert log_entries(database) == before
 
 
 def test_no_log_entry_can_be_added_changed_or_deleted(database, world):
@@ -394,17 +394,17 @@ def test_no_log_entry_can_be_added_changed_or_deleted(database, world):
 
 
 def test_only_the_commit_hook_writes_the_log():
-    """No act names the log: what reads it stands in these modules alone."""
-    readers = {"audit", "setting_history", "denied_access", "change_log"}
-    named = {
+    """Only these modules read the log, and only one adds an event to it explicitly."""
+    allowed = {"audit", "setting_history", "denied_access", "change_log"}
+    importers = {
         module.path.stem
         for module in MODULES
         for name in module.imports
         if name.startswith("blog.models.audit.change_log.")
         and name.rpartition(".")[2] in ("Change", "Touched")
     }
-    assert named <= readers
-    told = {
+    assert importers <= allowed
+    recorded = {
         module.path.stem
         for module in MODULES
         for call in module.calls
@@ -412,24 +412,24 @@ def test_only_the_commit_hook_writes_the_log():
         and call.func.attr == change_log.tell.__name__
         and getattr(call.func.value, "id", "") == "change_log"
     }
-    assert told == {"denied_access"}
+    assert recorded == {"denied_access"}
 
 
-# --- found ---
+# --- filters ---
 
 
 @pytest.fixture
 def busy(database: Database, world: Cast) -> Database:
     database.transact_now(user.set_role, world.ann.id, "editor", by=world.kim, ip="192.0.2.9")
-    wish = {"tagline": Wish("墨水")}
-    database.transact_now(save_settings.save, wish, by=world.kim, ip="192.0.2.9")
+    wishes = {"tagline": Wish("墨水")}
+    database.transact_now(save_settings.save, wishes, by=world.kim, ip="192.0.2.9")
     database.transact_now(publishing.trash, world.bob_zh.id, by=world.eve, ip="198.51.100.2")
     database.transact_now(signin.open_, world.ann.id, "192.0.2.1", "Firefox", ip="192.0.2.1")
     return database
 
 
 @pytest.mark.parametrize(
-    ("asked", "actions"),
+    ("query", "actions"),
     [
         ({"kind": "site"}, ["settings.save", "people"]),
         ({"act": "post.trash"}, ["post.trash"]),
@@ -444,44 +444,46 @@ def busy(database: Database, world: Cast) -> Database:
     ],
     ids=str,
 )
-def test_log_entries_can_be_filtered_by_action_kind_day_and_words(busy, asked, actions):
-    assert [line.action for line in lines(busy, **asked)] == actions
+def test_log_entries_can_be_filtered_by_action_kind_day_and_words(busy, query, actions):
+    assert [entry.action for entry in log_entries(busy, **query)] == actions
 
 
 def test_log_entries_can_be_filtered_by_actor(busy, world):
-    assert {line.action for line in lines(busy, by=str(world.eve.id))} == {"post.trash"}
-    assert {line.action for line in lines(busy, by=str(world.ann.id))} == {"session.open"}
-    nobody = {line.by for kind in ("visitor", "blog") for line in lines(busy, by=kind)}
+    assert {entry.action for entry in log_entries(busy, by=str(world.eve.id))} == {"post.trash"}
+    assert {entry.action for entry in log_entries(busy, by=str(world.ann.id))} == {"session.open"}
+    nobody = {entry.by for kind in ("visitor", "blog") for entry in log_entries(busy, by=kind)}
     assert nobody == {""}
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai", "Etc/GMT+12", "Etc/GMT-14"])
 def test_days_of_date_filters_are_in_the_time_zone_of_the_site(busy, zone):
-    everything = lines(busy)
+    everything = log_entries(busy)
     today = everything[0].at.astimezone(ZoneInfo(zone)).date()
-    of_today = [line for line in everything if line.at.astimezone(ZoneInfo(zone)).date() == today]
+    of_today = [
+        entry for entry in everything if entry.at.astimezone(ZoneInfo(zone)).date() == today
+    ]
     assert of_today
-    assert lines(busy, since=f"{today} {zone}") == of_today
-    assert lines(busy, since=f"{today} {zone}", until=f"{today} {zone}") == of_today
+    assert log_entries(busy, since=f"{today} {zone}") == of_today
+    assert log_entries(busy, since=f"{today} {zone}", until=f"{today} {zone}") == of_today
     yesterday, tomorrow = today - timedelta(days=1), today + timedelta(days=1)
-    assert lines(busy, since=f"{yesterday} {zone}", until=f"{tomorrow} {zone}") == everything
-    assert lines(busy, since=f"{tomorrow} {zone}") == []
+    assert log_entries(busy, since=f"{yesterday} {zone}", until=f"{tomorrow} {zone}") == everything
+    assert log_entries(busy, since=f"{tomorrow} {zone}") == []
 
 
-@pytest.mark.parametrize("asked", [{"since": "x UTC"}, {"until": "2026-02-30 UTC"}, {"since": "9"}])
-def test_an_invalid_date_raises_lookup_error(database, asked):
+@pytest.mark.parametrize("query", [{"since": "x UTC"}, {"until": "2026-02-30 UTC"}, {"since": "9"}])
+def test_an_invalid_date_raises_lookup_error(database, query):
     with pytest.raises(LookupError):
-        lines(database, **asked)
+        log_entries(database, **query)
 
 
 def test_the_filters_offer_the_actors_and_actions_in_the_log(busy, world):
-    doers = busy.read_now(audit.actors)
-    assert {str(world.kim.id), str(world.eve.id), str(world.ann.id)} <= set(doers)
-    assert str(world.lee.id) not in doers
+    actor_options = busy.read_now(audit.actors)
+    assert {str(world.kim.id), str(world.eve.id), str(world.ann.id)} <= set(actor_options)
+    assert str(world.lee.id) not in actor_options
     assert {"post.trash", "settings.save", "user.set_role"} <= set(busy.read_now(audit.actions))
 
 
-# --- read ---
+# --- pages ---
 
 
 def test_log_entries_are_labelled_in_both_languages(client):
@@ -504,7 +506,7 @@ CHINESE = {"display_name": "Kim Keeper", "email": "kim@ink.example", "language":
 
 
 def test_every_function_that_an_area_hands_to_a_transaction_declares_its_action():
-    """Above it stands `@action("post.publish")`."""
+    """It is decorated with, for example, `@action("post.publish")`."""
     handed_on = {work for module in outside("models") for work in functions_handed_on(module)}
     assert {
         publishing.publish,
@@ -516,9 +518,9 @@ def test_every_function_that_an_area_hands_to_a_transaction_declares_its_action(
     assert undeclared - READ_ONLY == set()
 
 
-# Calls to which functions are handed that do not write.
+# Calls that are passed functions that only read.
 READERS = {"read", "read_now", "get_or_404", "check", "Filter", "Input"}
-# Functions that do not write either, and are handed on in another way.
+# Other functions that only read.
 READ_ONLY = {
     export.about,
     export.addresses,
@@ -530,7 +532,7 @@ READ_ONLY = {
 
 
 def functions_handed_on(module: Module) -> Iterator[Callable[..., Any]]:
-    """The functions of the models that a module passes on, except to a reader, without a call."""
+    """Return the functions of the models that a module passes on, except to `READERS`."""
     models = models_in(module)
     calls = list(module.calls)
     passed_over = {id(call.func) for call in calls} | {
@@ -544,13 +546,13 @@ def functions_handed_on(module: Module) -> Iterator[Callable[..., Any]]:
         if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
             continue
         if node.value.id in models and id(node) not in passed_over:
-            found = getattr(models[node.value.id], node.attr)
-            if inspect.isfunction(found):
-                yield found
+            function = getattr(models[node.value.id], node.attr)
+            if inspect.isfunction(function):
+                yield function
 
 
 def models_in(module: Module) -> dict[str, ModuleType]:
-    """The modules of the models that a module imports, by the name that they have there."""
+    """Return the modules of the models that a module imports, by their local name."""
     return {
         alias.asname or alias.name: import_module(f"{node.module}.{alias.name}")
         for node in module.nodes
@@ -594,7 +596,7 @@ def test_a_wrapped_action_keeps_its_name():
 
 
 def test_a_function_that_declares_no_action_goes_by_its_own_name(database, world):
-    """A forgotten declaration makes no write fail."""
+    """A forgotten declaration does not make a write fail."""
 
     def _paint_fence(session: Session) -> None:
         session.add(Tag(name="Fence", slug="fence"))
@@ -605,10 +607,10 @@ def test_a_function_that_declares_no_action_goes_by_its_own_name(database, world
 
 
 def test_an_action_without_a_label_is_shown_by_its_name():
-    line = audit.LogEntry(
+    entry = audit.LogEntry(
         1, now(), None, "", "", "fence.paint_green", audit.parse_rows("fence:1 Green")
     )
-    assert (audit_labels.words_of(line.action), audit_labels.row_names(line)) == (
+    assert (audit_labels.words_of(entry.action), audit_labels.row_names(entry)) == (
         "paint green",
         ("Green",),
     )
@@ -641,8 +643,8 @@ def test_a_log_entry_about_a_long_text_does_not_contain_it(client):
 
 def test_use_of_a_session_is_no_option_of_the_action_filter(client):
     kim = client.let_in("kim")
-    came = lines(client.database, act="session.open")[0]
-    client.database.transact_now(signin.seen, int(came.rows[0].id), by=client.cast.kim)
+    opened = log_entries(client.database, act="session.open")[0]
+    client.database.transact_now(signin.seen, int(opened.rows[0].id), by=client.cast.kim)
     assert "session.seen" in client.database.read_now(audit.actions)
     page = client.get("/admin/audit", cookies=kim).text
     assert 'value="session.open"' in page and 'value="session.seen"' not in page
@@ -650,8 +652,8 @@ def test_use_of_a_session_is_no_option_of_the_action_filter(client):
 
 def test_every_log_entry_of_the_example_data_has_a_page(open_client):
     kim = open_client.let_in("kim")
-    for line in lines(open_client.database):
-        assert open_client.get(f"/admin/audit/{line.id}", cookies=kim).status == 200
+    for entry in log_entries(open_client.database):
+        assert open_client.get(f"/admin/audit/{entry.id}", cookies=kim).status == 200
     assert open_client.get("/admin/audit/99999", cookies=kim).status == 404
 
 
@@ -671,11 +673,11 @@ def test_only_admins_can_read_the_log(open_client, name):
         assert open_client.get(path, cookies=open_client.let_in(name)).status == 403
 
 
-# --- a hundred thousand lines ---
+# --- a hundred thousand entries ---
 
 
 def fill_log(database: Database, number: int) -> None:
-    """Lines as the hook writes them, many at a time, past it."""
+    """Insert log entries in bulk, bypassing the hook."""
     rows = [
         {
             "at": now() - timedelta(minutes=number - n),
@@ -711,17 +713,17 @@ ASKED = {
 
 @pytest.mark.slow
 def test_a_page_of_a_long_log_costs_as_much_as_one_of_a_short_log(sqlite_database):
-    """By the steps that SQLite's machine takes, not by the clock."""
+    """Compares the instructions of SQLite's virtual machine instead of times."""
     cast.fill(sqlite_database)
-    fill_log(sqlite_database, 12_000)  # as far as rows are counted
-    most = 2 * max(steps(sqlite_database, asked) for asked in ASKED.values())
+    fill_log(sqlite_database, 12_000)  # more than `MOST_COUNTED` rows
+    most = 2 * max(steps(sqlite_database, query) for query in ASKED.values())
     fill_log(sqlite_database, 88_000)
-    many = {name: steps(sqlite_database, asked) for name, asked in ASKED.items()}
+    many = {name: steps(sqlite_database, query) for name, query in ASKED.items()}
     assert {name: number for name, number in many.items() if number > most} == {}
 
 
-def steps(database: Database, asked: dict[str, str]) -> int:
-    """How many hundred instructions the first page takes, and one far down."""
+def steps(database: Database, query: dict[str, str]) -> int:
+    """Return how many hundred instructions the first page and a page in the middle take."""
     counted = 0
 
     def count() -> int:
@@ -732,8 +734,8 @@ def steps(database: Database, asked: dict[str, str]) -> int:
     def work(session: Session) -> None:
         raw: Any = session.connection().connection.dbapi_connection
         raw.set_progress_handler(count, 100)
-        audit.ENTRIES.page(session, ListQuery(asked))
-        audit.ENTRIES.page(session, ListQuery(asked, after=middle(session)))
+        audit.ENTRIES.page(session, ListQuery(query))
+        audit.ENTRIES.page(session, ListQuery(query, after=middle(session)))
         raw.set_progress_handler(None, 0)
 
     database.read_now(work)

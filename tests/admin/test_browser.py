@@ -1,4 +1,4 @@
-"""The office in Chromium: its lists by keys alone, and on every width in every light."""
+"""The admin area in Chromium: keyboard use, accessibility, and small screens in light and dark."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ LISTS = ["/admin", *(f"/admin/{section}" for section in SECTIONS), "/admin/redir
 
 @pytest.fixture(scope="module", autouse=True)
 def furnished(site: Site) -> None:
-    """Something to see in every list."""
+    """Add rows to every list."""
     given = {"original": "Ein Bild.png", "width": 3, "height": 2, "size": 1200}
     name = f"aa/aa{'0' * 30}.png"
     site.database.transact_now(upload.note, name=name, type="image/png", **given)
@@ -70,7 +70,7 @@ def test_a_list_can_be_used_with_the_keyboard_only(visit: Open, site: Site) -> N
     page.keyboard.press("t")
     expect(page.locator(".flash")).to_have_text("2 items were moved to trash.")
     assert page.url.endswith("/admin/posts?q=keyed&sort=title#list")
-    # The focus is in the list again: the next key is about the row that it is moved to.
+    # The list has the focus again, so the next key moves to a row of it.
     page.keyboard.press("j")
     page.keyboard.press("r")
     expect(page.locator(".flash.is-bad, .flash")).to_be_visible()

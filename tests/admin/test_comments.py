@@ -1,4 +1,4 @@
-"""The queue in the office: what it shows, its buttons, its keys, its answers."""
+"""The moderation queue: its list, actions, undo, keyboard shortcuts and replies."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ def press(eve: Writer, verb: str, *ids: int, back: str = "", **more: Any) -> Ans
     return eve.post(f"/admin/comments/{verb}", {"ids": [*ids], "back": back, **more})
 
 
-# --- what is shown ---
+# --- the list ---
 
 
 def test_the_queue_shows_pending_comments_with_author_and_spam_score(client, eve):
@@ -107,7 +107,7 @@ def test_a_page_of_the_queue_needs_few_queries(client, eve):
     assert "Number 5<" in eve.get(further.replace("&amp;", "&")).text
 
 
-# --- deciding ---
+# --- moderation ---
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_authors_cannot_moderate(client, verb):
     assert state_of(client, ids[0]) == PENDING
 
 
-# --- answering ---
+# --- replies ---
 
 
 def test_a_reply_from_the_queue_approves_the_comment_and_appears_below_it(client, eve):
@@ -241,7 +241,7 @@ Open = Callable[..., Any]
 
 @pytest.fixture
 def queue_page(browser: Any, site: Site) -> Iterator[Open]:
-    """The queue of a live blog, with only what a test has put there to be seen."""
+    """Open the queue of a running blog, filtered by a word of the test's own comments."""
     contexts: list[Any] = []
 
     def visit(word: str, width: int = 1280, path: str = "/admin/comments?q={}") -> Any:
@@ -277,8 +277,8 @@ def states_live(site: Site, ids: list[int]) -> list[str]:
 def test_comments_can_be_moderated_with_the_keyboard_only(queue_page, site):
     ids = plant_live(site, "keyword one", "keyword two", "keyword three")
     page = queue_page("keyword")
-    assert page.evaluate("document.activeElement.id") == "list"  # the keys work at once
-    page.keyboard.press("j")  # the newest stands first
+    assert page.evaluate("document.activeElement.id") == "list"  # shortcuts work at once
+    page.keyboard.press("j")  # the newest comment is first
     with page.expect_navigation():
         page.keyboard.press("a")
     assert states_live(site, ids) == [PENDING, PENDING, APPROVED]

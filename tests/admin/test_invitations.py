@@ -1,4 +1,4 @@
-"""Somebody is invited: by a link or by mail, once, perhaps to a byline that waits for them."""
+"""Invitations: creating, mailing, accepting, revoking, and taking over a byline."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +35,7 @@ def invite(client: AppClient, **data: object) -> Answer:
 
 
 def path_in(answer: Answer) -> str:
-    """The link as it stands on the page, without the site's address."""
+    """Return the path of the invitation link on the page."""
     found = re.search(r'value="([^"]*/invitation/[^"]*)"', answer.text)
     assert found and unescape(found[1]).startswith(f"{cast.ADDRESS}/invitation/")
     return found[1].removeprefix(cast.ADDRESS)
@@ -224,7 +224,9 @@ def test_a_revoked_invitation_is_not_mailed(mailing):
     invite(mailing, email="zoe@ink.example")
     invite(mailing, email="zack@ink.example")
     first = min(owed(mailing), key=lambda mail: mail.id)
-    mailing.database.transact_now(outbox.claim, b"s" * 32)  # tried, and not yet through
+    mailing.database.transact_now(
+        outbox.claim, b"s" * 32
+    )  # delivery has started, but has not succeeded
     revoked = {"only": first.key.partition(":")[2]}
     mailing.post("/admin/invitations/revoke", revoked, cookies=mailing.let_in("kim"))
     assert [mail.to for mail in owed(mailing)] == ["zack@ink.example"]
@@ -326,7 +328,7 @@ def test_only_one_of_twenty_concurrent_claims_of_a_byline_succeeds(database, wor
 
 
 def race(database: Database, config_of, paths: list[str]) -> int:
-    """How many of those who accept at the same moment are let in."""
+    """Accept invitations concurrently, and return how many succeed."""
     workers = [database, *(Database(config_of(database)) for _ in range(3))]
 
     def accept_one(number: int) -> bool:

@@ -1,4 +1,4 @@
-"""The list of any section: acts on one row, on the ticked ones and after a question."""
+"""The lists of sections: actions on rows, confirmation, order, pagination and access."""
 
 import re
 from html import unescape
@@ -71,7 +71,7 @@ def test_a_rejected_action_names_the_row_and_changes_nothing(client):
     assert answer.status == REFUSED
     assert "“A quillwort morning”: This post is not public. Nothing was changed." in answer.text
     assert state(client, "ann_live") == "live" and ticked(answer.text) == set(both)
-    assert 'aria-sort="ascending"' in answer.text  # the list as it stood
+    assert 'aria-sort="ascending"' in answer.text  # the list keeps its order
 
 
 def test_irreversible_actions_require_confirmation(client):

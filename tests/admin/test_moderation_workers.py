@@ -1,4 +1,4 @@
-"""Several workers at once: the limits hold, and of two decisions one is the later."""
+"""Comments and moderation with several workers at once: limits and concurrent decisions."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +24,7 @@ WORKERS = 4
 def workers(
     database: Database, config_of: Callable[[Database], Config]
 ) -> Iterator[list[Database]]:
-    """A connection that writes, for each of so many workers."""
+    """One database with a writing connection for each worker."""
     opened = [Database(config_of(database)) for _ in range(WORKERS)]
     yield opened
     for worker in opened:
@@ -32,7 +32,7 @@ def workers(
 
 
 def at_once(workers: list[Database], number: int, work: Callable[[Database, int], object]) -> list:
-    """`work(database, at)` so often, shared among the workers."""
+    """Run `work(database, at)` for `at` from 0 to `number` - 1, spread over the workers."""
     with ThreadPoolExecutor(len(workers)) as threads:
         return list(threads.map(lambda at: work(workers[at % len(workers)], at), range(number)))
 

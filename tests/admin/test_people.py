@@ -1,4 +1,4 @@
-"""Who writes and who keeps: added, changed, shut out and let in again; the last admin stays."""
+"""People in the admin area: adding, changing, disabling, and keeping the last admin."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -94,7 +94,7 @@ def test_a_new_role_applies_from_the_next_request(client):
     assert client.get("/admin", cookies=eve).status == 200
     assert client.post(f"/admin/people/{id}", data, cookies=kim).status == 303
     assert (person(client, id).role, person(client, id).display_name) == ("author", "Eve")
-    assert client.get("/admin", cookies=eve).status == 303  # to sign in anew
+    assert client.get("/admin", cookies=eve).status == 303  # to the sign-in page
     assert client.get("/admin", cookies=client.let_in("eve")).status == 403
 
 
@@ -119,7 +119,9 @@ def test_a_disabled_person_is_signed_out_immediately_and_permanently(client):
     assert client.get("/control-panel", cookies=ann).status == 303
     assert client.post("/sign-in", {"login": "ann", "password": cast.PASSWORD}).status == 422
     assert client.post(f"/admin/people/{id}/enable", cookies=kim).status == 303
-    assert client.get("/control-panel", cookies=ann).status == 303  # what was ended stays ended
+    assert (
+        client.get("/control-panel", cookies=ann).status == 303
+    )  # enabling the account does not restore its sessions
     assert client.post("/sign-in", {"login": "ann", "password": cast.PASSWORD}).status == 303
 
 

@@ -1,4 +1,4 @@
-"""Pictures in the office: where each is shown, and only what nothing shows can be deleted."""
+"""The list of pictures in the admin area: where each is used, and deleting unused ones."""
 
 import pytest
 

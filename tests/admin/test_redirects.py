@@ -1,4 +1,4 @@
-"""Redirects in the office: never over a live page, never round in a circle."""
+"""Redirects in the admin area: adding, removing, and rejected ones such as loops."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -23,7 +23,7 @@ def add(database, path: str, to: str) -> int:
 
 
 def move(database, world) -> None:
-    """A live post gets another address, and leaves its own."""
+    """Change the address of a live post."""
     copy = WorkingCopy(title="A marmalade morning", slug="jam", body="Jam.", version=2)
     database.transact_now(editing.save, world.ann_live.id, copy, by=world.eve)
     post = database.transact_now(editing.load, world.ann_live.id, by=world.eve)

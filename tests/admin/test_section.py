@@ -1,4 +1,4 @@
-"""Every declaration of the office fits its listing, whichever section it is."""
+"""The declarations of all sections: they match their listings, and their names are unique."""
 
 import ast
 from contextlib import suppress
@@ -13,7 +13,7 @@ from blog.web.templating import environment
 from tests.support.source_tree import MODULES
 
 LISTS = [section for section in SECTIONS if section.listing]
-OWN_KEYS = {"j", "k", "x"}  # of every list
+LIST_KEYS = {"j", "k", "x"}  # shortcuts of every list
 
 
 def names(section: Section) -> str:
@@ -38,7 +38,7 @@ def test_the_admin_area_has_the_expected_sections():
 
 
 def test_every_route_name_can_be_found_in_the_source():
-    """A search for a route name finds its declaration, or the view of that name."""
+    """Searching for a route name finds its declaration, or the view of that name."""
     written = set()
     for node in (node for module in MODULES if module.part == "admin" for node in module.nodes):
         if isinstance(node, ast.keyword) and (node.arg or "").endswith("route"):
@@ -84,7 +84,7 @@ def test_names_and_shortcuts_of_actions_are_unique(section):
     names = [action.name for action in section.actions]
     keys = [action.key for action in section.actions if action.key]
     assert len(set(names)) == len(names) and len(set(keys)) == len(keys)
-    assert not OWN_KEYS & set(keys)
+    assert not LIST_KEYS & set(keys)
     assert all("%(num)s" in sentence for action in section.actions for sentence in action.done)
 
 
@@ -106,7 +106,7 @@ def test_every_order_and_filter_works_on_both_databases(section, database):
             assert database.read_now(listing.page, ListQuery(sort=sort)).sort == sort
     for name, known in listing.filters.items():
         for value in known.options or ("nobody",):
-            with suppress(LookupError):  # a value that there is not is a page that there is not
+            with suppress(LookupError):  # an unknown value gives 404
                 database.read_now(listing.page, ListQuery(filters={name: value}))
     database.read_now(listing.page, ListQuery(words="a%_ 字"))
 

@@ -1,4 +1,4 @@
-"""What keepers decide: a page grown from declarations, checks, conflicts, history, addresses."""
+"""The settings: declarations, page, conflicts, history, and the pattern of addresses."""
 
 import re
 import shutil
@@ -49,7 +49,7 @@ def decide(database: Database, by: Any = None, **values: Any) -> list[str]:
     return changed
 
 
-# --- what is declared ---
+# --- declarations ---
 
 
 def test_every_setting_has_a_group_a_label_a_help_text_and_a_valid_default():
@@ -88,7 +88,7 @@ def test_every_stored_setting_is_read_back_unchanged(database, world):
 
 
 def sent_back(page: str) -> dict[str, Any]:
-    """What a browser would send of the page, untouched."""
+    """Return the form fields that a browser would submit from the unchanged page."""
     sent: dict[str, Any] = dict(
         re.findall(r'<input type="hidden" name="(\w+)" value="(\w*)"', page)
     )
@@ -178,7 +178,7 @@ def test_line_endings_of_multiline_settings_are_normalised(client):
     assert facts(client.database).settings.comments_words == "casino\n\n  pills"
 
 
-# --- two keepers at once ---
+# --- conflicts ---
 
 
 def test_concurrent_changes_of_different_settings_are_both_saved(client):
@@ -427,7 +427,7 @@ def test_a_slug_that_is_a_reserved_word_gets_a_suffix(database, world):
     assert path_of(database, publish(database, world, "About").id) == "/about-2"
 
 
-# --- moving what is published ---
+# --- changing addresses of published posts ---
 
 
 def move_all(database: Database, world: Cast, *, brought: bool = False) -> int:
@@ -449,7 +449,7 @@ def test_addresses_of_published_posts_are_changed_and_old_ones_redirect(client):
     assert (led.status, led.header("location")) == (301, new)
     assert client.get(new).status == 200 and "marmalade" in client.get("/feed.atom").text
     assert move_all(database, world) == 0
-    assert client.get("/about").status == 200  # a page has no pattern
+    assert client.get("/about").status == 200  # the pattern is not for pages
 
 
 def test_address_changes_are_previewed_and_made_in_batches(client, monkeypatch):
@@ -486,7 +486,7 @@ def test_site_facts_have_every_setting_with_a_column():
     assert set(COLUMNS) <= {field.name for field in fields(SiteFacts)}
 
 
-# --- a blog of the release before ---
+# --- a blog of the previous release ---
 
 
 @pytest.fixture

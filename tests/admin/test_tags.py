@@ -1,4 +1,4 @@
-"""Tags in the office: renamed, merged and deleted, and every old way to them still leads there."""
+"""Tags in the admin area: renaming, merging and deleting, and redirects from old addresses."""
 
 import pytest
 from sqlalchemy import func, select, update
@@ -36,7 +36,7 @@ def page_of(database, **asked) -> list[tuple[str, int]]:
 
 def test_tags_are_listed_with_their_number_of_posts(database, world):
     assert page_of(database, sort="posts")[0] == ("Python", 7)
-    assert ("gambogian", 0) not in page_of(database)  # a draft's tag is none yet
+    assert ("gambogian", 0) not in page_of(database)  # a tag of drafts only is not public yet
     assert page_of(database, words="异步") == [("异步", 1)]
     used, unused = ({"use": "used"}, {"use": "unused"})
     everything = page_of(database)

@@ -1,4 +1,4 @@
-"""The office: what keepers see, whom they let in, and what they may change."""
+"""The admin area as a whole: overview, list of posts, settings, flash messages, access."""
 
 import re
 from html import unescape
@@ -159,7 +159,7 @@ def test_an_invalid_setting_is_shown_again_with_a_message(open_client, field, ty
     answer = open_client.post("/admin/settings", data, cookies=open_client.let_in("kim"))
     assert answer.status == 422 and f'id="f-{field}-fault"' in answer.text
     assert open_client.database.read_now(site.facts).title == cast.TITLE
-    assert "Of ink" in answer.text  # what was typed elsewhere is still there
+    assert "Of ink" in answer.text  # the other fields keep their values
 
 
 def test_an_admin_who_changes_the_site_to_https_stays_signed_in(client):

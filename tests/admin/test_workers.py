@@ -1,4 +1,4 @@
-"""What holds at once on each of the four workers of a real server."""
+"""Changes in the admin area apply at once to all four workers of a real server."""
 
 import asyncio
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ Clients = Mapping[str, aiohttp.ClientSession]
 
 
 def somebody(site: Site, name: str) -> User:
-    """A person of this test's own; the site serves other tests too."""
+    """Add a person for one test, because other tests use the same site."""
     data = {"display_name": name, "email": "", "role": "author", "password_hash": cast.HASHED}
     return site.database.transact_now(user.add, name=name, **data)
 
@@ -28,7 +28,7 @@ async def send(client: aiohttp.ClientSession, path: str, token: str = "", **form
 
 
 async def seen(clients: Clients, path: str, token: str) -> list[int]:
-    """What each worker answers to this browser."""
+    """Return the status of each worker for a session."""
     statuses = []
     for client in clients.values():
         headers = {"Cookie": f"session={token}"}

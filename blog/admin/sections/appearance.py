@@ -103,10 +103,10 @@ async def _store_logo(request: Request) -> str:
     file = request.files.get("picture") if request.files else None
     if not (file and file.body):
         raise Refusal(N_("Choose a picture first."), "picture")
-    crew = request.app.ctx.crew
-    picture = await crew.picture(file.body, file.name)
+    sandbox = request.app.ctx.crew
+    picture = await sandbox.picture(file.body, file.name)
     if picture.narrow:
-        picture = await crew.picture(picture.narrow, file.name)
+        picture = await sandbox.picture(picture.narrow, file.name)
     if picture.size > LARGEST_LOGO:
         message = N_(
             "The site icon is shown on every page. Choose a picture of at most %(limit)s kB."

@@ -1,4 +1,4 @@
-"""What a commit touched: tags before and after, facts, no secrets, and nothing that slips by."""
+"""The change log: tags and facts of each transaction, secrets, bulk statements, order of rows."""
 
 import json
 import threading
@@ -34,7 +34,7 @@ def last(database: Database) -> Change:
 
 
 def update_post(database: Database, post: Planted, by: User, **typed: Any) -> Change:
-    """Save and publish one more revision, in one transaction; what that touched."""
+    """Save and publish another revision in one transaction, and return its change."""
 
     def save_and_publish(session: Session, *, by: User) -> None:
         row = session.get_one(Post, post.id)
@@ -108,12 +108,12 @@ def test_facts_have_no_secrets(database, world):
     token = cast.sign_in(database, world.ann)["session"]
     database.transact_now(user.set_password, world.ann.id, "argon2-hash-of-ann", by=world.kim)
     key = database.transact_now(preview.open_preview, world.ann_draft.id, by=world.ann)
-    told = json.dumps([[row.facts, row.tags] for row in changes(database)])
+    recorded = json.dumps([[row.facts, row.tags] for row in changes(database)])
     for secret in (token, signin.digest(token), cast.HASHED, "argon2-hash-of-ann", key):
-        assert secret not in told
+        assert secret not in recorded
 
 
-# --- nothing slips by ---
+# --- bulk statements ---
 
 BULK = {
     "update": update(User).values(bio="x"),
@@ -151,7 +151,7 @@ def test_a_bulk_statement_touches_the_tags_it_names(database, world):
     assert last(database).tags == [f"user:{world.ann.id}"]
 
 
-# --- one row, or none ---
+# --- one change per transaction ---
 
 
 def test_a_transaction_with_savepoints_leaves_one_change(database, world):
@@ -195,9 +195,9 @@ def two_writers(database: Database, config_of: Any) -> Iterator[list[Database]]:
 
 
 def test_changes_become_visible_in_the_order_of_their_ids(database, world, two_writers):
-    """Who follows the table by its highest number never misses one that comes later."""
+    """A reader that remembers the highest id never misses a change."""
     pairs = enumerate(two_writers)
-    threads = [threading.Thread(target=add_tags, args=(one, n)) for n, one in pairs]
+    threads = [threading.Thread(target=add_tags, args=(writer, n)) for n, writer in pairs]
     for thread in threads:
         thread.start()
     seen: list[int] = []
