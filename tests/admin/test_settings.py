@@ -509,6 +509,6 @@ def test_posts_of_the_previous_release_keep_their_addresses(upgraded):
 
 
 def test_log_entries_of_the_previous_release_can_be_read(upgraded):
-    lines = upgraded.read_now(audit.ENTRIES.page, ListQuery({"kind": "post"})).rows
-    assert lines and all(line.rows for line in lines)
-    assert upgraded.read_now(audit.entry, lines[0].id).entries
+    entries = upgraded.read_now(audit.ENTRIES.page, ListQuery({"kind": "post"})).rows
+    assert entries and all(entry.rows for entry in entries)
+    assert upgraded.read_now(audit.entry, entries[0].id).changed_rows
