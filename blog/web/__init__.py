@@ -1,4 +1,4 @@
-"""Manners that all rooms share: transactions, pages, redirects, flashes."""
+"""Helpers that all views share: transactions, rendering, URLs, redirects and flash messages."""
 
 import asyncio
 import base64
@@ -19,46 +19,50 @@ from blog.models.settings.site import SiteFacts
 from blog.models.users import signin
 from blog.web import cookies, headers
 from blog.web.cookies import FLASH
-from blog.web.i18n import translate, wanted
+from blog.web.i18n import preferred_language, translate
 
 T = TypeVar("T")
+App = Sanic[Any, Any]  # the class itself is `blog.app.Blog`, which imports this package
 log = logging.getLogger("blog")
-PLACE = re.compile(r"<(\w+)(?::[^>]*)?>")  # in the path of a route
+PATH_PARAMETER = re.compile(r"<(\w+)(?::[^>]*)?>")  # in the path of a route
 
 
-# --- one transaction in one hop ---
+# --- transactions ---
 
 
-async def read(request: Request, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """`work(session, …)` in a reader's thread."""
-    found: T = await request.app.ctx.database.read(work, *args, **kwargs)
-    return found
+async def read(request: Request, work: Callable[..., T], *args: object, **kwargs: object) -> T:
+    """Run `work(session, *args, **kwargs)` in a reader thread and return its result."""
+    result: T = await request.app.ctx.database.read(work, *args, **kwargs)
+    return result
 
 
-async def transact(request: Request, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """`work(session, …, by=whoever asks)` in the writer's thread, as one transaction.
+async def transact(request: Request, work: Callable[..., T], *args: object, **kwargs: object) -> T:
+    """Run `work(session, *args, by=the signed-in user)` in the writer thread, as one transaction.
 
-    Raises `signin.Ended` where whoever asks has been shut out since they came through the door.
+    Raises `signin.Ended` if that user's session was ended, or their role changed, after this
+    request passed the access check.
     """
     kwargs.setdefault("by", request.ctx.user)
     if request.ctx.signin and kwargs["by"] is request.ctx.user:
         work = signin.while_it_stands(work, request.ctx.signin.id, request.ctx.user.role)
-    done: T = await request.app.ctx.database.transact(
+    result: T = await request.app.ctx.database.transact(
         work, *args, ip=headers.client_ip(request), **kwargs
     )
-    return done
+    return result
 
 
-def beside(request: Request, errand: Coroutine[Any, Any, None]) -> None:
-    """Do something that the answer does not wait for; a stopping worker waits for its end."""
-    errands: set[asyncio.Task[None]] = request.app.ctx.errands
-    task = asyncio.get_running_loop().create_task(errand)
-    errands.add(task)
-    task.add_done_callback(errands.discard)
+def run_in_background(request: Request, work: Coroutine[object, object, None]) -> None:
+    """Run a coroutine without delaying the response; a stopping worker waits until it has ended."""
+    tasks: set[asyncio.Task[None]] = request.app.ctx.errands
+    task = asyncio.get_running_loop().create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
 
 
-async def get_or_404(request: Request, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """`read`, where a `LookupError` means that there is no such page."""
+async def get_or_404(
+    request: Request, work: Callable[..., T], *args: object, **kwargs: object
+) -> T:
+    """Like `read`, but raise `NotHere` (404) if `work` raises a `LookupError`."""
     try:
         return await read(request, work, *args, **kwargs)
     except LookupError as error:
@@ -66,7 +70,7 @@ async def get_or_404(request: Request, work: Callable[..., T], *args: Any, **kwa
 
 
 class NotHere(SanicException):
-    """There is nothing at this address, or nothing that the visitor may see."""
+    """404: there is nothing at this address, or nothing that this visitor may see."""
 
     status_code = 404
     quiet = True
@@ -75,19 +79,19 @@ class NotHere(SanicException):
 # --- pages ---
 
 
-def render(request: Request, template: str, status: int = 200, **context: Any) -> HTTPResponse:
-    """A page of the room, whole, in the language of the request."""
-    page = page_text(request, template, flashes=take_flashes(request), **context)
+def render(request: Request, template: str, status: int = 200, **context: object) -> HTTPResponse:
+    """Render a template as an HTML response, together with any pending flash messages."""
+    page = page_text(request, template, flashes=pop_flashes(request), **context)
     response = html(page, status=status)
     if cookies.read(request, FLASH):
         cookies.take(request, response, FLASH)
     return response
 
 
-def page_text(request: Request, template: str, **context: Any) -> str:
-    """Any template as text; feeds and sitemaps too."""
+def page_text(request: Request, template: str, **context: object) -> str:
+    """Render any template (HTML, feed, sitemap) to a string, with the variables all of them use."""
     statics = request.app.ctx.statics
-    everything = {
+    variables = {
         "site": request.ctx.site,
         "user": request.ctx.user,
         "language": request.ctx.language,
@@ -100,116 +104,128 @@ def page_text(request: Request, template: str, **context: Any) -> str:
         "absolute": headers.site_address(request).__add__,
         **context,
     }
-    return str(request.app.ctx.templates.get_template(template).render(everything))
+    return str(request.app.ctx.templates.get_template(template).render(variables))
 
 
-def url(request: Request, name: str, **params: Any) -> str:
-    """The path of a route, such as `home.search`; what has no place in it becomes a query.
+def url(request: Request, name: str, **params: object) -> str:
+    """Return the path of a route such as `home.search`.
 
-    Sanic's own way takes 20 µs; where only numbers are filled in, the pattern is found once.
+    Parameters that do not occur in the route's path become the query string. Sanic's `url_for`
+    takes 20 µs, so a route whose parameters are all integers is filled in from a cached pattern.
+    Raises `LookupError` for an unknown route.
     """
-    known: dict[str, str] = request.app.ctx.urls
-    if name not in known:
-        known[name] = _pattern(request.app, name)
-    pattern = known[name]
-    if pattern.count("{") == len(params) and all(isinstance(one, int) for one in params.values()):
+    patterns: dict[str, str] = request.app.ctx.urls
+    if name not in patterns:
+        patterns[name] = _path_pattern(request.app, name)
+    pattern, values = patterns[name], params.values()
+    if pattern.count("{") == len(params) and all(isinstance(value, int) for value in values):
         return pattern.format_map(params)
     return str(request.app.url_for(name, **params))
 
 
-def _pattern(app: Sanic[Any, Any], name: str) -> str:
-    """`home.comment` -> `/comments/{id}`. Raises `LookupError` for an unknown name."""
+def _path_pattern(app: App, name: str) -> str:
+    """Return the path of a route as a format string: `home.comment` -> `/comments/{id}`."""
     route = app.router.find_route_by_view_name(name)
     if route is None:
         raise LookupError(name)
-    return "/" + PLACE.sub(r"{\1}", route.path)
+    return "/" + PATH_PARAMETER.sub(r"{\1}", route.path)
 
 
 def absolute(request: Request, path: str) -> str:
-    """A link for feeds and mail: always on the configured address, whatever Host says."""
+    """Return the absolute URL of a path, on the configured address whatever Host says."""
     return headers.site_address(request) + path
 
 
-def redirect(request: Request, name: str, **params: Any) -> HTTPResponse:
-    """303 to a route; what `flash` said goes along."""
+def redirect(request: Request, name: str, **params: object) -> HTTPResponse:
+    """Redirect (303) to a route; pending flash messages are shown there."""
     return redirect_path(request, url(request, name, **params))
 
 
 def redirect_path(request: Request, path: str, status: int = 303) -> HTTPResponse:
+    """Redirect to a path of this site; pending flash messages travel along in a signed cookie."""
     response = redirect_to(path, status=status)
-    if said := getattr(request.ctx, "said", None):
-        cookies.give(request, response, FLASH, _signed(request, json.dumps(said)), seconds=60)
+    if messages := getattr(request.ctx, "flashes", None):
+        signed = _sign(request, json.dumps(messages))
+        cookies.give(request, response, FLASH, signed, seconds=60)
     return response
 
 
 def safe_path(text: str | None, default: str) -> str:
-    """A path of ours to go on to, never another site's."""
-    ours = bool(text) and text.startswith("/") and not text.startswith(("//", "/\\"))  # type: ignore[union-attr]  # bool(text)
-    return str(text) if ours and str(text).isprintable() and "\\" not in str(text) else default
+    """Return `text` if it is a path on this site, else `default`: no open redirects."""
+    if not text or not text.startswith("/") or text.startswith("//"):
+        return default
+    return text if text.isprintable() and "\\" not in text else default
 
 
-# --- what was said after an act ---
+# --- flash messages ---
 
 
-def flash(request: Request, message: str, **params: Any) -> None:
-    """Say a sentence (marked with `N_`) on the next page."""
-    said = translate(request.ctx.language, message, **params)
-    request.ctx.said = [*getattr(request.ctx, "said", []), said]
+def flash(request: Request, message: str, **params: object) -> None:
+    """Show a message (marked with `N_`) on the next page that this visitor sees."""
+    translated = translate(request.ctx.language, message, **params)
+    request.ctx.flashes = [*getattr(request.ctx, "flashes", []), translated]
 
 
-def say(request: Request, message: str, **params: Any) -> str:
+def say(request: Request, message: str, **params: object) -> str:
+    """Translate a message (marked with `N_`) into the language of the request."""
     return translate(request.ctx.language, message, **params)
 
 
-def take_flashes(request: Request) -> list[str]:
-    said = list(getattr(request.ctx, "said", []))
-    if text := _unsigned(request, cookies.read(request, FLASH)):
-        said = [str(sentence) for sentence in json.loads(text)] + said
-    return said
+def pop_flashes(request: Request) -> list[str]:
+    """Return the messages flashed before a redirect, then those flashed by this request."""
+    messages = list(getattr(request.ctx, "flashes", []))
+    if text := _unsign(request, cookies.read(request, FLASH)):
+        messages = [str(message) for message in json.loads(text)] + messages
+    return messages
 
 
-def _signed(request: Request, text: str) -> str:
+def _sign(request: Request, text: str) -> str:
+    """Return `text` in base64, a dot, and its MAC."""
     body = base64.urlsafe_b64encode(text.encode()).decode()
     return f"{body}.{mac(request, FLASH, body)}"
 
 
-def _unsigned(request: Request, text: str) -> str:
-    body, _, written = text.rpartition(".")
-    if not body or not hmac.compare_digest(written.encode(), mac(request, FLASH, body).encode()):
+def _unsign(request: Request, signed: str) -> str:
+    """Return the text that `_sign` was given, or "" if the MAC is wrong."""
+    body, _, sent_mac = signed.rpartition(".")
+    if not body or not hmac.compare_digest(sent_mac.encode(), mac(request, FLASH, body).encode()):
         return ""
     return base64.urlsafe_b64decode(body).decode()
 
 
 def mac(request: Request, purpose: str, text: str) -> str:
-    """What only this installation can write beside `text`, and only for this purpose."""
+    """Return the HMAC-SHA256 (hex) of `text` with this installation's secret, for one purpose."""
     secret: bytes = request.app.ctx.secret
     return hmac.new(secret, f"{purpose}:{text}".encode(), "sha256").hexdigest()
 
 
-# --- who asks ---
+# --- request middleware ---
 
 
-async def know_site(request: Request) -> None:
-    """Request middleware: the site's settings and the language of its pages."""
+async def load_site(request: Request) -> None:
+    """Request middleware: load the site's settings and set the language of its pages.
+
+    Also resets the user, who is identified by later middleware.
+    """
     request.ctx.user, request.ctx.signin, request.ctx.private = None, None, False
     request.ctx.site, request.ctx.language = SiteFacts(), "en"
-    follower = request.app.ctx.follower
-    await follower.catch_up(by_asking="cookie" in request.headers)
-    request.ctx.site = follower.site
-    spoken = wanted(request.headers.get("accept-language", ""))
-    # An empty blog has no language of its own yet.
-    request.ctx.language = request.ctx.site.language if request.ctx.site.set_up else spoken
+    invalidator = request.app.ctx.follower
+    await invalidator.catch_up(by_asking="cookie" in request.headers)
+    request.ctx.site = invalidator.site
+    preferred = preferred_language(request.headers.get("accept-language", ""))
+    # A blog that is not set up yet has no language of its own.
+    request.ctx.language = request.ctx.site.language if request.ctx.site.set_up else preferred
 
 
-def refuse_nonsense(request: Request) -> None:
-    """Request middleware: no row has a number that no database holds."""
+def reject_impossible_ids(request: Request) -> None:
+    """Request middleware: answer 404 to a number that no integer column can hold."""
     numbers = (value for value in request.match_info.values() if isinstance(value, int))
     if not all(0 <= number < 2**31 for number in numbers):
         raise NotHere
 
 
-def refuse_strangers(request: Request) -> HTTPResponse | None:
-    """Request middleware: an unsafe request comes from our own pages or not at all."""
+def reject_cross_site_requests(request: Request) -> HTTPResponse | None:
+    """Request middleware: answer 403 to an unsafe request that was not sent by our own pages."""
     if headers.comes_from_us(request):
         return None
     log.warning(
@@ -221,15 +237,15 @@ def refuse_strangers(request: Request) -> HTTPResponse | None:
 
 
 class Forbidden(SanicException):
-    """The request came from a page that is not ours."""
+    """403: the request came from a page of another site."""
 
     status_code = 403
     quiet = True
 
 
-def attach(app: Sanic[Any, Any]) -> None:
-    """Hang the manners onto the application."""
-    app.register_middleware(know_site, "request", priority=100)
-    app.register_middleware(refuse_nonsense, "request", priority=95)
-    app.register_middleware(refuse_strangers, "request", priority=90)
+def attach(app: App) -> None:
+    """Register the middleware of this package with the application."""
+    app.register_middleware(load_site, "request", priority=100)
+    app.register_middleware(reject_impossible_ids, "request", priority=95)
+    app.register_middleware(reject_cross_site_requests, "request", priority=90)
     app.register_middleware(headers.protect, "response")  # type: ignore[arg-type]  # None is fine

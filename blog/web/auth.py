@@ -1,13 +1,12 @@
-"""Sign-in and sign-out, which browser it is, who is asking, and the locks on the private rooms."""
+"""Signing in and out, the session cookie, and the access check of the dashboard and admin area."""
 
 import hashlib
 import hmac
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
-from sanic import Blueprint, HTTPResponse, Request, Sanic
+from sanic import Blueprint, HTTPResponse, Request
 from sanic.exceptions import SanicException
 from sanic_routing.route import Route
 
@@ -29,155 +28,182 @@ log = logging.getLogger("blog.web.auth")
 
 
 async def sign_in(request: Request, login: str, password: str) -> NewSession:
-    """A new sign-in. Raises `Refusal`, alike for every way of being wrong."""
-    who = (login, headers.network(headers.client_ip(request)), browser_key(request))
-    if not await web.transact(request, login_throttle.claim, *who):
-        log.warning("sign-in throttled for %r from %s", login[:100], who[1])
-        web.beside(request, _note(request, denied_access.note_sign_in, login, "throttled"))
+    """Check a login (name or email) and password, and open a session.
+
+    Raises `TooManyTries` if the throttle is reached. Raises the same `Refusal` for an unknown
+    login, a wrong password and a disabled account, so that it does not reveal which accounts exist.
+    """
+    attempt = (login, headers.network(headers.client_ip(request)), browser_key(request))
+    if not await web.transact(request, login_throttle.claim, *attempt):
+        log.warning("sign-in throttled for %r from %s", login[:100], attempt[1])
+        record = _record(request, denied_access.note_sign_in, login, "throttled")
+        web.run_in_background(request, record)
         raise TooManyTries(errors.SENTENCES[429])
     person = await web.read(request, user.with_login, login)
     passwords: Passwords = request.app.ctx.passwords
-    right = await passwords.check(person.password_hash if person else None, password[:1024])
-    if not (right and person and person.can_sign_in):
-        log.warning("sign-in failed for %r from %s", login[:100], who[1])
-        web.beside(request, _note(request, denied_access.note_sign_in, login, "wrong"))
+    is_right = await passwords.check(person.password_hash if person else None, password[:1024])
+    if not (is_right and person and person.can_sign_in):
+        log.warning("sign-in failed for %r from %s", login[:100], attempt[1])
+        record = _record(request, denied_access.note_sign_in, login, "wrong")
+        web.run_in_background(request, record)
         raise Refusal(signin.WRONG)
-    await web.transact(request, login_throttle.forgive, *who)
-    proved = await _strengthen(request, person, password)
-    return await open_session(request, person.id, proved)
+    await web.transact(request, login_throttle.forgive, *attempt)
+    checked_hash = await _rehash_if_outdated(request, person, password)
+    return await open_session(request, person.id, checked_hash)
 
 
-async def _strengthen(request: Request, person: User, password: str) -> str:
-    """A hash from the days when less was asked is made anew, now that the password is known."""
+async def _rehash_if_outdated(request: Request, person: User, password: str) -> str:
+    """Replace a hash made with weaker parameters, now that the password is at hand.
+
+    Returns the hash that is stored afterwards.
+    """
     passwords: Passwords = request.app.ctx.passwords
-    before = str(person.password_hash)
-    if not passwords.hasher.check_needs_rehash(before):
-        return before
+    stored = str(person.password_hash)
+    if not passwords.hasher.check_needs_rehash(stored):
+        return stored
     hashed = await passwords.hash(password[:1024])
-    given = {"by": person, "instead_of": before}
-    await web.transact(request, user.set_password, person.id, hashed, **given)
+    await web.transact(request, user.set_password, person.id, hashed, by=person, instead_of=stored)
     return hashed
 
 
 class TooManyTries(Refusal):
-    """Shown with status 429."""
+    """The throttle for passwords is reached; shown with status 429."""
 
 
 async def open_session(request: Request, user_id: int, proved: str | None = None) -> NewSession:
-    """A new token for this browser; whichever it showed until now is worth nothing any more."""
+    """Open a session for this browser, and end the one whose token it sent.
+
+    `proved` is the password hash that was just checked, if one was.
+    """
     agent = str(request.headers.get("user-agent", ""))
-    ip, before = headers.client_ip(request), session_token(request)
-    known = before, browser_key(request)
-    return await web.transact(request, signin.enter, user_id, ip, agent, *known, proved=proved)
+    ip, old_token = headers.client_ip(request), session_token(request)
+    key = browser_key(request)
+    return await web.transact(
+        request, signin.enter, user_id, ip, agent, old_token, key, proved=proved
+    )
 
 
 async def sign_out(request: Request) -> None:
+    """End the session of this browser, if it has one."""
     if token := session_token(request):
         await web.transact(request, signin.close, token)
 
 
 def give_cookie(request: Request, response: HTTPResponse, entry: NewSession) -> None:
-    """The session's, and the browser's own, which stays when somebody signs out."""
+    """Set the session cookie, and the browser cookie, which stays after signing out."""
     cookies.give(request, response, SESSION, entry.token, seconds=ABSOLUTE.total_seconds())
     know_again(request, response, entry.browser)
 
 
 def know_again(request: Request, response: HTTPResponse, key: str) -> None:
-    """Let this browser show that it was here before."""
-    value, lasts = f"{key}.{_mac(request, key)}", device.LASTS.total_seconds()
-    cookies.give(request, response, BROWSER, value, seconds=lasts)
+    """Set the signed cookie by which this browser is recognized at the next sign-in."""
+    value, lifetime = f"{key}.{_browser_mac(request, key)}", device.LASTS.total_seconds()
+    cookies.give(request, response, BROWSER, value, seconds=lifetime)
 
 
 def session_token(request: Request) -> str:
+    """Return the token in the session cookie, or ""."""
     return cookies.read(request, SESSION)
 
 
 def browser_key(request: Request) -> str:
-    """What tells this browser from others; empty for one in which nobody has signed in yet."""
+    """Return the key that identifies this browser, or "" if nobody has signed in from it yet."""
     key, _, mac = cookies.read(request, BROWSER).rpartition(".")
-    return key if hmac.compare_digest(mac.encode(), _mac(request, key).encode()) else ""
+    return key if hmac.compare_digest(mac.encode(), _browser_mac(request, key).encode()) else ""
 
 
-def _mac(request: Request, key: str) -> str:
+def _browser_mac(request: Request, key: str) -> str:
     return web.mac(request, "browser", key)[:32]
 
 
-# --- who is asking ---
+# --- the signed-in user ---
 
 
 async def identify(request: Request) -> None:
-    """Request middleware: only who sends a session cookie costs a look into the database."""
+    """Request middleware: set `ctx.user` and `ctx.signin` from the session cookie.
+
+    Only a request with a session cookie costs a query.
+    """
     token = session_token(request)
-    found = await web.read(request, signin.who, token) if token else None
-    if found is None:
+    session = await web.read(request, signin.who, token) if token else None
+    if session is None:
         return
-    request.ctx.user, request.ctx.signin = found
+    request.ctx.user, request.ctx.signin = session
     if now() - request.ctx.signin.seen_at > SEEN_EVERY:
-        web.beside(request, _note(request, signin.seen, request.ctx.signin.id))
+        record = _record(request, signin.seen, request.ctx.signin.id)
+        web.run_in_background(request, record)
 
 
-async def _note(request: Request, work: Callable[..., None], *args: Any) -> None:
-    """Beside the request: whoever reads, or is refused, waits for no writer."""
+async def _record(request: Request, work: Callable[..., None], *args: object) -> None:
+    """Write something in the background, so that no response waits for the writer thread."""
     try:
         await web.transact(request, work, *args)
-    except Exception as error:  # nobody waits for it
+    except Exception as error:  # nothing awaits this task, so the error would be lost
         log.warning("%s was not noted: %s", name_of(work), error)
 
 
+# --- access to the dashboard and the admin area ---
+
+
 def lock(bp: Blueprint, role: str) -> None:
-    """Nobody below `role` gets into any page of the room; the role hangs on the room itself."""
+    """Require at least `role` for every route of a blueprint.
+
+    A section of it may require a higher role: `bp.ctx.sections` maps the first segment of a
+    route's path below the blueprint's prefix to a role.
+    """
     bp.ctx.role = role
     bp.ctx.sections = {}
 
 
 async def guard(request: Request) -> HTTPResponse | None:
-    """Request middleware: ask at the door of a private room.
+    """Request middleware: check access to the areas that require a role.
 
-    It hangs on the application, for HEAD and OPTIONS are routes that sanic-ext adds under names of
-    their own, and a room's own middleware would never see them.
+    It is registered with the application and not with a blueprint, because sanic-ext adds the
+    routes for HEAD and OPTIONS under names of their own, which a blueprint's middleware misses.
     """
-    role = role_asked(request.app, request.route)
+    role = required_role(request.app, request.route)
     if role is None:
         return None
     request.ctx.private = True
     if request.ctx.user is None:
-        return _to_sign_in(request)
+        return _ask_to_sign_in(request)
     if not request.ctx.user.has_role(role):
         log.warning("%s refused at %s", request.ctx.user.name, request.path)
-        web.beside(
-            request,
-            _note(request, denied_access.note_denied_page, f"{request.method} {request.path}"),
-        )
-        raise NotAllowed
+        page = f"{request.method} {request.path}"
+        record = _record(request, denied_access.note_denied_page, page)
+        web.run_in_background(request, record)
+        raise AccessDenied
     if request.ctx.user.language in LANGUAGES:
         request.ctx.language = request.ctx.user.language
     return None
 
 
-def role_asked(app: Sanic[Any, Any], route: Route | None) -> str | None:
-    """The role that a route asks: its room's, or its section's where that asks more.
+def required_role(app: web.App, route: Route | None) -> str | None:
+    """Return the role that a route requires: the higher of its blueprint's and its section's.
 
-    Read from the route and not from the address, which has many spellings. A room's second
-    segment names the section; what belongs to none is for admins.
+    Returns None for a route of the public site. The role is read from the route, not from the
+    request's path, which can be spelled in many ways. A route of an area with sections that
+    belongs to none of them requires an admin.
     """
     if route is None:
         return None
     first, _, rest = route.path.strip("/").partition("/")
-    room = next((bp for bp in app.blueprints.values() if _prefix(bp) == first), None)
-    if room is None or not hasattr(room.ctx, "role"):
+    area = next((bp for bp in app.blueprints.values() if _prefix(bp) == first), None)
+    if area is None or not hasattr(area.ctx, "role"):
         return None
-    if not room.ctx.sections:
-        return str(room.ctx.role)
-    asked = room.ctx.sections.get(rest.partition("/")[0], user.ADMIN)
-    return str(max(room.ctx.role, asked, key=user.ROLES.index))
+    if not area.ctx.sections:
+        return str(area.ctx.role)
+    section_role = area.ctx.sections.get(rest.partition("/")[0], user.ADMIN)
+    return str(max(area.ctx.role, section_role, key=user.ROLES.index))
 
 
 def _prefix(bp: Blueprint) -> str:
+    """Return a blueprint's prefix without slashes; "/", which no route begins with, for none."""
     return (bp.url_prefix or "").strip("/") or "/"
 
 
-class NotAllowed(errors.Explained):
-    """Signed in, but not allowed here."""
+class AccessDenied(errors.Explained):
+    """403: the signed-in user lacks the role that this page requires."""
 
     status_code = 403
     quiet = True
@@ -185,55 +211,72 @@ class NotAllowed(errors.Explained):
     sentence = N_("This page requires a different role. Ask an admin if you need access.")
 
 
-def _to_sign_in(request: Request) -> HTTPResponse:
+def _ask_to_sign_in(request: Request) -> HTTPResponse:
+    """Redirect to the sign-in page; a form is shown again (401), so that its text is not lost."""
     if request.method == "POST" and request.form:
-        return web.render(request, "signed_out.html", 401, fields=errors.typed(request))
+        return web.render(request, "signed_out.html", 401, fields=errors.submitted_fields(request))
     if request.method not in ("GET", "HEAD"):
         raise SanicException(status_code=401, quiet=True)
     return web.redirect(request, "home.sign_in", next=request.path)
 
 
-# --- the set-up link ----------------------------------------------------------
+# --- the set-up link ---
 
 
 def setup_key(installation: bytes) -> str:
-    """The key of the one-time link; it works only until somebody has set the blog up."""
+    """Return the key of the set-up link, derived from the installation's secret.
+
+    It works only until somebody has set up the blog.
+    """
     return hmac.new(installation, b"set-up", hashlib.sha256).hexdigest()[:32]
 
 
 def is_setup_key(request: Request, key: str) -> bool:
+    """Return whether this is the key of the set-up link."""
     return hmac.compare_digest(key.encode(), setup_key(request.app.ctx.secret).encode())
 
 
+# --- passwords ---
+
+
 def password_of(request: Request, *names: str | None) -> Callable[[str], None]:
-    """For a form: refuses a password that is too easy for somebody of these names, on this site."""
+    """Return a rule for a form field: it raises `Refusal` for a password that is easy to guess.
+
+    Easy to guess are also the site's title and the user's `names` (name, display name, email).
+    """
     about = [name for name in (request.ctx.site.title, *names) if name]
     return partial(user.check_password, about=about)
 
 
 async def knows_password(request: Request, password: str) -> bool:
-    """Whether this is the password of who is signed in; tries count like those to sign in."""
+    """Return whether this is the signed-in user's current password.
+
+    Attempts count towards the same throttle as those to sign in. Raises `TooManyTries`.
+    """
     person, network = request.ctx.user, headers.network(headers.client_ip(request))
-    who = (person.name, network, browser_key(request))
-    if not await web.transact(request, login_throttle.claim, *who):
+    attempt = (person.name, network, browser_key(request))
+    if not await web.transact(request, login_throttle.claim, *attempt):
         raise TooManyTries(errors.SENTENCES[429])
     if not await request.app.ctx.passwords.check(person.password_hash, password[:1024]):
         return False
-    await web.transact(request, login_throttle.forgive, *who)
+    await web.transact(request, login_throttle.forgive, *attempt)
     return True
 
 
 async def change_password(request: Request, old: str, new: str) -> None:
-    """One's own; every other signed-in browser is signed out."""
+    """Change the signed-in user's own password, and end their sessions in all other browsers.
+
+    Raises `Refusal` if `old` is wrong or `new` is easy to guess, and `TooManyTries`.
+    """
     person = request.ctx.user
     if not await knows_password(request, old):
         raise Refusal(N_("The current password is incorrect."), "old")
     password_of(request, person.name, person.display_name, person.email)(new)
     hashed = await request.app.ctx.passwords.hash(new)
-    mine = (session_token(request), browser_key(request))
-    await web.transact(request, password.change_password, hashed, *mine)
+    this_browser = (session_token(request), browser_key(request))
+    await web.transact(request, password.change_password, hashed, *this_browser)
 
 
 def is_known(row: SignIn, request: Request) -> bool:
-    """Whether a sign-in in a list is the browser that is looking at it."""
+    """Return whether a session in a list is the one that this request belongs to."""
     return bool(request.ctx.signin and row.id == request.ctx.signin.id)

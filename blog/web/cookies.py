@@ -1,4 +1,4 @@
-"""Our cookies: what they are called, and how they are read, given and taken back."""
+"""The blog's own cookies: their names, and how they are read, set and deleted."""
 
 from sanic import HTTPResponse, Request
 
@@ -8,14 +8,18 @@ SESSION, BROWSER, WAITING, FLASH = "session", "browser", "waiting", "flash"
 
 
 def name_of(request: Request, name: str) -> str:
-    """`__Host-` where there is TLS, so that no sibling host can set it."""
+    """Return the cookie's full name: with the prefix `__Host-` under TLS.
+
+    The prefix keeps other hosts of the same domain from setting the cookie.
+    """
     return f"__Host-{name}" if is_https(site_address(request)) else name
 
 
 def read(request: Request, name: str) -> str:
-    """The value; empty where none was sent, or more than one.
+    """Return the cookie's value, or "" if it was sent not at all, or more than once.
 
-    Read past Sanic's own lookup, which would take `__Secure-__Host-session` for ours, too.
+    This bypasses Sanic's own lookup, which would also accept `__Secure-__Host-session` as
+    `__Host-session`.
     """
     values = dict.get(request.cookies, name_of(request, name)) or []
     return values[0] if len(values) == 1 and values[0].isascii() else ""
@@ -24,7 +28,7 @@ def read(request: Request, name: str) -> str:
 def give(
     request: Request, response: HTTPResponse, name: str, value: str, *, seconds: float
 ) -> None:
-    """For this host alone, and out of reach of scripts."""
+    """Set a cookie for this host only, out of reach of scripts, for `seconds`."""
     response.add_cookie(
         name_of(request, name),
         value,
@@ -37,5 +41,5 @@ def give(
 
 
 def take(request: Request, response: HTTPResponse, name: str) -> None:
-    """The browser forgets it at once."""
+    """Delete a cookie from the browser."""
     give(request, response, name, "", seconds=0)

@@ -1,4 +1,4 @@
-"""What went wrong, in a sentence and with a way on, for every status."""
+"""Error pages: which status an exception gets, and what its page says."""
 
 import errno
 import logging
@@ -37,33 +37,33 @@ SENTENCES = {
 
 
 class Explained(SanicException):
-    """An error that says in its own words what it is."""
+    """Base of the exceptions with a title and a message of their own (marked with `N_`)."""
 
     title = ""
     sentence = ""
 
 
 async def show_error(request: Request, error: Exception) -> HTTPResponse:
-    """A sentence and a way on, for every status."""
+    """Error handler: answer any exception with an error page.
+
+    A form that failed for a reason other than its content is shown again on that page, so that
+    it can be submitted once more.
+    """
     if isinstance(error, Ended):
         request.ctx.user = None
-        return web.render(request, "signed_out.html", 401, fields=typed(request))
+        return web.render(request, "signed_out.html", 401, fields=submitted_fields(request))
     status = status_of(error)
     if status >= 500:
         log.error("%s %s failed", request.method, request.path, exc_info=error)
     if status == 500 and debugger.is_wanted(request):
         return debugger.page(error)
-    if not hasattr(request.ctx, "site"):
+    if not hasattr(request.ctx, "site"):  # the error was raised before `web.load_site` ran
         request.ctx.site, request.ctx.language = SiteFacts(), "en"
         request.ctx.user, request.ctx.private = None, False
-    title, told = web.say(request, SENTENCES.get(status, SENTENCES[400])), ""
-    if isinstance(error, (Refusal, TooMuch)):
-        told = web.say(request, error.message, **error.params)
-    elif isinstance(error, Explained):
-        title, told = web.say(request, error.title), web.say(request, error.sentence)
-    kept = typed(request) if status >= 500 and request.ctx.private else []
+    title, message = _explain(request, error, status)
+    fields = submitted_fields(request) if status >= 500 and request.ctx.private else []
     response = web.render(
-        request, "error.html", status, code=status, title=title, sentence=told, fields=kept
+        request, "error.html", status, code=status, title=title, sentence=message, fields=fields
     )
     if status == 503:
         response.headers["retry-after"] = "5"
@@ -72,8 +72,18 @@ async def show_error(request: Request, error: Exception) -> HTTPResponse:
     return response
 
 
-def typed(request: Request) -> list[tuple[str, str]]:
-    """What a form sent, to be sent again; but no password."""
+def _explain(request: Request, error: Exception, status: int) -> tuple[str, str]:
+    """Return the translated title and message of an error page; the message may be empty."""
+    if isinstance(error, Explained):
+        return web.say(request, error.title), web.say(request, error.sentence)
+    title, message = web.say(request, SENTENCES.get(status, SENTENCES[400])), ""
+    if isinstance(error, (Refusal, TooMuch)):
+        message = web.say(request, error.message, **error.params)
+    return title, message
+
+
+def submitted_fields(request: Request) -> list[tuple[str, str]]:
+    """Return the fields of a submitted form, without passwords, so that it can be sent again."""
     secret = ("password", "old", "new", "again")
     return [
         (name, str(value))
@@ -84,9 +94,13 @@ def typed(request: Request) -> list[tuple[str, str]]:
 
 
 def status_of(error: Exception) -> int:
+    """Return the HTTP status of an exception.
+
+    `LookupError` itself is a 404; its subclasses `KeyError` and `IndexError` are bugs.
+    """
     if isinstance(error, (Refusal, TooMuch)):
         return 422
-    if _is_full(error):
+    if _is_disk_full(error):
         return 507
     if isinstance(error, OperationalError):
         return 503
@@ -95,9 +109,9 @@ def status_of(error: Exception) -> int:
     return 404 if isinstance(error, LookupError) and type(error) is LookupError else 500
 
 
-def _is_full(error: Exception) -> bool:
-    """Trying again helps nobody here, before the keeper has made room."""
-    said = str(error.orig) if isinstance(error, OperationalError) else ""
+def _is_disk_full(error: Exception) -> bool:
+    """Return whether the disk is full: then trying again is no use until space is freed."""
+    message = str(error.orig) if isinstance(error, OperationalError) else ""
     return getattr(error, "errno", 0) == errno.ENOSPC or bool(
-        re.search("disk is full|No space left", said)
+        re.search("disk is full|No space left", message)
     )

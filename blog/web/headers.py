@@ -1,4 +1,4 @@
-"""What every answer carries, and where a request comes from."""
+"""Response headers (CSP, caching), cross-site request checks, and the client's IP address."""
 
 import ipaddress
 from urllib.parse import urlsplit
@@ -9,17 +9,21 @@ from blog.config import local_address
 
 
 def policy(counting: str = "") -> str:
-    """What a page may load: our own, and what counts its readers where the keeper chose that."""
-    other = f" {counting}" if counting else ""
+    """Return the Content-Security-Policy.
+
+    Pages load only files of this site, and the script of an analytics service from the origin
+    `counting` if the site owner has configured one.
+    """
+    analytics = f" {counting}" if counting else ""
     return "; ".join(
         (
             "default-src 'none'",
-            f"script-src 'self'{other}",
+            f"script-src 'self'{analytics}",
             "style-src 'self'",
-            f"img-src 'self' data: blob:{other}",
+            f"img-src 'self' data: blob:{analytics}",
             "media-src 'self'",
             "font-src 'self'",
-            f"connect-src 'self'{other}",
+            f"connect-src 'self'{analytics}",
             "manifest-src 'self'",
             "form-action 'self'",
             "frame-src 'self'",
@@ -32,19 +36,19 @@ def policy(counting: str = "") -> str:
 
 CSP = policy()
 ALWAYS = {
-    "vary": "accept-encoding",  # packed by us, or by the proxy in front
+    "vary": "accept-encoding",  # compressed by us, or by the proxy in front
     "x-content-type-options": "nosniff",
     "referrer-policy": "strict-origin-when-cross-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
 }
-YEAR = 31_536_000
+YEAR = 31_536_000  # seconds
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
 def protect(request: Request, response: HTTPResponse) -> None:
-    """Response middleware: it runs for errors of every status too."""
+    """Response middleware: add the security and caching headers; it runs for errors too."""
     if getattr(response, "is_finished", False):
         return
     response.headers.setdefault("content-security-policy", _policy_for(request, response))
@@ -56,68 +60,82 @@ def protect(request: Request, response: HTTPResponse) -> None:
         response.headers["cache-control"] = "no-store"
     elif getattr(request.ctx, "user", None) or has_cookie(request, "waiting"):
         response.headers.setdefault("cache-control", "private, no-store")
-    response.headers.setdefault("cache-control", "no-cache")  # kept, but asked about each time
+    response.headers.setdefault("cache-control", "no-cache")  # may be stored, but is revalidated
 
 
 def _policy_for(request: Request, response: HTTPResponse) -> str:
-    """Rooms behind a lock, private previews, whoever is signed in, and what is no page at all meet
-    no script but ours."""
+    """Return the policy of this response.
+
+    The analytics script is allowed only on public HTML pages for visitors who are not signed in.
+    """
     site = getattr(request.ctx, "site", None)
-    hidden = getattr(request.ctx, "private", False) or getattr(request.ctx, "user", None)
+    is_private = getattr(request.ctx, "private", False) or getattr(request.ctx, "user", None)
     is_page = str(response.content_type or "").startswith("text/html")
-    script = site.settings.script if site and is_page and not hidden else None
+    script = site.settings.script if site and is_page and not is_private else None
     return policy(script.origin) if script else CSP
 
 
 def site_address(request: Request) -> str:
-    """The public origin: the setting, or what the office says, or where we listen."""
+    """Return the site's public origin, without a trailing slash.
+
+    It is BLOG_SITE_URL, or else the address in the admin settings, or else where we listen.
+    """
     config = request.app.ctx.config
     site = getattr(request.ctx, "site", None)
-    chosen = config.site_url or (site.address if site else "")
-    return (chosen or local_address(config.host, config.port)).rstrip("/")
+    configured = config.site_url or (site.address if site else "")
+    return (configured or local_address(config.host, config.port)).rstrip("/")
 
 
 def is_https(address: str) -> bool:
+    """Return whether an address uses TLS."""
     return address.startswith("https://")
 
 
-def comes_from_us(request: Request) -> bool:
-    """May this request change something? Tokens in pages would make them uncacheable.
+# --- cross-site requests ---
 
-    The rules of Go's `CrossOriginProtection`, but failing closed and never trusting Host. A route
-    whose key is all the permission it asks for declares `ctx_from_anywhere=True`.
+
+def comes_from_us(request: Request) -> bool:
+    """Return whether this request may change something: it was sent by a page of this site.
+
+    Follows the rules of Go's `CrossOriginProtection`, but fails closed and never trusts Host. CSRF
+    tokens would make pages uncacheable. A route that is authorized by a key alone declares
+    `ctx_from_anywhere=True`.
     """
-    if request.method in SAFE or _is_open(request):
+    if request.method in SAFE or _is_open_to_all_origins(request):
         return True
     origins = request.headers.getall("origin", [])
     fetch_sites = request.headers.getall("sec-fetch-site", [])
     if len(origins) > 1 or len(fetch_sites) > 1:
         return False
-    if origins and origins[0] in _trusted(request):
+    if origins and origins[0] in _trusted_origins(request):
         return True
     if fetch_sites and fetch_sites[0] in ("same-origin", "none"):
         return True
     if fetch_sites or origins:
-        return _is_first_visit(request, origins, fetch_sites)
+        return _is_first_setup(request, origins, fetch_sites)
     return not (has_cookie(request, "session") or has_cookie(request, "waiting"))
 
 
-def _is_open(request: Request) -> bool:
+def _is_open_to_all_origins(request: Request) -> bool:
     return bool(request.route and getattr(request.route.ctx, "from_anywhere", False))
 
 
-def _trusted(request: Request) -> set[str]:
+def _trusted_origins(request: Request) -> set[str]:
     return {origin_of(site_address(request)), *request.app.ctx.config.trusted_origins}
 
 
 def origin_of(address: str) -> str:
+    """Return the origin (scheme, host and port) of a URL."""
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _is_first_visit(request: Request, origins: list[str], fetch_sites: list[str]) -> bool:
-    """Over plain http on a local network browsers send only Origin, and an empty blog does not
-    know its address yet; its set-up page is guarded by the one-time link."""
+def _is_first_setup(request: Request, origins: list[str], fetch_sites: list[str]) -> bool:
+    """Return whether this is the set-up form of a new blog, whose own address is not known yet.
+
+    Over plain HTTP on a local network browsers send only Origin, which is compared with Host here.
+    The one-time link protects the set-up page.
+    """
     site = getattr(request.ctx, "site", None)
     host = urlsplit(origins[0]).netloc if origins else ""
     is_new = site is not None and not site.set_up and request.path == "/set-up"
@@ -125,18 +143,21 @@ def _is_first_visit(request: Request, origins: list[str], fetch_sites: list[str]
 
 
 def has_cookie(request: Request, name: str) -> bool:
-    """Whether a cookie of this name was sent, with or without a prefix such as `__Host-`.
+    """Return whether a cookie of this name was sent, with or without a prefix such as `__Host-`.
 
-    `session` and `waiting` are the two that make a page differ from the one that all see.
+    A visitor with a `session` or `waiting` cookie may see other pages than everybody else.
     """
-    return any(known.endswith(name) for known in request.cookies)
+    return any(sent.endswith(name) for sent in request.cookies)
 
 
-# --- from where ---
+# --- the client's IP address ---
 
 
 def client_ip(request: Request) -> str:
-    """The visitor's address; a header is believed only from as many proxies as were configured."""
+    """Return the client's IP address.
+
+    X-Forwarded-For is trusted only for as many proxies as are configured.
+    """
     proxies: int = request.app.ctx.config.proxies
     hops: list[str] = [
         hop.strip() for hop in ",".join(request.headers.getall("x-forwarded-for", [])).split(",")
@@ -155,7 +176,10 @@ def _is_ip(text: str) -> bool:
 
 
 def network(ip: str) -> str:
-    """What a throttle counts: an IPv4 address, or the /64 of an IPv6 one."""
+    """Return the network that a throttle counts: an IPv4 address, or the /64 of an IPv6 address.
+
+    Returns "local" for anything else, such as a client on a Unix socket.
+    """
     if not _is_ip(ip):
         return "local"
     address = ipaddress.ip_address(ip)

@@ -1,4 +1,4 @@
-"""Lists that come in pages: which one is asked for, and the way to its neighbours."""
+"""Pagination: the number of the page that is requested, and links to the pages next to it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,10 @@ from blog.models.listing import NumberedPage
 
 @dataclass(frozen=True)
 class Pagination:
-    """A page of a list among the others: `total` counts rows, `previous` and `next` are links."""
+    """One page of a list among the others.
+
+    `pages` counts pages, `total` counts rows; `previous` and `next` are links.
+    """
 
     number: int
     pages: int
@@ -18,21 +21,24 @@ class Pagination:
     next: str | None
 
 
-def paginate(found: NumberedPage, address: Callable[[int], str]) -> Pagination:
-    """`address(number)` is the link to a page."""
-    here, last = found.page, found.pages
+def paginate(page: NumberedPage, address: Callable[[int], str]) -> Pagination:
+    """Return the links around a page; `address(number)` is the link to one."""
+    number, last = page.page, page.pages
     return Pagination(
-        here,
+        number,
         last,
-        found.total,
-        address(here - 1) if here > 1 else None,
-        address(here + 1) if here < last else None,
+        page.total,
+        address(number - 1) if number > 1 else None,
+        address(number + 1) if number < last else None,
     )
 
 
 def page_number(text: str | None) -> int:
-    """A page number from an address, in its one spelling; what is none is a page that does not
-    exist."""
+    """Read a page number from a URL; None is page 1.
+
+    Raises `NotHere` for anything but a positive decimal number without leading zeros, so that each
+    page has only one address.
+    """
     if text is None:
         return 1
     if not (text.isascii() and text.isdigit() and len(text) < 6) or text.startswith("0"):

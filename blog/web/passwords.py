@@ -1,9 +1,10 @@
-"""Passwords are hashed and checked off the loop, and never by more threads than memory allows."""
+"""Password hashing and checking with argon2id, in threads, within a bound on memory."""
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -11,18 +12,19 @@ from sanic.exceptions import SanicException
 
 from blog import priority
 
+T = TypeVar("T")
 WAITING_AT_MOST = 32
 
 
 class TooBusy(SanicException):
-    """More people are signing in than there is memory to check at once."""
+    """503: too many passwords are waiting to be hashed or checked."""
 
     status_code = 503
     quiet = True
 
 
 class Passwords:
-    """argon2id off the loop, two at a time: each takes 64 MiB and releases the GIL."""
+    """Hashes and checks passwords in two threads: each takes 64 MiB and releases the GIL."""
 
     def __init__(self) -> None:
         self.hasher = PasswordHasher(time_cost=3, memory_cost=65536, parallelism=1)
@@ -30,17 +32,22 @@ class Passwords:
             2, thread_name_prefix="password", initializer=priority.stand_back
         )
         self.waiting = 0
-        self.nobody = ""
+        self.dummy_hash = ""
 
     async def hash(self, password: str) -> str:
-        return str(await self._off_loop(self.hasher.hash, password))
+        """Return the argon2id hash of a password. Raises `TooBusy`."""
+        return await self._in_thread(self.hasher.hash, password)
 
     async def check(self, stored: str | None, password: str) -> bool:
-        """As slow for somebody who does not exist as for somebody who does."""
-        if not self.nobody:
-            self.nobody = await self.hash(secrets.token_hex())
-        right = await self._off_loop(self._verify, stored or self.nobody, password)
-        return bool(right) and stored is not None
+        """Return whether `password` has the hash `stored`. Raises `TooBusy`.
+
+        Without a stored hash (an unknown account) the password is checked against a dummy hash, so
+        that timing does not reveal which accounts exist.
+        """
+        if not self.dummy_hash:
+            self.dummy_hash = await self.hash(secrets.token_hex())
+        is_right = await self._in_thread(self._verify, stored or self.dummy_hash, password)
+        return is_right and stored is not None
 
     def _verify(self, stored: str, password: str) -> bool:
         try:
@@ -48,7 +55,7 @@ class Passwords:
         except (VerificationError, InvalidHashError):
             return False
 
-    async def _off_loop(self, work: Any, *args: Any) -> Any:
+    async def _in_thread(self, work: Callable[..., T], *args: str) -> T:
         if self.waiting >= WAITING_AT_MOST:
             raise TooBusy
         self.waiting += 1
@@ -58,4 +65,5 @@ class Passwords:
             self.waiting -= 1
 
     def close(self) -> None:
+        """Wait for the threads to finish, and end them."""
         self.threads.shutdown()
