@@ -1,1 +1,1 @@
-"""Finished public pages: stored as bytes, served by the fast path, dropped when they change."""
+"""The cache of finished public pages: storage, invalidation, and the fast path that serves it."""

@@ -1,7 +1,7 @@
-"""Finished public pages, kept ready as bytes in each worker until what they show has changed.
+"""The page cache: finished public pages in each worker's memory, until what they show changes.
 
-What a page shows is said in tags, and what a commit touched is said in the same tags in the change
-table. A page is given out only when all that was committed has been followed: none is ever stale.
+A page has tags for what it shows, and the change table has the same tags for what a commit touched.
+A cached page is served only after every commit has been followed, so it is never out of date.
 """
 
 import asyncio
@@ -10,63 +10,73 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial, wraps
 from time import monotonic
-from typing import Any
 
 from sanic import HTTPResponse, Request
 
 from blog.cache import nginx
-from blog.cache.encoded_response import CachedPage, EncodedResponse, Sent, accepted
+from blog.cache.encoded_response import CachedPage, EncodedResponse, Variant, accepted
 from blog.cache.invalidator import Invalidator
 from blog.models.addresses import address
 from blog.web import headers
 from blog.web.cookies import FLASH, SESSION, WAITING
 
-# What any public page may show: the newest posts, the names in its byline, the title on top.
-PUBLIC = frozenset({"addresses", "posts", "site", "tags", "users"})
-OURS = (SESSION, WAITING, FLASH)  # who sends one of these cookies gets pages of their own
+# Tags of every public page: it may show the newest posts, bylines, the site's title.
+COMMON_TAGS = frozenset({"addresses", "posts", "site", "tags", "users"})
+PERSONAL_COOKIES = (SESSION, WAITING, FLASH)  # their visitors may get pages of their own
 Tags = frozenset[str] | None  # None: everything
 View = Callable[[], Awaitable[HTTPResponse]]
 Handler = Callable[..., Awaitable[HTTPResponse]]
-Packing = asyncio.Future[dict[str, Sent]]
+Compression = asyncio.Future[dict[str, Variant]]
 
 
 def cached(*tags: str, by_page: bool = False) -> Callable[[Handler], Handler]:
-    """Mark a view whose page is the same for every visitor, and may be kept.
+    """Decorate a view whose page is the same for every visitor, so that it is cached.
 
-    `tags` are what it shows beside what all do; `by_page`, that `?page=` makes another page of it.
+    `tags` name what it shows besides `COMMON_TAGS`. With `by_page`, each value of the query
+    parameter `page` is a page of its own; other parameters are ignored.
     """
 
-    def mark(view: Handler) -> Handler:
+    def decorate(view: Handler) -> Handler:
         @wraps(view)
-        async def answer(request: Request, *args: Any, **kwargs: Any) -> HTTPResponse:
-            request.ctx.shows = {*PUBLIC, *tags}
+        async def answer(request: Request, *args: object, **kwargs: object) -> HTTPResponse:
+            request.ctx.shows = {*COMMON_TAGS, *tags}
             target = target_of(request, by_page)
-            make = partial(view, request, *args, **kwargs)
+            render = partial(view, request, *args, **kwargs)
             if target is None:
-                return await make()
+                return await render()
             pages: PageCache = request.app.ctx.pages
-            return await pages.answer(request, target, make)
+            return await pages.answer(request, target, render)
 
         return answer
 
-    return mark
+    return decorate
 
 
-def may_be_ours(cookies: str) -> bool:
-    """Whether one of our cookies may be among them; nothing is taken apart to find out."""
-    return any(name in cookies for name in OURS)
+def may_have_personal_cookie(header: str) -> bool:
+    """Return whether a Cookie header may contain one of `PERSONAL_COOKIES`.
+
+    It searches for their names anywhere, which is faster than parsing, and never misses one.
+    """
+    return any(name in header for name in PERSONAL_COOKIES)
+
+
+def _has_personal_cookie(request: Request) -> bool:
+    return any(headers.has_cookie(request, name) for name in PERSONAL_COOKIES)
 
 
 def shows(request: Request, *tags: str) -> None:
-    """For a view that learns only from the database what its page is about."""
+    """Add tags to the page being rendered, for a view that learns them from the database."""
     request.ctx.shows.update(tags)
 
 
 def target_of(request: Request, by_page: bool) -> bytes | None:
-    """The one spelling under which this page is kept; None where it is not for everybody."""
+    """Return the key of a page in the cache: path and query in their one canonical spelling.
+
+    Returns None if the answer is not the same for everybody, or the path is spelled otherwise.
+    """
     if request.method not in ("GET", "HEAD") or request.ctx.private:
         return None
-    if "cookie" in request.headers and any(headers.has_cookie(request, name) for name in OURS):
+    if "cookie" in request.headers and _has_personal_cookie(request):
         return None
     path = address.decode(request.path)
     if path is None or address.href(path) != request.path:
@@ -82,172 +92,204 @@ def target_of(request: Request, by_page: bool) -> bytes | None:
     return f"{request.path}?page={number}".encode()
 
 
-class Making:
-    """A page that is being rendered, and what has changed since it was begun."""
+class Rendering:
+    """A page that is being rendered, and what has changed since it began."""
 
     task: "asyncio.Task[HTTPResponse | CachedPage]"
 
     def __init__(self) -> None:
-        self.missed: Tags = frozenset()
+        self.changed: Tags = frozenset()
 
-    def miss(self, tags: Tags) -> None:
-        self.missed = None if tags is None or self.missed is None else self.missed | tags
+    def note_change(self, tags: Tags) -> None:
+        """Note that something has changed, which the rendering may have read before."""
+        self.changed = None if tags is None or self.changed is None else self.changed | tags
 
     def is_stale(self, page: CachedPage) -> bool:
-        return self.missed is None or bool(self.missed & page.tags)
+        """Return whether anything that the page shows has changed."""
+        return self.changed is None or bool(self.changed & page.tags)
 
 
 class PageCache:
-    """The pages of one worker, `limit` bytes of them at most: the longest unused go first."""
+    """The cached pages of one worker: an LRU cache of at most `limit` bytes.
 
-    def __init__(self, follower: Invalidator, limit: int) -> None:
-        self.follower, self.limit = follower, limit
+    `hits` counts the pages that were served from the cache, `made` those that were rendered for
+    it; `size` is the memory in use, in bytes.
+    """
+
+    def __init__(self, invalidator: Invalidator, limit: int) -> None:
+        self.limit = limit
         self.size = self.hits = self.made = 0
+        self._invalidator = invalidator
         self._pages: OrderedDict[bytes, CachedPage] = OrderedDict()
-        self._to_join: dict[bytes, Making] = {}
-        self._making: set[Making] = set()
-        self._packing: dict[bytes, Packing] = {}
-        self._packer = ThreadPoolExecutor(1, thread_name_prefix="packer")
-        follower.listeners.append(self.drop)
+        self._joinable: dict[bytes, Rendering] = {}
+        self._renderings: set[Rendering] = set()
+        self._compressions: dict[bytes, Compression] = {}
+        self._compressor = ThreadPoolExecutor(1, thread_name_prefix="packer")
+        invalidator.listeners.append(self.drop)
 
     def close(self) -> None:
-        self._packer.shutdown(cancel_futures=True)
+        """Stop the thread that compresses pages."""
+        self._compressor.shutdown(cancel_futures=True)
 
-    # --- giving out ---
+    # --- serving ---
 
     def find(self, target: bytes) -> CachedPage | None:
-        """What is kept at `target`; as current as the follower is."""
+        """Return the page cached for `target`, as of the invalidator's last reading."""
         page = self._pages.get(target)
         if page is not None:
             self.hits += 1
             self._pages.move_to_end(target)
-            if not page.is_asked_again:
-                self._pack(target, page)
+            if not page.was_requested_again:
+                self._compress(target, page)
         return page
 
-    def at_once(
-        self, target: bytes, takes: str, known: str, *, by_keeper: bool = False
-    ) -> Sent | None:
-        """The answer, where it lies ready and nobody has to be asked whether it is still true.
+    def get_now(
+        self, target: bytes, accept_encoding: str, if_none_match: str, *, for_proxy: bool = False
+    ) -> Variant | None:
+        """Return the answer if it is cached and known to be current, without waiting.
 
-        `by_keeper`: for a proxy that keeps pages, and gets the best form at once.
+        `accept_encoding` and `if_none_match` are the headers' values, or "". With `for_proxy` a
+        page that is not compressed yet is not returned: a proxy caches what it gets, and should
+        get the smallest variant.
         """
-        page = self.find(target) if self.follower.is_current(monotonic()) else None
-        if page is None or (by_keeper and not page.is_packed):
+        page = self.find(target) if self._invalidator.is_current(monotonic()) else None
+        if page is None or (for_proxy and not page.is_compressed):
             return None
-        return page.form(accepted(takes), known)
+        return page.select(accepted(accept_encoding), if_none_match)
 
-    async def answer(self, request: Request, target: bytes, make: View) -> HTTPResponse:
-        """The kept page, or the one that `make` renders, once for all who ask meanwhile."""
-        await self.follower.catch_up()
-        site = self.follower.site
+    async def answer(self, request: Request, target: bytes, render: View) -> HTTPResponse:
+        """Return the cached page, or call `render`, once for all who ask at the same time."""
+        await self._invalidator.catch_up()
+        site = self._invalidator.site
         if not site.set_up:
-            return await make()
+            return await render()
         request.ctx.site, request.ctx.language = site, site.language
-        page = self.find(target) or await self._made(request, target, make)
+        page = self.find(target) or await self._render_or_join(request, target, render)
         if not isinstance(page, CachedPage):
             return page
-        until = await self._until(request, target, page)
-        takes = accepted(request.headers.get("accept-encoding", ""))
-        return EncodedResponse(
-            request, page.form(takes, request.headers.get("if-none-match", "")), until
-        )
+        expiry = await self._expiry(request, target, page)
+        encodings = accepted(request.headers.get("accept-encoding", ""))
+        variant = page.select(encodings, request.headers.get("if-none-match", ""))
+        return EncodedResponse(request, variant, expiry)
 
-    async def _until(self, request: Request, target: bytes, page: CachedPage) -> str:
-        """For a proxy that keeps pages: it gets the best form at once, and only by the one spelling
-        under which it will find it again."""
-        until = nginx.kept_until(request) if request.raw_url == target else ""
-        if until and not page.is_asked_again:
-            self._pack(target, page)
-        if until and (packing := self._packing.get(target)):
-            await asyncio.wait([packing])
-        return until if page.is_packed else ""
+    async def _expiry(self, request: Request, target: bytes, page: CachedPage) -> str:
+        """Return until when nginx may cache the answer; see `nginx`.
 
-    # --- making ---
+        It waits for compression, so that nginx gets the smallest variant. A request for another
+        spelling of the target gets no expiry, since nginx would cache the page twice.
+        """
+        expiry = nginx.expiry(request) if request.raw_url == target else ""
+        if expiry and not page.was_requested_again:
+            self._compress(target, page)
+        if expiry and (compression := self._compressions.get(target)):
+            await asyncio.wait([compression])
+        return expiry if page.is_compressed else ""
 
-    async def _made(self, request: Request, target: bytes, make: View) -> HTTPResponse | CachedPage:
-        """Whoever leaves, the page is finished for the others."""
-        making = self._to_join.get(target)
-        if making is None:
-            mine = self._begin(request, target, make)
-            return await asyncio.shield(mine.task)
-        made = await asyncio.shield(making.task)
-        return made if isinstance(made, CachedPage) else await make()
+    # --- rendering ---
 
-    def _begin(self, request: Request, target: bytes, make: View) -> Making:
-        making = self._to_join[target] = Making()
-        self._making.add(making)
-        making.task = asyncio.create_task(self._make(making, request, target, make))
-        making.task.add_done_callback(lambda task: task.cancelled() or task.exception())
-        return making
-
-    async def _make(
-        self, making: Making, request: Request, target: bytes, make: View
+    async def _render_or_join(
+        self, request: Request, target: bytes, render: View
     ) -> HTTPResponse | CachedPage:
+        """Render the page, or wait for the rendering that another request has begun.
+
+        If the client that began it disconnects, the rendering still finishes for the others. A
+        response that is not cached belongs to its own request, so whoever joined renders again.
+        """
+        rendering = self._joinable.get(target)
+        if rendering is None:
+            begun = self._begin(request, target, render)
+            return await asyncio.shield(begun.task)
+        page = await asyncio.shield(rendering.task)
+        return page if isinstance(page, CachedPage) else await render()
+
+    def _begin(self, request: Request, target: bytes, render: View) -> Rendering:
+        rendering = self._joinable[target] = Rendering()
+        self._renderings.add(rendering)
+        rendering.task = asyncio.create_task(self._render(rendering, request, target, render))
+        rendering.task.add_done_callback(_retrieve_exception)
+        return rendering
+
+    async def _render(
+        self, rendering: Rendering, request: Request, target: bytes, render: View
+    ) -> HTTPResponse | CachedPage:
+        """Render the page, and store it unless something that it shows has changed meanwhile."""
         try:
-            response = await make()
+            response = await render()
         finally:
-            self._making.discard(making)
-            if self._to_join.get(target) is making:
-                del self._to_join[target]
-        if not is_keepable(request, response):
+            self._renderings.discard(rendering)
+            if self._joinable.get(target) is rendering:
+                del self._joinable[target]
+        if not is_cacheable(request, response):
             return response
         headers.protect(request, response)
         page = CachedPage(response, frozenset(request.ctx.shows))
-        if not making.is_stale(page):
+        if not rendering.is_stale(page):
             self.made += 1
-            self._keep(target, page)
+            self._store(target, page)
         return page
 
-    # --- keeping ---
+    # --- storing ---
 
     def drop(self, tags: Tags) -> None:
-        """What shows any of this has changed. Who asks from now on joins nothing begun before."""
-        for making in self._making:
-            making.miss(tags)
-        self._to_join.clear()
-        stale = [at for at, page in self._pages.items() if tags is None or page.tags & tags]
-        for target in stale:
-            self._forget(target)
+        """Drop the pages that show any of these things, which have changed.
 
-    def _keep(self, target: bytes, page: CachedPage) -> None:
-        """One that is too large by itself drives no other out."""
-        self._forget(target)
+        A request that comes after this does not join a rendering that began before.
+        """
+        for rendering in self._renderings:
+            rendering.note_change(tags)
+        self._joinable.clear()
+        stale = [target for target, page in self._pages.items() if tags is None or page.tags & tags]
+        for target in stale:
+            self._remove(target)
+
+    def _store(self, target: bytes, page: CachedPage) -> None:
+        """Store a page and evict the least recently used ones.
+
+        A page larger than the limit is not stored, since it would evict all others.
+        """
+        self._remove(target)
         if page.size > self.limit:
             return
         self._pages[target] = page
         self.size += page.size
         while self.size > self.limit:
-            self._forget(next(iter(self._pages)))
+            self._remove(next(iter(self._pages)))
 
-    def _forget(self, target: bytes) -> None:
+    def _remove(self, target: bytes) -> None:
         if page := self._pages.pop(target, None):
             self.size -= page.size
 
-    def _pack(self, target: bytes, page: CachedPage) -> None:
-        """What is asked for twice is worth packing, off the loop."""
-        page.is_asked_again = True
-        pack = partial(self._forms, target, page)
-        packing = asyncio.get_running_loop().run_in_executor(self._packer, pack)
-        self._packing[target] = packing
-        packing.add_done_callback(partial(self._packed, target, page))
+    def _compress(self, target: bytes, page: CachedPage) -> None:
+        """Start compressing a page in a thread; done for pages that are requested twice."""
+        page.was_requested_again = True
+        work = partial(self._compressed_variants, target, page)
+        compression = asyncio.get_running_loop().run_in_executor(self._compressor, work)
+        self._compressions[target] = compression
+        compression.add_done_callback(partial(self._add_compressed, target, page))
 
-    def _forms(self, target: bytes, page: CachedPage) -> dict[str, Sent]:
-        """In the packer's thread; what was dropped while it waited there is passed over."""
-        return page.packed() if self._pages.get(target) is page else {}
+    def _compressed_variants(self, target: bytes, page: CachedPage) -> dict[str, Variant]:
+        """Compress a page, in the compressor thread; nothing if it has been dropped meanwhile."""
+        return page.compress() if self._pages.get(target) is page else {}
 
-    def _packed(self, target: bytes, page: CachedPage, packing: Packing) -> None:
-        if self._packing.get(target) is packing:
-            del self._packing[target]
-        if packing.cancelled() or self._pages.get(target) is not page:
+    def _add_compressed(self, target: bytes, page: CachedPage, compression: Compression) -> None:
+        """Add the compressed variants to a page, and count its new size."""
+        if self._compressions.get(target) is compression:
+            del self._compressions[target]
+        if compression.cancelled() or self._pages.get(target) is not page:
             return
-        self._forget(target)
-        page.take(packing.result())
-        self._keep(target, page)
+        self._remove(target)
+        page.add(compression.result())
+        self._store(target, page)
 
 
-def is_keepable(request: Request, response: HTTPResponse) -> bool:
-    """Whole, the same for all, and nobody's secret."""
+def _retrieve_exception(task: "asyncio.Task[HTTPResponse | CachedPage]") -> None:
+    """Mark a failed task's exception as handled: whoever awaits the task raises it."""
+    if not task.cancelled():
+        task.exception()
+
+
+def is_cacheable(request: Request, response: HTTPResponse) -> bool:
+    """Return whether a response is complete, and may be shown to everybody."""
     return (
         response.status == 200
         and not request.ctx.private

@@ -78,7 +78,7 @@ def ways(furnished: Furnished, tmp_path_factory: pytest.TempPathFactory) -> Iter
             config = Config(data_dir=tmp_path_factory.mktemp("way"), lane=is_on)
             shutil.copy(furnished.file, config.data_dir)
             clients.append(stack.enter_context(AppClient(config)))
-        patch.setattr(clients[-1].app.ctx.pages, "at_once", lambda *_: None)
+        patch.setattr(clients[-1].app.ctx.pages, "get_now", lambda *_: None)
         yield Ways(*clients, long)
 
 
@@ -126,7 +126,7 @@ def test_a_proxy_that_keeps_a_page_is_told_until_when_by_either_way(warm: Ways) 
         assert b"x-accel-expires: @1700000000\r\n" in alike(warm, [plain(POST, *lines)])
 
 
-def test_a_proxy_gets_the_packed_page_or_none_at_once(warm: Ways) -> None:
+def test_a_proxy_gets_the_packed_page_or_none_get_now(warm: Ways) -> None:
     warm.lane.app.ctx.pages.drop(None)
     with RawConnection(warm.lane.port) as wire:
         for _ in range(2):
@@ -338,8 +338,8 @@ def test_who_may_get_something_else_goes_through_all_doors(
 ) -> None:
     pages = warm.off.app.ctx.pages
     asked: list[bytes] = []
-    real = pages.at_once
-    monkeypatch.setattr(pages, "at_once", lambda *of: asked.append(real(*of)) or asked[-1])
+    real = pages.get_now
+    monkeypatch.setattr(pages, "get_now", lambda *of: asked.append(real(*of)) or asked[-1])
     with RawConnection(warm.off.port) as wire:
         wire.ask(LONG[case])
     assert [sent for sent in asked if sent] == []
@@ -541,7 +541,7 @@ def _step(wire: RawConnection, piece: bytes) -> bytes:
 
 @pytest.mark.server
 @pytest.mark.slow
-def test_workers_with_the_lane_stop_at_once_and_cleanly(
+def test_workers_with_the_lane_stop_get_now_and_cleanly(
     furnished: Furnished, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     config = Config(data_dir=tmp_path_factory.mktemp("lane") / "data", port=free_port())

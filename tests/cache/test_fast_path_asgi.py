@@ -37,8 +37,8 @@ class Asgi:
         self.life = self.loop.create_task(self.app(scope, self.orders.get, self.said.put))
         assert self._tell("startup")["type"] == "lifespan.startup.complete"
         pages = self.app.ctx.pages
-        self.real = pages.at_once
-        pages.at_once = self._at_once
+        self.real = pages.get_now
+        pages.get_now = self._get_now
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -50,7 +50,7 @@ class Asgi:
         self.orders.put_nowait({"type": f"lifespan.{what}"})
         return self.loop.run_until_complete(asyncio.wait_for(self.said.get(), 20))
 
-    def _at_once(self, target: bytes, takes: str, known: str) -> Any:
+    def _get_now(self, target: bytes, takes: str, known: str) -> Any:
         if sent := self.real(target, takes, known):
             self.short.append(target)
         return sent
@@ -71,7 +71,7 @@ class Asgi:
             "scheme": "http",
         }
         said: Said = []
-        self.app.ctx.pages.at_once = self._at_once if is_short else lambda *_: None
+        self.app.ctx.pages.get_now = self._get_now if is_short else lambda *_: None
         self.loop.run_until_complete(self.app(scope, _nothing_more, _keep(said)))
         return [{**one, "headers": [*one.get("headers", ())]} for one in said]
 
@@ -177,7 +177,7 @@ def test_the_head_is_the_same(warm: Asgi) -> None:
     assert head[0] == whole[0]
 
 
-def test_a_change_is_seen_at_once(warm: Asgi) -> None:
+def test_a_change_is_seen_get_now(warm: Asgi) -> None:
     database = warm.app.ctx.database
     for words in ("京ICP备12345678号-1", ""):
         cast.choose(database, icp=words)

@@ -543,7 +543,7 @@ def test_who_leaves_takes_the_page_from_nobody(
 def wait_for_makers(client: AppClient) -> None:
     """Until a page is being made, and those who were to join have had the time to."""
 
-    wait_for(lambda: client.app.ctx.pages._making)
+    wait_for(lambda: client.app.ctx.pages._renderings)
     time.sleep(0.3)
 
 
@@ -586,9 +586,9 @@ def test_what_was_dropped_while_it_waited_for_the_packer_is_not_packed(
     wire: RawConnection, client: AppClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or who leafs through everything twice fills the memory with what nobody keeps."""
-    pages, gate, real, packed = client.app.ctx.pages, threading.Event(), CachedPage.packed, []
-    monkeypatch.setattr(CachedPage, "packed", lambda page: packed.append(page) or real(page))
-    pages._packer.submit(gate.wait, 10)
+    pages, gate, real, packed = client.app.ctx.pages, threading.Event(), CachedPage.compress, []
+    monkeypatch.setattr(CachedPage, "compress", lambda page: packed.append(page) or real(page))
+    pages._compressor.submit(gate.wait, 10)
     for path in KINDS:
         ask_twice(wire, client, path)
     pages.drop(frozenset({"posts"}))

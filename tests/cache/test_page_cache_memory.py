@@ -8,7 +8,7 @@ import pytest
 from sanic import HTTPResponse
 
 from blog.cache.encoded_response import CachedPage
-from blog.cache.page_cache import PUBLIC, PageCache
+from blog.cache.page_cache import COMMON_TAGS, PageCache
 from tests.support.app_client import AppClient
 from tests.support.raw_connection import Heard, RawConnection, plain
 
@@ -33,10 +33,10 @@ def alike(heard: Heard, number: int) -> CachedPage:
     type = heard.headers["content-type"]
     body = heard.body + f"<!-- {number} -->".encode()
     page = CachedPage(
-        HTTPResponse(body, headers=given, content_type=type), PUBLIC | {f"post:{number}"}
+        HTTPResponse(body, headers=given, content_type=type), COMMON_TAGS | {f"post:{number}"}
     )
     if number % 10 == 0:  # one that was asked for twice
-        page.take(page.packed())
+        page.add(page.compress())
     return page
 
 
@@ -51,7 +51,7 @@ def test_a_hundred_thousand_posts_take_no_more_than_the_bound(
     tracemalloc.start()
     try:
         for number in range(MANY):
-            pages._keep(f"/posts/a-post-of-many-{number}".encode(), alike(heard, number))
+            pages._store(f"/posts/a-post-of-many-{number}".encode(), alike(heard, number))
         gc.collect()
         taken, _ = tracemalloc.get_traced_memory()
         kept = pages.size

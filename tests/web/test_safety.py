@@ -376,7 +376,7 @@ def test_a_failed_try_takes_the_same_work_whoever_was_tried(client, monkeypatch)
 async def test_the_hash_of_nobody_costs_as_much_as_that_of_somebody():
     passwords = auth.Passwords()
     assert not await passwords.check(None, WRONG)
-    assert not passwords.hasher.check_needs_rehash(passwords.nobody)
+    assert not passwords.hasher.check_needs_rehash(passwords.dummy_hash)
     passwords.close()
 
 
