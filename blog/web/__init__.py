@@ -42,9 +42,10 @@ async def transact(request: Request, work: Callable[..., T], *args: object, **kw
     Raises `signin.Ended` if that user's session was ended, or their role changed, after this
     request passed the access check.
     """
-    kwargs.setdefault("by", request.ctx.user)
-    if request.ctx.signin and kwargs["by"] is request.ctx.user:
-        work = signin.while_it_stands(work, request.ctx.signin.id, request.ctx.user.role)
+    user = request.ctx.user
+    kwargs.setdefault("by", user)
+    if request.ctx.signin and kwargs["by"] is user:
+        work = signin.while_it_stands(work, request.ctx.signin.id, user.role)
     result: T = await request.app.ctx.database.transact(
         work, *args, ip=headers.client_ip(request), **kwargs
     )

@@ -31,10 +31,9 @@ class Field(ABC, Generic[T_co]):
         self.required = required
         self.most = most
 
+    @abstractmethod
     def clean(self, texts: list[str]) -> Submitted:
-        """Return what the form shows again: the text as typed, with line ends as LF."""
-        text = texts[0] if texts else ""
-        return text.replace("\r\n", "\n").replace("\r", "\n").translate(FORBIDDEN)
+        """Return what the form shows again; `texts` are the values submitted under this name."""
 
     @abstractmethod
     def read(self, typed: Any) -> T_co:
@@ -43,6 +42,11 @@ class Field(ABC, Generic[T_co]):
 
 class _TextField(Field[T_co]):
     """A field that is typed as text."""
+
+    def clean(self, texts: list[str]) -> str:
+        """Return the text as typed, with line ends as LF and without forbidden characters."""
+        text = texts[0] if texts else ""
+        return text.replace("\r\n", "\n").replace("\r", "\n").translate(FORBIDDEN)
 
     def read(self, typed: str) -> T_co:
         """Check that the text is there and not too long, and convert it."""

@@ -1,4 +1,4 @@
-"""How long a proxy in front may keep what it gets, and who is told so."""
+"""The X-Accel-Expires header: when nginx may cache a response, and for how long."""
 
 import time
 from collections.abc import Iterator
@@ -9,58 +9,58 @@ from tests.support.app_client import AppClient
 from tests.support.raw_connection import Heard, RawConnection, plain
 
 POST = "/posts/a-marmalade-morning"
-UNTIL = "x-accel-expires"
+EXPIRES = "x-accel-expires"
 
 
 @pytest.fixture
-def wire(client: AppClient) -> Iterator[RawConnection]:
+def connection(client: AppClient) -> Iterator[RawConnection]:
     client.app.ctx.pages.drop(None)
-    with RawConnection(client.port) as wire:
-        yield wire
+    with RawConnection(client.port) as connection:
+        yield connection
 
 
 def this_second() -> int:
     return int(time.time())
 
 
-def asked(wire: RawConnection, path: str, until: str, *lines: str) -> Heard:
-    return wire.ask(plain(path, f"X-Accel-Expires: {until}", *lines))
+def ask_as_nginx(connection: RawConnection, path: str, until: str, *lines: str) -> Heard:
+    return connection.ask(plain(path, f"X-Accel-Expires: {until}", *lines))
 
 
-def test_who_does_not_ask_is_told_nothing(wire: RawConnection) -> None:
-    for _ in range(3):  # as it is made, as it is kept, by the lane
-        assert UNTIL not in wire.ask(plain(POST)).headers
+def test_a_request_without_the_header_gets_no_expiry(connection: RawConnection) -> None:
+    for _ in range(3):  # as it is rendered, from the cache, by the fast path
+        assert EXPIRES not in connection.ask(plain(POST)).headers
 
 
 @pytest.mark.parametrize("path", ["/", POST, "/archive", "/feed.atom"])
-def test_a_page_for_all_may_be_kept_for_the_second_in_which_it_is_asked_for(
-    wire: RawConnection, path: str
+def test_nginx_may_cache_a_public_page_until_the_end_of_the_current_second(
+    connection: RawConnection, path: str
 ) -> None:
     for _ in range(3):
         second = this_second()
-        assert asked(wire, path, f"@{second}").headers[UNTIL] == f"@{second}"
+        assert ask_as_nginx(connection, path, f"@{second}").headers[EXPIRES] == f"@{second}"
 
 
-def test_not_beyond_our_own_second_whatever_is_asked(wire: RawConnection) -> None:
-    said = asked(wire, POST, "@99999999999").headers[UNTIL]
-    assert this_second() - 2 <= int(said[1:]) <= this_second()
-    past = this_second() - 30  # its clock is slow: by that clock, then
-    assert asked(wire, POST, f"@{past}").headers[UNTIL] == f"@{past}"
+def test_the_expiry_is_not_later_than_our_own_clock(connection: RawConnection) -> None:
+    expiry = ask_as_nginx(connection, POST, "@99999999999").headers[EXPIRES]
+    assert this_second() - 2 <= int(expiry[1:]) <= this_second()
+    past = this_second() - 30  # the clock of nginx is behind ours
+    assert ask_as_nginx(connection, POST, f"@{past}").headers[EXPIRES] == f"@{past}"
 
 
 @pytest.mark.parametrize(
     "until", ["60", "@", "@-1", "@1", "@x", "@1763717690.5", "off", "@１７６３７１７６９"]
 )
-def test_what_is_no_second_is_not_answered(wire: RawConnection, until: str) -> None:
-    assert UNTIL not in asked(wire, POST, until).headers
+def test_an_invalid_header_gets_no_expiry(connection: RawConnection, until: str) -> None:
+    assert EXPIRES not in ask_as_nginx(connection, POST, until).headers
 
 
-def test_it_is_given_the_smallest_form_the_first_time(wire: RawConnection) -> None:
-    heard = asked(wire, POST, f"@{this_second()}", "Accept-Encoding: br")
-    assert heard.headers["content-encoding"] == "br"
-    etag = heard.headers["etag"]
-    again = asked(wire, POST, f"@{this_second()}", f"If-None-Match: {etag}")
-    assert (again.status, UNTIL in again.headers) == (304, True)
+def test_nginx_gets_the_compressed_page_at_the_first_request(connection: RawConnection) -> None:
+    response = ask_as_nginx(connection, POST, f"@{this_second()}", "Accept-Encoding: br")
+    assert response.headers["content-encoding"] == "br"
+    etag = response.headers["etag"]
+    revalidated = ask_as_nginx(connection, POST, f"@{this_second()}", f"If-None-Match: {etag}")
+    assert (revalidated.status, EXPIRES in revalidated.headers) == (304, True)
 
 
 @pytest.mark.parametrize(
@@ -76,15 +76,15 @@ def test_it_is_given_the_smallest_form_the_first_time(wire: RawConnection) -> No
         ("/control-panel/", ()),
     ],
 )
-def test_what_is_not_for_all_or_spelled_otherwise_is_not_kept(
-    wire: RawConnection, path: str, lines: tuple[str, ...]
+def test_nginx_may_not_cache_a_personal_page_or_another_spelling(
+    connection: RawConnection, path: str, lines: tuple[str, ...]
 ) -> None:
     for _ in range(2):
-        assert UNTIL not in asked(wire, path, f"@{this_second()}", *lines).headers
+        assert EXPIRES not in ask_as_nginx(connection, path, f"@{this_second()}", *lines).headers
 
 
-def test_what_has_gone_takes_the_place_of_the_page(wire: RawConnection) -> None:
-    gone = asked(wire, "/nothing/here", f"@{this_second()}", 'If-None-Match: "x"')
-    assert (gone.status, UNTIL in gone.headers) == (404, True)
-    unknown = wire.ask(plain("/nothing/here", 'If-None-Match: "x"'))
-    assert UNTIL not in unknown.headers
+def test_nginx_may_cache_that_a_page_is_gone_when_it_revalidates(connection: RawConnection) -> None:
+    gone = ask_as_nginx(connection, "/nothing/here", f"@{this_second()}", 'If-None-Match: "x"')
+    assert (gone.status, EXPIRES in gone.headers) == (404, True)
+    unknown = connection.ask(plain("/nothing/here", 'If-None-Match: "x"'))
+    assert EXPIRES not in unknown.headers

@@ -1,4 +1,4 @@
-"""What is counted of kept pages is what they take, however many are asked for."""
+"""The page cache counts the memory that its pages really take, and stays within its limit."""
 
 import gc
 import tracemalloc
@@ -14,48 +14,48 @@ from tests.support.raw_connection import Heard, RawConnection, plain
 
 POST = "/posts/a-marmalade-morning"
 LIMIT = 4_000_000  # bytes
-MANY = 1500  # several times as many as fit
+MANY = 1500  # pages: several times as many as fit
 GENERAL = ("connection", "content-length", "content-type", "date", "etag")
 
 
 @pytest.fixture
 def pages(client: AppClient) -> Iterator[PageCache]:
-    found: PageCache = client.app.ctx.pages
-    limit, found.limit = found.limit, LIMIT
-    yield found
-    found.drop(None)
-    found.limit = limit
+    cache: PageCache = client.app.ctx.pages
+    limit, cache.limit = cache.limit, LIMIT
+    yield cache
+    cache.drop(None)
+    cache.limit = limit
 
 
-def alike(heard: Heard, number: int) -> CachedPage:
-    """As large as a real page, of another post."""
-    given = {name: value for name, value in heard.headers.items() if name not in GENERAL}
-    type = heard.headers["content-type"]
-    body = heard.body + f"<!-- {number} -->".encode()
+def similar_page(response: Heard, number: int) -> CachedPage:
+    """A page as large as a real one, of another post."""
+    headers = {name: value for name, value in response.headers.items() if name not in GENERAL}
+    type = response.headers["content-type"]
+    body = response.body + f"<!-- {number} -->".encode()
     page = CachedPage(
-        HTTPResponse(body, headers=given, content_type=type), COMMON_TAGS | {f"post:{number}"}
+        HTTPResponse(body, headers=headers, content_type=type), COMMON_TAGS | {f"post:{number}"}
     )
-    if number % 10 == 0:  # one that was asked for twice
+    if number % 10 == 0:  # as if it had been requested twice
         page.add(page.compress())
     return page
 
 
 @pytest.mark.slow  # each allocation is traced
-def test_a_hundred_thousand_posts_take_no_more_than_the_bound(
-    client: AppClient, pages: PageCache
-) -> None:
-    with RawConnection(client.port) as wire:
-        heard = wire.ask(plain(POST))
+def test_the_cache_takes_no_more_memory_than_its_limit(client: AppClient, pages: PageCache) -> None:
+    with RawConnection(client.port) as connection:
+        response = connection.ask(plain(POST))
     pages.drop(None)
     gc.collect()
     tracemalloc.start()
     try:
         for number in range(MANY):
-            pages._store(f"/posts/a-post-of-many-{number}".encode(), alike(heard, number))
+            pages._store(f"/posts/a-post-of-many-{number}".encode(), similar_page(response, number))
         gc.collect()
-        taken, _ = tracemalloc.get_traced_memory()
-        kept = pages.size
+        measured, _ = tracemalloc.get_traced_memory()
+        counted = pages.size
     finally:
         tracemalloc.stop()
-    assert 0.9 * LIMIT < kept <= LIMIT
-    assert 0.9 * kept < taken < 1.1 * kept, f"{taken:,} bytes for {kept:,} counted"
+    assert 0.9 * LIMIT < counted <= LIMIT
+    assert 0.9 * counted < measured < 1.1 * counted, (
+        f"{measured:,} bytes measured, {counted:,} counted"
+    )
