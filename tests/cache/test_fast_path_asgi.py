@@ -185,7 +185,7 @@ def test_head_gets_the_same_headers_as_get(warm: Asgi) -> None:
     assert head[0] == whole[0]
 
 
-def test_a_change_is_seen_get_now(warm: Asgi) -> None:
+def test_a_change_is_noticed_immediately(warm: Asgi) -> None:
     database = warm.app.ctx.database
     for text in ("京ICP备12345678号-1", ""):
         cast.choose(database, icp=text)

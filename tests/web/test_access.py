@@ -1,4 +1,4 @@
-"""Every door of the house, knocked on by everybody: the list of doors is the router's own."""
+"""Access control: every route of the router, requested by a visitor and by users of every role."""
 
 import re
 from collections.abc import Iterator
@@ -21,137 +21,141 @@ from tests.support import cast
 from tests.support.app_client import Answer, AppClient
 
 PEOPLE = {"visitor": "", "dan": "", "ann": "author", "eve": "editor", "kim": "admin"}
-PUBLIC_ROOMS = {"home", "files", "health"}
-# What a visitor may send, and why: none of it needs an account.
+PUBLIC_AREAS = {"home", "files", "health"}
+# The POST routes that need no account, and why.
 PUBLIC_POSTS = {
     "open_session": "signing in",
     "sign_out": "ends one's own session, if there is one",
     "claim": "the set-up page, opened by its one-time key",
     "accept_invitation": "opened by its one-time key",
-    "ask_for_reset": "who has forgotten a password cannot sign in; throttled, and the same for all",
+    "ask_for_reset": "for a user who cannot sign in; throttled, and the same answer for everybody",
     "reset_password": "opened by its one-time key",
-    "send_comment": "a comment, which waits for approval",
-    "stop_mail": "sends less; opened by the signed key in a mail",
+    "send_comment": "a comment, which has to be approved",
+    "stop_mail": "ends notifications; opened by the signed key in an email",
 }
-UNDECLARED = "a role that its section has not named"
-# Who is refused leaves a line there.
+UNDECLARED = "(the section declares no role)"
+# The tables of the audit log, where a denied request is recorded.
 LOG: dict[str, list[object]] = {"change": [], "touched": []}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 @dataclass(frozen=True)
-class Way:
-    """One route of the router, with the role that its room and its section declare."""
+class RouteUnderTest:
+    """One route of the router, and the role that its blueprint and its section require."""
 
     name: str
-    room: str
+    area: str
     path: str
     methods: frozenset[str]
     role: str
 
     def filled(self, **numbers: object) -> str:
-        """Its address, with what stands for numbers and names filled in."""
+        """Return its path with the parameters filled in: 1 for a number and "x" for text."""
 
-        def put(found: re.Match[str]) -> str:
-            return str(numbers.get(found[1], 1 if found[2] == "int" else "x"))
+        def fill_in(parameter: re.Match[str]) -> str:
+            return str(numbers.get(parameter[1], 1 if parameter[2] == "int" else "x"))
 
-        return "/" + re.sub(r"<(\w+):(\w+)>", put, self.path)
+        return "/" + re.sub(r"<(\w+):(\w+)>", fill_in, self.path)
 
 
-def ways() -> list[Way]:
-    app = create_app(Config(data_dir=Path("nowhere")), "blog-of-doors")
+def all_routes() -> list[RouteUnderTest]:
+    app = create_app(Config(data_dir=Path("nowhere")), "blog-of-routes")
     app.router.reset()
     app.finalize()
-    return [way(app, route) for route in app.router.routes]
+    return [describe(app, route) for route in app.router.routes]
 
 
-def way(app: object, route: object) -> Way:
-    _, room, name = route.name.split(".")
-    bp = app.blueprints[room]
+def describe(app: object, route: object) -> RouteUnderTest:
+    _, area, name = route.name.split(".")
+    bp = app.blueprints[area]
     sections = getattr(bp.ctx, "sections", {})
     section = [*route.path.split("/"), ""][1] if sections else ""
-    asked = [getattr(bp.ctx, "role", ""), sections.get(section, UNDECLARED if sections else "")]
-    role = max(asked, key=[*("", *ROLES), UNDECLARED].index)
-    return Way(name, room, route.path, frozenset(route.methods), role)
+    roles = [getattr(bp.ctx, "role", ""), sections.get(section, UNDECLARED if sections else "")]
+    role = max(roles, key=[*("", *ROLES), UNDECLARED].index)
+    return RouteUnderTest(name, area, route.path, frozenset(route.methods), role)
 
 
-WAYS = ways()
-PRIVATE = [way for way in WAYS if way.role in ROLES]
+WAYS = all_routes()
+PRIVATE = [route for route in WAYS if route.role in ROLES]
 
 
-def may(person: str, way: Way) -> bool:
+def may(person: str, route: RouteUnderTest) -> bool:
     order = ("", *ROLES)
-    return order.index(PEOPLE[person]) >= order.index(way.role)
+    return order.index(PEOPLE[person]) >= order.index(route.role)
 
 
 def cookies(client: AppClient, person: str) -> dict[str, str]:
     return {} if person == "visitor" else client.let_in(person)
 
 
-def knock(client: AppClient, method: str, path: str, mine: dict[str, str]) -> Answer:
+def send(client: AppClient, method: str, path: str, cookies_sent: dict[str, str]) -> Answer:
     form = {} if method in ("POST", "PUT", "PATCH") else None
-    return client.ask(method, path, cookies=mine, headers=tuple(cast.OURS.items()), form=form)
+    return client.ask(
+        method, path, cookies=cookies_sent, headers=tuple(cast.OURS.items()), form=form
+    )
 
 
-# --- every door is declared ---
+# --- every route declares its access ---
 
 
-def test_every_room_is_public_by_declaration_or_locked():
-    assert {way.room for way in WAYS if not way.role} == PUBLIC_ROOMS
-    assert {way.room for way in PRIVATE} == {"control_panel", "admin"}
+def test_every_area_is_declared_public_or_requires_a_role():
+    assert {route.area for route in WAYS if not route.role} == PUBLIC_AREAS
+    assert {route.area for route in PRIVATE} == {"control_panel", "admin"}
 
 
-def test_every_page_of_the_office_belongs_to_a_section_that_names_its_role():
-    assert [way.path for way in WAYS if way.role == UNDECLARED] == []
-    assert {way.role for way in WAYS if way.room == "admin"} == {"editor", "admin"}
+def test_every_admin_page_belongs_to_a_section_with_a_role():
+    assert [route.path for route in WAYS if route.role == UNDECLARED] == []
+    assert {route.role for route in WAYS if route.area == "admin"} == {"editor", "admin"}
 
 
-def test_visitors_may_send_only_what_is_listed():
-    unsafe = {way.name for way in WAYS if not way.role and "POST" in way.methods}
+def test_visitors_may_post_only_to_the_listed_routes():
+    unsafe = {route.name for route in WAYS if not route.role and "POST" in route.methods}
     assert unsafe == set(PUBLIC_POSTS)
 
 
 def test_only_get_and_post_are_used():
-    assert {method for way in WAYS for method in way.methods} == {"GET", "POST"}
+    assert {method for route in WAYS for method in route.methods} == {"GET", "POST"}
 
 
-def test_what_get_shows_is_never_named_like_an_act():
-    acts = re.compile(
+def test_no_get_route_is_named_like_an_action():
+    actions = re.compile(
         r"(save|add|set(?!_up)|publish|unpublish|trash|restore|delete|revoke|disable|enable|change|"
         r"upload|schedule|bring)_"
     )
-    assert [way.name for way in WAYS if "GET" in way.methods and acts.match(way.name)] == []
+    assert [
+        route.name for route in WAYS if "GET" in route.methods and actions.match(route.name)
+    ] == []
 
 
 # --- roles ---
 
 
 @pytest.mark.parametrize("person", PEOPLE)
-def test_nobody_gets_through_a_door_that_is_not_theirs(client, person):
-    mine = cookies(client, person)
+def test_a_route_is_denied_without_the_required_role(client, person):
+    cookies_sent = cookies(client, person)
     before = rows(client)
     faults = []
-    for way, method in product(PRIVATE, METHODS):
-        if not may(person, way):
-            answer = knock(client, method, way.filled(), mine)
-            if answer.status not in expected(way, method, person):
-                faults.append((method, way.path, answer.status))
-            faults += [(method, way.path, fault) for fault in kept_open(answer)]
+    for route, method in product(PRIVATE, METHODS):
+        if not may(person, route):
+            answer = send(client, method, route.filled(), cookies_sent)
+            if answer.status not in expected(route, method, person):
+                faults.append((method, route.path, answer.status))
+            faults += [(method, route.path, fault) for fault in leaks(answer)]
     assert faults == []
     assert {**rows(client), **LOG} == {**before, **LOG}
 
 
-def expected(way: Way, method: str, person: str) -> set[int]:
-    if method not in way.methods | {"HEAD", "OPTIONS"}:
-        # The address may have another way for this method, which is asked in its turn.
+def expected(route: RouteUnderTest, method: str, person: str) -> set[int]:
+    if method not in route.methods | {"HEAD", "OPTIONS"}:
+        # Another route at this address may have this method; it is tested in its turn.
         return {405, 303, 401, 403}
     if PEOPLE[person]:
-        return {403} if method != "HEAD" or "GET" in way.methods else {403, 405}
+        return {403} if method != "HEAD" or "GET" in route.methods else {403, 405}
     return {303, 405} if method in ("GET", "HEAD") else {401}
 
 
-def kept_open(answer: Answer) -> list[str]:
-    """Nothing of a private page may be kept by a cache, and nothing of it told."""
+def leaks(answer: Answer) -> list[str]:
+    """Check that a denied request reveals nothing, and that no cache may store the answer."""
     faults = [] if answer.header("cache-control") or answer.status == 405 else ["may be cached"]
     if answer.status == 303 and not answer.header("location").startswith("/sign-in?next=%2F"):
         faults.append(f"leads to {answer.header('location')}")
@@ -159,51 +163,51 @@ def kept_open(answer: Answer) -> list[str]:
 
 
 @pytest.mark.parametrize("person", ["ann", "eve", "kim"])
-def test_everybody_gets_through_the_doors_that_are_theirs(client, person):
-    mine, faults = cookies(client, person), []
+def test_a_route_is_open_with_the_required_role(client, person):
+    cookies_sent, faults = cookies(client, person), []
     numbers = {"id": client.cast.ann_draft.id, "number": 1}
-    for way in PRIVATE:
-        if may(person, way) and "GET" in way.methods:
-            answer = knock(client, "GET", way.filled(**numbers), mine)
+    for route in PRIVATE:
+        if may(person, route) and "GET" in route.methods:
+            answer = send(client, "GET", route.filled(**numbers), cookies_sent)
             if answer.status not in (200, 404) or answer.header("cache-control") != "no-store":
-                faults.append((way.path, answer.status, answer.header("cache-control")))
+                faults.append((route.path, answer.status, answer.header("cache-control")))
     assert faults == []
-    assert client.get("/control-panel", cookies=mine).status == 200
+    assert client.get("/control-panel", cookies=cookies_sent).status == 200
 
 
-def test_no_post_of_an_empty_form_fails(client):
+def test_no_empty_form_causes_a_server_error(client):
     kim = client.let_in("kim")
     numbers = {"id": client.cast.ann_trashed.id, "number": 1}
-    for way in PRIVATE:
-        if "POST" in way.methods and "password" not in way.path:
-            assert knock(client, "POST", way.filled(**numbers), kim).status < 500, way.path
+    for route in PRIVATE:
+        if "POST" in route.methods and "password" not in route.path:
+            assert send(client, "POST", route.filled(**numbers), kim).status < 500, route.path
 
 
 # --- objects ---
 
-OBJECTS = [way for way in PRIVATE if way.room == "control_panel" and "<id:int>" in way.path]
+OBJECTS = [route for route in PRIVATE if route.area == "control_panel" and "<id:int>" in route.path]
 
 
-@pytest.mark.parametrize("way", OBJECTS, ids=lambda way: f"{way.name}")
-def test_the_posts_of_others_are_not_there(client, way):
-    """Neither a page nor an act: an author is told 404, and nothing has changed."""
+@pytest.mark.parametrize("route", OBJECTS, ids=lambda route: f"{route.name}")
+def test_an_author_gets_404_for_the_objects_of_others(client, route):
+    """An author gets 404 for every page and action, and nothing changes."""
     ann = client.let_in("ann")
-    theirs = sign_in_of(client, "bob") if "sign-ins" in way.path else client.cast.bob_draft.id
+    theirs = session_id_of(client, "bob") if "sign-ins" in route.path else client.cast.bob_draft.id
     before = rows(client)
-    for method in way.methods:
-        answer = knock(client, method, way.filled(id=theirs), ann)
-        assert answer.status == 404 or "sign-ins" in way.path, (method, answer.status)
+    for method in route.methods:
+        answer = send(client, method, route.filled(id=theirs), ann)
+        assert answer.status == 404 or "sign-ins" in route.path, (method, answer.status)
         assert "gambogian" not in answer.text
     assert {**rows(client), **LOG} == {**before, **LOG}
 
 
-def sign_in_of(client: AppClient, name: str) -> int:
+def session_id_of(client: AppClient, name: str) -> int:
     client.let_in(name)
     query = select(SignIn.id).where(SignIn.user_id == getattr(client.cast, name).id)
     return client.database.read_now(lambda session: session.scalars(query).all()[-1])
 
 
-def test_an_author_may_touch_their_own_and_an_editor_every_post(open_client):
+def test_authors_may_edit_their_own_posts_and_editors_all(open_client):
     path = f"/control-panel/posts/{open_client.cast.ann_draft.id}"
     for person, status in {"ann": 200, "bob": 404, "eve": 200, "kim": 200}.items():
         assert open_client.get(path, cookies=open_client.let_in(person)).status == status
@@ -214,7 +218,7 @@ HIDDEN = ["ann_draft", "ann_scheduled", "ann_trashed", "ann_withdrawn", "bob_dra
 
 @pytest.mark.parametrize("name", HIDDEN)
 @pytest.mark.parametrize("person", PEOPLE)
-def test_what_is_not_public_is_at_no_public_address_for_anybody(open_client, person, name):
+def test_an_unpublished_post_has_no_public_page_for_anybody(open_client, person, name):
     post = getattr(open_client.cast, name)
     answer = open_client.get(post.path, cookies=cookies(open_client, person))
     assert answer.status == 404
@@ -234,43 +238,43 @@ def spellings(path: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", ["/admin", "/admin/people", "/admin/settings", "/control-panel"])
-def test_no_other_spelling_of_a_private_address_opens_it(open_client, path):
+def test_no_other_spelling_of_a_private_address_is_accessible(open_client, path):
     page = open_client.get(path, cookies=open_client.let_in("kim")).text
     heading = re.search(r"<h1>.*?</h1>", page, re.DOTALL)[0]
     for spelling in spellings(path):
-        spelt = spelling if spelling.startswith("/") else f"/{spelling}"
-        answer = open_client.get(spelt)
-        assert answer.status in (301, 303, 400, 404), (spelt, answer.status)
+        path_sent = spelling if spelling.startswith("/") else f"/{spelling}"
+        answer = open_client.get(path_sent)
+        assert answer.status in (301, 303, 400, 404), (path_sent, answer.status)
         assert heading not in answer.text
 
 
 @pytest.mark.parametrize("path", ["/admin/people", "/admin/settings"])
-def test_no_other_spelling_opens_an_admins_page_to_an_editor(open_client, path):
+def test_no_other_spelling_gives_an_editor_access_to_an_admin_page(open_client, path):
     eve = open_client.let_in("eve")
     for spelling in spellings(path):
-        spelt = spelling if spelling.startswith("/") else f"/{spelling}"
-        assert open_client.get(spelt, cookies=eve).status in (301, 400, 403, 404), spelt
+        path_sent = spelling if spelling.startswith("/") else f"/{spelling}"
+        assert open_client.get(path_sent, cookies=eve).status in (301, 400, 403, 404), path_sent
 
 
-# --- what every answer carries ---
+# --- headers of every response ---
 
-CARRIED = {
+REQUIRED_HEADERS = {
     "x-content-type-options": "nosniff",
     "cross-origin-opener-policy": "same-origin",
     "referrer-policy": "strict-origin-when-cross-origin",
 }
-TELLS_TOO_MUCH = ("server", "x-powered-by", "access-control-allow-origin")
+REVEALING_HEADERS = ("server", "x-powered-by", "access-control-allow-origin")
 
 
-def is_well_clad(answer: Answer) -> bool:
+def has_security_headers(answer: Answer) -> bool:
     csp = answer.header("content-security-policy")
     strict = "default-src 'none'" in csp and "unsafe" not in csp
-    carried = all(answer.header(name) == value for name, value in CARRIED.items())
-    return strict and carried and not any(answer.header(name) for name in TELLS_TOO_MUCH)
+    has_required = all(answer.header(name) == value for name, value in REQUIRED_HEADERS.items())
+    return strict and has_required and not any(answer.header(name) for name in REVEALING_HEADERS)
 
 
 class Boom(Exception):
-    """Something that nobody thought of."""
+    """An unexpected error."""
 
 
 async def explode(request: Request) -> None:
@@ -278,9 +282,9 @@ async def explode(request: Request) -> None:
 
 
 @pytest.fixture(scope="module")
-def fragile(furnished, tmp_path_factory) -> Iterator[AppClient]:
-    """The blog with one page more, that fails."""
-    client = AppClient(Config(data_dir=tmp_path_factory.mktemp("fragile")), furnished)
+def failing_client(furnished, tmp_path_factory) -> Iterator[AppClient]:
+    """The blog with an additional page that raises an error."""
+    client = AppClient(Config(data_dir=tmp_path_factory.mktemp("failing_client")), furnished)
     client.app.add_route(explode, "/explode", name="explode")
     with client:
         yield client
@@ -289,8 +293,8 @@ def fragile(furnished, tmp_path_factory) -> Iterator[AppClient]:
 TOO_MUCH = b"POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 90000000\r\n\r\nx"
 
 
-def of_status(client: AppClient, status: int) -> Answer:
-    """An answer of this status."""
+def answer_with_status(client: AppClient, status: int) -> Answer:
+    """Send a request that is answered with this status."""
     if status == 503:
         client.app.ctx.passwords.waiting = 99
     try:
@@ -323,26 +327,26 @@ STATUSES = (200, 303, 304, 400, 401, 403, 404, 405, 413, 422, 429, 500, 503)
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_every_status_carries_the_security_headers(fragile, status):
-    answer = of_status(fragile, status)
-    assert answer.status == status and is_well_clad(answer)
+def test_responses_of_every_status_have_the_security_headers(failing_client, status):
+    answer = answer_with_status(failing_client, status)
+    assert answer.status == status and has_security_headers(answer)
 
 
 @pytest.mark.parametrize("status", [s for s in STATUSES if s not in (200, 303, 304)])
-def test_every_fault_is_told_on_a_page_of_ours(fragile, status):
-    answer = of_status(fragile, status)
+def test_every_error_has_an_error_page_without_details(failing_client, status):
+    answer = answer_with_status(failing_client, status)
     assert answer.header("content-type") == "text/html; charset=utf-8"
     assert "<h1" in answer.text and "</html>" in answer.text
-    for telling in ("Traceback", "secret in a message", "Boom", "sanic", "site-packages"):
-        assert telling not in answer.text
+    for detail in ("Traceback", "secret in a message", "Boom", "sanic", "site-packages"):
+        assert detail not in answer.text
 
 
 @pytest.mark.parametrize("status", [500, 503])
-def test_a_fault_of_ours_is_never_kept_by_a_cache(fragile, status):
-    assert of_status(fragile, status).header("cache-control") == "no-store"
+def test_no_cache_stores_a_server_error(failing_client, status):
+    assert answer_with_status(failing_client, status).header("cache-control") == "no-store"
 
 
-def test_with_https_browsers_are_told_to_stay_there(client):
+def test_https_sites_send_strict_transport_security(client):
     client.database.transact_now(change_address, cast.SECURE_ADDRESS)
     assert client.get("/").header("strict-transport-security") == "max-age=31536000"
 
@@ -356,25 +360,23 @@ def change_address(session: Session, address: str) -> None:
 READ = ("/", "/archive", "/search?q=ink", "/feed.atom", "/sitemap.xml", "/robots.txt", "/about")
 
 
-def test_a_reader_gets_no_cookie_and_every_page_is_well_clad(open_client):
+def test_public_pages_set_no_cookie_and_have_the_security_headers(open_client):
     public = [*READ, open_client.cast.ann_live.path, open_client.cast.bob_zh.path, "/tags/python"]
     for path in [*public, "/authors/ann", "/nothing", "/static/nothing", "/media/nothing"]:
         answer = open_client.get(path)
         assert answer.status in (200, 404) and not answer.all("set-cookie"), path
-        assert is_well_clad(answer), path
+        assert has_security_headers(answer), path
 
 
-def test_no_cache_keeps_what_is_shown_to_somebody_signed_in_alone(open_client):
+def test_no_cache_stores_a_page_for_a_signed_in_user(open_client):
     for path in READ:
-        everybodys, mine = (
-            open_client.get(path),
-            open_client.get(path, cookies=open_client.let_in("ann")),
-        )
-        assert "no-store" in mine.header("cache-control") or mine.body == everybodys.body, path
+        public = open_client.get(path)
+        own = open_client.get(path, cookies=open_client.let_in("ann"))
+        assert "no-store" in own.header("cache-control") or own.body == public.body, path
 
 
 def rows(client: AppClient) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of every table."""
+    """Return every row of every table, by table name."""
 
     def read(session: Session) -> dict[str, list[tuple[object, ...]]]:
         tables = Base.metadata.sorted_tables

@@ -1,4 +1,4 @@
-"""Manners that all rooms share, asked one by one."""
+"""The helpers that all views share: URLs of routes."""
 
 from types import SimpleNamespace
 
@@ -21,18 +21,18 @@ from tests.support.app_client import AppClient
         ("admin.posts", {"author": "ann"}, "/admin/posts?author=ann"),
     ],
 )
-def test_a_route_has_the_address_that_sanic_gives_it(
+def test_url_returns_the_same_path_as_sanic(
     client: AppClient, name: str, params: dict[str, object], path: str
 ) -> None:
     request = SimpleNamespace(app=client.app)
     assert web.url(request, name, **params) == path == client.app.url_for(name, **params)
-    assert web.url(request, name, **params) == path  # found once
+    assert web.url(request, name, **params) == path  # from the cached pattern
 
 
-def test_every_route_has_the_address_that_sanic_gives_it(client: AppClient) -> None:
+def test_url_returns_the_same_path_as_sanic_for_every_route(client: AppClient) -> None:
     request = SimpleNamespace(app=client.app)
     for route in client.app.router.routes:
         name = route.name.removeprefix(f"{client.app.name}.")
-        params = {one.name: 7 for one in route.params.values() if one.cast is int}
+        params = {parameter.name: 7 for parameter in route.params.values() if parameter.cast is int}
         if len(params) == len(route.params) and not name.startswith("_"):
             assert web.url(request, name, **params) == client.app.url_for(name, **params), name
