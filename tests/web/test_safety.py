@@ -860,7 +860,7 @@ MALFORMED = {
     "an invalid length": b"POST /sign-in HTTP/1.1\r\nContent-Length: many\r\n\r\n",
     "an invalid chunk": b"POST /sign-in HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     "long headers": b"GET / HTTP/1.1\r\nx: " + b"y" * 50_000 + b"\r\n\r\n",
-    "an unknown expectation": b"POST /sign-in HTTP/1.1\r\nExpect: gold\r\nContent-Length: 1\r\n\r\nx",
+    "an unknown Expect": b"POST /sign-in HTTP/1.1\r\nExpect: gold\r\nContent-Length: 1\r\n\r\nx",
 }
 
 
