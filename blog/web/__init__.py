@@ -44,7 +44,8 @@ async def transact(request: Request, work: Callable[..., T], *args: object, **kw
     """
     user = request.ctx.user
     kwargs.setdefault("by", user)
-    if request.ctx.signin and kwargs["by"] is user:
+    is_own = kwargs["by"] is user
+    if request.ctx.signin and is_own:
         work = signin.while_it_stands(work, request.ctx.signin.id, user.role)
     result: T = await request.app.ctx.database.transact(
         work, *args, ip=headers.client_ip(request), **kwargs

@@ -212,12 +212,12 @@ def test_answers_of_the_fast_path_are_counted(warm: Servers) -> None:
     pages = warm.fast.app.ctx.pages
     with RawConnection(warm.fast.port) as connection:
         connection.ask(plain("/"))
-        (connection,) = warm.fast.server.connections
-        hits, requests = pages.hits, connection.state["requests_count"]
+        (protocol,) = warm.fast.server.connections
+        hits, requests = pages.hits, protocol.state["requests_count"]
         for _ in range(5):
             connection.ask(plain("/"))
         assert pages.hits == hits + 5
-        assert connection.state["requests_count"] == requests + 5
+        assert protocol.state["requests_count"] == requests + 5
     assert warm.received == []
 
 
