@@ -1,4 +1,4 @@
-"""Posts that are published already, moved to the pattern of new ones; old addresses lead on."""
+"""Moving published posts to the current address pattern, with redirects from the old addresses."""
 
 from dataclasses import dataclass
 
@@ -15,12 +15,12 @@ from blog.models.posts.slug import claim_free
 from blog.models.settings import site
 
 PIECE = 200
-LOOKED_AT, FEW = 200, 10  # for samples
+MAX_EXAMINED, MAX_SAMPLES = 200, 10  # posts that `samples` reads and returns
 
 
 @dataclass(frozen=True)
 class PathChange:
-    """A post that would stand elsewhere under the pattern of the settings."""
+    """A post whose address would change under the pattern of the settings."""
 
     title: str
     language: str
@@ -30,22 +30,25 @@ class PathChange:
 
 @dataclass(frozen=True)
 class PathChanges:
-    """How many of a piece were moved, and the id to go on `after`; 0 at the end."""
+    """The number of posts changed in a batch, and the id to continue `after`; 0 at the end."""
 
     number: int
     after: int
 
 
 def samples(session: Session, *, brought: bool) -> tuple[PathChange, ...]:
-    """The newest posts that a move would touch."""
+    """Return up to ten of the newest posts whose addresses would change.
+
+    `brought`: include posts that were imported with an address of their own.
+    """
     facts = site.facts(session)
-    rows = session.scalars(_public(brought).order_by(Post.publish_at.desc()).limit(LOOKED_AT))
-    found = (_move(post, facts) for post in rows)
-    return tuple(move for move in found if move)[:FEW]
+    rows = session.scalars(_published(brought).order_by(Post.publish_at.desc()).limit(MAX_EXAMINED))
+    changes = (_change_of(post, facts) for post in rows)
+    return tuple(change for change in changes if change)[:MAX_SAMPLES]
 
 
-def _public(brought: bool) -> Select[Post]:
-    """Posts with an address; those that brought theirs along only if they are asked for."""
+def _published(brought: bool) -> Select[Post]:
+    """Return a query for public posts; without `brought`, not those with a path of their own."""
     query = select(Post).options(selectinload(Post.address), selectinload(Post.live_revision))
     query = query.where(Post.kind == POST, Post.address_id.is_not(None), Post.publish_at <= now())
     return query if brought else query.where(Post.path == "")
@@ -53,43 +56,46 @@ def _public(brought: bool) -> Select[Post]:
 
 @action("post.change_address")
 def move(session: Session, after: int, *, brought: bool) -> PathChanges:
-    """A piece of the posts whose ids come after one. Each old address leads on from now on."""
+    """Change the addresses of up to 200 posts with ids above `after`; old addresses redirect.
+
+    `brought`: include posts that were imported with an address of their own.
+    """
     facts, number = site.facts(session), 0
-    posts = session.scalars(_public(brought).where(Post.id > after).order_by(Post.id).limit(PIECE))
-    found = posts.all()
-    for post in found:
-        if _move(post, facts):
-            _settle(session, post, facts)
+    batch = _published(brought).where(Post.id > after).order_by(Post.id).limit(PIECE)
+    posts = session.scalars(batch).all()
+    for post in posts:
+        if _change_of(post, facts):
+            _change_path(session, post, facts)
             number += 1
-    return PathChanges(number, found[-1].id if len(found) == PIECE else 0)
+    return PathChanges(number, posts[-1].id if len(posts) == PIECE else 0)
 
 
-def _move(post: Post, facts: site.SiteFacts) -> PathChange | None:
-    """Where the post stands and where it would; None if it stands there, by whatever number."""
-    here = post.address.path if post.address else ""
+def _change_of(post: Post, facts: site.SiteFacts) -> PathChange | None:
+    """Return the old and new path; None if the post follows the pattern, with any number added."""
+    current = post.address.path if post.address else ""
     slugs = [_slug(post) + end for end in ("", "-page", *(f"-{n}" for n in range(2, 20)))]
-    there = [path_pattern.filled(_dated(post, facts), slug) for slug in slugs]
-    if address.key_of(here) in {address.key_of(path) for path in there}:
+    possible = [path_pattern.filled(_dated_pattern(post, facts), slug) for slug in slugs]
+    if address.key_of(current) in {address.key_of(path) for path in possible}:
         return None
-    return PathChange(post.title, post.language, here, there[0])
+    return PathChange(post.title, post.language, current, possible[0])
 
 
-def _dated(post: Post, facts: site.SiteFacts) -> str:
+def _dated_pattern(post: Post, facts: site.SiteFacts) -> str:
     return path_pattern.dated(facts.settings.post_address, post.publish_at or now(), facts.timezone)
 
 
 def _slug(post: Post) -> str:
-    """Of what readers see; what is typed for the next time stays as it is."""
+    """Return the slug of the live revision; that of the working copy is for the next update."""
     live = post.live_revision
     return (live.slug if live else "") or post.slug or slugify(post.title)
 
 
-def _settle(session: Session, post: Post, facts: site.SiteFacts) -> None:
-    is_pending = bool(post.slug) and post.slug != _slug(post)
-    post.pattern, post.path = _dated(post, facts), ""
-    slug, place = claim_free(session, post, _slug(post))
-    place.live_since = place.live_since or now()
-    post.address_id = place.id
-    if not is_pending:
+def _change_path(session: Session, post: Post, facts: site.SiteFacts) -> None:
+    is_slug_pending = bool(post.slug) and post.slug != _slug(post)
+    post.pattern, post.path = _dated_pattern(post, facts), ""
+    slug, claimed = claim_free(session, post, _slug(post))
+    claimed.live_since = claimed.live_since or now()
+    post.address_id = claimed.id
+    if not is_slug_pending:
         post.slug = slug
     session.flush()

@@ -1,9 +1,8 @@
-"""What the desk shows: one's posts by their state, and all that the edit page needs."""
+"""Queries of the writers' dashboard: lists of posts by state, the edit page, the picture list."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, select
 from sqlalchemy.orm import Session, defer, joinedload, selectinload
@@ -22,8 +21,8 @@ PER_PAGE = 30
 STATES = ("all", "draft", "live", "scheduled", "withdrawn", "trashed")
 OFFERED_PICTURES = 24
 OFFERED_TAGS = 300
-# By what a list is ordered; the others by when they were last saved.
-ORDERS: dict[str, ColumnElement[Any]] = {
+# The order of each list by state; all others are ordered by the last save, newest first.
+ORDERS: dict[str, ColumnElement[datetime | None]] = {
     "live": Post.publish_at.desc(),
     "scheduled": Post.publish_at.asc(),
     "trashed": Post.trashed_at.desc(),
@@ -32,7 +31,7 @@ ORDERS: dict[str, ColumnElement[Any]] = {
 
 @dataclass(frozen=True)
 class Desk(NumberedPage):
-    """One page of a list, and how many posts are in each state."""
+    """One page of a list of posts, and the number of posts in each state."""
 
     rows: tuple[ListedPost, ...]
     counts: Mapping[str, int]
@@ -42,7 +41,7 @@ class Desk(NumberedPage):
 
 
 @dataclass(frozen=True)
-class Album(NumberedPage):
+class PicturePage(NumberedPage):
     """One page of uploaded pictures, newest first."""
 
     pictures: tuple[Upload, ...]
@@ -53,7 +52,11 @@ class Album(NumberedPage):
 
 @dataclass(frozen=True)
 class EditablePost:
-    """A post with all that its edit page offers."""
+    """A post with everything its edit page shows.
+
+    `people` are the authors in order, followed by the other users who could write it. `tags` and
+    `pictures` are suggestions.
+    """
 
     post: Post
     row: ListedPost
@@ -63,42 +66,45 @@ class EditablePost:
 
 
 def in_state(state: str, moment: datetime) -> ColumnElement[bool]:
-    """`all` is what does not lie in the trash."""
+    """Return the condition for a state; `all` means every post that is not in the trash."""
     return ~Post.is_trashed() if state == "all" else state_at(moment) == state
 
 
 def desk(
     session: Session, *, by: User, kind: str, state: str, whose: str, title: str, page: int
 ) -> Desk:
-    """One page of `by`'s posts, or of everybody's. Raises `LookupError` past the last page."""
+    """Return one page of the posts of `by`, or, with `whose="all"`, of all that `by` may edit.
+
+    Raises `LookupError` past the last page.
+    """
     moment = now()
-    which = _mine(by, whose) & (Post.kind == kind)
+    condition = _written_by(by, whose) & (Post.kind == kind)
     if title:
-        which &= Post.title.icontains(title, autoescape=True)
-    counts = _counts(session, which, moment)
+        condition &= Post.title.icontains(title, autoescape=True)
+    counts = _counts(session, condition, moment)
     order = ORDERS.get(state, Post.updated_at.desc())
-    query = _rows().where(which, in_state(state, moment)).order_by(order, Post.id.desc())
+    query = _rows().where(condition, in_state(state, moment)).order_by(order, Post.id.desc())
     posts = session.scalars(query.offset((page - 1) * PER_PAGE).limit(PER_PAGE)).all()
-    found = Desk(tuple(row_of(post, moment) for post in posts), counts, counts[state], page)
-    if page > found.pages:
+    result = Desk(tuple(row_of(post, moment) for post in posts), counts, counts[state], page)
+    if page > result.pages:
         raise LookupError(page)
-    return found
+    return result
 
 
-def _mine(by: User, whose: str) -> ColumnElement[bool]:
+def _written_by(by: User, whose: str) -> ColumnElement[bool]:
     if whose == "all":
         return and_(Post.editable_by(by))
     return Post.author_links.any(PostAuthor.user_id == by.id)
 
 
-def _counts(session: Session, which: ColumnElement[bool], moment: datetime) -> dict[str, int]:
+def _counts(session: Session, condition: ColumnElement[bool], moment: datetime) -> dict[str, int]:
     sums = [func.sum(case((in_state(state, moment), 1), else_=0)) for state in STATES]
-    numbers = session.execute(select(*sums).select_from(Post).where(which)).one()
+    numbers = session.execute(select(*sums).select_from(Post).where(condition)).one()
     return {state: number or 0 for state, number in zip(STATES, numbers, strict=True)}
 
 
 def _rows() -> Select[Post]:
-    """Posts without their texts."""
+    """Return a query for posts without their texts."""
     return select(Post).options(
         defer(Post.body, raiseload=True),
         joinedload(Post.address),
@@ -108,6 +114,7 @@ def _rows() -> Select[Post]:
 
 
 def row_of(post: Post, moment: datetime) -> ListedPost:
+    """Return a post as a row of a list."""
     return ListedPost(
         id=post.id,
         kind=post.kind,
@@ -124,12 +131,12 @@ def row_of(post: Post, moment: datetime) -> ListedPost:
 
 
 def is_edited(post: Post) -> bool:
-    """Something was saved since readers were last shown it."""
+    """Return whether the working copy was saved after the live revision was created."""
     return post.live_revision is not None and post.updated_at > post.live_revision.created_at
 
 
 def sheet(session: Session, id: int, *, by: User) -> EditablePost:
-    """What the edit page of a post shows. Raises `LookupError`."""
+    """Return what the edit page of a post shows. Raises `LookupError`."""
     post = editing.load(session, id, by=by)
     tags = session.scalars(select(Tag.name).order_by(Tag.name).limit(OFFERED_TAGS))
     return EditablePost(
@@ -142,18 +149,18 @@ def sheet(session: Session, id: int, *, by: User) -> EditablePost:
 
 
 def _people(session: Session, post: Post) -> tuple[User, ...]:
-    """Who writes it, in their order, then everybody else who could."""
+    """Return the authors in order, followed by all other active users."""
     chosen = [link.user for link in post.author_links]
     others = session.scalars(User.everyone().where(User.disabled_at.is_(None)))
     return (*chosen, *(person for person in others if person not in chosen))
 
 
-def album(session: Session, *, by: User, page: int) -> Album:
-    """One page of the pictures that `by` may use. Raises `LookupError` past the last page."""
+def album(session: Session, *, by: User, page: int) -> PicturePage:
+    """Return one page of the pictures that `by` may use. Raises `LookupError` past the end."""
     query = Upload.seen_by(by)
     total = session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
-    found = session.scalars(query.offset((page - 1) * PER_PAGE).limit(PER_PAGE)).all()
-    shown = Album(tuple(found), total, page)
-    if page > shown.pages:
+    pictures = session.scalars(query.offset((page - 1) * PER_PAGE).limit(PER_PAGE)).all()
+    result = PicturePage(tuple(pictures), total, page)
+    if page > result.pages:
         raise LookupError(page)
-    return shown
+    return result

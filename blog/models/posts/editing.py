@@ -1,8 +1,10 @@
-"""Editing a post: starting a draft and saving its working copy, which readers do not see."""
+"""Editing a post: loading it, starting a draft, and saving its working copy.
+
+Readers see nothing of this until the post is published: see `publishing`.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, selectinload
@@ -20,7 +22,7 @@ from blog.models.tags.tag import split
 from blog.models.users.user import User
 
 LONGEST_BODY = 500_000
-LEFT_AFTER = timedelta(hours=1)
+REUSE_AFTER = timedelta(hours=1)
 EDITABLE_FIELDS = (
     *("title", "slug", "path", "summary", "body", "tags", "cover", "language"),
     *("is_listed", "takes_comments"),
@@ -29,7 +31,7 @@ EDITABLE_FIELDS = (
 
 @dataclass
 class WorkingCopy:
-    """What the edit form says of a post. `version` is the one that it was filled from."""
+    """The contents of the edit form. `version` is the version the form was loaded with."""
 
     title: str = ""
     slug: str = ""
@@ -40,18 +42,22 @@ class WorkingCopy:
     language: str = "en"
     is_listed: bool = True
     version: int = 1
-    # The version of somebody else's that its writer has seen and means to replace.
+    # A newer version by somebody else that the writer has seen and decided to overwrite.
     over: int = 0
-    authors: list[int] | None = None  # as they are
-    takes_comments: bool | None = None  # as it is
+    authors: list[int] | None = None  # None keeps them
+    takes_comments: bool | None = None  # None keeps it
 
 
 class Conflict(Refusal):
-    """Somebody else saved in between; nothing was overwritten."""
+    """Somebody else saved the post after it was loaded. Nothing was overwritten."""
 
 
 def load(session: Session, id: int, *, by: User) -> Post:
-    """The post with its people and address, if `by` may touch it. Raises `LookupError`."""
+    """Return the post with its authors, address and live revision.
+
+    Locks the row inside an action. Raises `LookupError` if it does not exist or `by` may not edit
+    it.
+    """
     query = (
         select(Post)
         .where(Post.id == id, Post.editable_by(by))
@@ -69,10 +75,11 @@ def load(session: Session, id: int, *, by: User) -> Post:
 
 @action("post.start")
 def start(session: Session, kind: str, language: str, *, by: User) -> int:
-    """An empty draft of one's own; one that was left empty before, where there is such."""
+    """Return the id of an empty draft by this author: an old untouched one, or a new one."""
     kind = PAGE if kind == PAGE else POST
-    if (left := session.scalar(_untouched(kind, by))) is not None:
-        return left
+    untouched_id = session.scalar(_untouched(kind, by))
+    if untouched_id is not None:
+        return untouched_id
     post = Post(kind=kind, language=language, takes_comments=kind == POST)
     session.add(post)
     session.flush()
@@ -81,23 +88,24 @@ def start(session: Session, kind: str, language: str, *, by: User) -> int:
 
 
 def _untouched(kind: str, by: User) -> Select[int]:
-    """Drafts of one's own, begun a while ago, in which nobody has typed anything."""
-    mine = Post.author_links.any(PostAuthor.user_id == by.id)
-    empty = (Post.version == 1) & (Post.title == "") & (Post.body == "") & ~Post.is_trashed()
+    """Return a query for drafts by this author, over an hour old, that nobody has typed into."""
+    is_own = Post.author_links.any(PostAuthor.user_id == by.id)
+    is_empty = (Post.version == 1) & (Post.title == "") & (Post.body == "") & ~Post.is_trashed()
     return select(Post.id).where(
-        Post.kind == kind, mine, empty, Post.created_at < now() - LEFT_AFTER
+        Post.kind == kind, is_own, is_empty, Post.created_at < now() - REUSE_AFTER
     )
 
 
 @action("post.save")
 def save(session: Session, id: int, copy: WorkingCopy, *, by: User) -> int:
-    """Save the working copy; no public byte changes. Returns the new version.
+    """Save the working copy, which changes nothing public. Returns the new version.
 
-    Sent twice it is saved once. What stood there before is kept as a revision, at most every ten
-    minutes, and always where somebody else's is replaced.
+    Saving the same contents twice creates one version. The replaced copy is kept as a revision:
+    at most one every ten minutes, but always if it was somebody else's. Raises `Conflict` if
+    somebody else saved in between, and `Refusal` for invalid contents.
     """
     post = load(session, id, by=by)
-    copy = _in_its_language(post, copy)
+    copy = _with_detected_language(post, copy)
     before, earlier = _typed(post), earlier_copy(post)
     _check(copy, post)
     _write(session, post, copy)
@@ -111,14 +119,15 @@ def save(session: Session, id: int, copy: WorkingCopy, *, by: User) -> int:
     return post.version
 
 
-def _in_its_language(post: Post, copy: WorkingCopy) -> WorkingCopy:
-    """The first words tell the language, unless the writer has chosen one."""
+def _with_detected_language(post: Post, copy: WorkingCopy) -> WorkingCopy:
+    """Detect the language from the first text, unless the writer has chosen one."""
     if post.title or post.body or copy.language != post.language:
         return copy
     return replace(copy, language=language_of(copy.title, copy.body) or copy.language)
 
 
-def _typed(post: Post) -> tuple[Any, ...]:
+def _typed(post: Post) -> tuple[object, ...]:
+    """Return the values of all fields that the edit form changes."""
     return tuple(getattr(post, name) for name in EDITABLE_FIELDS)
 
 
@@ -144,14 +153,14 @@ def _write(session: Session, post: Post, copy: WorkingCopy) -> None:
 
 
 def earlier_copy(post: Post) -> Revision:
-    """The working copy before it is typed over, of the moment it was saved; not stored yet."""
+    """Return the working copy as an unsaved revision, dated to when the copy was saved."""
     earlier = snapshot(post, None)
     earlier.created_at = post.updated_at
     return earlier
 
 
 def snapshot(post: Post, by: User | None) -> Revision:
-    """The working copy as a revision that is not stored yet."""
+    """Return the working copy as an unsaved revision."""
     return Revision(
         post_id=post.id,
         title=post.title,

@@ -1,4 +1,4 @@
-"""The pattern of the addresses of posts, such as `/{year}/{month}/{slug}`."""
+"""Checking and filling the address pattern of posts, such as `/{year}/{month}/{slug}`."""
 
 import re
 from datetime import datetime
@@ -16,9 +16,10 @@ FORBIDDEN = re.compile(r"[\s?#%\\{}\"'<>&]")
 
 
 def check(pattern: str) -> None:
-    """Raise `Refusal` for what makes no addresses."""
+    """Raise `Refusal` for a pattern that would not produce valid addresses."""
     parts = PART.findall(pattern)
-    if unknown := [part for part in parts if part not in (SLUG, *DATES)]:
+    unknown = [part for part in parts if part not in (SLUG, *DATES)]
+    if unknown:
         raise Refusal(N_("There is no such placeholder: %(part)s"), part=unknown[0])
     if parts.count(SLUG) != 1 or len(parts) != len(set(parts)):
         raise Refusal(N_("The address must contain {slug} exactly once, and no placeholder twice."))
@@ -35,7 +36,10 @@ def check(pattern: str) -> None:
 
 
 def dated(pattern: str, moment: datetime, zone: str) -> str:
-    """The pattern with its dates filled in, on the site's clock; what is left is `{slug}`."""
+    """Return the pattern with the date filled in, leaving `{slug}`.
+
+    `zone` is the name of the site's time zone.
+    """
     local = moment.astimezone(ZoneInfo(zone))
     for part, form in DATES.items():
         pattern = pattern.replace(part, local.strftime(form))
@@ -43,5 +47,5 @@ def dated(pattern: str, moment: datetime, zone: str) -> str:
 
 
 def filled(pattern: str, slug: str) -> str:
-    """The address of a post with this slug."""
+    """Return the address of a post with this slug. `pattern` must have its date filled in."""
     return pattern.replace(SLUG, slug)

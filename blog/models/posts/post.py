@@ -1,10 +1,10 @@
-"""A post or page: its working copy, and the facts from which its state is read."""
+"""The tables `post` and `post_author`: working copies, publication dates and states of posts."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, and_, select, true
+from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, String, Text, and_, select, true
 from sqlalchemy.ext.hybrid import hybrid_method
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
@@ -19,9 +19,10 @@ PUBLIC = {"live_revision_id", "publish_at", "withdraw_at", "trashed_at", "addres
 
 
 class Post(Base):
-    """The working copy, which only the desk sees; readers see `live_revision`.
+    """A post or page, by `kind`. Its columns hold the working copy; readers see `live_revision`.
 
-    `publish_at` in the future means scheduled. Withdrawing keeps it, so nothing is announced twice.
+    A `publish_at` in the future means scheduled. Unpublishing keeps `publish_at`, so that no post
+    is announced twice.
     """
 
     __tablename__ = "post"
@@ -35,9 +36,9 @@ class Post(Base):
     kind: Mapped[str] = mapped_column(String(10), default=POST)
     title: Mapped[str] = mapped_column(String(300), default="")
     slug: Mapped[str] = mapped_column(String(300), default="")
-    # An address of its own, such as an old blog's; empty means that the slug makes it.
+    # An address independent of the pattern, such as that of an imported post; usually empty.
     path: Mapped[str] = mapped_column(String(500), default="")
-    # The pattern that its address was made by, dates filled in; empty until it is published.
+    # The pattern of its address, with the date filled in; empty until it is published.
     pattern: Mapped[str] = mapped_column(String(500), default="")
     summary: Mapped[str] = mapped_column(String(2000), default="")
     body: Mapped[str] = mapped_column(Text, default="")
@@ -54,7 +55,7 @@ class Post(Base):
     withdraw_at: Mapped[datetime | None]
     trashed_at: Mapped[datetime | None]
     announced_at: Mapped[datetime | None]
-    review_asked_at: Mapped[datetime | None]  # unused; databases of every release have the column
+    review_asked_at: Mapped[datetime | None]  # unused, but in the databases of all releases
     live_revision_id: Mapped[int | None] = mapped_column(
         ForeignKey("revision.id", use_alter=True), index=True
     )
@@ -63,12 +64,13 @@ class Post(Base):
     )
     preview_key: Mapped[str | None] = mapped_column(String(64), unique=True)
 
-    # What moving in leaves behind: raw link target -> our address, the file, unknown front matter.
-    links: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    # Set by imports: our addresses by original link target, the source file, and the front
+    # matter that has no column of its own.
+    links: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
     source_path: Mapped[str | None] = mapped_column(String(1000), unique=True)
     source_hash: Mapped[str] = mapped_column(String(64), default="")
     source_version: Mapped[int] = mapped_column(default=0)
-    extra: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    extra: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
 
     live_revision: Mapped[Revision | None] = relationship(
         lazy="raise", foreign_keys=[live_revision_id]
@@ -81,16 +83,18 @@ class Post(Base):
     audit_secret = frozenset({"preview_key"})
 
     @classmethod
-    def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
-        """A save touches the desk; what readers see is touched when a public fact moves."""
+    def change_tags(
+        cls, session: Session, values: Mapping[str, object], changed: set[str]
+    ) -> set[str]:
+        """Tag the draft; if a public column changed, also the post and the lists that show it."""
         tags = {f"draft:{values['id']}", "drafts"}
         if changed & PUBLIC:
-            tags |= {f"post:{values['id']}", "posts", *_shown_on(session, values)}
+            tags |= {f"post:{values['id']}", "posts", *_list_tags(session, values)}
         return tags
 
     @hybrid_method
     def is_live(self, moment: datetime) -> bool:
-        """True while readers may see it."""
+        """Return whether readers can see the post at this moment."""
         return (
             self.live_revision_id is not None
             and self.trashed_at is None
@@ -111,6 +115,7 @@ class Post(Base):
 
     @hybrid_method
     def is_scheduled(self, moment: datetime) -> bool:
+        """Return whether the post is to become public after this moment."""
         return (
             self.live_revision_id is not None
             and self.trashed_at is None
@@ -131,6 +136,7 @@ class Post(Base):
 
     @hybrid_method
     def is_trashed(self) -> bool:
+        """Return whether the post is in the trash."""
         return self.trashed_at is not None
 
     @is_trashed.inplace.expression  # type: ignore[attr-defined, untyped-decorator]  # typed as the plain function
@@ -140,7 +146,7 @@ class Post(Base):
 
     @hybrid_method
     def editable_by(self, user: User) -> bool:
-        """An editor may touch every post, an author their own."""
+        """Return whether the user may edit the post: editors all posts, authors their own."""
         return user.has_role(EDITOR) or any(link.user_id == user.id for link in self.author_links)
 
     @editable_by.inplace.expression  # type: ignore[attr-defined, untyped-decorator]  # typed as the plain function
@@ -151,7 +157,7 @@ class Post(Base):
         return cls.author_links.any(PostAuthor.user_id == user.id)
 
     def state(self, moment: datetime) -> str:
-        """`trashed`, `live`, `scheduled`, `withdrawn` or `draft`."""
+        """Return `trashed`, `live`, `scheduled`, `withdrawn` or `draft`."""
         if self.is_trashed():
             return "trashed"
         if self.is_live(moment):
@@ -162,7 +168,7 @@ class Post(Base):
 
 
 class PostAuthor(Base):
-    """Who writes a post, and so may touch it."""
+    """An author of a post, who may edit it. `position` orders the authors of a post."""
 
     __tablename__ = "post_author"
 
@@ -172,19 +178,23 @@ class PostAuthor(Base):
     user: Mapped[User] = relationship(lazy="raise")
 
     @classmethod
-    def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
+    def change_tags(
+        cls, session: Session, values: Mapping[str, object], changed: set[str]
+    ) -> set[str]:
+        """Tag the draft whose authors changed."""
         return {f"draft:{values['post_id']}", "drafts"}
 
 
-def _shown_on(session: Session, values: dict[str, Any]) -> set[str]:
-    """The lists that show a post with these values: its tags', authors' and month's."""
+def _list_tags(session: Session, values: Mapping[str, object]) -> set[str]:
+    """Return the cache tags of the lists that show the post: by its tags, authors and month."""
     revision = values["live_revision_id"]
     if revision is None:
         return set()
     slugs = select(Tag.slug).join(RevisionTag).where(RevisionTag.revision_id == revision)
-    people = select(RevisionAuthor.user_id).where(RevisionAuthor.revision_id == revision)
+    authors = select(RevisionAuthor.user_id).where(RevisionAuthor.revision_id == revision)
     tags = {f"tag:{slug}" for slug in session.scalars(slugs)}
-    tags |= {f"user:{id}" for id in session.scalars(people)}
-    if values["publish_at"]:
-        tags.add(f"month:{values['publish_at']:%Y-%m}")
+    tags |= {f"user:{id}" for id in session.scalars(authors)}
+    publish_at = values["publish_at"]
+    if isinstance(publish_at, datetime):
+        tags.add(f"month:{publish_at:%Y-%m}")
     return tags

@@ -1,4 +1,4 @@
-"""What the office lists: every post with its state, and what stands on the first page."""
+"""The admin area's lists of all posts and all pages, and the posts on its overview page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from blog.models.posts.revision import Revision
 from blog.models.users.user import User
 
 STATES = ("live", "scheduled", "draft", "withdrawn", "trashed")
-FEW = 5
+SHOWN_PER_STATE = 5
 
 
 @dataclass(frozen=True)
 class ListedPost:
     """A post in a list of the dashboard or the admin area, with its working title.
 
-    `href` is empty while readers cannot see it. `is_edited` is known to the dashboard only.
+    `href` is empty while readers cannot see it. Only the dashboard sets `is_edited`.
     """
 
     id: int
@@ -41,13 +41,16 @@ class ListedPost:
 
     @property
     def date(self) -> datetime:
-        """When readers first see it; of a draft, when it was last saved."""
+        """The date of publication; for a draft, that of the last save."""
         return self.publish_at or self.updated_at
 
 
 @dataclass(frozen=True)
 class AdminOverview:
-    """What a keeper sees first. `counts`: posts by state, every one; `waiting`: comments."""
+    """The overview page of the admin area.
+
+    `counts` is the number of posts in each state; `waiting` the number of pending comments.
+    """
 
     published: tuple[ListedPost, ...]
     scheduled: tuple[ListedPost, ...]
@@ -57,7 +60,7 @@ class AdminOverview:
 
 
 def state_at(moment: datetime) -> ColumnElement[str]:
-    """`Post.state` for a query."""
+    """Return an SQL expression for `Post.state`."""
     return case(
         (Post.is_trashed(), "trashed"),
         (Post.is_live(moment), "live"),
@@ -68,27 +71,31 @@ def state_at(moment: datetime) -> ColumnElement[str]:
 
 
 def overview(session: Session) -> AdminOverview:
-    """What was published lately, what is due next, what was last worked on; how many of each."""
+    """Return five posts each of the latest live, next scheduled and last edited, and counts."""
     moment = now()
     state = state_at(moment)
-    rows = _rows(moment).limit(FEW)
+    rows = _rows(moment).limit(SHOWN_PER_STATE)
     published = rows.where(state == "live").order_by(Post.publish_at.desc(), Post.id.desc())
     scheduled = rows.where(state == "scheduled").order_by(Post.publish_at, Post.id)
     drafts = rows.where(state == "draft").order_by(Post.updated_at.desc(), Post.id.desc())
-    lists = [_listed(session, session.execute(q).all()) for q in (published, scheduled, drafts)]
-    counts, waiting = _counts(session, moment), moderation.waiting(session)
-    return AdminOverview(lists[0], lists[1], lists[2], counts, waiting)
+    return AdminOverview(
+        published=_listed(session, session.execute(published).all()),
+        scheduled=_listed(session, session.execute(scheduled).all()),
+        drafts=_listed(session, session.execute(drafts).all()),
+        counts=_counts(session, moment),
+        waiting=moderation.waiting(session),
+    )
 
 
 def _counts(session: Session, moment: datetime) -> dict[str, int]:
     states = select(state_at(moment).label("state")).where(Post.kind == POST).subquery()
-    query = select(states.c.state, func.count()).group_by(states.c.state)
-    found: dict[str, int] = {row.state: row[1] for row in session.execute(query)}
-    return {state: found.get(state, 0) for state in STATES}
+    query = select(states.c.state, func.count().label("posts")).group_by(states.c.state)
+    counts: dict[str, int] = {row.state: row.posts for row in session.execute(query)}
+    return {state: counts.get(state, 0) for state in STATES}
 
 
-def _of(kind: str) -> Listing[ListedPost]:
-    """The list of every post, or of every page, whoever wrote it and whatever its state."""
+def _listing(kind: str) -> Listing[ListedPost]:
+    """Return the list of all posts, or of all pages, by any author and in any state."""
     return Listing(
         query=lambda: _rows(now()).where(Post.kind == kind),
         key=Post.id,
@@ -112,10 +119,10 @@ def _written_by(name: str) -> ColumnElement[bool]:
 
 
 def writers(session: Session) -> list[tuple[str, str]]:
-    """Name and shown name of everybody who writes something."""
+    """Return the user name and display name of each user who is an author of a post."""
     ids = select(PostAuthor.user_id)
-    found = session.scalars(User.everyone().where(User.id.in_(ids)))
-    return [(person.name, person.display_name) for person in found]
+    users = session.scalars(User.everyone().where(User.id.in_(ids)))
+    return [(user.name, user.display_name) for user in users]
 
 
 def _rows(moment: datetime) -> Select[*tuple[Any, ...]]:
@@ -157,6 +164,7 @@ def _listed(session: Session, rows: Sequence[Row[Any]]) -> tuple[ListedPost, ...
 
 
 def _bylines(session: Session, ids: list[int]) -> dict[int, list[str]]:
+    """Return the display names of the authors by post id."""
     query = (
         select(PostAuthor.post_id, User.display_name)
         .join(User)
@@ -169,4 +177,4 @@ def _bylines(session: Session, ids: list[int]) -> dict[int, list[str]]:
     return names
 
 
-posts, pages = _of(POST), _of(PAGE)
+posts, pages = _listing(POST), _listing(PAGE)

@@ -1,8 +1,7 @@
-"""The private link that shows a working copy as it would look."""
+"""Private preview links, which show a working copy as readers would see it."""
 
 import secrets
 from dataclasses import dataclass, replace
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
@@ -20,16 +19,20 @@ from blog.models.users.user import User
 
 @dataclass(frozen=True)
 class Draft:
-    """What a preview needs before its text is rendered."""
+    """A working copy whose text is not rendered yet.
+
+    `links` maps link targets in the text to our addresses; `sizes` holds the width and height of
+    each picture in pixels.
+    """
 
     card: Card
     body: str
-    links: dict[str, Any]
+    links: dict[str, str]
     sizes: dict[str, tuple[int, int]]
 
 
 def draft(session: Session, key: str) -> Draft:
-    """The working copy behind a private link. Raises `LookupError`."""
+    """Return the working copy of a preview key. Raises `LookupError`."""
     post = session.scalar(
         select(Post)
         .where(Post.preview_key == key, Post.trashed_at.is_(None))
@@ -63,7 +66,7 @@ def draft(session: Session, key: str) -> Draft:
 
 
 def page(draft: Draft, rendered: Rendered) -> PostPage:
-    """The preview as `home` shows any post."""
+    """Return the draft as a page for the template of posts."""
     card = replace(
         draft.card,
         summary=draft.card.summary or excerpt(rendered.text),
@@ -75,7 +78,7 @@ def page(draft: Draft, rendered: Rendered) -> PostPage:
 
 @action("post.open_preview")
 def open_preview(session: Session, id: int, *, by: User) -> str:
-    """The key of the private link that shows the working copy."""
+    """Return the preview key of a post; create one if there is none. Raises `LookupError`."""
     post = editing.load(session, id, by=by)
     post.preview_key = post.preview_key or secrets.token_urlsafe(24)
     return post.preview_key
@@ -83,5 +86,5 @@ def open_preview(session: Session, id: int, *, by: User) -> str:
 
 @action("post.close_preview")
 def close_preview(session: Session, id: int, *, by: User) -> None:
-    """The private link leads nowhere from now on; another one can be opened."""
+    """Invalidate the preview key of a post. Raises `LookupError`."""
     editing.load(session, id, by=by).preview_key = None

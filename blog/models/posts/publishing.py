@@ -1,29 +1,28 @@
-"""Publishing a post, unpublishing it, and moving it to the trash and back."""
+"""Publishing, updating, scheduling and unpublishing a post, and the trash."""
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from blog.config import N_
 from blog.markup import RENDERER, Rendered, excerpt
 from blog.models.addresses.address import Address
 from blog.models.audit.action import action
-from blog.models.base import Refusal, now
+from blog.models.base import Base, Refusal, now
 from blog.models.comments import submission
-from blog.models.posts.authors import credit
+from blog.models.posts.authors import add_authors_and_tags
 from blog.models.posts.editing import load, snapshot
 from blog.models.posts.post import Post, PostAuthor
 from blog.models.posts.revision import Revision, RevisionAuthor, RevisionTag
-from blog.models.posts.slug import move_in
+from blog.models.posts.slug import activate_address
 from blog.models.search import search
 from blog.models.tags.tag import split
 from blog.models.users.user import User
 
 
 class Changed(Exception):
-    """The working copy moved on while its text was being rendered."""
+    """The working copy was saved again while its text was being rendered."""
 
 
 @action("post.publish")
@@ -36,7 +35,11 @@ def publish(
     *,
     by: User,
 ) -> Post:
-    """Show the working copy to readers, now or `at` a moment. `rendered` is of that `version`."""
+    """Publish the working copy now, or schedule it `at` a moment. `rendered` is of `version`.
+
+    Raises `Changed` if the post has another version by now, `Refusal` if it cannot be published,
+    and `LookupError` if it does not exist or `by` may not edit it.
+    """
     post = load(session, id, by=by)
     if post.version != version:
         raise Changed
@@ -52,7 +55,7 @@ def publish(
 
 
 def _set_moment(post: Post, at: datetime | None) -> None:
-    """A post that was public keeps its date; what is only scheduled may move."""
+    """Set `publish_at`. A post that was public before keeps its date unless a new one is given."""
     moment = now()
     if at is not None and at <= moment:
         raise Refusal(N_("Choose a time in the future."), "publish_at")
@@ -74,7 +77,11 @@ def show(
     by: User | None,
     as_of: datetime | None = None,
 ) -> Revision:
-    """Cut a revision, move the pointer to it, and let its address lead here."""
+    """Create a revision from the working copy, make it the live one, and index it for search.
+
+    `as_of` is the date of the text that readers see, by default the date of publication for the
+    first revision and now for later ones.
+    """
     revision = snapshot(post, by)
     revision.body_html, revision.text, revision.renderer = rendered.html, rendered.text, RENDERER
     revision.outline = [list(heading) for heading in rendered.outline]
@@ -84,17 +91,20 @@ def show(
     revision.as_of = as_of or (post.publish_at if is_first else now())  # type: ignore[assignment]  # is_first
     session.add(revision)
     session.flush()
-    names = split(post.tags)
-    credit(session, post, revision, names)
+    tag_names = split(post.tags)
+    add_authors_and_tags(session, post, revision, tag_names)
     post.live_revision_id = revision.id
-    move_in(session, post)
-    search.index(session, post.id, title=post.title, tags=names, text=rendered.text)
+    activate_address(session, post)
+    search.index(session, post.id, title=post.title, tags=tag_names, text=rendered.text)
     return revision
 
 
 @action("post.unpublish")
 def unpublish(session: Session, id: int, *, by: User) -> Post:
-    """Hide it from readers. `publish_at` stays, so that nothing is announced twice."""
+    """Hide a live post, keeping `publish_at` so that it is not announced twice.
+
+    A scheduled post becomes a draft. Raises `Refusal` if the post is neither live nor scheduled.
+    """
     post = load(session, id, by=by)
     moment = now()
     if post.is_scheduled(moment):
@@ -109,6 +119,7 @@ def unpublish(session: Session, id: int, *, by: User) -> Post:
 
 @action("post.trash")
 def trash(session: Session, id: int, *, by: User) -> Post:
+    """Move a post to the trash. Raises `LookupError`."""
     post = load(session, id, by=by)
     post.trashed_at = post.trashed_at or now()
     return post
@@ -116,7 +127,7 @@ def trash(session: Session, id: int, *, by: User) -> Post:
 
 @action("post.restore")
 def restore(session: Session, id: int, *, by: User) -> Post:
-    """Out of the trash, as a draft or withdrawn: it does not go public by surprise."""
+    """Restore a post from the trash as a draft or as unpublished, never as public."""
     post = load(session, id, by=by)
     if post.trashed_at and post.live_revision_id and post.withdraw_at is None:
         post.withdraw_at = now()
@@ -126,7 +137,7 @@ def restore(session: Session, id: int, *, by: User) -> Post:
 
 @action("post.delete_permanently")
 def delete_permanently(session: Session, id: int, *, by: User) -> None:
-    """Only from the trash. Its addresses become free."""
+    """Delete a post in the trash, with its revisions, comments and addresses."""
     post = load(session, id, by=by)
     if not post.is_trashed():
         raise Refusal(N_("Only posts in the trash can be deleted permanently."))
@@ -135,17 +146,17 @@ def delete_permanently(session: Session, id: int, *, by: User) -> None:
     search.forget(session, id)
     submission.forget(session, id)
     revisions = select(Revision.id).where(Revision.post_id == id)
-    for table, which in (
+    for table, condition in (
         (RevisionTag, RevisionTag.revision_id.in_(revisions)),
         (RevisionAuthor, RevisionAuthor.revision_id.in_(revisions)),
         (Revision, Revision.post_id == id),
         (PostAuthor, PostAuthor.post_id == id),
         (Address, Address.post_id == id),
     ):
-        _delete(session, table, which, id)
+        _delete(session, table, condition, id)
     session.expire(post)
     session.delete(session.get_one(Post, id))
 
 
-def _delete(session: Session, table: Any, which: Any, id: int) -> None:
-    session.execute(delete(table).where(which), execution_options={"tags": (f"post:{id}",)})
+def _delete(session: Session, table: type[Base], condition: ColumnElement[bool], id: int) -> None:
+    session.execute(delete(table).where(condition), execution_options={"tags": (f"post:{id}",)})

@@ -1,20 +1,23 @@
-"""A post as it once stood: never changed afterwards."""
+"""The tables `revision`, `revision_author` and `revision_tag`: immutable versions of posts."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text, func, select
+from sqlalchemy import JSON, ForeignKey, String, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from blog.models.base import Base, now
 from blog.models.tags.tag import Tag
 from blog.models.users.user import User
 
-KEPT_EVERY = timedelta(minutes=10)
+MIN_INTERVAL = timedelta(minutes=10)
 
 
 class Revision(Base):
-    """What readers saw (`body_html` is set) or what was typed at a moment (it is not)."""
+    """A version of a post: published (`renderer` > 0, with `body_html`) or only saved.
+
+    `outline` is a list of `[level, id, text]`, one for each heading.
+    """
 
     __tablename__ = "revision"
 
@@ -27,7 +30,7 @@ class Revision(Base):
     body: Mapped[str] = mapped_column(Text)
     body_html: Mapped[str] = mapped_column(Text, default="")
     text: Mapped[str] = mapped_column(Text, default="")
-    outline: Mapped[list[Any]] = mapped_column(default=list)
+    outline: Mapped[list[list[int | str]]] = mapped_column(JSON, default=list)
     renderer: Mapped[int] = mapped_column(default=0)
     words: Mapped[int] = mapped_column(default=0)
     minutes: Mapped[int] = mapped_column(default=0)
@@ -35,7 +38,7 @@ class Revision(Base):
     cover: Mapped[str] = mapped_column(String(1000), default="")
     is_listed: Mapped[bool] = mapped_column(default=True)
     takes_comments: Mapped[bool] = mapped_column(default=True)
-    # The day its readers are told: of an imported text the old one.
+    # The date that readers see; for an imported text, its original date.
     as_of: Mapped[datetime] = mapped_column(default=now)
     created_at: Mapped[datetime] = mapped_column(default=now)
     created_by: Mapped[int | None] = mapped_column(ForeignKey("user.id"), index=True)
@@ -44,18 +47,21 @@ class Revision(Base):
         lazy="raise", order_by="RevisionAuthor.position"
     )
 
-    # Made from the text, which is told.
+    # Derived from the body, whose changes are logged.
     audit_ignored = frozenset(
         {"body_html", "text", "outline", "renderer", "words", "minutes", "excerpt"}
     )
 
     @classmethod
-    def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
+    def change_tags(
+        cls, session: Session, values: Mapping[str, object], changed: set[str]
+    ) -> set[str]:
+        """Tag the list of revisions of the post."""
         return {f"revisions:{values['post_id']}"}
 
 
 class RevisionAuthor(Base):
-    """Under whose name a revision stands."""
+    """An author named on a revision."""
 
     __tablename__ = "revision_author"
 
@@ -68,7 +74,7 @@ class RevisionAuthor(Base):
 
 
 class RevisionTag(Base):
-    """What a revision is about."""
+    """A tag of a revision."""
 
     __tablename__ = "revision_tag"
 
@@ -83,14 +89,14 @@ class RevisionTag(Base):
 def keep_earlier(
     session: Session, earlier: Revision, moment: datetime, *, at_once: bool = False
 ) -> None:
-    """Store what is about to be replaced, unless it is empty or stored already.
+    """Store `earlier`, a copy of what is about to be replaced, unless empty or already stored.
 
-    Of what is typed in one go, only what is ten minutes apart is stored, or `at_once`.
+    Stores at most one revision every ten minutes, except with `at_once`.
     """
     latest = session.scalar(
         select(func.max(Revision.created_at)).where(Revision.post_id == earlier.post_id)
     )
     is_stored = latest is not None and latest >= earlier.created_at
-    is_due = at_once or latest is None or moment - latest >= KEPT_EVERY
+    is_due = at_once or latest is None or moment - latest >= MIN_INTERVAL
     if is_due and not is_stored and (earlier.title or earlier.body):
         session.add(earlier)

@@ -1,10 +1,9 @@
-"""What a post said before: its revisions, and the way back to one."""
+"""The revision history of a post: listing, viewing and restoring revisions."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from blog.models.audit.action import action
@@ -14,13 +13,13 @@ from blog.models.posts.post import Post
 from blog.models.posts.revision import Revision, keep_earlier
 from blog.models.users.user import User
 
-SHOWN = 200
-BROUGHT_BACK = ("title", "summary", "body", "cover", "language")
+MAX_SHOWN = 200
+RESTORED_FIELDS = ("title", "summary", "body", "cover", "language")
 
 
 @dataclass(frozen=True)
-class Past:
-    """A revision in a list. `by` is empty where it was typed and never published."""
+class ListedRevision:
+    """A revision in a list. `length` is in characters; `by` is empty if it was never published."""
 
     id: int
     title: str
@@ -32,8 +31,8 @@ class Past:
     by: str
 
 
-def history(session: Session, id: int, *, by: User) -> tuple[Post, list[Past]]:
-    """The post and its revisions, newest first. Raises `LookupError`."""
+def history(session: Session, id: int, *, by: User) -> tuple[Post, list[ListedRevision]]:
+    """Return the post and its last 200 revisions, newest first. Raises `LookupError`."""
     post = editing.load(session, id, by=by)
     rows = session.execute(
         select(
@@ -48,13 +47,13 @@ def history(session: Session, id: int, *, by: User) -> tuple[Post, list[Past]]:
         .outerjoin(User, User.id == Revision.created_by)
         .where(Revision.post_id == id)
         .order_by(Revision.created_at.desc(), Revision.id.desc())
-        .limit(SHOWN)
+        .limit(MAX_SHOWN)
     )
-    return post, [_past(post, row) for row in rows]
+    return post, [_listed(post, row) for row in rows]
 
 
-def _past(post: Post, row: Any) -> Past:
-    return Past(
+def _listed(post: Post, row: Row[int, str, str, datetime, int, bool, str]) -> ListedRevision:
+    return ListedRevision(
         id=row.id,
         title=row.title,
         language=row.language,
@@ -67,24 +66,27 @@ def _past(post: Post, row: Any) -> Past:
 
 
 def look(session: Session, id: int, revision_id: int, *, by: User) -> tuple[Post, Revision]:
-    """One revision of a post. Raises `LookupError`."""
+    """Return a post and one of its revisions. Raises `LookupError`."""
     post = editing.load(session, id, by=by)
-    return post, _of(session, post, revision_id)
+    return post, _revision_of(session, post, revision_id)
 
 
 @action("post.restore_revision")
 def restore_revision(session: Session, id: int, revision_id: int, *, by: User) -> Post:
-    """Put the words of a revision into the working copy; what stood there becomes a revision."""
+    """Copy a revision into the working copy, and store the replaced copy as a revision.
+
+    Raises `LookupError`.
+    """
     post = editing.load(session, id, by=by)
-    revision, moment = _of(session, post, revision_id), now()
+    revision, moment = _revision_of(session, post, revision_id), now()
     keep_earlier(session, editing.earlier_copy(post), moment, at_once=True)
-    for name in BROUGHT_BACK:
+    for name in RESTORED_FIELDS:
         setattr(post, name, getattr(revision, name))
     post.version, post.updated_at = post.version + 1, moment
     return post
 
 
-def _of(session: Session, post: Post, revision_id: int) -> Revision:
+def _revision_of(session: Session, post: Post, revision_id: int) -> Revision:
     revision = session.get(Revision, revision_id)
     if revision is None or revision.post_id != post.id:
         raise LookupError(revision_id)

@@ -1,4 +1,4 @@
-"""The last part of a post's address: typed, or made from its title; the rest is a pattern's."""
+"""Choosing the slug of a post, and reserving and activating the address that contains it."""
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,70 +12,77 @@ from blog.models.posts import path_pattern
 from blog.models.posts.post import PAGE, Post
 from blog.models.settings import site
 
-MOST_ALIKE = 1000
+MAX_ATTEMPTS = 1000
 
 
 def set_slug(session: Session, post: Post, typed: str) -> None:
-    """A typed slug must be free; one made from the title takes the next free number."""
+    """Set the slug and reserve its address, which readers do not see yet.
+
+    A slug made from the title gets a number if it is taken. Raises `Refusal` if a typed one is
+    taken or invalid.
+    """
     if not typed and (post.path or post.address_id):
         return
     if typed and typed == post.slug and not post.path:
         return
     if typed:
         slug = clean_slug(typed)
-        place = address.claim(session, path_for(session, post, slug), post.id)
+        claimed = address.claim(session, path_for(session, post, slug), post.id)
     elif post.title:
-        slug, place = claim_free(session, post, slugify(post.title))
+        slug, claimed = claim_free(session, post, slugify(post.title))
     else:
         return
     post.slug, post.path = slug, ""
-    forget_reserved(session, post, place)
+    delete_unused_reservations(session, post, claimed)
 
 
-def move_in(session: Session, post: Post) -> None:
-    """The reserved address comes alive; the one before it leads to it from now on."""
+def activate_address(session: Session, post: Post) -> None:
+    """Make the reserved address live; the previous one redirects to it from then on."""
     if not (post.path or post.slug):
         set_slug(session, post, "")
-    place = address.claim(session, post.path, post.id) if post.path else _claim(session, post)
-    place.live_since = place.live_since or now()
-    post.address_id = place.id
-    forget_reserved(session, post, place)
+    claimed = address.claim(session, post.path, post.id) if post.path else _claim(session, post)
+    claimed.live_since = claimed.live_since or now()
+    post.address_id = claimed.id
+    delete_unused_reservations(session, post, claimed)
 
 
 def _claim(session: Session, post: Post) -> Address:
-    """Of a post that comes out now, the day may have changed since its address was reserved."""
+    """Claim the address of the slug; its date may have changed since it was reserved."""
     if post.kind == PAGE or (post.address_id and _keeps_pattern(post)):
         return address.claim(session, path_for(session, post, post.slug), post.id)
-    post.slug, place = claim_free(session, post, post.slug)
+    post.slug, claimed = claim_free(session, post, post.slug)
     post.pattern = pattern_of(session, post)
-    return place
+    return claimed
 
 
 def claim_free(session: Session, post: Post, stem: str) -> tuple[str, Address]:
-    """`stem`, or the first of `stem-2`, `stem-3` … whose address is free or this post's own."""
+    """Claim the address of the first free slug of `stem`, `stem-2`, `stem-3` …
+
+    Returns the slug and its address. An address of this post counts as free. Raises `Refusal`.
+    """
     if address.is_reserved(path_for(session, post, stem)):
         stem = f"{stem}-page"
-    for number in range(1, MOST_ALIKE):
+    for number in range(1, MAX_ATTEMPTS):
         slug = stem if number == 1 else f"{stem}-{number}"
         path = path_for(session, post, slug)
         try:
             return slug, address.claim(session, path, post.id)
         except Refusal:
-            if not address.find(session, path):  # not taken, but no address at all
+            if not address.find(session, path):  # the address is invalid, not taken
                 raise
     raise Refusal(N_("The address %(path)s is already in use."), "slug", path=path)
 
 
-def forget_reserved(session: Session, post: Post, place: Address) -> None:
-    """Of the addresses that were never alive, a post keeps the one it is to have."""
-    keep_ids = {place.id, post.address_id}
+def delete_unused_reservations(session: Session, post: Post, kept: Address) -> None:
+    """Delete the reserved addresses of a post, except `kept` and its current one."""
+    keep_ids = {kept.id, post.address_id}
     for row in session.scalars(select(Address).where(Address.post_id == post.id)):
         if row.live_since is None and row.id not in keep_ids:
             session.delete(row)
 
 
 def clean_slug(typed: str) -> str:
-    """What was typed, made fit for an address. Raises `Refusal` if nothing is left."""
+    """Return a typed slug with hyphens for spaces. Raises `Refusal` if it is invalid."""
     slug = "-".join(typed.strip("/").split())
     if not slug or any(mark in slug for mark in "/?#%\\&"):
         raise Refusal(N_("Use only letters, digits and hyphens in the address."), "slug")
@@ -83,12 +90,12 @@ def clean_slug(typed: str) -> str:
 
 
 def path_for(session: Session, post: Post, slug: str) -> str:
-    """The address that the post has, or will have, with this slug."""
+    """Return the address that the post has, or will have, with this slug."""
     return f"/{slug}" if post.kind == PAGE else path_pattern.filled(pattern_of(session, post), slug)
 
 
 def pattern_of(session: Session, post: Post) -> str:
-    """Its own from the day it is public; until then the site's, of the day it comes out."""
+    """Return the pattern of a public post, else the site's with the date of publication."""
     if _keeps_pattern(post):
         return post.pattern
     facts = site.facts(session)

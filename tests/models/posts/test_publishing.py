@@ -1,4 +1,4 @@
-"""What writers do with a post, on both databases."""
+"""Editing, publishing, unpublishing, trashing and deleting posts, on SQLite and PostgreSQL."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -47,39 +47,45 @@ def ann(database: Database) -> User:
 
 
 def draft(database: Database, by: User, **copy: object) -> int:
+    """Save a new post with these fields and return its id."""
     id = database.transact_now(editing.start, "post", "en", by=by)
     database.transact_now(editing.save, id, WorkingCopy(**copy), by=by)  # type: ignore[arg-type]  # fields by name
     return id
 
 
 def load(database: Database, id: int, by: User) -> Post:
+    """Return a post as `by` loads it for editing."""
     return database.read_now(editing.load, id, by=by)
 
 
-def publish(database: Database, id: int, by: User, **how: object) -> Post:
+def publish(database: Database, id: int, by: User, **options: object) -> Post:
+    """Publish the current version of a post."""
     post = load(database, id, by)
     return database.transact_now(
-        publishing.publish, id, render(post.body), post.version, by=by, **how
+        publishing.publish, id, render(post.body), post.version, by=by, **options
     )
 
 
 def edit(database: Database, id: int, by: User, **changes: object) -> int:
+    """Save a post with some fields changed and return its new version."""
     post = load(database, id, by)
     copy = {name: getattr(post, name) for name in ("title", "slug", "body", "tags", "version")}
     return database.transact_now(editing.save, id, WorkingCopy(**{**copy, **changes}), by=by)
 
 
 def text_at(database: Database, path: str) -> str:
+    """Return the HTML of the post at an address."""
     return page_at(database, path).body_html
 
 
 def page_at(database: Database, path: str) -> PostPage:
-    found = database.read_now(post_page.at, path)
-    assert isinstance(found, PostPage), f"{path} shows {found}"
-    return found
+    """Return the post at an address, which must show one."""
+    page = database.read_now(post_page.at, path)
+    assert isinstance(page, PostPage), f"{path} shows {page}"
+    return page
 
 
-def test_half_a_sentence_typed_into_a_live_post_is_not_seen_until_it_is_published(database, kim):
+def test_changes_to_a_live_post_are_not_public_until_it_is_published_again(database, kim):
     id = draft(database, kim, title="Tea", body="Whole.")
     publish(database, id, kim)
     edit(database, id, kim, title="Coffee", body="Half a sen", tags="new")
@@ -95,25 +101,25 @@ def test_a_chinese_title_becomes_a_pinyin_slug(database, kim):
     assert load(database, id, kim).slug == "yi-bu-yu-zu-se"
 
 
-def test_the_same_title_twice_takes_the_next_free_number(database, kim):
+def test_posts_with_the_same_title_get_numbered_slugs(database, kim):
     slugs = [load(database, draft(database, kim, title="Tea", body="x"), kim).slug for _ in "123"]
     assert slugs == ["tea", "tea-2", "tea-3"]
 
 
-def test_twenty_drafts_of_one_title_at_once_get_twenty_addresses(database, kim):
+def test_twenty_concurrent_drafts_with_one_title_get_twenty_slugs(database, kim):
     with ThreadPoolExecutor(8) as threads:
         ids = list(threads.map(lambda _: draft(database, kim, title="Race", body="x"), range(20)))
     assert len({load(database, id, kim).slug for id in ids}) == 20
 
 
-def test_a_typed_slug_that_is_taken_is_refused_with_a_sentence(database, kim):
+def test_a_typed_slug_that_is_taken_is_refused_with_a_message(database, kim):
     draft(database, kim, title="Tea", body="x")
     with pytest.raises(Refusal, match="is already in use") as refused:
         draft(database, kim, title="Other", slug="tea", body="x")
     assert refused.value.field == "slug"
 
 
-def test_a_page_cannot_take_an_address_of_the_blog_itself(database, kim):
+def test_a_page_cannot_take_a_reserved_address(database, kim):
     id = database.transact_now(editing.start, "page", "en", by=kim)
     with pytest.raises(Refusal, match="is reserved for the blog itself"):
         database.transact_now(
@@ -131,7 +137,7 @@ def test_a_new_slug_leaves_a_redirect_behind(database, kim):
     assert page_at(database, "/posts/chai").card.id == id
 
 
-def test_who_saves_over_somebody_else_is_told_and_nothing_is_overwritten(database, kim):
+def test_saving_an_outdated_version_raises_a_conflict_and_overwrites_nothing(database, kim):
     id = draft(database, kim, title="Tea", body="mine")
     with pytest.raises(Conflict):
         database.transact_now(
@@ -146,7 +152,7 @@ def test_saving_without_a_change_keeps_the_version(database, kim):
     assert edit(database, id, kim) == version
 
 
-def test_what_was_rendered_from_an_older_version_is_not_published(database, kim):
+def test_text_rendered_from_an_older_version_is_not_published(database, kim):
     id = draft(database, kim, title="Tea", body="old")
     with pytest.raises(Changed):
         database.transact_now(publishing.publish, id, render("old"), 1, by=kim)
@@ -159,7 +165,7 @@ def test_an_empty_post_is_not_published(database, kim, title, body):
         publish(database, id, kim)
 
 
-def test_an_author_cannot_load_what_is_not_theirs(database, kim, ann):
+def test_an_author_cannot_load_or_trash_a_post_of_somebody_else(database, kim, ann):
     id = draft(database, kim, title="Tea", body="x")
     with pytest.raises(LookupError):
         load(database, id, ann)
@@ -167,13 +173,13 @@ def test_an_author_cannot_load_what_is_not_theirs(database, kim, ann):
         database.transact_now(publishing.trash, id, by=ann)
 
 
-def test_an_author_cannot_shut_themselves_out(database, kim, ann):
+def test_an_author_cannot_remove_themselves_from_a_post(database, kim, ann):
     id = draft(database, ann, title="Tea", body="x")
     edit(database, id, ann, authors=[kim.id])
     assert [link.user_id for link in load(database, id, ann).author_links] == [ann.id, kim.id]
 
 
-def test_a_scheduled_post_is_not_live_before_its_moment(database, kim):
+def test_a_scheduled_post_is_not_live_before_its_time(database, kim):
     id = draft(database, kim, title="Tea", body="x")
     moment = now() + timedelta(hours=1)
     publish(database, id, kim, at=moment)
@@ -181,13 +187,13 @@ def test_a_scheduled_post_is_not_live_before_its_moment(database, kim):
     assert load(database, id, kim).is_live(moment)
 
 
-def test_a_past_moment_cannot_be_scheduled(database, kim):
+def test_a_post_cannot_be_scheduled_in_the_past(database, kim):
     id = draft(database, kim, title="Tea", body="x")
     with pytest.raises(Refusal, match="future"):
         publish(database, id, kim, at=now() - timedelta(minutes=1))
 
 
-def test_unpublishing_keeps_the_day_and_publishing_again_does_not_move_it(database, kim):
+def test_unpublishing_and_publishing_again_keep_the_date_of_publication(database, kim):
     id = draft(database, kim, title="Tea", body="x")
     first = publish(database, id, kim).publish_at
     database.transact_now(publishing.unpublish, id, by=kim)
@@ -195,7 +201,7 @@ def test_unpublishing_keeps_the_day_and_publishing_again_does_not_move_it(databa
     assert publish(database, id, kim).publish_at == first
 
 
-def test_a_restored_post_does_not_go_public_by_surprise(database, kim):
+def test_a_post_restored_from_the_trash_is_not_public(database, kim):
     id = draft(database, kim, title="Tea", body="x")
     publish(database, id, kim)
     database.transact_now(publishing.trash, id, by=kim)
@@ -204,7 +210,7 @@ def test_a_restored_post_does_not_go_public_by_surprise(database, kim):
     assert database.read_now(post_page.at, "/posts/tea") is None
 
 
-def test_only_what_lies_in_the_trash_is_deleted_for_good(database, kim):
+def test_only_a_post_in_the_trash_can_be_deleted_permanently(database, kim):
     id = draft(database, kim, title="Tea", body="x", tags="a, b")
     publish(database, id, kim)
     with pytest.raises(Refusal):
@@ -216,9 +222,7 @@ def test_only_what_lies_in_the_trash_is_deleted_for_good(database, kim):
     assert load(database, draft(database, kim, title="Tea", body="x"), kim).slug == "tea"
 
 
-def test_the_working_copy_is_kept_as_a_revision_at_most_every_ten_minutes(
-    database, kim, monkeypatch
-):
+def test_saving_creates_a_revision_at_most_every_ten_minutes(database, kim, monkeypatch):
     id = draft(database, kim, title="Tea", body="1")
     edit(database, id, kim, body="2")
     assert count_revisions(database, id) == 1
@@ -234,7 +238,7 @@ def count_revisions(database: Database, id: int) -> int:
     )
 
 
-def test_every_state_means_the_same_in_python_and_in_sql_with_its_negation(database, kim):
+def test_hybrid_state_methods_agree_in_python_and_sql_also_when_negated(database, kim):
     moment = now()
     states = {}
     for name in ("draft", "live", "scheduled", "withdrawn", "trashed"):
@@ -250,28 +254,28 @@ def test_every_state_means_the_same_in_python_and_in_sql_with_its_negation(datab
         post = load(database, id, kim)
         for rule in (Post.is_live(later), Post.is_scheduled(later), Post.is_trashed()):
             name = rule_name(rule, later)
-            spoken = getattr(post, name)(*([] if name == "is_trashed" else [later]))
-            assert meets(database, id, rule) is spoken
-            assert meets(database, id, ~rule) is not spoken
-    assert {n: load(database, id, kim).state(later) for n, id in states.items()} == {
-        name: name for name in states
-    }
+            expected = getattr(post, name)(*([] if name == "is_trashed" else [later]))
+            assert matches(database, id, rule) is expected
+            assert matches(database, id, ~rule) is not expected
+    for name, id in states.items():
+        assert load(database, id, kim).state(later) == name
 
 
 def rule_name(rule: object, moment: object) -> str:
+    """Return the name of the method of `Post` that returned this SQL expression."""
     for name in ("is_live", "is_scheduled"):
         if str(rule) == str(getattr(Post, name)(moment)):
             return name
     return "is_trashed"
 
 
-def meets(database: Database, id: int, rule: object) -> bool:
+def matches(database: Database, id: int, rule: object) -> bool:
     return database.read_now(
         lambda session: session.query(Post).filter(Post.id == id, rule).count() == 1
     )
 
 
-def test_the_first_words_tell_the_language_unless_the_writer_has_chosen_one(database, kim):
+def test_the_language_is_detected_from_the_first_text_unless_the_writer_chose_one(database, kim):
     assert load(database, draft(database, kim, title="异步的茶", body="水"), kim).language == "zh"
     assert load(database, draft(database, kim, title="Tea", body="x"), kim).language == "en"
     id = draft(database, kim, title="茶", body="水", language="zh")
@@ -279,7 +283,7 @@ def test_the_first_words_tell_the_language_unless_the_writer_has_chosen_one(data
     assert load(database, id, kim).language == "zh"
 
 
-def test_a_post_is_not_left_without_an_author(database, kim):
+def test_a_post_needs_at_least_one_author(database, kim):
     id = draft(database, kim, title="Tea", body="x")
     with pytest.raises(Refusal, match="at least one author"):
         edit(database, id, kim, authors=[])
