@@ -1,8 +1,8 @@
-"""Which address shows or leads to what: one table, so that no link ever breaks."""
+"""The table `address`: which path shows which post, or redirects where, and reserved paths."""
 
 import unicodedata
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 from urllib.parse import quote, unquote
 
 from sqlalchemy import ForeignKey, String, select
@@ -13,7 +13,7 @@ from blog.config import N_
 from blog.models.base import Base, Refusal, now
 
 LONGEST = 500
-# First segments that the rooms answer themselves.
+# First path segments that have routes of their own.
 RESERVED = {
     "admin",
     "archive",
@@ -50,10 +50,11 @@ RESERVED = {
 
 
 class Address(Base):
-    """A path of ours. It shows its post if it is the post's own, else it leads there.
+    """A path of this site.
 
-    `path` is percent-decoded; `key` is what all spellings of it share.
-    Until `live_since` it is only reserved, and readers get a 404.
+    It shows its post if it is that post's `address_id`; otherwise it redirects to the post, or to
+    `target`. `path` is percent-decoded, and `key` is the same for all spellings of it. While
+    `live_since` is empty it is only reserved, and readers get a 404.
     """
 
     __tablename__ = "address"
@@ -67,8 +68,10 @@ class Address(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     @classmethod
-    def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
-        """One that is only reserved leads nobody anywhere yet."""
+    def change_tags(
+        cls, session: Session, values: Mapping[str, object], changed: set[str]
+    ) -> set[str]:
+        """Tag the address; the list of addresses only if it is live rather than reserved."""
         tags = {f"address:{values['key']}"}
         return tags | {"addresses"} if values["live_since"] else tags
 
@@ -78,21 +81,22 @@ class Address(Base):
 
     @property
     def href(self) -> str:
+        """The path, percent-encoded for a link."""
         return href(self.path)
 
 
 def composed(path: str) -> str:
-    """With `é` as one character, however it was typed: in the names of a Mac's files it is two."""
+    """Normalise to NFC, so that `é` is one character. File names from macOS have it as two."""
     return unicodedata.normalize("NFC", path)
 
 
 def href(path: str) -> str:
-    """The path as it stands in a link."""
+    """Return the path, percent-encoded for a link."""
     return quote(path, safe="/~!$&'()*+,;=:@")
 
 
 def decode(raw: str) -> str | None:
-    """A requested path, percent-decoded once; None where it is nonsense."""
+    """Return a requested path, percent-decoded once; None if it is not a valid path."""
     path = unquote(raw, errors="surrogateescape")
     if len(path) > LONGEST or not path.isprintable() or not path.startswith("/"):
         return None
@@ -100,7 +104,7 @@ def decode(raw: str) -> str | None:
 
 
 def key_of(path: str) -> str:
-    """What `/A/b.html`, `/a/b/` and `/a/b` share."""
+    """Return the key that `/A/b.html`, `/a/b/` and `/a/b` share."""
     key = composed(path).casefold().rstrip("/")
     for ending in ("/index.html", "/index.htm", ".html", ".htm"):
         key = key.removesuffix(ending)
@@ -108,15 +112,17 @@ def key_of(path: str) -> str:
 
 
 def is_reserved(path: str) -> bool:
+    """Return whether a path belongs to a route of the blog itself."""
     return key_of(path).split("/")[1] in RESERVED or key_of(path) == "/"
 
 
 def find(session: Session, path: str) -> Address | None:
+    """Return the address with this path in any spelling."""
     return session.scalar(select(Address).where(Address.key == key_of(path)))
 
 
 def claim(session: Session, path: str, post_id: int) -> Address:
-    """The address for a post, reserved if it is new. Raises `Refusal` if it is another's."""
+    """Return the address of a post, reserving it if new. Raises `Refusal` if invalid or taken."""
     _refuse_unusable(path)
     known = find(session, path)
     if known is None:
@@ -138,7 +144,7 @@ def _refuse_unusable(path: str) -> None:
 
 
 def _reserve(session: Session, path: str, post_id: int) -> Address:
-    """Whoever inserts first has it; the other finds the row."""
+    """Insert the address; if another transaction was faster, return the row it inserted."""
     try:
         with session.begin_nested():
             address = Address(path=path, key=key_of(path), post_id=post_id)
@@ -153,7 +159,10 @@ def _reserve(session: Session, path: str, post_id: int) -> Address:
 
 
 def lead(session: Session, path: str, *, post_id: int | None = None, target: str = "") -> bool:
-    """A redirect from `path`, live at once. False if the address is taken."""
+    """Add a redirect from `path`, to a post or to `target`, live at once.
+
+    Returns whether it exists now; False if the path is reserved, too long or used otherwise.
+    """
     if is_reserved(path) or len(path) > LONGEST:
         return False
     known = find(session, path)

@@ -1,4 +1,4 @@
-"""Addresses that lead somewhere: those that posts have left, and those that keepers add."""
+"""The list of redirects: former addresses of posts, and redirects that site owners add."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ from blog.models.settings import site
 from blog.models.settings.site import is_target
 
 KINDS = ("own", "post")
-MOST_STEPS = 20
-Own = aliased(Address, name="own")
+MAX_HOPS = 20
+Current = aliased(Address, name="own")  # the address of the post
 
 
 @dataclass(frozen=True)
 class ListedRedirect:
-    """An address that leads to `to`. A keeper's `is_own`; the others belong to a post."""
+    """A redirect from `path` to `to`. `is_own`: added by a site owner, not left by a post."""
 
     id: int
     path: str
@@ -37,18 +37,18 @@ class ListedRedirect:
     created_at: datetime
 
 
-def _leads() -> ColumnElement[bool]:
-    of_post = and_(Address.post_id.is_not(None), Own.id.is_not(None), Own.id != Address.id)
+def _is_redirect() -> ColumnElement[bool]:
+    of_post = and_(Address.post_id.is_not(None), Current.id.is_not(None), Current.id != Address.id)
     return and_(Address.live_since.is_not(None), or_(Address.target != "", of_post))
 
 
 def _rows() -> Select[*tuple[Any, ...]]:
     columns = (Address.id, Address.path, Address.target, Address.created_at, Address.post_id)
     return (
-        select(*columns, Own.path.label("own"), Post.title, Post.language)
+        select(*columns, Current.path.label("own"), Post.title, Post.language)
         .outerjoin(Post, Post.id == Address.post_id)
-        .outerjoin(Own, Own.id == Post.address_id)
-        .where(_leads())
+        .outerjoin(Current, Current.id == Post.address_id)
+        .where(_is_redirect())
     )
 
 
@@ -67,7 +67,7 @@ def _make(session: Session, rows: Sequence[Row[Any]]) -> tuple[ListedRedirect, .
     )
 
 
-def _of(kind: str) -> ColumnElement[bool]:
+def _of_kind(kind: str) -> ColumnElement[bool]:
     return Address.post_id.is_(None) if kind == "own" else Address.post_id.is_not(None)
 
 
@@ -80,35 +80,40 @@ redirects = Listing(
         "created_at": Order(Address.created_at, descending=True),
     },
     sort="path",
-    filters={"kind": QueryFilter(_of, KINDS)},
-    search=containing(Address.path, Address.target, Own.path),
+    filters={"kind": QueryFilter(_of_kind, KINDS)},
+    search=containing(Address.path, Address.target, Current.path),
 )
 
 
 @action("redirect.add")
 def add(session: Session, *, path: str, to: str) -> Address:
-    """A redirect of a keeper's own, live at once. Raises `Refusal`."""
+    """Add a redirect, live at once. Raises `Refusal`."""
     origin = site.facts(session).address
-    path, to = _path(_within(origin, path)), _within(origin, to.strip())
+    path, to = _path(_relative(origin, path)), _relative(origin, to.strip())
     if not is_target(to) or not to.isprintable() or " " in to:
         raise Refusal(N_("Enter an address of this blog, or one that starts with https://."), "to")
-    if known := address.find(session, path):
-        raise _taken(session, known)
+    existing = address.find(session, path)
+    if existing:
+        raise _taken(session, existing)
     _refuse_loop(session, path, to)
     row = Address(path=path, key=key_of(path), target=to, live_since=now())
     try:
         with session.begin_nested():
             session.add(row)
-    except IntegrityError as error:  # somebody else took it at the same moment
-        if known := address.find(session, path):
-            raise _taken(session, known) from error
+    except IntegrityError as error:  # another transaction took it at the same moment
+        existing = address.find(session, path)
+        if existing:
+            raise _taken(session, existing) from error
         raise
     return row
 
 
 @action("redirect.remove")
 def remove(session: Session, id: int) -> None:
-    """Only a keeper's own: what a post has left goes on leading to it."""
+    """Remove a redirect that a site owner added.
+
+    Raises `LookupError`, and `Refusal` for a former address of a post.
+    """
     row = session.get(Address, id)
     if row is None:
         raise LookupError(id)
@@ -117,17 +122,17 @@ def remove(session: Session, id: int) -> None:
     session.delete(row)
 
 
-def _within(origin: str, typed: str) -> str:
-    """An address of this blog without its host."""
-    inside = origin and (typed == origin or typed.startswith(f"{origin}/"))
-    return (typed[len(origin) :] or "/") if inside else typed
+def _relative(origin: str, typed: str) -> str:
+    """Strip the origin from an absolute URL of this site."""
+    is_ours = origin and (typed == origin or typed.startswith(f"{origin}/"))
+    return (typed[len(origin) :] or "/") if is_ours else typed
 
 
 def _path(typed: str) -> str:
-    """What a browser would ask for, as the table keeps it."""
+    """Return a typed path as the table stores it. Raises `Refusal` if invalid or reserved."""
     path = address.decode(typed if typed.startswith("/") else f"/{typed}")
-    nonsense = path is None or "//" in path or "?" in path or "#" in path or ":" in path[:9]
-    if path is None or nonsense or len(path) > LONGEST:
+    is_invalid = path is None or "//" in path or "?" in path or "#" in path or ":" in path[:9]
+    if path is None or is_invalid or len(path) > LONGEST:
         raise Refusal(N_("This cannot be used as an address of the blog."), "path")
     if is_reserved(path):
         message = N_("The address %(path)s is reserved for the blog itself.")
@@ -135,18 +140,19 @@ def _path(typed: str) -> str:
     return path
 
 
-def _taken(session: Session, known: Address) -> Refusal:
-    if known.post_id is None:
+def _taken(session: Session, existing: Address) -> Refusal:
+    """Return the error for a path that is in use already."""
+    if existing.post_id is None:
         message = N_("%(path)s already redirects to %(to)s. Remove that redirect first.")
-        return Refusal(message, "path", path=known.path, to=known.target)
-    title = session.scalar(select(Post.title).where(Post.id == known.post_id))
+        return Refusal(message, "path", path=existing.path, to=existing.target)
+    title = session.scalar(select(Post.title).where(Post.id == existing.post_id))
     message = N_("%(path)s belongs to the post “%(title)s”.")
-    return Refusal(message, "path", path=known.path, title=title)
+    return Refusal(message, "path", path=existing.path, title=title)
 
 
 def _refuse_loop(session: Session, path: str, to: str) -> None:
-    """Follow the target as a browser would; it must not come back here, nor go on for ever."""
-    for _ in range(MOST_STEPS):
+    """Follow the target as a browser would. Raises `Refusal` if it leads back to `path`."""
+    for _ in range(MAX_HOPS):
         if not to.startswith("/"):
             return
         decoded = address.decode(to.partition("?")[0].partition("#")[0])
@@ -154,8 +160,8 @@ def _refuse_loop(session: Session, path: str, to: str) -> None:
             raise Refusal(N_("This cannot be used as an address of the blog."), "to")
         if key_of(decoded) == key_of(path):
             raise Refusal(N_("This would create a redirect loop."), "to")
-        known = address.find(session, decoded)
-        if known is None or not known.target:
+        next_hop = address.find(session, decoded)
+        if next_hop is None or not next_hop.target:
             return
-        to = known.target
+        to = next_hop.target
     raise Refusal(N_("This would create a redirect loop."), "to")

@@ -1,6 +1,6 @@
-"""What a post is about."""
+"""The table `tag`, parsing typed tag lists, and finding or creating tags by name."""
 
-from typing import Any
+from collections.abc import Mapping
 
 from sqlalchemy import String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -13,7 +13,7 @@ MOST_TAGS = 20
 
 
 class Tag(Base):
-    """A tag, shown as first typed and found by its slug at /tags/<slug>."""
+    """A tag. Its name is spelled as first typed; its page is /tags/<slug>."""
 
     __tablename__ = "tag"
 
@@ -22,12 +22,15 @@ class Tag(Base):
     slug: Mapped[str] = mapped_column(String(100), unique=True)
 
     @classmethod
-    def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
+    def change_tags(
+        cls, session: Session, values: Mapping[str, object], changed: set[str]
+    ) -> set[str]:
+        """Tag the page of this tag and the lists of tags."""
         return {f"tag:{values['slug']}", "tags"}
 
 
 def split(text: str) -> list[str]:
-    """Names typed with commas of either script between them, each once, in order."""
+    """Split a typed list at English or Chinese commas into at most 20 distinct names, in order."""
     names = (
         " ".join(part.split()) for part in text.replace("，", ",").replace("、", ",").split(",")
     )
@@ -39,33 +42,34 @@ def split(text: str) -> list[str]:
 
 
 def tag_slug(name: str) -> str:
-    """`C++` and `C#` keep what tells them apart from `C`."""
+    """Return the slug of a tag name, which differs for `C`, `C++` and `C#`."""
     plain = name.casefold().replace("++", "-plus-plus").replace("#", "-sharp")
     return slugify(plain)[:100]
 
 
-def place_of(slug: str) -> str:
-    """Where readers find a tag."""
+def path_of(slug: str) -> str:
+    """Return the path of a tag's page."""
     return f"/tags/{slug}"
 
 
-def followed(session: Session, slug: str) -> str:
-    """The slug that a tag has now, where it once had this one."""
+def current_slug(session: Session, slug: str) -> str:
+    """Return the current slug of the tag that has, or formerly had, this slug."""
     if session.scalar(select(Tag.id).where(Tag.slug == slug)):
         return slug
-    place = address.find(session, place_of(slug))
-    moved = place is not None and place.target.startswith(place_of(""))
-    return place.target.removeprefix(place_of("")) if place and moved else slug
+    redirect = address.find(session, path_of(slug))
+    if redirect is None or not redirect.target.startswith(path_of("")):
+        return slug
+    return redirect.target.removeprefix(path_of(""))
 
 
 def named(session: Session, names: list[str]) -> list[Tag]:
-    """The tags with these names, made where they are new. A name that a tag once had means it."""
-    slugs = {followed(session, tag_slug(name)): name for name in names}
-    rows = session.scalars(select(Tag).where(Tag.slug.in_(slugs)))
-    known = {tag.slug: tag for tag in rows}
-    for slug, name in slugs.items():
-        if slug not in known:
-            known[slug] = Tag(name=name, slug=slug)
-            session.add(known[slug])
+    """Find or create the tags with these names. A former name of a tag finds that tag."""
+    names_by_slug = {current_slug(session, tag_slug(name)): name for name in names}
+    rows = session.scalars(select(Tag).where(Tag.slug.in_(names_by_slug)))
+    tags = {tag.slug: tag for tag in rows}
+    for slug, name in names_by_slug.items():
+        if slug not in tags:
+            tags[slug] = Tag(name=name, slug=slug)
+            session.add(tags[slug])
     session.flush()
-    return [known[slug] for slug in slugs]
+    return [tags[slug] for slug in names_by_slug]

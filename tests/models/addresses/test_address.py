@@ -1,4 +1,4 @@
-"""One table says which address shows or leads to what."""
+"""Decoding, comparing and reserving addresses."""
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ from blog.models.addresses import address
     "variant",
     ["/2014/09/15/Rust-1.0", "/2014/09/15/rust-1.0/", "/2014/09/15/Rust-1.0.html"],
 )
-def test_slash_capitals_and_html_share_one_key(variant):
+def test_spellings_with_slash_capitals_or_html_share_one_key(variant):
     assert address.key_of(variant) == "/2014/09/15/rust-1.0"
 
 
@@ -21,17 +21,17 @@ def test_percent_encoded_chinese_is_decoded_once():
 
 
 @pytest.mark.parametrize("raw", ["/%00", "/a%0d%0ab", "/%ff", "/" + "a" * 600, "a"])
-def test_nonsense_is_no_address(raw):
+def test_an_invalid_path_is_not_decoded(raw):
     assert address.decode(raw) is None
 
 
 @pytest.mark.parametrize("path", ["/admin/x", "/Search", "/feed.atom", "/", "/tags/a", "/health"])
-def test_what_the_blog_answers_itself_is_reserved(path):
+def test_paths_with_routes_of_their_own_are_reserved(path):
     assert address.is_reserved(path)
 
 
 @given(st.text(max_size=60))
-def test_a_link_to_any_address_leads_back_to_it(text):
+def test_encoding_and_decoding_an_address_returns_it_unchanged(text):
     path = address.decode("/" + text.replace("%", ""))
     if path is not None:
         assert address.decode(address.href(path)) == path
