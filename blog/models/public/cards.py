@@ -1,9 +1,12 @@
-"""What visitors may read: lists, and a post with its neighbours. Columns, not objects."""
+"""What the public pages show of a post: the classes `Card` and `PostPage`, and lists of cards.
 
-from collections.abc import Callable
+Queries select columns rather than ORM objects, which is faster.
+"""
+
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import (
     ColumnElement,
@@ -15,7 +18,7 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from blog.models.addresses import address as addresses
 from blog.models.addresses.address import Address
@@ -26,14 +29,14 @@ from blog.models.posts.post import POST, Post
 from blog.models.posts.revision import Revision, RevisionAuthor, RevisionTag
 from blog.models.public import post_counts
 from blog.models.public.compiled_query import CompiledQuery
-from blog.models.public.post_counts import WHOLE, Part
+from blog.models.public.post_counts import WHOLE, ListRange
 from blog.models.tags.tag import Tag
 from blog.models.users.user import User
 
 
 @dataclass(frozen=True)
 class Name:
-    """A tag or an author, as a link."""
+    """A tag or an author as a link. `posts` is the number of posts, where it is shown."""
 
     name: str
     href: str
@@ -44,7 +47,10 @@ class Name:
 
 @dataclass(frozen=True)
 class Card:
-    """A post in a list. Times are aware UTC; `path` is ready for a link."""
+    """A post or page in a list. `path` is percent-encoded for a link.
+
+    Times are aware and in UTC; `words` and `minutes` are the length and the reading time.
+    """
 
     id: int
     kind: str
@@ -66,7 +72,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Link:
-    """A post that another one leads to."""
+    """A link to a post from another one."""
 
     path: str
     title: str
@@ -76,12 +82,12 @@ class Link:
 
 @dataclass(frozen=True)
 class PostPage:
-    """A post to be read whole."""
+    """A post or page with its text. `outline` holds (level, id, text) of each heading."""
 
     card: Card
     body_html: str
     outline: tuple[tuple[int, str, str], ...] = ()
-    summary: str = ""  # as its author wrote it; the card's may be an excerpt
+    summary: str = ""  # as its author wrote it; the card may have an excerpt
     newer: Link | None = None
     older: Link | None = None
     related: tuple[Link, ...] = ()
@@ -117,13 +123,45 @@ COLUMNS = (
 )
 
 
-def shown() -> Select[*tuple[Any, ...]]:
-    """Everything a visitor may see, unlisted ones too."""
+CardQuery = Select[*tuple[Any, ...]]  # selects at least COLUMNS
+
+
+class CardRow(Protocol):
+    """A row of COLUMNS."""
+
+    id: int
+    kind: str
+    uid: str
+    publish_at: datetime
+    path: str
+    revision_id: int
+    title: str
+    excerpt: str
+    language: str
+    cover: str
+    words: int
+    minutes: int
+    is_listed: bool
+    as_of: datetime
+
+
+class NameRow(Protocol):
+    """A row of `names_of`: an author or a tag of a revision."""
+
+    is_author: bool
+    revision_id: int
+    name: str
+    slug: str
+    bio: str
+
+
+def shown() -> CardQuery:
+    """Return a query for all posts and pages that readers can see now, listed or not."""
     return shown_at(now())
 
 
-def shown_at(moment: Any) -> Select[*tuple[Any, ...]]:
-    """The same for another moment, or for one that is given when the statement is executed."""
+def shown_at(moment: datetime) -> CardQuery:
+    """Return the same query for another moment."""
     return (
         select(*COLUMNS)
         .join(Revision, Revision.id == Post.live_revision_id)
@@ -132,18 +170,19 @@ def shown_at(moment: Any) -> Select[*tuple[Any, ...]]:
     )
 
 
-def listed() -> Select[*tuple[Any, ...]]:
-    """The posts that lists show, newest first."""
+def listed() -> CardQuery:
+    """Return a query for the posts that lists show now, newest first."""
     return listed_at(now())
 
 
-def listed_at(moment: Any) -> Select[*tuple[Any, ...]]:
+def listed_at(moment: datetime) -> CardQuery:
+    """Return the same query for another moment."""
     query = shown_at(moment).where(Revision.is_listed, Post.kind == POST)
     return query.order_by(Post.publish_at.desc(), Post.id.desc())
 
 
-# Not asked once more whether they are live, or SQLite walks through all that are.
-THESE = (
+# Has no condition that the posts are live, with which SQLite would scan all live posts.
+POSTS_BY_ID = (
     select(*COLUMNS)
     .join(Revision, Revision.id == Post.live_revision_id)
     .join(Address, Address.id == Post.address_id)
@@ -152,25 +191,19 @@ THESE = (
 )
 
 
-def post_list(session: Session, part: Part = WHOLE, *, page: int, per_page: int) -> PostList:
-    """One page of what stands on a shelf. Raises `LookupError` past the last page."""
+def post_list(session: Session, part: ListRange = WHOLE, *, page: int, per_page: int) -> PostList:
+    """Return one page of a public list. Raises `LookupError` past the last page."""
     moment = now()
     ids, total = post_counts.page(session, part, moment, (page - 1) * per_page, per_page)
-    found = [card_of(row) for row in rows(session, THESE, ids=ids)]
-    shown = PostList(with_names(session, found), total, page, per_page)
-    if page > shown.pages:
+    cards = [card_of(row) for row in rows(session, POSTS_BY_ID, ids=ids)]
+    result = PostList(with_names(session, cards), total, page, per_page)
+    if page > result.pages:
         raise LookupError(page)
-    return shown
+    return result
 
 
-def cards(
-    session: Session, query: Select[*tuple[Any, ...]], offset: int, limit: int
-) -> tuple[Card, ...]:
-    found = rows(session, query.offset(offset).limit(limit))
-    return with_names(session, [card_of(row) for row in found])
-
-
-def card_of(row: Any) -> Card:
+def card_of(row: CardRow) -> Card:
+    """Return the card of a row, without authors and tags."""
     return Card(
         id=row.id,
         kind=row.kind,
@@ -189,9 +222,14 @@ def card_of(row: Any) -> Card:
     )
 
 
-def names_of(is_theirs: Callable[[Any], ColumnElement[bool]]) -> CompoundSelect[*tuple[Any, ...]]:
-    """Whose revisions these are and what they are about, in the order of their lines."""
-    people = select(
+def names_of(
+    condition: Callable[[InstrumentedAttribute[int]], ColumnElement[bool]],
+) -> CompoundSelect[*tuple[Any, ...]]:
+    """Return a query for the authors and tags, in order, of revisions.
+
+    `condition` takes the column with the revision's id.
+    """
+    authors = select(
         literal(True).label("is_author"),
         RevisionAuthor.revision_id,
         RevisionAuthor.position.label("position"),
@@ -208,8 +246,8 @@ def names_of(is_theirs: Callable[[Any], ColumnElement[bool]]) -> CompoundSelect[
         literal(""),
     ).join(Tag)
     return union_all(
-        people.where(is_theirs(RevisionAuthor.revision_id)),
-        tags.where(is_theirs(RevisionTag.revision_id)),
+        authors.where(condition(RevisionAuthor.revision_id)),
+        tags.where(condition(RevisionTag.revision_id)),
     ).order_by("position")
 
 
@@ -218,23 +256,27 @@ NAMES_OF_MANY = names_of(lambda id: id.in_(bindparam("revisions", expanding=True
 
 
 def with_names(session: Session, cards: list[Card]) -> tuple[Card, ...]:
-    """The cards with their authors and tags, in one query for all."""
+    """Return the cards with their authors and tags, in one query for all."""
     ids = [card.revision_id for card in cards]
     names = rows(session, NAMES_OF_MANY, revisions=ids)
     return tuple(
-        named(card, [row for row in names if row.revision_id == card.revision_id]) for card in cards
+        with_names_of(card, [row for row in names if row.revision_id == card.revision_id])
+        for card in cards
     )
 
 
-def named(card: Card, names: list[Any]) -> Card:
-    authors = (author_name(one.slug, one.name, one.bio) for one in names if one.is_author)
-    tags = (tag_name(one.slug, one.name) for one in names if not one.is_author)
+def with_names_of(card: Card, names: Iterable[NameRow]) -> Card:
+    """Return the card with these authors and tags."""
+    authors = (author_name(row.slug, row.name, row.bio) for row in names if row.is_author)
+    tags = (tag_name(row.slug, row.name) for row in names if not row.is_author)
     return replace(card, authors=tuple(authors), tags=tuple(tags))
 
 
 def author_name(name: str, display_name: str, bio: str = "", posts: int = 0) -> Name:
+    """Return an author as a link."""
     return Name(display_name, f"/authors/{addresses.href(name)}", name, bio, posts)
 
 
 def tag_name(slug: str, name: str, posts: int = 0) -> Name:
+    """Return a tag as a link."""
     return Name(name, f"/tags/{addresses.href(slug)}", slug, posts=posts)

@@ -1,7 +1,7 @@
-"""What each page of the front room shows, whole, each in one transaction."""
+"""The entry points of the public views: one function per page or feed, each one transaction."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import tzinfo
 
 from sqlalchemy.orm import Session
 
@@ -10,27 +10,27 @@ from blog.models.comments.comment import Reader, Thread
 from blog.models.public import archives, cards, post_page
 from blog.models.public.archives import Archive
 from blog.models.public.cards import Card, Name, PostList, PostPage
-from blog.models.public.post_counts import Part
+from blog.models.public.post_counts import ListRange
 from blog.models.tags import tag
 
 
 @dataclass(frozen=True)
 class Leads:
-    """An address that leads on: to a path of ours, or elsewhere."""
+    """The address redirects to `location`, a path of this site or an absolute URL."""
 
     location: str
 
 
 @dataclass(frozen=True)
 class Nothing:
-    """An address that shows nothing, and the posts whose addresses look like it."""
+    """The address is unknown. `near` are the posts with the most similar addresses."""
 
     near: tuple[Card, ...] = ()
 
 
 @dataclass(frozen=True)
 class ArchiveOverview:
-    """The archive: months, tags and authors, with how many posts each has."""
+    """The archive page: all months, tags and authors with their numbers of posts."""
 
     archive: Archive
     tags: tuple[Name, ...]
@@ -38,11 +38,11 @@ class ArchiveOverview:
 
 
 def at(session: Session, path: str, reader: Reader | None = None) -> PostPage | Leads | Nothing:
-    """What a decoded path shows, and what has been said about it."""
-    found = post_page.at(session, path)
-    if isinstance(found, PostPage):
-        return replace(found, thread=_thread(session, found, reader or Reader()))
-    return Leads(found) if found else nothing(session, path)
+    """Return what a decoded path shows: a post with its comments, a redirect or nothing."""
+    result = post_page.at(session, path)
+    if isinstance(result, PostPage):
+        return replace(result, thread=_thread(session, result, reader or Reader()))
+    return Leads(result) if result else nothing(session, path)
 
 
 def _thread(session: Session, page: PostPage, reader: Reader) -> Thread:
@@ -56,39 +56,44 @@ def _thread(session: Session, page: PostPage, reader: Reader) -> Thread:
 
 
 def nothing(session: Session, path: str) -> Nothing:
+    """Return the posts to suggest for an unknown path."""
     return Nothing(archives.nearest(session, path))
 
 
 def tagged(session: Session, slug: str, page: int, per_page: int) -> tuple[Name, PostList]:
-    """A tag and a page of its posts. Raises `LookupError`, for a tag that none bears too."""
+    """Return a tag and a page of its posts. Raises `LookupError`, also if it has none."""
     name, part = archives.tag(session, slug)
-    shelf = cards.post_list(session, part, page=page, per_page=per_page)
-    if not shelf.cards:
+    posts = cards.post_list(session, part, page=page, per_page=per_page)
+    if not posts.cards:
         raise LookupError(slug)
-    return name, shelf
+    return name, posts
 
 
 def written_by(session: Session, name: str, page: int, per_page: int) -> tuple[Name, PostList]:
-    """An author and a page of their posts. Who has published nothing is not shown."""
+    """Return an author and a page of their posts. Raises `LookupError`, also without posts."""
     author, part = archives.author(session, name)
-    shelf = cards.post_list(session, part, page=page, per_page=per_page)
-    if not shelf.cards:
+    posts = cards.post_list(session, part, page=page, per_page=per_page)
+    if not posts.cards:
         raise LookupError(name)
-    return author, shelf
+    return author, posts
 
 
 def from_span(
-    session: Session, year: int, month: int | None, zone: Any, page: int, per_page: int
+    session: Session, year: int, month: int | None, zone: tzinfo, page: int, per_page: int
 ) -> PostList:
-    """A page of what was published in a year or a month."""
+    """Return a page of the posts of a year or month in the time zone of the site.
+
+    Raises `LookupError`, also if there are none.
+    """
     start, end = archives.span(year, month, zone)
-    shelf = cards.post_list(session, Part(start=start, end=end), page=page, per_page=per_page)
-    if not shelf.cards:
+    posts = cards.post_list(session, ListRange(start=start, end=end), page=page, per_page=per_page)
+    if not posts.cards:
         raise LookupError(year, month)
-    return shelf
+    return posts
 
 
-def overview(session: Session, zone: Any) -> ArchiveOverview:
+def overview(session: Session, zone: tzinfo) -> ArchiveOverview:
+    """Return what the archive page shows, with months in the time zone of the site."""
     return ArchiveOverview(
         archives.archive(session, zone),
         archives.all_tags(session),
@@ -97,9 +102,11 @@ def overview(session: Session, zone: Any) -> ArchiveOverview:
 
 
 def tag_called(session: Session, text: str) -> str | None:
-    """The slug of the tag that an old address means, such as /tags/异步 or /tags/Python, or that of
-    a tag which has another name by now."""
-    slug = tag.followed(session, tag.tag_slug(text))
+    """Return the slug to redirect to for an address such as /tags/异步 or /tags/Python.
+
+    Also finds renamed tags. Returns None if there is no such tag or the address is its own.
+    """
+    slug = tag.current_slug(session, tag.tag_slug(text))
     try:
         return archives.tag(session, slug)[0].slug if slug != text else None
     except LookupError:
@@ -107,19 +114,21 @@ def tag_called(session: Session, text: str) -> str | None:
 
 
 def feed(session: Session) -> tuple[None, list[PostPage]]:
+    """Return the posts of the site's feed; the first value is None as no tag or author has it."""
     return None, archives.newest(session)
 
 
 def tag_feed(session: Session, slug: str) -> tuple[Name, list[PostPage]]:
-    """Raises `LookupError` for a tag that no visible post bears."""
+    """Return a tag and the posts of its feed. Raises `LookupError`, also if it has none."""
     return _with_posts(session, *archives.tag(session, slug))
 
 
 def author_feed(session: Session, name: str) -> tuple[Name, list[PostPage]]:
+    """Return an author and the posts of their feed. Raises `LookupError`, also without posts."""
     return _with_posts(session, *archives.author(session, name))
 
 
-def _with_posts(session: Session, name: Name, part: Part) -> tuple[Name, list[PostPage]]:
+def _with_posts(session: Session, name: Name, part: ListRange) -> tuple[Name, list[PostPage]]:
     posts = archives.newest(session, part)
     if not posts:
         raise LookupError(name.slug)

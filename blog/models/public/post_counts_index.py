@@ -1,8 +1,10 @@
-"""Which posts stand on which shelf of the front room, and how many: kept by the database itself.
+"""The tables of which posts are in which public list, and how many; triggers keep them up to date.
 
-Triggers do it, so that no act, import or statement written by hand can leave a number wrong. Time
-changes no row: what has a day of its end is not counted here but by who asks, and what is to come
-is taken off.
+Triggers rather than code do it, so that no action, import or manual statement can make a number
+wrong. As the passing of time changes no row, the numbers include scheduled posts and leave out
+posts with a date of withdrawal; `post_counts` corrects them for the moment of a query.
+
+The tables call a list a `shelf`. The modules for SQLite and PostgreSQL hold the triggers.
 """
 
 import json
@@ -16,8 +18,8 @@ from sqlalchemy.orm import Session
 from blog.models.base import UTCTime, rows
 from blog.models.public import post_counts_postgresql, post_counts_sqlite
 
-metadata = MetaData()  # apart from the models': made anew after each migration, as search is
-standing = Table(
+metadata = MetaData()  # not the models': created again after each migration, like search
+list_entry = Table(
     "shelf_post",
     metadata,
     Column("shelf", String(40), primary_key=True),  # `posts`, `pages`, `tag:7`, `user:3`
@@ -30,30 +32,30 @@ standing = Table(
 )
 Index(
     "ix_shelf_post_post_id",
-    standing.c.post_id,
-    standing.c.shelf,
-    standing.c.publish_at,
-    standing.c.withdraw_at,
+    list_entry.c.post_id,
+    list_entry.c.shelf,
+    list_entry.c.publish_at,
+    list_entry.c.withdraw_at,
 )
-ENDING = standing.c.withdraw_at.is_not(None)
+ENDING = list_entry.c.withdraw_at.is_not(None)
 Index(
     "ix_shelf_post_ending",
-    standing.c.shelf,
-    standing.c.withdraw_at,
-    standing.c.month,
+    list_entry.c.shelf,
+    list_entry.c.withdraw_at,
+    list_entry.c.month,
     sqlite_where=ENDING,
     postgresql_where=ENDING,
 )
-EVER = ""
-number = Table(
+ALL_TIME = ""  # the month of a row that counts all months
+list_count = Table(
     "shelf_number",
     metadata,
     Column("shelf", String(40), primary_key=True),
     Column("month", String(7), primary_key=True),  # or EVER
-    Column("posts", Integer, nullable=False),  # without an end, those to come among them
+    Column("posts", Integer, nullable=False),  # with scheduled, without `withdraw_at`
     sqlite_with_rowid=False,
 )
-LISTED = text("""
+LISTED_VIEW = text("""
     CREATE VIEW shelf_listed AS
     SELECT post.id AS post_id, post.kind, post.publish_at, post.withdraw_at,
         revision.id AS revision, revision.language
@@ -61,8 +63,9 @@ LISTED = text("""
     WHERE revision.is_listed AND post.trashed_at IS NULL AND post.publish_at IS NOT NULL
       AND (post.withdraw_at IS NULL OR post.withdraw_at > post.publish_at)
 """)
-# Asked for posts and not for what is no page, a young PostgreSQL would walk through all of them.
-WANTED = text("""
+# The condition is `<> 'page'` because with `= 'post'` a PostgreSQL without statistics would scan
+# all posts.
+WANTED_VIEW = text("""
     CREATE VIEW shelf_wanted AS
     SELECT kind || 's' AS shelf, publish_at, post_id, withdraw_at, language FROM shelf_listed
     UNION ALL
@@ -74,7 +77,7 @@ WANTED = text("""
     FROM shelf_listed JOIN revision_author ON revision_author.revision_id = revision
     WHERE kind <> 'page'
 """)
-COUNTED = text("""
+FILL_COUNTS = text("""
     INSERT INTO shelf_number (shelf, month, posts)
     SELECT shelf, '', count(*) FROM shelf_post WHERE withdraw_at IS NULL GROUP BY shelf
     UNION ALL
@@ -83,38 +86,47 @@ COUNTED = text("""
 
 
 def drop(connection: Connection) -> None:
-    """Before a migration: no table can be rebuilt while a view or a trigger speaks of it."""
-    kept = _keeper(connection)
-    for statement in (*kept.FORGOTTEN, text("DROP VIEW IF EXISTS shelf_wanted")):
+    """Drop everything before a migration, as views and triggers prevent rebuilding a table."""
+    statements = _statements(connection)
+    for statement in (*statements.DROP, text("DROP VIEW IF EXISTS shelf_wanted")):
         connection.execute(statement)
     connection.execute(text("DROP VIEW IF EXISTS shelf_listed"))
     metadata.drop_all(connection)
 
 
 def create(connection: Connection) -> None:
-    """Make all of it anew, from what the posts are."""
-    kept = _keeper(connection)
+    """Create the tables, views and triggers, and fill the tables from the posts."""
+    statements = _statements(connection)
     metadata.create_all(connection)
-    for statement in (LISTED, WANTED, kept.FILLED, COUNTED, *kept.FOLLOWED):
+    for statement in (
+        LISTED_VIEW,
+        WANTED_VIEW,
+        statements.FILL_ENTRIES,
+        FILL_COUNTS,
+        *statements.CREATE_TRIGGERS,
+    ):
         connection.execute(statement)
 
 
 def count_between(
-    session: Session, shelf: str, at: datetime, gaps: Sequence[Sequence[datetime]]
+    session: Session, list_key: str, at: datetime, gaps: Sequence[Sequence[datetime]]
 ) -> list[int]:
-    """How many posts readers see at a moment that were published in each of these spans."""
+    """Return for each span (start, end) how many visible posts were published in it.
+
+    Visible means that readers can see the post at `at`, ignoring that it may be scheduled.
+    """
     if all(start == end for start, end in gaps):
         return [0 for _ in gaps]
-    spans = [[_plain(time) for time in gap] for gap in gaps]
-    between = _keeper(session.connection()).BETWEEN
-    found = rows(session, between, shelf=shelf, moment=at, gaps=json.dumps(spans))
+    spans = [[_as_stored(time) for time in gap] for gap in gaps]
+    between = _statements(session.connection()).COUNT_BETWEEN
+    found = rows(session, between, shelf=list_key, moment=at, gaps=json.dumps(spans))
     return [row[0] for row in found]
 
 
-def _keeper(connection: Connection) -> ModuleType:
+def _statements(connection: Connection) -> ModuleType:
     return post_counts_postgresql if connection.dialect.name == "postgresql" else post_counts_sqlite
 
 
-def _plain(time: datetime) -> str:
-    """As SQLite keeps it."""
+def _as_stored(time: datetime) -> str:
+    """Return a time in the format in which SQLite stores it."""
     return time.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")

@@ -1,17 +1,20 @@
-"""How PostgreSQL keeps the shelves: as the last thing before a commit, one transaction after the
-other, when nobody waits any more for a row that another one holds."""
+"""The PostgreSQL triggers that keep the lists of posts and their counts up to date.
+
+A deferred trigger updates the tables as the last step before a commit, one transaction after the
+other. By then no transaction waits for a row lock of another, so that they cannot deadlock.
+"""
 
 from sqlalchemy import bindparam, text
 
 from blog.models.base import UTCTime
 
-FILLED = text("""
+FILL_ENTRIES = text("""
     INSERT INTO shelf_post (shelf, publish_at, post_id, withdraw_at, language, month)
     SELECT shelf, publish_at, post_id, withdraw_at, language,
         to_char(publish_at AT TIME ZONE 'UTC', 'YYYY-MM')
     FROM shelf_wanted
 """)
-FOLLOWED = (
+CREATE_TRIGGERS = (
     text("""
         CREATE FUNCTION shelf_added() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
             INSERT INTO shelf_number AS known (shelf, month, posts)
@@ -42,7 +45,7 @@ FOLLOWED = (
         CREATE TRIGGER shelf_taken AFTER DELETE ON shelf_post
         REFERENCING OLD TABLE AS taken FOR EACH STATEMENT EXECUTE FUNCTION shelf_taken()
     """),
-    # What a transaction has touched, each post once however often; empty between transactions.
+    # The posts that the running transactions changed, each once; empty between transactions.
     text("""
         CREATE TABLE shelf_changed (
             transaction bigint, post_id integer, PRIMARY KEY (transaction, post_id)
@@ -112,7 +115,7 @@ FOLLOWED = (
         FOR EACH ROW EXECUTE FUNCTION shelf_name_changed()
     """),
 )
-FORGOTTEN = (
+DROP = (
     text("DROP FUNCTION IF EXISTS shelf_post_changed CASCADE"),  # and the triggers that call it
     text("DROP FUNCTION IF EXISTS shelf_revision_changed CASCADE"),
     text("DROP FUNCTION IF EXISTS shelf_name_changed CASCADE"),
@@ -121,7 +124,7 @@ FORGOTTEN = (
     text("DROP FUNCTION IF EXISTS shelf_added CASCADE"),
     text("DROP FUNCTION IF EXISTS shelf_taken CASCADE"),
 )
-BETWEEN = text("""
+COUNT_BETWEEN = text("""
     SELECT (
         SELECT count(*) FROM shelf_post
         WHERE shelf = :shelf

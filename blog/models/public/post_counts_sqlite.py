@@ -1,15 +1,18 @@
-"""How SQLite keeps the shelves: it has one writer, so that each statement is followed at once."""
+"""The SQLite triggers that keep the lists of posts and their counts up to date.
+
+SQLite has a single writer, so the triggers can update the tables after each statement.
+"""
 
 from sqlalchemy import bindparam, text
 
 from blog.models.base import UTCTime
 
-FILLED = text("""
+FILL_ENTRIES = text("""
     INSERT INTO shelf_post (shelf, publish_at, post_id, withdraw_at, language, month)
     SELECT shelf, publish_at, post_id, withdraw_at, language, substr(publish_at, 1, 7)
     FROM shelf_wanted
 """)
-FOLLOWED = (
+CREATE_TRIGGERS = (
     text("""
         CREATE TRIGGER shelf_added AFTER INSERT ON shelf_post WHEN NEW.withdraw_at IS NULL BEGIN
             INSERT INTO shelf_number (shelf, month, posts)
@@ -23,7 +26,7 @@ FOLLOWED = (
             WHERE shelf = OLD.shelf AND month IN ('', OLD.month);
         END
     """),
-    # To insert a post here is to put it anew onto its shelves: SQLite has no procedures.
+    # An INSERT into this view computes the entries of a post again: SQLite has no procedures.
     text("CREATE VIEW shelf_anew AS SELECT id AS post_id FROM post"),
     text("""
         CREATE TRIGGER shelf_put INSTEAD OF INSERT ON shelf_anew BEGIN
@@ -33,7 +36,7 @@ FOLLOWED = (
             FROM shelf_wanted WHERE post_id = NEW.post_id;
         END
     """),
-    # What stands where follows from rows of four tables.
+    # The entries of a post depend on rows of four tables.
     text("""
         CREATE TRIGGER shelf_post_added AFTER INSERT ON post
         WHEN NEW.live_revision_id IS NOT NULL BEGIN
@@ -90,7 +93,7 @@ FOLLOWED = (
         END
     """),
 )
-FORGOTTEN = (
+DROP = (
     text("DROP TRIGGER IF EXISTS shelf_post_added"),
     text("DROP TRIGGER IF EXISTS shelf_post_changed"),
     text("DROP TRIGGER IF EXISTS shelf_post_deleted"),
@@ -101,9 +104,11 @@ FORGOTTEN = (
     text("DROP TRIGGER IF EXISTS shelf_author_added"),
     text("DROP TRIGGER IF EXISTS shelf_author_changed"),
     text("DROP TRIGGER IF EXISTS shelf_author_deleted"),
-    text("DROP VIEW IF EXISTS shelf_anew"),  # and its trigger; the tables' go with their tables
+    text(
+        "DROP VIEW IF EXISTS shelf_anew"
+    ),  # and its trigger; those of tables are dropped with them
 )
-BETWEEN = text("""
+COUNT_BETWEEN = text("""
     SELECT (
         SELECT count(*) FROM shelf_post
         WHERE shelf = :shelf

@@ -1,7 +1,9 @@
-"""What stands around a post: the older, the newer, and those that are like it. One question."""
+"""The links below a post: the previous, the next and similar posts, in a single query."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy import (
     Float,
@@ -27,69 +29,76 @@ from blog.models.posts.revision import Revision, RevisionTag
 from blog.models.public.cards import Card, Link
 from blog.models.public.compiled_query import CompiledQuery
 from blog.models.public.post_counts import BEGINNING, MOMENT, POSTS, SHOWN, of_tag
-from blog.models.public.post_counts_index import EVER, number, standing
+from blog.models.public.post_counts_index import ALL_TIME, list_count, list_entry
 
-CONSIDERED = 20  # of each tag, the newest
-RELATED = 3
+MAX_CONSIDERED = 20  # the newest posts of each tag
+MAX_SIMILAR = 3
 
 ID = bindparam("id", type_=Integer)
 PUBLISHED_AT = bindparam("published_at", type_=UTCTime)
-OLDER, NEWER, NEAR = "older", "newer", "near"
-PLACE = tuple_(standing.c.publish_at, standing.c.post_id)
-HERE = tuple_(PUBLISHED_AT, ID)
-BESIDE = select(standing.c.post_id, standing.c.publish_at, standing.c.language).where(
-    standing.c.shelf == POSTS, SHOWN
+OLDER, NEWER, SIMILAR = "older", "newer", "near"
+POSITION = tuple_(list_entry.c.publish_at, list_entry.c.post_id)
+CURRENT = tuple_(PUBLISHED_AT, ID)
+OTHERS = select(list_entry.c.post_id, list_entry.c.publish_at, list_entry.c.language).where(
+    list_entry.c.shelf == POSTS, SHOWN
 )
-BEFORE = (
-    BESIDE.add_columns(literal(OLDER).label("role"), literal(0.0).label("score"))
-    .where(PLACE < HERE)
-    .order_by(standing.c.publish_at.desc(), standing.c.post_id.desc())
+OLDER_POST = (
+    OTHERS.add_columns(literal(OLDER).label("role"), literal(0.0).label("score"))
+    .where(POSITION < CURRENT)
+    .order_by(list_entry.c.publish_at.desc(), list_entry.c.post_id.desc())
     .limit(1)
 )
-AFTER = (
-    BESIDE.add_columns(literal(NEWER), literal(0.0))
-    .where(PLACE > HERE, standing.c.publish_at <= MOMENT)
-    .order_by(standing.c.publish_at, standing.c.post_id)
+NEWER_POST = (
+    OTHERS.add_columns(literal(NEWER), literal(0.0))
+    .where(POSITION > CURRENT, list_entry.c.publish_at <= MOMENT)
+    .order_by(list_entry.c.publish_at, list_entry.c.post_id)
     .limit(1)
 )
 
 
-def _alike() -> Select[*tuple[Any, ...]]:
-    """Posts that share tags, those with rarer tags first; of equals the newest, same language."""
-    other, shelf = aliased(standing), literal(of_tag("")) + cast(RevisionTag.tag_id, String)
+def _similar_posts() -> Select[int, datetime, str, str, float]:
+    """Return a query for three posts in the same language that share tags with the post.
+
+    A shared tag counts 1 / (1 + number of its posts); the newest of equals come first.
+    """
+    other, list_key = aliased(list_entry), literal(of_tag("")) + cast(RevisionTag.tag_id, String)
     oldest = (
         select(other.c.publish_at)
-        .where(other.c.shelf == shelf, other.c.publish_at <= MOMENT)
+        .where(other.c.shelf == list_key, other.c.publish_at <= MOMENT)
         .order_by(other.c.publish_at.desc())
         .limit(1)
-        .offset(CONSIDERED - 1)
+        .offset(MAX_CONSIDERED - 1)
         .scalar_subquery()
     )
-    # Not counted there: posts with a day of their end. A tag of such alone is rare, too.
-    rarity = 1 / cast(1 + func.coalesce(number.c.posts, 0), Float)
-    near = (
-        select(standing.c.post_id, standing.c.publish_at, standing.c.language)
+    # The number may be 0: it does not include posts with a date of withdrawal.
+    rarity = 1 / cast(1 + func.coalesce(list_count.c.posts, 0), Float)
+    candidate = (
+        select(list_entry.c.post_id, list_entry.c.publish_at, list_entry.c.language)
         .add_columns(rarity.label("rarity"))
-        .join(RevisionTag, standing.c.shelf == shelf)
-        .outerjoin(number, and_(number.c.shelf == shelf, number.c.month == EVER))
+        .join(RevisionTag, list_entry.c.shelf == list_key)
+        .outerjoin(list_count, and_(list_count.c.shelf == list_key, list_count.c.month == ALL_TIME))
         .where(RevisionTag.revision_id == bindparam("revision", type_=Integer))
-        .where(standing.c.publish_at >= func.coalesce(oldest, literal(BEGINNING, UTCTime)))
-        .where(standing.c.publish_at <= MOMENT, SHOWN, standing.c.post_id != ID)
-        .where(standing.c.language == bindparam("language", type_=String))
+        .where(list_entry.c.publish_at >= func.coalesce(oldest, literal(BEGINNING, UTCTime)))
+        .where(list_entry.c.publish_at <= MOMENT, SHOWN, list_entry.c.post_id != ID)
+        .where(list_entry.c.language == bindparam("language", type_=String))
         .subquery()
     )
-    score = func.sum(near.c.rarity)
+    score = func.sum(candidate.c.rarity)
     return (
-        select(near.c.post_id, near.c.publish_at, near.c.language)
-        .add_columns(literal(NEAR), score)
-        .group_by(near.c.post_id, near.c.publish_at, near.c.language)
-        .order_by(score.desc(), near.c.publish_at.desc(), near.c.post_id.desc())
-        .limit(RELATED)
+        select(candidate.c.post_id, candidate.c.publish_at, candidate.c.language)
+        .add_columns(literal(SIMILAR), score)
+        .group_by(candidate.c.post_id, candidate.c.publish_at, candidate.c.language)
+        .order_by(score.desc(), candidate.c.publish_at.desc(), candidate.c.post_id.desc())
+        .limit(MAX_SIMILAR)
     )
 
 
-FOUND = union_all(*(select(some.subquery()) for some in (BEFORE, AFTER, _alike()))).subquery()
-AROUND = CompiledQuery(
+FOUND = union_all(
+    select(OLDER_POST.subquery()),
+    select(NEWER_POST.subquery()),
+    select(_similar_posts().subquery()),
+).subquery()
+RELATED_POSTS = CompiledQuery(
     select(FOUND.c.role, FOUND.c.publish_at, FOUND.c.language, Revision.title, Address.path)
     .join(Post, Post.id == FOUND.c.post_id)
     .join(Revision, Revision.id == Post.live_revision_id)
@@ -98,9 +107,28 @@ AROUND = CompiledQuery(
 )
 
 
-def links(session: Session, card: Card) -> dict[str, Any]:
-    """`older` and `newer`, where there are such, and what is `related`, in this order."""
-    found = AROUND.rows(
+@dataclass(frozen=True)
+class RelatedLinks:
+    """The posts linked below a post; `related` are the similar ones, the most similar first."""
+
+    older: Link | None
+    newer: Link | None
+    related: tuple[Link, ...]
+
+
+class RelatedRow(Protocol):
+    """A row of RELATED_POSTS. `role` is OLDER, NEWER or SIMILAR."""
+
+    role: str
+    path: str
+    title: str
+    language: str
+    publish_at: datetime
+
+
+def links(session: Session, card: Card) -> RelatedLinks:
+    """Return the previous, next and similar posts of a post."""
+    rows = RELATED_POSTS.rows(
         session,
         id=card.id,
         published_at=card.published_at,
@@ -108,16 +136,16 @@ def links(session: Session, card: Card) -> dict[str, Any]:
         language=card.language,
         moment=now(),
     )
-    return {
-        "older": next(iter(_of(found, OLDER)), None),
-        "newer": next(iter(_of(found, NEWER)), None),
-        "related": tuple(_of(found, NEAR)),
-    }
+    return RelatedLinks(
+        older=next(iter(_with_role(rows, OLDER)), None),
+        newer=next(iter(_with_role(rows, NEWER)), None),
+        related=tuple(_with_role(rows, SIMILAR)),
+    )
 
 
-def _of(found: Sequence[Any], role: str) -> list[Link]:
+def _with_role(rows: Sequence[RelatedRow], role: str) -> list[Link]:
     return [
         Link(addresses.href(row.path), row.title, row.language, row.publish_at)
-        for row in found
+        for row in rows
         if row.role == role
     ]

@@ -1,4 +1,7 @@
-"""What a reader asks of search: words, phrases, an unfinished last word. Nothing is syntax."""
+"""Parsing a search query into terms: words, quoted phrases, and an unfinished last word.
+
+There is no query syntax other than quotation marks.
+"""
 
 import re
 import unicodedata
@@ -8,7 +11,7 @@ from itertools import groupby, pairwise
 
 from blog.models.search.tokenizer import (
     LETTER,
-    LONGEST_TOKEN,
+    MAX_TOKEN_LENGTH,
     SUFFIX,
     fold,
     is_dense,
@@ -16,10 +19,10 @@ from blog.models.search.tokenizer import (
     tokens,
 )
 
-LONGEST = 200
-MOST_TERMS = 12
-MOST_LOOSE_TERMS = 24
-SHORTEST_PREFIX = 2  # one letter would find half of all words
+MAX_LENGTH = 200  # characters
+MAX_TERMS = 12
+MAX_LOOSE_TERMS = 24
+MIN_PREFIX = 2  # a single letter would find half of all words
 
 _CHUNK = re.compile(
     r'"[^"]*"|＂[^＂]*＂|“[^”]*”|「[^」]*」|『[^』]*』|«[^»]*»'
@@ -29,14 +32,17 @@ _CHUNK = re.compile(
 
 @dataclass(frozen=True)
 class Term:
-    """A word or phrase that must stand in a post as it is. `is_prefix`: its last word may go on."""
+    """A word or phrase to find. `is_prefix`: its last word may be the beginning of a longer one."""
 
     pieces: tuple[str, ...]
     is_prefix: bool = False
 
     @cached_property
     def tokens(self) -> list[str]:
-        """The run of tokens to look for. A pair at either end says what its single would."""
+        """The consecutive tokens to look for.
+
+        A single character at either end is left out if the pair next to it contains it.
+        """
         run = tokens(list(self.pieces))
         first, last = self.pieces[0], self.pieces[-1]
         start = 1 if is_dense(first) and len(first) > 1 else 0
@@ -44,7 +50,7 @@ class Term:
 
     @cached_property
     def canonical(self) -> str:
-        """What a canonical text contains where it contains this term."""
+        """The string to look for in a canonical text: see `canonical` below."""
         before = "" if is_dense(self.pieces[0]) else " "
         after = "" if is_dense(self.pieces[-1]) or self.is_prefix else " "
         return before + " ".join(self.pieces) + after
@@ -52,103 +58,113 @@ class Term:
     @cached_property
     def pattern(self) -> str:
         """A regular expression for this term in a folded text."""
-        found = _exactly(self.pieces[0])
-        for one, other in pairwise(self.pieces):
-            found += _gap(one, other) + _exactly(other)
-        return found + (f"{LETTER}*" if self.is_prefix else _end(self.pieces[-1]))
+        pattern = _exact(self.pieces[0])
+        for left, right in pairwise(self.pieces):
+            pattern += _gap(left, right) + _exact(right)
+        return pattern + (f"{LETTER}*" if self.is_prefix else _end(self.pieces[-1]))
 
 
 def _end(last: str) -> str:
-    """What may not follow the last piece: more of its word."""
+    """Return a lookahead that the word ends after its last piece."""
     if is_dense(last):
         return ""
     return {"+": r"(?!\+)", "#": f"(?!#|{LETTER})"}.get(last[-1], f"(?!{LETTER}|{SUFFIX})")
 
 
-def _exactly(piece: str) -> str:
-    """The piece, and for a word no letter before it: looked for last, since `re` is quick to find
-    a plain beginning. What was cut off a very long word may follow it."""
+def _exact(piece: str) -> str:
+    """Return a pattern for a piece, which for a word requires that no letter precedes it.
+
+    The lookbehind comes after the text, because `re` is fast at finding a literal prefix. A word
+    of the maximal length may be followed by the letters that were cut off.
+    """
     plain = re.escape(piece)
     if is_dense(piece) or piece == ".":
         return plain
-    return f"{plain}(?<!{LETTER}{plain})" + f"{LETTER}*" * (len(piece) == LONGEST_TOKEN)
+    rest = f"{LETTER}*" if len(piece) == MAX_TOKEN_LENGTH else ""
+    return f"{plain}(?<!{LETTER}{plain})" + rest
 
 
-def _gap(one: str, other: str) -> str:
-    """What may stand between two pieces: no letter, and something if both are words."""
-    touching = is_dense(one) or is_dense(other) or "." in (one, other)
-    return r"[\W_]{0,40}" if touching else r"[\W_]{1,40}"
+def _gap(left: str, right: str) -> str:
+    """Return a pattern for the text between two pieces: no letters, and not empty between words."""
+    may_touch = is_dense(left) or is_dense(right) or "." in (left, right)
+    return r"[\W_]{0,40}" if may_touch else r"[\W_]{1,40}"
 
 
 @dataclass(frozen=True)
 class SearchQuery:
-    """`text` is what was typed, made neat; each of `terms` must be found, in any order."""
+    """A parsed query. `text` is what was typed, cleaned up; `terms` may be found in any order."""
 
     text: str
     terms: tuple[Term, ...]
 
     @cached_property
     def finished(self) -> tuple[Term, ...]:
-        """The terms with the last word taken as it stands."""
+        """The terms, with the last word taken as complete."""
         return tuple(Term(term.pieces) for term in self.terms)
 
     @property
     def has_prefix(self) -> bool:
+        """Whether the last word may be unfinished."""
         return any(term.is_prefix for term in self.terms)
 
     @property
     def canonical(self) -> str:
-        """The title of which this is the whole."""
+        """The canonical form of a title that is the same as the query."""
         return canonical(pieces(fold(self.text)))
 
     @cached_property
     def loose(self) -> tuple[Term, ...]:
-        """Each word and pair of the terms alone, for when nothing has them all."""
-        alone = (part for term in self.terms for piece in term.pieces for part in _parts(piece))
-        words = dict.fromkeys(part for part in alone if part != ".")
-        return tuple(Term((word,)) for word in words)[:MOST_LOOSE_TERMS]
+        """Each word and pair of the terms as a term, for when no post has all terms."""
+        parts = (part for term in self.terms for piece in term.pieces for part in _parts(piece))
+        words = dict.fromkeys(part for part in parts if part != ".")
+        return tuple(Term((word,)) for word in words)[:MAX_LOOSE_TERMS]
 
 
 def _parts(piece: str) -> list[str]:
+    """Return a word, or the pairs of characters of a dense run."""
     if not is_dense(piece):
         return [piece]
     return [piece[i : i + 2] for i in range(max(1, len(piece) - 1))]
 
 
-def ask(typed: str) -> SearchQuery:
-    """Read a query. Never raises; what holds no word at all has no terms."""
-    text = " ".join(_printable(typed[:LONGEST]).split())
-    found: dict[Term, None] = {}
+def parse(typed: str) -> SearchQuery:
+    """Parse a query. Never raises; a query without words has no terms."""
+    text = " ".join(_printable(typed[:MAX_LENGTH]).split())
+    terms: dict[Term, None] = {}
     for chunk in _CHUNK.finditer(text):
-        last = chunk.end() == len(text)
-        found |= dict.fromkeys(_terms(chunk[0], is_quoted=chunk["plain"] is None, is_last=last))
-    return SearchQuery(text, tuple(found)[:MOST_TERMS])
+        is_last = chunk.end() == len(text)
+        is_quoted = chunk["plain"] is None
+        terms |= dict.fromkeys(_terms(chunk[0], is_quoted=is_quoted, is_last=is_last))
+    return SearchQuery(text, tuple(terms)[:MAX_TERMS])
 
 
 def _printable(text: str) -> str:
-    """Without invisible marks and halves of characters; other controls become spaces."""
+    """Remove format characters and surrogates, and replace other control characters by spaces."""
     kept = (char for char in text if unicodedata.category(char) not in ("Cf", "Cs"))
     return "".join(char if char.isprintable() else " " for char in kept)
 
 
 def _terms(chunk: str, *, is_quoted: bool, is_last: bool) -> list[Term]:
-    found = pieces(fold(chunk))
+    folded = pieces(fold(chunk))
     if is_quoted:
-        return [Term(tuple(found))] if found else []
-    groups = [tuple(group) for _, group in groupby(found, key=is_dense)]
+        return [Term(tuple(folded))] if folded else []
+    groups = [tuple(group) for _, group in groupby(folded, key=is_dense)]
     runs = [run for group in groups for run in _runs(group)]
-    return [Term(run, is_last and run is runs[-1] and _may_go_on(run[-1])) for run in runs]
+    return [Term(run, is_last and run is runs[-1] and _may_be_prefix(run[-1])) for run in runs]
 
 
 def _runs(group: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """Each dense run alone; words typed in one go, such as async/await, as one phrase."""
+    """Split dense runs; words typed without a space, such as async/await, make one phrase."""
     return [(run,) for run in group] if is_dense(group[0]) else [group]
 
 
-def _may_go_on(piece: str) -> bool:
-    return len(piece) >= SHORTEST_PREFIX and not is_dense(piece) and piece[-1] not in "+#"
+def _may_be_prefix(piece: str) -> bool:
+    return len(piece) >= MIN_PREFIX and not is_dense(piece) and piece[-1] not in "+#"
 
 
 def canonical(pieces: list[str]) -> str:
-    """A text as its pieces: contains `Term.canonical` exactly where it contains the term."""
+    """Join pieces to a canonical text.
+
+    It contains `Term.canonical` of a term exactly if the original text contains the term.
+    """
     return f" {' '.join(pieces)} "

@@ -1,107 +1,126 @@
-"""In which order what was found is shown.
+"""Finding the posts that match a query and ranking them.
 
-A word that stands in more posts than are ranked says little by how often it does: of such, those
-that have it in their titles come first, and the newest of them.
+For a word in more posts than can be ranked, its frequency says little about a post. Posts with
+such a word in their title come first, then the newest.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from blog.models.base import now
 from blog.models.search.query import SearchQuery, Term
-from blog.models.search.schema import FullText, Sought
+from blog.models.search.schema import Criteria, EntryRow, FullText
 from blog.models.search.search_postgresql import Tsvector
 from blog.models.search.search_sqlite import Fts5
 
-MOST_RANKED, MOST_TITLED = 200, 100
+MAX_RANKED, MAX_TITLED = 200, 100
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """Ids of posts, the best first, and the terms that each is shown with. `is_more`: there are
-    others, which were not ranked."""
+    """The posts found, best first: the id of each and the terms to highlight in it.
+
+    `is_more`: further posts match, which were not ranked.
+    """
 
     posts: Sequence[tuple[int, Sequence[Term]]] = ()
     is_more: bool = False
 
 
 def full_text(connection: Session | Connection) -> FullText:
+    """Return the full-text index of the database in use."""
     bind = connection.get_bind() if isinstance(connection, Session) else connection
     return Tsvector() if bind.dialect.name == "postgresql" else Fts5()
 
 
-def by_every(session: Session, question: SearchQuery) -> Ranked:
-    """What has every term: whole words before begun ones, the title before tags before the text,
-    then by score, then the newest."""
-    whole = _newest(session, Sought(question.finished))
-    found = dict(whole)
-    if question.has_prefix and len(whole) <= MOST_RANKED:
-        found |= _newest(session, Sought(question.terms))
-    if is_more := len(found) > MOST_RANKED:
-        whole |= _newest(session, Sought(question.finished, is_titled=True), MOST_TITLED)
-        found |= whole
-        scores: Any = {}
-    else:
-        scores = _scores(session, question.terms, found)
+def by_every(session: Session, query: SearchQuery) -> Ranked:
+    """Rank the posts that contain every term.
 
-    title, both = question.canonical, dict.fromkeys((question.finished, question.terms))
-    wanted = [[term.canonical for term in terms] for terms in both]
-
-    def merit(place: int) -> tuple[Any, ...]:
-        score = scores.get(place, 0.0)
-        return place in whole, *_places(found[place], title, wanted), score, place
-
-    order = sorted(found, key=merit, reverse=True)
-    terms = {True: question.finished, False: question.terms}
-    posts = [(found[place].post_id, terms[place in whole]) for place in order]
-    return Ranked(posts[:MOST_RANKED], is_more)
-
-
-def by_some(session: Session, question: SearchQuery) -> Ranked:
-    """What has any of the words: by score, or, of too many, by how rare the words are."""
-    found = _newest(session, Sought(question.loose, every=False))
-    is_more = len(found) > MOST_RANKED
+    Complete words come before unfinished ones, hits in the title before those in tags and text;
+    then the score decides, then the date.
+    """
+    whole = _newest(session, Criteria(query.finished))
+    rows = dict(whole)
+    if query.has_prefix and len(whole) <= MAX_RANKED:
+        rows |= _newest(session, Criteria(query.terms))
+    is_more = len(rows) > MAX_RANKED
+    scores: Mapping[int, float] = {}
     if is_more:
-        scores: Any = Counter()
-        for term in question.loose:
-            having = _newest(session, Sought([term]))
-            found |= having
-            scores.update(dict.fromkeys(having, 1 / len(having) if having else 0))
+        whole |= _newest(session, Criteria(query.finished, is_titled=True), MAX_TITLED)
+        rows |= whole
     else:
-        scores = _scores(session, question.loose, found)
-    order = sorted(found, key=lambda place: (scores.get(place, 0.0), place), reverse=True)
-    posts = [(found[place].post_id, question.loose) for place in order]
-    return Ranked(posts[:MOST_RANKED], is_more)
+        scores = _scores(session, query.terms, rows)
+
+    variants = dict.fromkeys((query.finished, query.terms))
+    wanted = [[term.canonical for term in terms] for terms in variants]
+
+    def sort_key(place: int) -> tuple[bool | float, ...]:
+        matches = _title_and_tag_matches(rows[place], query.canonical, wanted)
+        return place in whole, *matches, scores.get(place, 0.0), place
+
+    order = sorted(rows, key=sort_key, reverse=True)
+    terms = {True: query.finished, False: query.terms}
+    posts = [(rows[place].post_id, terms[place in whole]) for place in order]
+    return Ranked(posts[:MAX_RANKED], is_more)
 
 
-def _newest(session: Session, sought: Sought, most: int = 0) -> dict[int, Any]:
-    """One more than are ranked, by their places; an older release gave none."""
-    if not sought.terms:
+def by_some(session: Session, query: SearchQuery) -> Ranked:
+    """Rank the posts that contain any word, by score; if too many, by how rare the words are."""
+    rows = _newest(session, Criteria(query.loose, every=False))
+    is_more = len(rows) > MAX_RANKED
+    scores: Mapping[int, float]
+    if is_more:
+        rarity: defaultdict[int, float] = defaultdict(float)
+        for term in query.loose:
+            having = _newest(session, Criteria([term]))
+            rows |= having
+            for place in having:
+                rarity[place] += 1 / len(having)
+        scores = rarity
+    else:
+        scores = _scores(session, query.loose, rows)
+    order = sorted(rows, key=lambda place: (scores.get(place, 0.0), place), reverse=True)
+    posts = [(rows[place].post_id, query.loose) for place in order]
+    return Ranked(posts[:MAX_RANKED], is_more)
+
+
+def _newest(session: Session, criteria: Criteria, most: int = 0) -> dict[int, EntryRow]:
+    """Return matching posts by place: by default one more than are ranked.
+
+    Uses the id of posts that an older release indexed without a place.
+    """
+    if not criteria.terms:
         return {}
-    rows = full_text(session).newest(session, sought, now(), most or MOST_RANKED + 1)
+    rows = full_text(session).newest(session, criteria, now(), most or MAX_RANKED + 1)
     return {row.place or row.post_id: row for row in rows}
 
 
-def _scores(session: Session, terms: Sequence[Term], found: dict[int, Any]) -> Any:
-    """By the rare among the terms: to weigh one that is everywhere takes long and tells nothing."""
-    if len(found) < 2:
+def _scores(
+    session: Session, terms: Sequence[Term], rows: Mapping[int, EntryRow]
+) -> Mapping[int, float]:
+    """Return scores by place, for rare terms only: scoring common ones is slow and of no use."""
+    if len(rows) < 2:
         return {}
     index = full_text(session)
-    most = MOST_RANKED + 1
+    most = MAX_RANKED + 1
     rare = [term for term in terms if len(terms) == 1 or index.count(session, term, most) < most]
-    return index.scores(session, rare, list(found)) if rare else {}
+    return index.scores(session, rare, list(rows)) if rare else {}
 
 
-def _places(row: Any, whole: str, wanted: Sequence[Sequence[str]]) -> list[bool]:
-    """The very title; every term in the title; every term in title or tags."""
-    title, said = row.title, [row.title == whole]
+def _title_and_tag_matches(
+    row: EntryRow, query: str, wanted: Sequence[Sequence[str]]
+) -> list[bool]:
+    """Return whether the title is the query, and for each list of terms in `wanted`:
+
+    whether all terms are in the title, and whether all are in the title or the tags.
+    """
+    title, matches = row.title, [row.title == query]
     for terms in wanted:
-        outside = [term for term in terms if term not in title]
-        said.append(not outside)
-        said.append(not [term for term in outside if term not in row.tags])
-    return said
+        not_in_title = [term for term in terms if term not in title]
+        matches.append(not not_in_title)
+        matches.append(all(term in row.tags for term in not_in_title))
+    return matches

@@ -1,9 +1,9 @@
-"""What search keeps of each post, and what it asks of a database's full-text table."""
+"""The table `search_entry`, and the interface of the full-text indexes of both databases."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy import (
     BigInteger,
@@ -20,13 +20,14 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from blog.models.public.post_counts import MOMENT, PAGES, POSTS, SHOWN
-from blog.models.public.post_counts_index import standing
+from blog.models.public.post_counts_index import list_entry
 from blog.models.search.query import Term
 
-UNTOLD: Any = {"tags": ()}  # these tables hold nothing that a page shows
+# Execution options: no cached page depends on these tables.
+NO_CACHE_TAGS: Mapping[str, tuple[str, ...]] = {"tags": ()}
 WEIGHTS = {"title": 10.0, "tags": 4.0, "body": 1.0}  # of one occurrence
 
-metadata = MetaData()  # apart from the models': migrations do not know these tables
+metadata = MetaData()  # not the models': migrations ignore these tables
 entry = Table(
     "search_entry",
     metadata,
@@ -34,29 +35,33 @@ entry = Table(
     Column("version", Integer, nullable=False, index=True),
     Column("title", Text, nullable=False),
     Column("tags", Text, nullable=False),
-    # The newer a post, the higher; an older release that still runs leaves it out.
+    # Higher for newer posts. Rows that an older release wrote during an upgrade have none.
     Column("place", BigInteger),
 )
-IDS = 2**32  # a place is a day and an id
+IDS = 2**32  # a place is the day of publication times this, plus the post id
 
 
 def place_of(post_id: int, publish_at: datetime | None) -> int:
+    """Return a number that is higher for newer posts: the day of publication and the post id."""
     return (publish_at.toordinal() if publish_at else 0) * IDS + post_id
 
 
-def shown_to_readers(post_id: ColumnElement[int]) -> Select[Any]:
-    """Its id if readers may find it at `moment`. Asked for more, SQLite takes another index."""
-    return select(standing.c.post_id).where(
-        standing.c.post_id == post_id,
-        standing.c.shelf.in_((POSTS, PAGES)),
-        standing.c.publish_at <= MOMENT,
+def shown_to_readers(post_id: ColumnElement[int]) -> Select[int]:
+    """Return a query for the post's id, if readers can see the post at `moment`.
+
+    It selects the id only, because SQLite would use a worse index for more columns.
+    """
+    return select(list_entry.c.post_id).where(
+        list_entry.c.post_id == post_id,
+        list_entry.c.shelf.in_((POSTS, PAGES)),
+        list_entry.c.publish_at <= MOMENT,
         SHOWN,
     )
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """The words and runs of a post."""
+    """The pieces of the title, tags and text of a post."""
 
     title: list[str]
     tags: list[str]
@@ -64,30 +69,47 @@ class Pieces:
 
 
 @dataclass(frozen=True)
-class Sought:
-    """What a post must have: all of these terms, or any; perhaps in its title."""
+class Criteria:
+    """What a post must contain: all of these terms, or with `every=False` any of them.
+
+    `is_titled`: the terms must be in the title.
+    """
 
     terms: Sequence[Term]
     every: bool = True
     is_titled: bool = False
 
 
+class EntryRow(Protocol):
+    """A post that was found; the title and tags are canonical texts."""
+
+    post_id: int
+    place: int | None
+    title: str
+    tags: str
+
+
 class FullText(Protocol):
-    """What search asks of a database; `search_index` holds one row for each entry."""
+    """A full-text index, in a table `search_index` with one row for each entry."""
 
-    def create(self, connection: Connection) -> None: ...
+    def create(self, connection: Connection) -> None:
+        """Create the empty table, replacing an existing one."""
 
-    def put(self, session: Session, posts: Mapping[int, Pieces]) -> None: ...
+    def put(self, session: Session, posts: Mapping[int, Pieces]) -> None:
+        """Insert the pieces of posts by their place."""
 
-    def drop(self, session: Session, place: int) -> None: ...
+    def drop(self, session: Session, place: int) -> None:
+        """Delete the row of a post."""
 
-    def newest(self, session: Session, sought: Sought, at: datetime, most: int) -> Sequence[Any]:
-        """`post_id`, `place`, `title` and `tags` of the newest posts that readers may find."""
+    def newest(
+        self, session: Session, criteria: Criteria, at: datetime, most: int
+    ) -> Sequence[EntryRow]:
+        """Return up to `most` of the newest matching posts that readers can see at that moment."""
 
     def count(self, session: Session, term: Term, most: int) -> int:
-        """In how many posts it stands, as far as `most`."""
+        """Return the number of posts that contain the term, counting up to `most`."""
 
     def scores(
         self, session: Session, terms: Sequence[Term], places: Sequence[int]
     ) -> Mapping[int, float]:
-        """By place, how well posts with any of the terms meet them: the higher, the better."""
+        """Return by place the relevance of the posts that contain any of the terms."""

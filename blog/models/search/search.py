@@ -1,13 +1,12 @@
-"""Search over the title, tags and whole text of what readers may see."""
+"""Searching published posts, and keeping the search index up to date."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Protocol
 
 from sqlalchemy import (
     Connection,
-    Row,
     delete,
     insert,
     select,
@@ -22,22 +21,22 @@ from blog.models.posts.post import Post
 from blog.models.posts.revision import Revision, RevisionTag
 from blog.models.public import cards
 from blog.models.search import ranking
-from blog.models.search.query import Term, ask, canonical
+from blog.models.search.query import Term, canonical, parse
 from blog.models.search.ranking import full_text
-from blog.models.search.schema import UNTOLD, Pieces, entry, place_of
+from blog.models.search.schema import NO_CACHE_TAGS, Pieces, entry, place_of
 from blog.models.search.snippet import Part, highlight, snippet
 from blog.models.search.tokenizer import BREAK, fold, pieces
 from blog.models.tags.tag import Tag
 
-VERSION = 1  # raise it when tokens change: every post is then indexed anew
-AT_ONCE = 200
+VERSION = 1  # increase it when tokens change, so that all posts are indexed again
+BATCH_SIZE = 200
 Terms = Sequence[Term]
-TEXTS = cards.THESE.add_columns(Revision.text)
+POSTS_WITH_TEXT = cards.POSTS_BY_ID.add_columns(Revision.text)
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A post that was found. Parts are pairs of a text and whether it is to be marked."""
+    """A post that was found. Each part of `title_parts` and `snippet` has a text and `is_hit`."""
 
     post_id: int
     kind: str
@@ -50,8 +49,8 @@ class Hit:
 
 
 @dataclass(frozen=True)
-class Found(NumberedPage):
-    """One page of hits. `loosened`: nothing had every term, so these have some of them."""
+class SearchResults(NumberedPage):
+    """One page of hits. `loosened`: no post has every term, so these have some of them."""
 
     hits: list[Hit]
     total: int
@@ -59,32 +58,39 @@ class Found(NumberedPage):
     loosened: bool = False
     page: int = 1
     per_page: int = 10
-    is_more: bool = False  # there are others, of which these are the newest
+    is_more: bool = False  # more posts match than were ranked
 
 
-# --- asking ---
+# --- searching ---
 
 
-def find(session: Session, query: str, *, page: int = 1, per_page: int = 10) -> Found:
-    """The posts that have every term of the query, else those that have some of its words."""
-    question, page = ask(query), max(1, page)
-    ranked = ranking.by_every(session, question)
-    if loosened := not ranked.posts:
-        ranked = ranking.by_some(session, question)
+def find(session: Session, query: str, *, page: int = 1, per_page: int = 10) -> SearchResults:
+    """Return the posts that have every term of the query, or else those with some of its words."""
+    parsed, page = parse(query), max(1, page)
+    ranked = ranking.by_every(session, parsed)
+    loosened = not ranked.posts
+    if loosened:
+        ranked = ranking.by_some(session, parsed)
     total, skipped = len(ranked.posts), (page - 1) * per_page
     hits = _hits(session, ranked.posts[skipped : skipped + per_page])
     is_loosened = loosened and total > 0
-    return Found(hits, total, question.text, is_loosened, page, per_page, ranked.is_more)
+    return SearchResults(hits, total, parsed.text, is_loosened, page, per_page, ranked.is_more)
 
 
 def _hits(session: Session, posts: Sequence[tuple[int, Terms]]) -> list[Hit]:
-    """The posts of a page."""
+    """Return the hits of one page, without posts that have been deleted since."""
     ids = [id for id, _ in posts]
-    found = {row.id: row for row in rows(session, TEXTS, ids=ids)} if ids else {}
-    return [_hit(found[id], terms) for id, terms in posts if id in found]
+    by_id = {row.id: row for row in rows(session, POSTS_WITH_TEXT, ids=ids)} if ids else {}
+    return [_hit(by_id[id], terms) for id, terms in posts if id in by_id]
 
 
-def _hit(post: Row[Any], terms: Terms) -> Hit:
+class PostTextRow(cards.CardRow, Protocol):
+    """A row of POSTS_WITH_TEXT."""
+
+    text: str
+
+
+def _hit(post: PostTextRow, terms: Terms) -> Hit:
     return Hit(
         post_id=post.id,
         kind=post.kind,
@@ -97,15 +103,15 @@ def _hit(post: Row[Any], terms: Terms) -> Hit:
     )
 
 
-# --- keeping the index ---
+# --- the index ---
 
 
 def index(session: Session, post_id: int, *, title: str, tags: Sequence[str], text: str) -> None:
-    """Let a post be found by this, and by nothing it said before."""
+    """Index a post with this title, tags and text, replacing what was indexed before."""
     forget(session, post_id)
     place = place_of(post_id, session.scalar(select(Post.publish_at).where(Post.id == post_id)))
-    apart = [piece for tag in tags for piece in (*pieces(fold(tag)), BREAK)]
-    row = Pieces(pieces(fold(title)), apart, pieces(fold(text)))
+    tag_pieces = [piece for tag in tags for piece in (*pieces(fold(tag)), BREAK)]
+    row = Pieces(pieces(fold(title)), tag_pieces, pieces(fold(text)))
     full_text(session).put(session, {place: row})
     values = {
         "post_id": post_id,
@@ -114,17 +120,20 @@ def index(session: Session, post_id: int, *, title: str, tags: Sequence[str], te
         "tags": canonical(row.tags),
         "place": place,
     }
-    session.execute(insert(entry), [values], execution_options=UNTOLD)
+    session.execute(insert(entry), [values], execution_options=NO_CACHE_TAGS)
 
 
 def forget(session: Session, post_id: int) -> None:
+    """Remove a post from the index."""
     place = session.scalar(select(entry.c.place).where(entry.c.post_id == post_id))
     full_text(session).drop(session, place or post_id)
-    session.execute(delete(entry).where(entry.c.post_id == post_id), execution_options=UNTOLD)
+    session.execute(
+        delete(entry).where(entry.c.post_id == post_id), execution_options=NO_CACHE_TAGS
+    )
 
 
 def create(connection: Connection) -> None:
-    """Make the tables anew and empty; `rebuild` fills them."""
+    """Create empty tables, replacing existing ones; `rebuild` fills them."""
     entry.drop(connection, checkfirst=True)
     entry.create(connection)
     full_text(connection).create(connection)
@@ -132,14 +141,17 @@ def create(connection: Connection) -> None:
 
 @action("search.rebuild")
 def rebuild(session: Session) -> int:
-    """Index up to 200 posts that are not, or by an older version. To be repeated until it is 0."""
+    """Index up to 200 posts that are not indexed, or by an older version. Returns their number.
+
+    Call it until it returns 0.
+    """
     current = select(entry.c.post_id).where(entry.c.version == VERSION)
     stale = session.execute(
         select(Post.id, Revision.id.label("revision_id"), Revision.title, Revision.text)
         .join(Revision, Revision.id == Post.live_revision_id)
         .where(Post.id.not_in(current))
         .order_by(Post.id.desc())
-        .limit(AT_ONCE)
+        .limit(BATCH_SIZE)
     ).all()
     tags = _tags(session, [row.revision_id for row in stale])
     for row in stale:
@@ -148,13 +160,14 @@ def rebuild(session: Session) -> int:
 
 
 def is_stale(session: Session) -> bool:
-    """Whether `rebuild` has something to do; a look that wants no lock."""
+    """Return whether `rebuild` has something to do. Takes no lock."""
     current = select(entry.c.post_id).where(entry.c.version == VERSION)
     missing = select(Post.id).where(Post.live_revision_id.is_not(None), Post.id.not_in(current))
     return session.scalar(missing.limit(1)) is not None
 
 
 def _tags(session: Session, revisions: list[int]) -> dict[int, list[str]]:
+    """Return the names of the tags, in order, by revision id."""
     names: dict[int, list[str]] = {id: [] for id in revisions}
     rows = session.execute(
         select(RevisionTag.revision_id, Tag.name)

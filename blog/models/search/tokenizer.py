@@ -1,26 +1,28 @@
-"""Text as search compares it: folded in width, case and accents, and cut into tokens."""
+"""Normalising text for search: folding of width, case and accents, and splitting into tokens."""
 
 import re
 import unicodedata
 from bisect import bisect_right
 from functools import lru_cache
 
-# Characters that fold, alone, to exactly one character: most of any text, folded in one sweep.
+# Characters that fold to exactly one character each. They make up most of any text, and are
+# folded with a single `str.translate`.
 PLAIN = (
     "\x00-\x7f\u00c0-\u00c5\u00c7-\u00d6\u00d8-\u00dd\u00e0-\u00e5\u00e7-\u00f6\u00f8-\u00fd\u00ff"
     "\u2010-\u2016\u2018-\u2023\u2027\u2190-\u21ff\u2500-\u27bf\u3000-\u3029\u3041-\u3096"
     "\u30a0-\u30fe\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff5e\U0001f300-\U0001faff"
 )
-# What belongs to the character before it: vowel and final jamo, half-width voice marks.
+# Characters that belong to the one before: vowel and final jamo, half-width voice marks.
 _JOINING = "\u1160-\u11ff\uff9e\uff9f\uffa0-\uffdc"
-# Letters that Unicode does not see as a letter with an accent, though readers type them so.
+# Letters that Unicode does not decompose, although readers type them without the accent.
 _LOOKALIKES = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "ı": "i", "æ": "ae", "œ": "oe"})
 
 
 def _class(*categories: str, until: int = 0x3100) -> str:
-    """The characters of these Unicode categories, as the inside of a regular expression's set."""
-    found = [c for c in map(chr, range(0x80, until)) if unicodedata.category(c) in categories]
-    return "".join(found)
+    """Return the characters of these Unicode categories, for use in a regular expression's set."""
+    return "".join(
+        char for char in map(chr, range(0x80, until)) if unicodedata.category(char) in categories
+    )
 
 
 MARKS = _class("Mn", "Mc", "Me")
@@ -34,7 +36,10 @@ _ACCENTED = re.compile("([a-z\u00df-\u02af\u03b1-\u03c9])[\u0300-\u036f]+")
 
 @lru_cache(maxsize=8192)
 def _fold_cluster(cluster: str) -> str:
-    """One character with its marks, until nothing changes: folding twice is folding once."""
+    """Fold one character with its marks, repeatedly until nothing changes.
+
+    This makes folding idempotent.
+    """
     folded = _DROPPED.sub("", cluster)
     while (again := _fold_once(folded)) != folded:
         folded = again
@@ -47,23 +52,24 @@ def _fold_once(text: str) -> str:
     return unicodedata.normalize("NFC", bare).translate(_LOOKALIKES)
 
 
-class _Table(dict[int, str]):
-    """A table for `str.translate` that learns each character when it is first met."""
+class _TranslationTable(dict[int, str]):
+    """A table for `str.translate` that computes each entry when it is first needed."""
 
     def __missing__(self, code: int) -> str:
         self[code] = folded = _fold_cluster(chr(code))
         return folded
 
 
-_TABLE = _Table()
+_TABLE = _TranslationTable()
 
 
 class Folded:
-    """A folded text with the way back: which stretch of the original a folded stretch came from."""
+    """A folded text, with the mapping from its positions to those of the original text."""
 
     def __init__(self, original: str) -> None:
-        self._starts: list[int] = []  # where each piece starts in the folded text
-        self._origins: list[tuple[int, int]] = []  # its start in the original, its length or 0: 1:1
+        self._starts: list[int] = []  # of each piece, in the folded text
+        # Of each piece, its start and length in the original; 0 if its characters map one to one.
+        self._origins: list[tuple[int, int]] = []
         self._size = 0
         if original.isascii():
             self.text = original.lower()
@@ -92,7 +98,7 @@ class Folded:
             self._size += folded_length
 
     def _place(self, at: int) -> tuple[int, int]:
-        """Where the folded character `at` stands in the original: start and end."""
+        """Return start and end, in the original, of the folded character at index `at`."""
         piece = bisect_right(self._starts, at) - 1
         origin, length = self._origins[piece]
         if length:
@@ -101,17 +107,19 @@ class Folded:
         return start, start + 1
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """The stretch of the original that `text[start:end]`, not empty, was folded from."""
+        """Return start and end, in the original, of `text[start:end]`, which must not be empty."""
         return self._place(start)[0], self._place(end - 1)[1]
 
 
 def fold(text: str) -> str:
+    """Fold a text in width, case and accents, so that equal words become equal strings."""
     return Folded(text).text
 
 
 # --- tokens ---
 
-# Scripts written without spaces: Han, kana, Hangul, and those of the south-east.
+# Scripts that are written without spaces or, like Hangul, searched by parts of words: Han, kana,
+# Hangul, Thai, Lao, Burmese and Khmer.
 DENSE = (
     "\u0e01-\u0e3a\u0e40-\u0e4e\u0e80-\u0ece\u1000-\u109d\u1780-\u17d3"
     "\u3005-\u3007\u3041-\u3096\u3099\u309a\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff"
@@ -119,19 +127,22 @@ DENSE = (
     "\ua960-\ua97c\uac00-\ud7a3\ud7b0-\ud7fb\uf900-\ufaff\U00020000-\U000323af"
 )
 LETTER = f"[^\\W_{DENSE}]"
-# C++ and C# are words of their own, and no `c`; the dot of .NET is one before `net`.
+# C++ and C# are words of their own, which searching for C does not find; so is the dot of .NET.
 SUFFIX = rf"(?:\+\+(?!\+)|#(?!#|{LETTER}))"
 _PIECE = re.compile(rf"[{DENSE}]+|\.(?=net(?!{LETTER}))|{LETTER}+(?:[{MARKS}]+{LETTER}*)*{SUFFIX}?")
-LONGEST_TOKEN = 64
-BREAK = "#"  # stands between two tags; alone it is no token of any text
+MAX_TOKEN_LENGTH = 64
+BREAK = "#"  # separates two tags; no text has a token that consists of it
 
 
 def pieces(folded: str) -> list[str]:
-    """Words, numbers and unbroken runs of a dense script, in order."""
-    return [found if is_dense(found) else found[:LONGEST_TOKEN] for found in _PIECE.findall(folded)]
+    """Split a folded text into words, numbers and unbroken runs of a dense script, in order."""
+    return [
+        piece if is_dense(piece) else piece[:MAX_TOKEN_LENGTH] for piece in _PIECE.findall(folded)
+    ]
 
 
 def is_dense(piece: str) -> bool:
+    """Return whether a piece is a run of a script without spaces."""
     return bool(_IS_DENSE.match(piece))
 
 
@@ -139,13 +150,17 @@ _IS_DENSE = re.compile(f"[{DENSE}]")
 
 
 def tokens(pieces: list[str]) -> list[str]:
-    """What is indexed. Dense 异步编 becomes 异 异步 步 步编 编: a run of these is a run of text."""
-    found: list[str] = []
+    """Return the tokens to index.
+
+    A dense run becomes its characters and pairs in turn: 异步编 becomes 异 异步 步 步编 编. So
+    consecutive characters of the text are consecutive tokens.
+    """
+    result: list[str] = []
     for piece in pieces:
-        found += _interleaved(piece) if is_dense(piece) else [piece]
-    return found
+        result += _interleaved(piece) if is_dense(piece) else [piece]
+    return result
 
 
 def _interleaved(run: str) -> list[str]:
     singles_and_pairs = ((run[i], run[i : i + 2]) for i in range(len(run)))
-    return [token for both in singles_and_pairs for token in both][:-1]
+    return [token for entry in singles_and_pairs for token in entry][:-1]

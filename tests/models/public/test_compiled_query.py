@@ -1,4 +1,4 @@
-"""Statements that are compiled once say what SQLAlchemy says, on every database."""
+"""A compiled query returns the same rows as SQLAlchemy, on SQLite and PostgreSQL."""
 
 from datetime import timedelta
 from typing import Any
@@ -18,12 +18,12 @@ from blog.models.public.compiled_query import CompiledQuery, CompiledStatement
 from tests.support.cast import Cast, Planted
 
 
-def both(session: Session, statement: CompiledQuery, **values: Any) -> list[tuple[Any, ...]]:
-    """What it finds, once it is clear that both ways find the same, under the same names."""
-    found = statement.rows(session, **values)
-    by_the_core = session.connection().execute(statement.statement, values).all()
-    assert [row._asdict() for row in found] == [row._asdict() for row in by_the_core]
-    return found
+def compared_rows(session: Session, query: CompiledQuery, **values: object) -> list[Any]:
+    """Return the rows of a compiled query after comparing them with those of SQLAlchemy Core."""
+    rows = query.rows(session, **values)
+    core_rows = session.connection().execute(query.statement, values).all()
+    assert [row._asdict() for row in rows] == [row._asdict() for row in core_rows]
+    return rows
 
 
 @pytest.fixture
@@ -31,10 +31,10 @@ def ann(world: Cast) -> Planted:
     return world.posts["ann_live"]
 
 
-def test_the_text_at_an_address(database: Database, ann: Planted) -> None:
+def test_a_post_at_an_address(database: Database, ann: Planted) -> None:
     def work(session: Session) -> None:
         path = session.scalars(select(Address.path).where(Address.post_id == ann.id)).first()
-        (row,) = both(session, post_page.TEXT, key=key_of(path), moment=now())
+        (row,) = compared_rows(session, post_page.POST_AT_ADDRESS, key=key_of(path), moment=now())
         assert row.post_id == ann.id
         assert row.publish_at.utcoffset() == timedelta(0)
         assert isinstance(row.outline, list)
@@ -43,17 +43,19 @@ def test_the_text_at_an_address(database: Database, ann: Planted) -> None:
     database.read_now(work)
 
 
-def test_nothing_at_an_address(database: Database, ann: Planted) -> None:
-    found = database.read_now(lambda s: both(s, post_page.TEXT, key="/nowhere", moment=now()))
-    assert found == []
+def test_an_unknown_address(database: Database, ann: Planted) -> None:
+    query = post_page.POST_AT_ADDRESS
+    rows = database.read_now(lambda s: compared_rows(s, query, key="/nowhere", moment=now()))
+    assert rows == []
 
 
-def test_its_neighbours_and_names(database: Database, ann: Planted) -> None:
+def test_related_posts_and_names(database: Database, ann: Planted) -> None:
     def work(session: Session) -> None:
         post = session.get_one(Post, ann.id)
-        here = {"id": post.id, "published_at": post.publish_at, "language": post.language}
-        both(session, related.AROUND, **here, revision=post.live_revision_id, moment=now())
-        names = both(session, cards.NAMES_OF_ONE, revision=post.live_revision_id)
+        values = {"id": post.id, "published_at": post.publish_at, "language": post.language}
+        values |= {"revision": post.live_revision_id, "moment": now()}
+        compared_rows(session, related.RELATED_POSTS, **values)
+        names = compared_rows(session, cards.NAMES_OF_ONE, revision=post.live_revision_id)
         assert [name.slug for name in names if name.is_author] == ["ann"]
 
     database.read_now(work)
@@ -61,15 +63,15 @@ def test_its_neighbours_and_names(database: Database, ann: Planted) -> None:
 
 @pytest.mark.parametrize("has_cookie", [True, False])
 @pytest.mark.parametrize(("is_person", "is_editor"), [(False, False), (True, False), (True, True)])
-def test_what_each_kind_of_reader_sees_said(
+def test_comments_shown_to_each_kind_of_reader(
     database: Database, ann: Planted, *, has_cookie: bool, is_person: bool, is_editor: bool
 ) -> None:
     statement = comment._shown_to(has_cookie=has_cookie, is_person=is_person, is_editor=is_editor)
     values = {"post_id": ann.id, "user_id": 1, "waiting_hash": "a" * 64}
-    database.read_now(lambda s: both(s, statement, **values))
+    database.read_now(lambda s: compared_rows(s, statement, **values))
 
 
-def test_what_the_database_complains_of_is_told_as_by_sqlalchemy(database: Database) -> None:
+def test_an_error_of_the_driver_becomes_one_of_sqlalchemy(database: Database) -> None:
     broken = CompiledQuery(select(Post.id).where(Post.id == bindparam("id")))
     database.read_now(lambda s: broken.rows(s, id=1))
     broken._compiled[database.reading.dialect.name].sql = "SELECT nothing FROM nowhere"
@@ -77,16 +79,16 @@ def test_what_the_database_complains_of_is_told_as_by_sqlalchemy(database: Datab
         database.read_now(lambda s: broken.rows(s, id=1))
 
 
-def test_sqlite_is_told_limits_as_numbers_or_it_plans_anew_each_time(
+def test_limits_are_literals_so_that_sqlite_need_not_plan_each_execution(
     sqlite_database: Database,
 ) -> None:
     dialect = sqlite_database.reading.dialect
-    for statement in (related.AROUND.statement, select(Post.id).limit(3).offset(6)):
+    for statement in (related.RELATED_POSTS.statement, select(Post.id).limit(3).offset(6)):
         sql = CompiledStatement(statement, dialect).sql
         assert "LIMIT 3" in sql and "LIMIT ?" not in sql
 
 
-def test_two_limits_are_two_statements(database: Database, world: Cast) -> None:
+def test_each_limit_makes_a_separate_statement(database: Database, world: Cast) -> None:
     def work(session: Session) -> list[int]:
         return [len(session.scalars(select(Post.id).limit(many)).all()) for many in (1, 3, 2)]
 
@@ -96,16 +98,16 @@ def test_two_limits_are_two_statements(database: Database, world: Cast) -> None:
 @pytest.mark.parametrize(
     "migrated", [pytest.param("postgresql", marks=pytest.mark.postgresql)], indirect=True
 )
-def test_what_is_prepared_outlives_a_transaction(database: Database, world: Cast) -> None:
+def test_prepared_statements_outlive_a_transaction(database: Database, world: Cast) -> None:
     def work(session: Session) -> int:
         session.scalars(select(Post.title)).all()
-        known = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%post.title%'"
-        return int(session.scalar(text(known)) or 0)
+        prepared = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%post.title%'"
+        return int(session.scalar(text(prepared)) or 0)
 
     assert [database.read_now(work) for _ in range(12)][-1] >= 1
 
 
-def test_who_reads_cannot_write(database: Database, world: Cast) -> None:
+def test_a_reading_transaction_cannot_write(database: Database, world: Cast) -> None:
     def work(session: Session) -> None:
         session.execute(update(Post).values(title="x"))
 

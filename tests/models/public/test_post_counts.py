@@ -1,4 +1,4 @@
-"""The numbers that are kept are those one would count, at each moment and whatever has happened."""
+"""The stored post counts equal what a query would count, after random changes and at any time."""
 
 import contextlib
 import random
@@ -12,8 +12,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import delete, insert, select, text, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, delete, insert, select, text, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from bench import planting
 from blog.config import Config
@@ -25,124 +25,135 @@ from blog.models.posts.post import PAGE, POST, Post
 from blog.models.posts.revision import Revision, RevisionAuthor, RevisionTag
 from blog.models.public import archives, cards, page_queries, post_counts, post_page
 from blog.models.public.cards import PostPage
-from blog.models.public.post_counts import Part
+from blog.models.public.post_counts import ListRange
 from blog.models.search import search
 from blog.models.tags import tag_admin
 from blog.models.tags.tag import Tag
 from blog.models.users.user import User
 from tests.support import cast
 
-UNTOLD = {"tags": (), "synchronize_session": False}
+NO_CACHE_TAGS = {"tags": (), "synchronize_session": False}
 ZONES = [ZoneInfo(name) for name in ("UTC", "Asia/Shanghai", "America/New_York", "Asia/Kathmandu")]
 TAGS = ("ink", "paper", "瓷器", "salt")
-FOLLOWED = "SELECT shelf, publish_at, post_id, withdraw_at, language FROM shelf_wanted"
-STANDING = "SELECT shelf, publish_at, post_id, withdraw_at, language FROM shelf_post"
-NUMBERS = "SELECT shelf, month, posts FROM shelf_number WHERE posts != 0"
-COUNTED = """
+WANTED_ENTRIES = "SELECT shelf, publish_at, post_id, withdraw_at, language FROM shelf_wanted"
+STORED_ENTRIES = "SELECT shelf, publish_at, post_id, withdraw_at, language FROM shelf_post"
+STORED_COUNTS = "SELECT shelf, month, posts FROM shelf_number WHERE posts != 0"
+WANTED_COUNTS = """
     SELECT shelf, '', count(*) FROM shelf_post WHERE withdraw_at IS NULL GROUP BY shelf
     UNION ALL
     SELECT shelf, month, count(*) FROM shelf_post WHERE withdraw_at IS NULL GROUP BY shelf, month
 """
 
 
-# --- what may happen ---
+# --- random changes ---
 
 
-class World:
-    """A blog of a few people and posts, to which things happen by chance."""
+class RandomBlog:
+    """A blog with a few users and posts, to which the functions below make random changes."""
 
     def __init__(self, database: Database, chance: random.Random) -> None:
         self.database, self.chance = database, chance
         self.eve = cast.fill(database).eve
 
-    def do(self, work: Callable[..., object], *args: Any, **kwargs: Any) -> None:
-        self.database.transact_now(work, *args, by=self.eve, **kwargs)
+    def do(self, work: Callable[..., object]) -> None:
+        """Run `work` in a transaction, as Eve if it takes `by`."""
+        self.database.transact_now(work, by=self.eve)
 
     def moment(self) -> datetime:
-        """Somewhere around now, often on the edge of a month."""
-        edge = now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        some = self.chance.choice([now(), edge, edge - timedelta(days=400)])
-        return some + timedelta(hours=self.chance.choice([-1000, -9, -8, 0, 1, 9, 1000]))
+        """Return a time around now, often at the turn of a month."""
+        month_start = now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        base = self.chance.choice([now(), month_start, month_start - timedelta(days=400)])
+        return base + timedelta(hours=self.chance.choice([-1000, -9, -8, 0, 1, 9, 1000]))
 
-    def some(self, session: Session, column: Any) -> Any:
+    def some_id(self, session: Session, column: InstrumentedAttribute[int]) -> int:
+        """Return a random id."""
         return self.chance.choice(session.scalars(select(column).order_by(column)).all())
 
 
-def write(world: World) -> None:
+def write(blog: RandomBlog) -> None:
+    """Publish or schedule a new post or page."""
+
     def work(session: Session) -> None:
-        tags = ", ".join(world.chance.sample(TAGS, world.chance.randrange(2)))
+        tags = ", ".join(blog.chance.sample(TAGS, blog.chance.randrange(2)))
         post = Post(title="One", body="Words.", tags=tags, language="en")
-        post.kind = world.chance.choice([POST, POST, POST, PAGE])
-        post.is_listed = world.chance.random() < 0.8
-        post.publish_at = world.moment()
+        post.kind = blog.chance.choice([POST, POST, POST, PAGE])
+        post.is_listed = blog.chance.random() < 0.8
+        post.publish_at = blog.moment()
         session.add(post)
         session.flush()
         publishing.show(session, post, render(post.body), by=None)
-        if world.chance.random() < 0.4:
-            post.withdraw_at = world.moment()
+        if blog.chance.random() < 0.4:
+            post.withdraw_at = blog.moment()
 
-    world.do(work)
+    blog.do(work)
 
 
-def edit(world: World) -> None:
+def edit(blog: RandomBlog) -> None:
+    """Publish a new revision with other tags."""
+
     def work(session: Session, *, by: User) -> None:
-        post = session.get_one(Post, world.some(session, Post.id))
+        post = session.get_one(Post, blog.some_id(session, Post.id))
         post.is_listed, post.tags = (
-            world.chance.random() < 0.8,
-            ", ".join(world.chance.sample(TAGS, 2)),
+            blog.chance.random() < 0.8,
+            ", ".join(blog.chance.sample(TAGS, 2)),
         )
         publishing.show(session, post, render("Other words."), by=None)
 
-    world.do(work)
+    blog.do(work)
 
 
-def move(world: World) -> None:
-    """As an import does, or a statement of many rows."""
-    columns = world.chance.choice([["publish_at"], ["withdraw_at"], ["publish_at", "withdraw_at"]])
-    values = {name: world.chance.choice([None, world.moment()]) for name in columns}
-    few = Post.id % 5 == world.chance.randrange(5)
-    world.do(
+def move(blog: RandomBlog) -> None:
+    """Change the dates of many posts in one statement, as an import does."""
+    columns = blog.chance.choice([["publish_at"], ["withdraw_at"], ["publish_at", "withdraw_at"]])
+    values = {name: blog.chance.choice([None, blog.moment()]) for name in columns}
+    few = Post.id % 5 == blog.chance.randrange(5)
+    blog.do(
         lambda session: session.execute(
-            update(Post).where(few).values(values), execution_options=UNTOLD
+            update(Post).where(few).values(values), execution_options=NO_CACHE_TAGS
         )
     )
 
 
-def press(world: World) -> None:
-    verb = world.chance.choice([publishing.unpublish, publishing.trash, publishing.restore])
-    world.do(lambda session, *, by: verb(session, world.some(session, Post.id), by=by))
+def change_state(blog: RandomBlog) -> None:
+    """Unpublish, trash or restore a post."""
+    change = blog.chance.choice([publishing.unpublish, publishing.trash, publishing.restore])
+    blog.do(lambda session, *, by: change(session, blog.some_id(session, Post.id), by=by))
 
 
-def delete_one(world: World) -> None:
+def delete_one(blog: RandomBlog) -> None:
+    """Delete a post permanently."""
+
     def work(session: Session, *, by: User) -> None:
-        id = world.some(session, Post.id)
+        id = blog.some_id(session, Post.id)
         publishing.trash(session, id, by=by)
         publishing.delete_permanently(session, id, by=by)
 
-    world.do(work)
+    blog.do(work)
 
 
-def retag(world: World) -> None:
+def retag(blog: RandomBlog) -> None:
+    """Rename a tag or merge two."""
+
     def work(session: Session) -> None:
         tags = session.scalars(select(Tag).order_by(Tag.id)).all()
-        one, other = world.chance.sample(tags, 2)
-        if world.chance.random() < 0.2 and len(tags) > 3:
-            tag_admin.merge(session, one.id, into=other.name)
+        tag, other = blog.chance.sample(tags, 2)
+        if blog.chance.random() < 0.2 and len(tags) > 3:
+            tag_admin.merge(session, tag.id, into=other.name)
         else:
-            tag_admin.rename(session, one.id, name=f"Name {world.chance.randrange(99)}")
+            tag_admin.rename(session, tag.id, name=f"Name {blog.chance.randrange(99)}")
 
-    world.do(work)
+    blog.do(work)
 
 
-def rewrite(world: World) -> None:
-    """What no act of ours does, but somebody's own statement might."""
+def rewrite(blog: RandomBlog) -> None:
+    """Change tables directly in ways that the application never does."""
 
     def work(session: Session) -> None:
-        live = select(Post.live_revision_id).where(Post.id == world.some(session, Post.id))
+        live = select(Post.live_revision_id).where(Post.id == blog.some_id(session, Post.id))
         revision = session.scalar(live)
         if revision is None:
             return
-        for statement in world.chance.choice(
+        for statement in blog.chance.choice(
             [
                 [
                     update(Revision)
@@ -152,127 +163,131 @@ def rewrite(world: World) -> None:
                 [delete(RevisionTag).where(RevisionTag.revision_id == revision)],
                 [
                     delete(RevisionAuthor).where(RevisionAuthor.revision_id == revision),
-                    insert(RevisionAuthor).values(revision_id=revision, user_id=world.eve.id),
+                    insert(RevisionAuthor).values(revision_id=revision, user_id=blog.eve.id),
                 ],
                 [update(Post).where(Post.live_revision_id == revision).values(kind=POST)],
             ]
         ):
-            session.execute(statement, execution_options=UNTOLD)
+            session.execute(statement, execution_options=NO_CACHE_TAGS)
 
-    world.do(work)
+    blog.do(work)
 
 
-def think_better(world: World) -> None:
-    """Rolled back, whole or to a savepoint."""
+def roll_back(blog: RandomBlog) -> None:
+    """Make changes that are rolled back, to a savepoint or entirely."""
 
     def work(session: Session) -> None:
         with session.begin_nested() as savepoint:
-            session.execute(update(Post).values(trashed_at=now()), execution_options=UNTOLD)
+            session.execute(update(Post).values(trashed_at=now()), execution_options=NO_CACHE_TAGS)
             savepoint.rollback()
-        if world.chance.random() < 0.5:
-            session.execute(update(Post).values(publish_at=None), execution_options=UNTOLD)
+        if blog.chance.random() < 0.5:
+            session.execute(update(Post).values(publish_at=None), execution_options=NO_CACHE_TAGS)
             raise Refusal("no")
 
-    world.do(work)
+    blog.do(work)
 
 
-ACTS = (write, write, write, edit, move, press, press)
-ACTS += (delete_one, retag, rewrite, rewrite, think_better)
+CHANGES = (write, write, write, edit, move, change_state, change_state)
+CHANGES += (delete_one, retag, rewrite, rewrite, roll_back)
 
 
-# --- what must be so after each ---
+# --- checks after each change ---
 
 
-def refuse_wrong_numbers(session: Session) -> None:
-    """Each row follows from the posts, and each number from the rows."""
-    rows = [Counter(session.execute(text(query)).all()) for query in (STANDING, FOLLOWED)]
-    assert rows[0] == rows[1]
-    numbers = [Counter(session.execute(text(query)).all()) for query in (NUMBERS, COUNTED)]
-    assert numbers[0] == numbers[1]
+def check_tables(session: Session) -> None:
+    """Check the entries against the posts, and the counts against the entries."""
+
+    def rows(query: str) -> Counter[Any]:
+        return Counter(session.execute(text(query)).all())
+
+    assert rows(STORED_ENTRIES) == rows(WANTED_ENTRIES)
+    assert rows(STORED_COUNTS) == rows(WANTED_COUNTS)
 
 
-def refuse_wrong_pages(session: Session, part: Part, at: datetime, *which: Any) -> None:
-    """Total, order and place of each post are those of a query that counts."""
-    query = cards.listed_at(at).where(*which).with_only_columns(Post.id)
-    counted = list(session.scalars(query))
-    for offset in {0, 3, max(0, len(counted) - 2), len(counted)}:
-        found = post_counts.page(session, part, at, offset, 5)
-        assert found == (counted[offset : offset + 5], len(counted)), (part, at, offset)
+def check_pages(
+    session: Session, part: ListRange, at: datetime, *conditions: ColumnElement[bool]
+) -> None:
+    """Check the total and the pages of a list against a plain query with these conditions."""
+    query = cards.listed_at(at).where(*conditions).with_only_columns(Post.id)
+    expected = list(session.scalars(query))
+    for offset in {0, 3, max(0, len(expected) - 2), len(expected)}:
+        page = post_counts.page(session, part, at, offset, 5)
+        assert page == (expected[offset : offset + 5], len(expected)), (part, at, offset)
 
 
-def refuse_wrong_months(session: Session, at: datetime) -> None:
+def check_months(session: Session, at: datetime) -> None:
+    """Check the number of posts per month in several time zones."""
     times = list(session.scalars(cards.listed_at(at).with_only_columns(Post.publish_at)))
     for zone in ZONES:
         local = Counter((time.year, time.month) for time in (t.astimezone(zone) for t in times))
-        found = post_counts.by_month(session, at, zone)
-        assert found == dict(sorted(local.items())) and list(found) == sorted(found)
+        months = post_counts.by_month(session, at, zone)
+        assert months == dict(sorted(local.items())) and list(months) == sorted(months)
 
 
-def refuse_wrong_names(session: Session) -> None:
-    """What the archive says of tags and authors."""
+def check_names(session: Session) -> None:
+    """Check the numbers of posts of all tags and authors on the archive page."""
     live = select(Post.live_revision_id).where(Post.is_live(now()), Post.kind == POST)
     shown = select(Revision.id).where(Revision.id.in_(live), Revision.is_listed)
-    for found, query, link in (
+    for names, query, link in (
         (archives.all_tags(session), select(Tag.slug).join(RevisionTag), RevisionTag),
         (archives.all_authors(session), select(User.name).join(RevisionAuthor), RevisionAuthor),
     ):
         counted = Counter(session.scalars(query.where(link.revision_id.in_(shown))))
-        assert {name.slug: name.posts for name in found} == counted
-        assert [name.posts for name in found] == sorted(counted.values(), reverse=True)
+        assert {name.slug: name.posts for name in names} == counted
+        assert [name.posts for name in names] == sorted(counted.values(), reverse=True)
 
 
 def check(session: Session, chance: random.Random) -> None:
-    refuse_wrong_numbers(session)
-    refuse_wrong_names(session)
+    """Check everything at several moments."""
+    check_tables(session)
+    check_names(session)
     day = now().replace(hour=0, minute=0, second=0, microsecond=0)
     for at in (now(), now() + timedelta(days=60), now() - timedelta(days=30)):
-        refuse_wrong_pages(session, Part(), at)
-        refuse_wrong_months(session, at)
+        check_pages(session, ListRange(), at)
+        check_months(session, at)
         for tag in session.scalars(select(Tag)).all():
-            marked = select(RevisionTag.revision_id).where(RevisionTag.tag_id == tag.id)
-            refuse_wrong_pages(
-                session, Part(post_counts.of_tag(tag.id)), at, Revision.id.in_(marked)
-            )
+            tagged = select(RevisionTag.revision_id).where(RevisionTag.tag_id == tag.id)
+            check_pages(session, ListRange(post_counts.of_tag(tag.id)), at, Revision.id.in_(tagged))
         for days in (400, 40, 0):
             start = day - timedelta(days=days, hours=chance.randrange(30))
             end = start + timedelta(days=chance.choice([1, 31, 365]))
             span = (Post.publish_at >= start, Post.publish_at < end)
-            refuse_wrong_pages(session, Part(start=start, end=end), at, *span)
+            check_pages(session, ListRange(start=start, end=end), at, *span)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
-def test_whatever_happens_the_kept_numbers_are_those_one_counts(
+def test_stored_counts_equal_actual_counts_after_random_changes(
     database: Database, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    monkeypatch.setattr(post_counts, "ONE_BY_ONE", 2)  # so that a few posts have far pages
-    chance = random.Random(seed)  # noqa: S311 -- the same acts each time
-    world = World(database, chance)
+    monkeypatch.setattr(post_counts, "MAX_OFFSET", 2)  # so that few posts suffice to use the months
+    chance = random.Random(seed)  # noqa: S311 -- the same changes each time
+    blog = RandomBlog(database, chance)
     for _ in range(60):
-        act = chance.choice(ACTS)
+        change = chance.choice(CHANGES)
         with contextlib.suppress(Refusal, LookupError):
-            act(world)
+            change(blog)
         database.read_now(check, chance)
 
 
 @pytest.mark.slow
-def test_several_who_publish_at_once_neither_wait_for_one_another_in_a_circle_nor_miscount(
+def test_concurrent_transactions_neither_deadlock_nor_miscount(
     database: Database, config_of: Callable[[Database], Config]
 ) -> None:
-    """The same tags in other orders, posts of one another's, in transactions of several posts."""
-    World(database, random.Random(0))  # noqa: S311 -- only its people
+    """Each transaction changes several random posts, which share tags and authors."""
+    RandomBlog(database, random.Random(0))  # noqa: S311 -- only for its posts
     ids = list(database.read_now(lambda session: session.scalars(select(Post.id)).all()))
 
     def publish(number: int) -> None:
-        chance = random.Random(number)  # noqa: S311 -- the same acts each time
+        chance = random.Random(number)  # noqa: S311 -- the same changes each time
         own = Database(config_of(database))
         try:
             for _ in range(15):
-                own.transact_now(several, sorted(chance.sample(ids, 3)), chance)
+                own.transact_now(change_posts, sorted(chance.sample(ids, 3)), chance)
         finally:
             own.close()
 
-    def several(session: Session, ids: list[int], chance: random.Random) -> None:
+    def change_posts(session: Session, ids: list[int], chance: random.Random) -> None:
         for id in ids:
             post = session.scalars(select(Post).where(Post.id == id).with_for_update()).one()
             post.trashed_at = chance.choice([None, now()])
@@ -281,10 +296,10 @@ def test_several_who_publish_at_once_neither_wait_for_one_another_in_a_circle_no
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(publish, range(4)))
-    database.read_now(refuse_wrong_numbers)
+    database.read_now(check_tables)
 
 
-def test_posts_with_a_day_of_their_end_lead_to_one_another(database: Database) -> None:
+def test_posts_with_a_date_of_withdrawal_are_related_by_their_tags(database: Database) -> None:
     def write_two(session: Session) -> None:
         for slug in ("one", "two"):
             post = Post(title=slug, slug=slug, body="Words.", tags="short-lived", language="en")
@@ -293,15 +308,15 @@ def test_posts_with_a_day_of_their_end_lead_to_one_another(database: Database) -
             session.flush()
             publishing.show(session, post, render(post.body), by=None)
 
-    world = World(database, random.Random(0))  # noqa: S311 -- only its people
-    world.do(write_two)
-    shown = database.read_now(post_page.at, "/posts/one")
-    assert isinstance(shown, PostPage)
-    assert [link.title for link in shown.related] == ["two"]
+    blog = RandomBlog(database, random.Random(0))  # noqa: S311 -- only for its users
+    blog.do(write_two)
+    page = database.read_now(post_page.at, "/posts/one")
+    assert isinstance(page, PostPage)
+    assert [link.title for link in page.related] == ["two"]
 
 
 @pytest.mark.slow
-def test_of_very_many_posts_the_newest_are_offered_where_an_address_shows_nothing(
+def test_the_newest_of_many_posts_are_suggested_for_a_similar_unknown_address(
     grown: dict[int, Database],
 ) -> None:
     newest = planting.path_of(8_000)
@@ -309,65 +324,69 @@ def test_of_very_many_posts_the_newest_are_offered_where_an_address_shows_nothin
     assert newest in [card.path for card in near]
 
 
-# --- what it costs ---
+# --- cost of pages ---
 
 
 def steps(database: Database, work: Callable[..., object], *args: Any, **kwargs: Any) -> int:
-    """How many of a hundred of SQLite's own steps it takes: the same each time, on any machine."""
-    counted = []
+    """Return the number of SQLite virtual machine steps, in hundreds.
+
+    Unlike time, it is the same on each run and any machine.
+    """
+    calls = []
 
     def measured(session: Session) -> None:
-        line: Any = session.connection().connection.dbapi_connection
-        line.set_progress_handler(lambda: counted.append(1), 100)
+        connection: Any = session.connection().connection.dbapi_connection
+        connection.set_progress_handler(lambda: calls.append(1), 100)
         try:
             work(session, *args, **kwargs)
         finally:
-            line.set_progress_handler(None, 0)
+            connection.set_progress_handler(None, 0)
 
     database.read_now(measured)
-    return len(counted)
+    return len(calls)
 
 
 @pytest.fixture(scope="module")
 def grown(
     tmp_path_factory: pytest.TempPathFactory, empty_sqlite: Path
 ) -> Iterator[dict[int, Database]]:
-    """The bench's blog, with as many posts as search ranks, and with many more."""
-    made = {}
+    """The blog of the benchmarks by its number of posts: 1,000 and 8,000."""
+    databases = {}
     for posts in (1_000, 8_000):
         config = Config(data_dir=tmp_path_factory.mktemp("grown"))
         shutil.copy(empty_sqlite, config.data_dir)
-        made[posts] = Database(config)
-        planting.plant(made[posts], posts)
-    yield made
-    for database in made.values():
+        databases[posts] = Database(config)
+        planting.plant(databases[posts], posts)
+    yield databases
+    for database in databases.values():
         database.close()
 
 
-A_MONTH = 60  # what it takes to walk through a half of the bench's two thousand posts a month
+# Steps, in hundreds, to scan a half of the 2,000 posts that each month of that blog has.
+STEPS_OF_A_MONTH = 60
 PAGES_ASKED: dict[str, Callable[[Session, int], object]] = {
     "the front page": lambda s, n: cards.post_list(s, page=1, per_page=10),
-    "its middle": lambda s, n: cards.post_list(s, page=n // 20, per_page=10),
-    "its end": lambda s, n: cards.post_list(s, page=n // 10, per_page=10),
+    "the middle page": lambda s, n: cards.post_list(s, page=n // 20, per_page=10),
+    "the last page": lambda s, n: cards.post_list(s, page=n // 10, per_page=10),
     "the archive": lambda s, n: page_queries.overview(s, ZONES[1]),
     "a year": lambda s, n: page_queries.from_span(s, now().year, None, ZONES[1], 1, 10),
     "a tag": lambda s, n: page_queries.tagged(s, "tag-40", 1, 10),
-    "its end, too": lambda s, n: page_queries.tagged(s, "tag-40", n // 20, 10),
+    "the last page of a tag": lambda s, n: page_queries.tagged(s, "tag-40", n // 20, 10),
     "an author": lambda s, n: page_queries.written_by(s, "ann", n // 20, 10),
     "a common word": lambda s, n: search.find(s, "ink"),
-    "two of them": lambda s, n: search.find(s, "ink notes"),
-    "one of many": lambda s, n: search.find(s, f"part {n - 7}"),
+    "two common words": lambda s, n: search.find(s, "ink notes"),
+    "a rare word": lambda s, n: search.find(s, f"part {n - 7}"),
     "the feed": lambda s, n: page_queries.feed(s),
-    "a tag's": lambda s, n: page_queries.tag_feed(s, "tag-40"),
-    "what is near": lambda s, n: page_queries.nothing(s, f"{planting.path_of(n)}x"),
+    "the feed of a tag": lambda s, n: page_queries.tag_feed(s, "tag-40"),
+    "an unknown address": lambda s, n: page_queries.nothing(s, f"{planting.path_of(n)}x"),
     "a post": lambda s, n: post_page.at(s, planting.path_of(n // 2)),
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES_ASKED)
-def test_a_page_costs_no_more_where_there_are_eight_times_the_posts(
+def test_a_page_costs_no_more_on_a_blog_with_eight_times_the_posts(
     grown: dict[int, Database], page: str
 ) -> None:
     few, many = (steps(grown[n], PAGES_ASKED[page], n) for n in sorted(grown))
-    assert many <= 1.5 * few + A_MONTH, (few, many)
+    assert many <= 1.5 * few + STEPS_OF_A_MONTH, (few, many)

@@ -1,4 +1,4 @@
-"""Search: what is found, in which order, and that only what readers may see ever is."""
+"""Which posts search finds, in which order, and that it finds only public ones."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -16,7 +16,7 @@ from blog.models.posts import publishing
 from blog.models.posts.post import PAGE, POST, Post
 from blog.models.search import ranking, search
 from blog.models.search.schema import entry
-from blog.models.search.search import Found
+from blog.models.search.search import SearchResults
 from blog.models.search.tokenizer import fold, pieces
 from tests.support.odd_text import ODD, PURE
 
@@ -31,7 +31,7 @@ def plant(
     days: float = -1,
     is_listed: bool = True,
 ) -> int:
-    """A post with this plain text, published so many days from now."""
+    """Publish a post with this plain text, `days` from now."""
     post = Post(kind=kind, title=title, body=text, tags=tags, language="en", is_listed=is_listed)
     post.publish_at = now() + timedelta(days=days)
     session.add(post)
@@ -40,19 +40,21 @@ def plant(
     return post.id
 
 
-def find(database: Database, query: str, **page: int) -> Found:
+def find(database: Database, query: str, **page: int) -> SearchResults:
+    """Search, and return one page of results."""
     return database.read_now(search.find, query, **page)
 
 
 def titles(database: Database, query: str) -> list[str]:
-    found = find(database, query)
-    assert found.total == len(found.hits)
-    return [] if found.loosened else [hit.title for hit in found.hits]
+    """Return the titles of posts that have every term of the query."""
+    results = find(database, query)
+    assert results.total == len(results.hits)
+    return [] if results.loosened else [hit.title for hit in results.hits]
 
 
 @pytest.fixture
-def shelf(database: Database) -> Iterator[Database]:
-    """A few posts, older ones first."""
+def six_posts(database: Database) -> Iterator[Database]:
+    """A blog with six posts, the oldest first."""
     posts = [
         ("Greenlets", "Switching by gevent, and the borrow checker. 同步阻塞。", "Python, Async"),
         ("Gevent at work", "A short text on 大异步编程 here.", "C++"),
@@ -102,8 +104,8 @@ EXPECTED = {
 }
 
 
-def test_words_and_phrases_are_found(shelf: Database) -> None:
-    assert {query: sorted(titles(shelf, query)) for query in EXPECTED} == {
+def test_words_and_phrases_are_found(six_posts: Database) -> None:
+    assert {query: sorted(titles(six_posts, query)) for query in EXPECTED} == {
         query: sorted(expected) for query, expected in EXPECTED.items()
     }
 
@@ -120,29 +122,31 @@ def test_the_title_comes_before_tags_before_the_text(database: Database) -> None
     assert titles(database, "torn") == ["Tornado", "On Tornado", "Tagged", "Body"]
 
 
-def test_a_whole_word_comes_before_one_that_only_begins_so(database: Database) -> None:
+def test_a_complete_word_comes_before_longer_words_that_begin_with_it(database: Database) -> None:
     database.transact_now(plant, "Google and Gopher", "goes gone")
     database.transact_now(plant, "Another", "long before a go " + "x y z " * 300)
     assert titles(database, "go") == ["Another", "Google and Gopher"]
 
 
-def test_the_newest_of_equals_comes_first(database: Database) -> None:
+def test_equally_good_posts_are_ordered_newest_first(database: Database) -> None:
     for days in (-3, -1, -2):
         database.transact_now(plant, f"{-days} days", "equal words", days=days)
     assert titles(database, "equal") == ["1 days", "2 days", "3 days"]
 
 
-def test_where_nothing_has_every_word_some_are_enough_and_it_says_so(shelf: Database) -> None:
-    found = find(shelf, "gevent zymurgy")
-    assert found.loosened
-    assert {hit.title for hit in found.hits} == {"Greenlets", "Gevent at work", "Loops"}
-    rarest = find(shelf, "异步的小程序")
+def test_if_no_post_has_every_word_loosened_results_have_some(
+    six_posts: Database,
+) -> None:
+    results = find(six_posts, "gevent zymurgy")
+    assert results.loosened
+    assert {hit.title for hit in results.hits} == {"Greenlets", "Gevent at work", "Loops"}
+    rarest = find(six_posts, "异步的小程序")
     assert rarest.loosened
     assert rarest.hits[0].title_parts == [("小程序", True)]
-    assert find(shelf, "zymurgy") == Found([], 0, "zymurgy")
+    assert find(six_posts, "zymurgy") == SearchResults([], 0, "zymurgy")
 
 
-def test_what_readers_may_not_see_is_never_found(database: Database) -> None:
+def test_only_public_posts_are_found_by_their_published_text(database: Database) -> None:
     def all_states(session: Session) -> None:
         draft = Post(title="Draft cinnabar", body="cinnabar", language="en")
         session.add(draft)
@@ -167,7 +171,7 @@ def test_what_readers_may_not_see_is_never_found(database: Database) -> None:
     assert titles(database, "vermilion") == ["Another colour"]
 
 
-def test_a_hit_shows_where_it_leads(database: Database) -> None:
+def test_a_hit_has_the_address_title_and_snippet_of_its_post(database: Database) -> None:
     id = database.transact_now(plant, "阻塞与异步", "事件循环一旦阻塞，就什么也做不了。", "Python")
     (hit,) = find(database, "阻塞").hits
     assert (hit.post_id, hit.kind, hit.language) == (id, POST, "en")
@@ -189,15 +193,15 @@ def test_hits_come_in_pages(database: Database) -> None:
     assert find(database, "paper", page=-1, per_page=3).hits == pages[0].hits
 
 
-def test_a_forgotten_post_is_not_found(database: Database) -> None:
+def test_a_post_removed_from_the_index_is_not_found(database: Database) -> None:
     id = database.transact_now(plant, "Forget me", "not")
     assert titles(database, "forget me not") == ["Forget me"]
     database.transact_now(search.forget, id)
     assert titles(database, "forget me not") == []
 
 
-def test_any_text_can_be_indexed_and_any_query_asked(database: Database) -> None:
-    """Whole scripts, syntax, and more different words than a tsvector of PostgreSQL can hold."""
+def test_any_text_can_be_indexed_and_any_query_searched(database: Database) -> None:
+    """Includes whole scripts, syntax, and more distinct words than a tsvector can hold."""
     han = "".join(map(chr, range(0x4E00, 0x9FFF)))
     mixed = han + " ".join(f"w{number}x" for number in range(90_000)) + han[::-1]
     for text in (mixed, "\\ ' \" : & | ! ( ) * <-> %s :x ?", "x" * 5000, "á" * 500):
@@ -221,15 +225,17 @@ def test_any_text_can_be_indexed_and_any_query_asked(database: Database) -> None
     assert find(database, "x" * 70).total == 1
 
 
-# One database serves all examples: each leaves it as it was.
-ON_ONE_DATABASE = settings(PURE, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# All examples share one database; each example restores its state.
+ON_ONE_DATABASE = settings(
+    PURE, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 @ON_ONE_DATABASE
 @given(query=ODD)
-def test_no_query_fails(shelf: Database, query: str) -> None:
-    found = find(shelf, query)
-    assert len(found.hits) == found.total or found.total > 10
+def test_no_query_fails(six_posts: Database, query: str) -> None:
+    results = find(six_posts, query)
+    assert len(results.hits) == results.total or results.total > 10
 
 
 @ON_ONE_DATABASE
@@ -240,55 +246,55 @@ def test_every_word_of_a_text_finds_it(database: Database, text: str) -> None:
     try:
         for piece in set(pieces(fold(text))) - {"."}:
             for query in (piece, f'"{piece}"'):
-                found = find(database, query)
-                assert id in {hit.post_id for hit in found.hits}, query
-                assert not found.loosened
+                results = find(database, query)
+                assert id in {hit.post_id for hit in results.hits}, query
+                assert not results.loosened
     finally:
         database.transact_now(search.forget, id)
 
 
-def rebuilt(database: Database) -> list[int]:
-    """How many posts each piece of the work indexed."""
+def rebuild_all(database: Database) -> list[int]:
+    """Rebuild the whole index and return the number of posts in each batch."""
     return list(iter(lambda: database.transact_now(search.rebuild), 0))
 
 
-def test_the_index_is_rebuilt_in_pieces_from_what_is_published(
-    shelf: Database, monkeypatch: pytest.MonkeyPatch
+def test_the_index_is_rebuilt_in_batches_from_published_posts(
+    six_posts: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert rebuilt(shelf) == []
-    monkeypatch.setattr(search, "AT_ONCE", 4)
-    shelf.transact_now(lambda session: search.create(session.connection()))
-    assert titles(shelf, "gevent") == []
-    assert rebuilt(shelf) == [4, 2]
-    assert titles(shelf, "gevent") == ["Gevent at work", "Loops", "Greenlets"]
-    assert titles(shelf, "微信") == ["Checks"]
+    assert rebuild_all(six_posts) == []
+    monkeypatch.setattr(search, "BATCH_SIZE", 4)
+    six_posts.transact_now(lambda session: search.create(session.connection()))
+    assert titles(six_posts, "gevent") == []
+    assert rebuild_all(six_posts) == [4, 2]
+    assert titles(six_posts, "gevent") == ["Gevent at work", "Loops", "Greenlets"]
+    assert titles(six_posts, "微信") == ["Checks"]
 
 
-def test_a_new_version_of_the_tokens_indexes_every_post_anew(
-    shelf: Database, monkeypatch: pytest.MonkeyPatch
+def test_a_new_version_of_the_tokens_indexes_all_posts_again(
+    six_posts: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "VERSION", search.VERSION + 1)
-    assert rebuilt(shelf) == [6]
-    versions = shelf.read_now(lambda session: session.scalars(select(entry.c.version)).all())
+    assert rebuild_all(six_posts) == [6]
+    versions = six_posts.read_now(lambda session: session.scalars(select(entry.c.version)).all())
     assert set(versions) == {search.VERSION}
-    assert sorted(titles(shelf, "gevent")) == ["Gevent at work", "Greenlets", "Loops"]
+    assert sorted(titles(six_posts, "gevent")) == ["Gevent at work", "Greenlets", "Loops"]
 
 
-def test_only_so_many_of_a_common_word_are_ranked_and_those_are_the_newest(
+def test_only_the_newest_posts_with_a_common_word_are_ranked(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ranking, "MOST_RANKED", 3)
+    monkeypatch.setattr(ranking, "MAX_RANKED", 3)
     for days in range(-9, 0):
         database.transact_now(plant, f"Common {-days}", "common", days=days)
-    found = find(database, "common")
-    assert (found.total, found.is_more) == (3, True)
-    assert [hit.title for hit in found.hits] == ["Common 1", "Common 2", "Common 3"]
+    results = find(database, "common")
+    assert (results.total, results.is_more) == (3, True)
+    assert [hit.title for hit in results.hits] == ["Common 1", "Common 2", "Common 3"]
 
 
-def test_of_a_common_word_the_titles_that_have_it_come_first_however_old(
+def test_old_posts_with_a_common_word_in_the_title_come_first(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ranking, "MOST_RANKED", 3)
+    monkeypatch.setattr(ranking, "MAX_RANKED", 3)
     for days in range(-19, 0):
         title = {-15: "Commons", -12: "Of the common", -11: "Common"}.get(days, f"No. {-days}")
         database.transact_now(plant, title, "common", days=days)
@@ -301,22 +307,22 @@ def test_of_a_common_word_the_titles_that_have_it_come_first_however_old(
     assert not find(database, "commons").is_more
 
 
-def test_what_was_added_last_is_not_the_newest(
+def test_the_newest_posts_are_those_published_last_not_added_last(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ranking, "MOST_RANKED", 2)
+    monkeypatch.setattr(ranking, "MAX_RANKED", 2)
     for days in (-3, -1, -400, -2, -40):
         database.transact_now(plant, f"{-days} days", "common", days=days)
     assert [hit.title for hit in find(database, "common").hits] == ["1 days", "2 days"]
 
 
-def test_of_too_many_that_have_some_words_those_with_the_rarest_come_first(
+def test_among_too_many_loosened_results_posts_with_the_rarest_words_come_first(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ranking, "MOST_RANKED", 3)
+    monkeypatch.setattr(ranking, "MAX_RANKED", 3)
     for days in range(-9, 0):
         words = {-8: "common scarce", -7: "common scarcer"}.get(days, "common")
         database.transact_now(plant, f"No. {-days}", words, days=days)
-    found = find(database, "common scarce scarcer zymurgy")
-    assert found.loosened and found.is_more
-    assert [hit.title for hit in found.hits] == ["No. 7", "No. 8", "No. 1"]
+    results = find(database, "common scarce scarcer zymurgy")
+    assert results.loosened and results.is_more
+    assert [hit.title for hit in results.hits] == ["No. 7", "No. 8", "No. 1"]

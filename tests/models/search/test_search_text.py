@@ -1,4 +1,4 @@
-"""What search makes of a text and of a query: folding, tokens, phrases and snippets."""
+"""The text processing of search: folding, tokens, parsed queries, highlights and snippets."""
 
 import re
 from collections import Counter
@@ -12,10 +12,10 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Session
 
-from blog.models.search.query import LONGEST, MOST_TERMS, ask
+from blog.models.search.query import MAX_LENGTH, MAX_TERMS, parse
 from blog.models.search.schema import Pieces
 from blog.models.search.search_sqlite import Fts5
-from blog.models.search.snippet import CUT, highlight, snippet
+from blog.models.search.snippet import ELLIPSIS, highlight, snippet
 from blog.models.search.tokenizer import PLAIN, Folded, fold, pieces, tokens
 from tests.support.odd_text import ODD, PURE
 
@@ -43,7 +43,7 @@ def test_width_case_and_accents_are_folded(one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize(("one", "other"), [("か", "が"), ("и", "й"), ("は", "ハ"), ("门", "門")])
-def test_what_is_another_letter_stays_another(one: str, other: str) -> None:
+def test_different_letters_stay_different(one: str, other: str) -> None:
     assert fold(one) != fold(other)
 
 
@@ -55,13 +55,13 @@ def test_plain_characters_fold_to_one_character_each() -> None:
 
 @PURE
 @given(ODD)
-def test_folding_twice_is_folding_once(text: str) -> None:
+def test_folding_is_idempotent(text: str) -> None:
     assert fold(fold(text)) == fold(text)
 
 
 @PURE
 @given(ODD)
-def test_every_place_of_a_folded_text_leads_back(text: str) -> None:
+def test_every_position_in_a_folded_text_maps_back_to_the_original(text: str) -> None:
     folded = Folded(text)
     for at in range(len(folded.text)):
         start, end = folded.span(at, at + 1)
@@ -86,13 +86,13 @@ def test_every_place_of_a_folded_text_leads_back(text: str) -> None:
         ("¿? — !", ""),
     ],
 )
-def test_a_text_is_cut_into_tokens(text: str, expected: str) -> None:
+def test_a_text_is_split_into_tokens(text: str, expected: str) -> None:
     assert " ".join(tokens(pieces(fold(text)))) == expected
 
 
 @PURE
 @given(ODD)
-def test_tokens_hold_nothing_that_a_database_could_take_for_syntax(text: str) -> None:
+def test_tokens_contain_no_database_syntax(text: str) -> None:
     for token in tokens(pieces(fold(text))):
         assert re.fullmatch(r"(?:[a-z0-9+#.]|[^\x00-\x7f])+", token)
         assert not re.search(r"\s", token)
@@ -112,19 +112,20 @@ def full_text_table() -> Iterator[Connection]:
 
 @PURE
 @given(text=ODD)
-def test_sqlite_keeps_our_tokens_whole(full_text_table: Connection, text: str) -> None:
-    found = pieces(fold(text))
+def test_sqlite_does_not_split_our_tokens(full_text_table: Connection, text: str) -> None:
+    body = pieces(fold(text))
     with Session(full_text_table) as session:
-        Fts5().put(session, {1: Pieces([], [], found)})
+        Fts5().put(session, {1: Pieces([], [], body)})
         words = session.execute(sql("SELECT term, cnt FROM words")).all()
-    assert dict(map(tuple, words)) == Counter(tokens(found))
+    assert dict(map(tuple, words)) == Counter(tokens(body))
 
 
-# --- questions ---
+# --- queries ---
 
 
-def asked(query: str) -> list[str]:
-    return [" ".join(term.pieces) + "…" * term.is_prefix for term in ask(query).terms]
+def parsed_terms(query: str) -> list[str]:
+    """Return the terms of a query, with `…` after an unfinished word."""
+    return [" ".join(term.pieces) + ("…" if term.is_prefix else "") for term in parse(query).terms]
 
 
 @pytest.mark.parametrize(
@@ -148,27 +149,28 @@ def asked(query: str) -> list[str]:
     ],
 )
 def test_a_query_is_words_and_phrases_and_never_syntax(query: str, expected: list[str]) -> None:
-    assert asked(query) == expected
+    assert parsed_terms(query) == expected
 
 
-def test_a_query_is_capped() -> None:
-    assert len(ask("x" * 5000).text) == LONGEST
-    assert len(ask(" ".join(map(str, range(100)))).terms) == MOST_TERMS
+def test_the_length_and_terms_of_a_query_are_limited() -> None:
+    assert len(parse("x" * 5000).text) == MAX_LENGTH
+    assert len(parse(" ".join(map(str, range(100)))).terms) == MAX_TERMS
 
 
 @PURE
 @given(ODD)
-def test_a_query_may_be_anything(query: str) -> None:
-    question = ask(query)
-    question.text.encode()
-    assert all(term.tokens and term.canonical.strip() for term in question.terms)
-    assert all(len(term.tokens) == 1 for term in question.loose)
+def test_any_text_can_be_parsed_as_a_query(query: str) -> None:
+    parsed = parse(query)
+    parsed.text.encode()
+    assert all(term.tokens and term.canonical.strip() for term in parsed.terms)
+    assert all(len(term.tokens) == 1 for term in parsed.loose)
 
 
 # --- snippets ---
 
 
-def told(parts: list[tuple[str, bool]]) -> str:
+def bracketed(parts: list[tuple[str, bool]]) -> str:
+    """Return the text of the parts with brackets around hits."""
     return "".join(f"[{text}]" if is_hit else text for text, is_hit in parts)
 
 
@@ -186,54 +188,54 @@ def told(parts: list[tuple[str, bool]]) -> str:
         ("ｶﾞｷﾞ", "ガ", "[ｶﾞ]ｷﾞ"),
     ],
 )
-def test_hits_are_marked_as_they_were_written(text: str, query: str, expected: str) -> None:
-    assert told(highlight(text, ask(query).terms)) == expected
+def test_hits_are_marked_in_their_original_spelling(text: str, query: str, expected: str) -> None:
+    assert bracketed(highlight(text, parse(query).terms)) == expected
 
 
 def test_a_snippet_shows_the_hit_in_its_context() -> None:
     text = "First words. " * 40 + "Here a greenlet waits for its turn. " + "Last words. " * 40
-    parts = snippet(text, ask("greenlet").terms)
-    assert parts[0] == parts[-1] == CUT
+    parts = snippet(text, parse("greenlet").terms)
+    assert parts[0] == parts[-1] == ELLIPSIS
     assert ("greenlet", True) in parts
-    assert told(parts[1:]).startswith("First words. First words. Here a [greenlet]")
-    assert 100 < len(told(parts)) < 180
+    assert bracketed(parts[1:]).startswith("First words. First words. Here a [greenlet]")
+    assert 100 < len(bracketed(parts)) < 180
 
 
-def test_a_snippet_prefers_the_place_with_most_of_the_words() -> None:
+def test_a_snippet_shows_the_place_with_the_most_words_of_the_query() -> None:
     text = "borrow " + "filler " * 100 + "the borrow checker " + "filler " * 100
-    assert "[borrow] [checker]" in told(snippet(text, ask("borrow checker").terms))
+    assert "[borrow] [checker]" in bracketed(snippet(text, parse("borrow checker").terms))
 
 
 def test_a_chinese_snippet_is_half_as_long_and_begins_with_a_sentence() -> None:
     text = "无关的话很长。" * 60 + "这里说到协程怎样切换。" + "还有别的话。" * 60
-    parts = snippet(text, ask("协程").terms)
-    assert told(parts[1:]).startswith("无关的话很长。")
-    assert "这里说到[协程]怎样切换。" in told(parts)
-    assert 60 < len(told(parts)) < 95
+    parts = snippet(text, parse("协程").terms)
+    assert bracketed(parts[1:]).startswith("无关的话很长。")
+    assert "这里说到[协程]怎样切换。" in bracketed(parts)
+    assert 60 < len(bracketed(parts)) < 95
 
 
-def test_a_snippet_without_a_hit_is_the_beginning() -> None:
-    assert snippet("Short text.", ask("absent").terms) == [("Short text.", False)]
-    assert snippet("", ask("absent").terms) == []
+def test_a_snippet_without_a_hit_is_the_beginning_of_the_text() -> None:
+    assert snippet("Short text.", parse("absent").terms) == [("Short text.", False)]
+    assert snippet("", parse("absent").terms) == []
 
 
 @PURE
 @given(ODD, st.integers(0, 30), ODD)
-def test_a_snippet_is_a_piece_of_the_text(text: str, times: int, query: str) -> None:
+def test_a_snippet_is_part_of_the_text(text: str, times: int, query: str) -> None:
     text = text * times
-    parts = snippet(text, ask(query).terms)
+    parts = snippet(text, parse(query).terms)
     shown = "".join(part for part, _ in parts)
     whole = [shown, shown.removeprefix("…"), shown.removesuffix("…"), shown[1:-1]]
     assert any(piece in text for piece in whole)
     assert all(part for part, _ in parts)
-    assert told(highlight(text, ask(query).terms)).replace("[", "").replace("]", "") == (
+    assert bracketed(highlight(text, parse(query).terms)).replace("[", "").replace("]", "") == (
         text.replace("[", "").replace("]", "")
     )
 
 
 @PURE
 @given(st.text(st.sampled_from("aé異步编 c+#.net\nｶﾞ"), min_size=1, max_size=30))
-def test_what_a_text_says_is_marked_in_it(text: str) -> None:
+def test_every_word_of_a_text_is_highlighted_in_it(text: str) -> None:
     for piece in pieces(fold(text)):
         if piece != ".":
-            assert any(is_hit for _, is_hit in highlight(text, ask(f'"{piece}"').terms)), piece
+            assert any(is_hit for _, is_hit in highlight(text, parse(f'"{piece}"').terms)), piece
