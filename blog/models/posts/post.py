@@ -15,7 +15,7 @@ from blog.models.tags.tag import Tag
 from blog.models.users.user import EDITOR, User
 
 POST, PAGE = "post", "page"
-PUBLIC = {"live_revision_id", "publish_at", "withdraw_at", "trashed_at", "address_id"}
+PUBLIC_COLUMNS = {"live_revision_id", "publish_at", "withdraw_at", "trashed_at", "address_id"}
 
 
 class Post(Base):
@@ -88,7 +88,7 @@ class Post(Base):
     ) -> set[str]:
         """Tag the draft; if a public column changed, also the post and the lists that show it."""
         tags = {f"draft:{values['id']}", "drafts"}
-        if changed & PUBLIC:
+        if changed & PUBLIC_COLUMNS:
             tags |= {f"post:{values['id']}", "posts", *_list_tags(session, values)}
         return tags
 

@@ -141,9 +141,9 @@ def span(year: int, month: int | None, zone: tzinfo) -> tuple[datetime, datetime
         raise LookupError(year) from error
 
 
-def newest(session: Session, part: ListRange = WHOLE, most: int = 20) -> list[PostPage]:
+def newest(session: Session, list_range: ListRange = WHOLE, most: int = 20) -> list[PostPage]:
     """Return the newest posts with their text, for a feed."""
-    ids = post_counts.newest(session, part, now(), most)
+    ids = post_counts.newest(session, list_range, now(), most)
     texts = rows(session, WHOLE_TEXTS, ids=ids)
     cards = with_names(session, [card_of(row) for row in texts])
     return [PostPage(card, row.body_html) for card, row in zip(cards, texts, strict=True)]
@@ -152,7 +152,7 @@ def newest(session: Session, part: ListRange = WHOLE, most: int = 20) -> list[Po
 def for_sitemap(session: Session) -> Sitemap:
     """Return all paths of a small site, or the number of parts of a large one.
 
-    ListRange 0 holds the pages; the others hold 500 posts each, oldest first, so that a new post
+    Part 0 holds the pages; the others hold 500 posts each, oldest first, so that a new post
     changes only the last part.
     """
     moment = now()
@@ -177,9 +177,9 @@ def sitemap_part(session: Session, index: int) -> list[Place]:
     return _places(session, ids)
 
 
-def _newest_places(session: Session, part: ListRange, moment: datetime) -> list[Place]:
+def _newest_places(session: Session, list_range: ListRange, moment: datetime) -> list[Place]:
     """Return the paths of up to 500 of the newest posts, with the time of their last change."""
-    return _places(session, post_counts.newest(session, part, moment, IN_ONE_SITEMAP))
+    return _places(session, post_counts.newest(session, list_range, moment, IN_ONE_SITEMAP))
 
 
 def _places(session: Session, ids: list[int]) -> list[Place]:

@@ -191,10 +191,12 @@ POSTS_BY_ID = (
 )
 
 
-def post_list(session: Session, part: ListRange = WHOLE, *, page: int, per_page: int) -> PostList:
+def post_list(
+    session: Session, list_range: ListRange = WHOLE, *, page: int, per_page: int
+) -> PostList:
     """Return one page of a public list. Raises `LookupError` past the last page."""
     moment = now()
-    ids, total = post_counts.page(session, part, moment, (page - 1) * per_page, per_page)
+    ids, total = post_counts.page(session, list_range, moment, (page - 1) * per_page, per_page)
     cards = [card_of(row) for row in rows(session, POSTS_BY_ID, ids=ids)]
     result = PostList(with_names(session, cards), total, page, per_page)
     if page > result.pages:
@@ -260,12 +262,12 @@ def with_names(session: Session, cards: list[Card]) -> tuple[Card, ...]:
     ids = [card.revision_id for card in cards]
     names = rows(session, NAMES_OF_MANY, revisions=ids)
     return tuple(
-        with_names_of(card, [row for row in names if row.revision_id == card.revision_id])
+        card_with_names(card, [row for row in names if row.revision_id == card.revision_id])
         for card in cards
     )
 
 
-def with_names_of(card: Card, names: Iterable[NameRow]) -> Card:
+def card_with_names(card: Card, names: Iterable[NameRow]) -> Card:
     """Return the card with these authors and tags."""
     authors = (author_name(row.slug, row.name, row.bio) for row in names if row.is_author)
     tags = (tag_name(row.slug, row.name) for row in names if not row.is_author)

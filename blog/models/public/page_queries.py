@@ -62,8 +62,8 @@ def nothing(session: Session, path: str) -> Nothing:
 
 def tagged(session: Session, slug: str, page: int, per_page: int) -> tuple[Name, PostList]:
     """Return a tag and a page of its posts. Raises `LookupError`, also if it has none."""
-    name, part = archives.tag(session, slug)
-    posts = cards.post_list(session, part, page=page, per_page=per_page)
+    name, list_range = archives.tag(session, slug)
+    posts = cards.post_list(session, list_range, page=page, per_page=per_page)
     if not posts.cards:
         raise LookupError(slug)
     return name, posts
@@ -71,8 +71,8 @@ def tagged(session: Session, slug: str, page: int, per_page: int) -> tuple[Name,
 
 def written_by(session: Session, name: str, page: int, per_page: int) -> tuple[Name, PostList]:
     """Return an author and a page of their posts. Raises `LookupError`, also without posts."""
-    author, part = archives.author(session, name)
-    posts = cards.post_list(session, part, page=page, per_page=per_page)
+    author, list_range = archives.author(session, name)
+    posts = cards.post_list(session, list_range, page=page, per_page=per_page)
     if not posts.cards:
         raise LookupError(name)
     return author, posts
@@ -128,8 +128,8 @@ def author_feed(session: Session, name: str) -> tuple[Name, list[PostPage]]:
     return _with_posts(session, *archives.author(session, name))
 
 
-def _with_posts(session: Session, name: Name, part: ListRange) -> tuple[Name, list[PostPage]]:
-    posts = archives.newest(session, part)
+def _with_posts(session: Session, name: Name, list_range: ListRange) -> tuple[Name, list[PostPage]]:
+    posts = archives.newest(session, list_range)
     if not posts:
         raise LookupError(name.slug)
     return name, posts

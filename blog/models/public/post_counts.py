@@ -95,15 +95,15 @@ class ListRange:
 WHOLE = ListRange()
 
 
-def newest(session: Session, part: ListRange, at: datetime, most: int) -> list[int]:
+def newest(session: Session, list_range: ListRange, at: datetime, most: int) -> list[int]:
     """Return the ids of up to `most` of the newest posts that readers can see at that moment."""
     found = rows(
         session,
         IDS_IN_RANGE,
-        shelf=part.list_key,
+        shelf=list_range.list_key,
         moment=at,
-        start=part.start or BEGINNING,
-        end=part.end or at + RESOLUTION,
+        start=list_range.start or BEGINNING,
+        end=list_range.end or at + RESOLUTION,
         most=most,
         skipped=0,
     )
@@ -116,24 +116,27 @@ def total(session: Session, list_key: str, at: datetime) -> int:
 
 
 def page(
-    session: Session, part: ListRange, at: datetime, offset: int, most: int
+    session: Session, list_range: ListRange, at: datetime, offset: int, most: int
 ) -> tuple[list[int], int]:
     """Return the ids of one page of posts that readers can see at that moment, and the total."""
-    start, end = part.start or BEGINNING, min(part.end or at + RESOLUTION, at + RESOLUTION)
-    if part.start or part.end:
-        first, last = before(session, part.list_key, at, (start, end))
+    start, end = (
+        list_range.start or BEGINNING,
+        min(list_range.end or at + RESOLUTION, at + RESOLUTION),
+    )
+    if list_range.start or list_range.end:
+        first, last = before(session, list_range.list_key, at, (start, end))
     else:
-        first, last = 0, total(session, part.list_key, at)
+        first, last = 0, total(session, list_range.list_key, at)
     number = last - first
     if offset >= number:
         return [], number
     skipped = offset
     if offset > MAX_OFFSET:
-        end, skipped = _jump(session, part.list_key, at, last - offset, end, offset)
+        end, skipped = _jump(session, list_range.list_key, at, last - offset, end, offset)
     found = rows(
         session,
         IDS_IN_RANGE,
-        shelf=part.list_key,
+        shelf=list_range.list_key,
         moment=at,
         start=start,
         end=end,

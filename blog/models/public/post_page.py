@@ -18,7 +18,7 @@ from blog.models.public.cards import (
     CardRow,
     PostPage,
     card_of,
-    with_names_of,
+    card_with_names,
 )
 from blog.models.public.compiled_query import CompiledQuery
 from blog.models.public.post_counts import MOMENT
@@ -64,7 +64,7 @@ class PostRow(CardRow, Protocol):
 
 
 def _page(session: Session, row: PostRow) -> PostPage:
-    card = with_names_of(card_of(row), NAMES_OF_ONE.rows(session, revision=row.revision_id))
+    card = card_with_names(card_of(row), NAMES_OF_ONE.rows(session, revision=row.revision_id))
     outline = tuple((level, anchor, text) for level, anchor, text in row.outline)
     page = PostPage(card, row.body_html, outline, row.summary, takes_comments=row.takes_comments)
     if card.kind != POST:

@@ -55,11 +55,12 @@ def by_every(session: Session, query: SearchQuery) -> Ranked:
     else:
         scores = _scores(session, query.terms, rows)
 
+    canonical_query = query.canonical
     variants = dict.fromkeys((query.finished, query.terms))
     wanted = [[term.canonical for term in terms] for terms in variants]
 
     def sort_key(place: int) -> tuple[bool | float, ...]:
-        matches = _title_and_tag_matches(rows[place], query.canonical, wanted)
+        matches = _title_and_tag_matches(rows[place], canonical_query, wanted)
         return place in whole, *matches, scores.get(place, 0.0), place
 
     order = sorted(rows, key=sort_key, reverse=True)
@@ -114,9 +115,10 @@ def _scores(
 def _title_and_tag_matches(
     row: EntryRow, query: str, wanted: Sequence[Sequence[str]]
 ) -> list[bool]:
-    """Return whether the title is the query, and for each list of terms in `wanted`:
+    """Return how well the title and tags match, as criteria in the order of their importance.
 
-    whether all terms are in the title, and whether all are in the title or the tags.
+    The first is whether the title is the query. For each list of terms in `wanted` follows whether
+    all are in the title, and whether all are in the title or the tags.
     """
     title, matches = row.title, [row.title == query]
     for terms in wanted:
