@@ -1,7 +1,8 @@
-"""The database engine: reader and writer threads, each transaction in one hop to a thread.
+"""The database engine: connection pools, reader and writer threads, transactions, SQLite copies.
 
-A transaction is a plain function with a session, run whole in a thread. The loop waits for its
-end and never in its middle, so a visitor who hangs up cannot leave half of one behind.
+A transaction is a plain function whose first argument is a session. It runs from start to end in
+one thread, and the event loop only awaits its end. A client that disconnects therefore cannot
+leave half of a transaction behind.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import inspect
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from pysqlite3 import dbapi2
 from sqlalchemy import Engine, create_engine
@@ -21,9 +22,9 @@ from blog.db import sqlite
 from blog.models.audit import change_log
 from blog.models.audit.action import name_of
 
-# Older ones can corrupt a WAL that two processes write (fixed in 3.51.3).
+# Older versions can corrupt a WAL that two processes write to (fixed in 3.51.3).
 OLDEST_SQLITE = (3, 51, 3)
-READERS = 2
+READERS = 2  # connections and threads per process that only read
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,11 +32,15 @@ Work = Callable[Concatenate[Session, P], T]
 
 
 class UnusableDatabase(UserError):
-    """A database that must not be used."""
+    """The database cannot be opened, is damaged, or does not fit this version of the code."""
 
 
 class Database:
-    """Two pools of one process: readers who wait for nobody, and one writer."""
+    """The two connection pools of one process: readers that never wait for writes, and one writer.
+
+    `read` and `transact` are for coroutines. `read_now` and `transact_now` do the same in the
+    calling thread, for commands and tests.
+    """
 
     def __init__(self, config: Config) -> None:
         self.reading = make_engine(config, writes=False)
@@ -47,30 +52,47 @@ class Database:
         self._writers = ThreadPoolExecutor(1, thread_name_prefix="writer")
 
     async def read(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `work(session, …)` in a reader's thread, on one snapshot."""
+        """Run `work(session, …)` in a reader thread, on one snapshot of the database."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
             self._readers, lambda: self.read_now(work, *args, **kwargs)
         )
 
-    async def transact(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """Run `work(session, …)` in the writer's thread; see `transact_now`."""
+    async def transact(
+        self,
+        work: Callable[..., T],
+        *args: object,
+        by: object = None,
+        ip: str = "",
+        **kwargs: object,
+    ) -> T:
+        """Run `work(session, …)` in the writer thread; see `transact_now`."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
-            self._writers, lambda: self.transact_now(work, *args, **kwargs)
+            self._writers, lambda: self.transact_now(work, *args, by=by, ip=ip, **kwargs)
         )
 
     def read_now(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """On one snapshot. It ends by a commit: at a rollback psycopg forgets what it prepared."""
+        """Run `work(session, …)` in this thread, on one snapshot of the database.
+
+        The transaction ends with a commit because psycopg drops its prepared statements after a
+        rollback.
+        """
         with self._reader() as session, session.begin():
             return work(session, *args, **kwargs)
 
     def transact_now(
-        self, work: Callable[..., T], *args: Any, by: Any = None, ip: str = "", **kwargs: Any
+        self,
+        work: Callable[..., T],
+        *args: object,
+        by: object = None,
+        ip: str = "",
+        **kwargs: object,
     ) -> T:
-        """One transaction: committed when `work` returns, rolled back when it raises.
+        """Run `work(session, …)` in one transaction, in this thread.
 
-        `by` and `ip` go to the change table; `work` is given `by` if it asks for it.
+        Commits when `work` returns and rolls back when it raises. `by` (the user, if any) and `ip`
+        are stored in the audit log; `by` is also passed to `work` if it has such a parameter.
         """
         if "by" in inspect.signature(work).parameters:
             kwargs["by"] = by
@@ -79,6 +101,7 @@ class Database:
             return work(session, *args, **kwargs)
 
     def close(self) -> None:
+        """Wait for running transactions, then close every connection."""
         self._readers.shutdown()
         self._writers.shutdown()
         self.reading.dispose()
@@ -86,18 +109,24 @@ class Database:
 
 
 def make_engine(config: Config, *, writes: bool) -> Engine:
-    """A pool of `READERS` connections that only read, or of one that writes."""
-    size: dict[str, Any] = {"pool_size": 1 if writes else READERS, "max_overflow": 0}
+    """Create an engine with one writing connection, or with `READERS` read-only connections.
+
+    Raises `UnusableDatabase` if the installed SQLite is too old.
+    """
+    pool_size = 1 if writes else READERS
     if not config.is_sqlite:
         isolation = "READ COMMITTED" if writes else "REPEATABLE READ"
         options = {"isolation_level": isolation, "postgresql_readonly": not writes}
-        engine = create_engine(config.database, pool_pre_ping=True, **size)
+        engine = create_engine(
+            config.database, pool_pre_ping=True, pool_size=pool_size, max_overflow=0
+        )
         return engine.execution_options(**options)
     refuse_old_sqlite()
-    return sqlite.engine(config, writes=writes, **size)
+    return sqlite.engine(config, writes=writes, pool_size=pool_size)
 
 
 def refuse_old_sqlite() -> None:
+    """Raise `UnusableDatabase` if the SQLite library has the WAL corruption bug."""
     if dbapi2.sqlite_version_info < OLDEST_SQLITE:
         wanted = ".".join(map(str, OLDEST_SQLITE))
         raise UnusableDatabase(
@@ -111,26 +140,31 @@ def refuse_old_sqlite() -> None:
 
 
 def copy_sqlite(config: Config, target: Path) -> None:
-    """The database as it is at one moment, in a file of its own, while others go on writing."""
+    """Copy a consistent snapshot of the SQLite database to `target` while others keep writing.
+
+    Raises `UnusableDatabase` if the copy fails.
+    """
     refuse_old_sqlite()
-    with contextlib.closing(dbapi2.connect(config.sqlite_file, isolation_level=None)) as line:
+    connecting = dbapi2.connect(config.sqlite_file, isolation_level=None)
+    with contextlib.closing(connecting) as connection:
         try:
-            line.execute("PRAGMA busy_timeout=60000")
-            line.execute("VACUUM INTO ?", (str(target),))
-        except dbapi2.Error as fault:
+            connection.execute("PRAGMA busy_timeout=60000")
+            connection.execute("VACUUM INTO ?", (str(target),))
+        except dbapi2.Error as error:
             raise UnusableDatabase(
-                N_("The database could not be copied: %(why)s."), why=fault
-            ) from fault
+                N_("The database could not be copied: %(why)s."), why=error
+            ) from error
 
 
 def refuse_damaged(file: Path) -> None:
-    """Read every page of an SQLite database, and raise `Unusable` if one does not fit."""
-    with contextlib.closing(dbapi2.connect(file)) as line:
+    """Check every page of an SQLite file; raise `UnusableDatabase` if it is damaged."""
+    with contextlib.closing(dbapi2.connect(file)) as connection:
         try:
-            said = line.execute("PRAGMA integrity_check(1)").fetchone()[0].splitlines()[-1]
-        except dbapi2.DatabaseError as fault:
-            said = str(fault)
-    if said != "ok":
+            rows = connection.execute("PRAGMA integrity_check(1)")
+            result = rows.fetchone()[0].splitlines()[-1]
+        except dbapi2.DatabaseError as error:
+            result = str(error)
+    if result != "ok":
         raise UnusableDatabase(
-            N_("The database %(place)s is damaged: %(why)s"), place=file, why=said
+            N_("The database %(place)s is damaged: %(why)s"), place=file, why=result
         )

@@ -1,34 +1,41 @@
-"""The file of an SQLite database, told from another one that was put into its place.
+"""Detects that the SQLite database file was replaced by another file while it was open.
 
-Who restores a backup while the blog runs moves the old file away. Whatever had it open would go on
-reading it, and would write into it what people send.
+Restoring a backup while the blog runs moves the old file away. Open connections would keep reading
+the old file, and would write new data into it.
 """
 
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-File = tuple[int, int]
+File = tuple[int, int]  # device and inode
+Listener = Callable[[DBAPIConnection, ConnectionPoolEntry, PoolProxiedConnection], None]
 
 
 def file_at(path: Path) -> File | None:
-    """Which one is there; None where none can be seen: then what is open is all there is."""
+    """Return the identity of the file at `path`.
+
+    None if there is no readable file; then a connection that is open stays in use.
+    """
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
-def look_at(path: Path) -> Callable[..., None]:
-    """A pool's listener, by which it opens a connection anew where another file stands."""
+def reconnect_if_replaced(path: Path) -> Listener:
+    """Return a pool's checkout listener that reconnects when another file is at `path`."""
 
-    def look(connection: Any, record: Any, proxy: Any) -> None:
-        here = file_at(path)
-        if here not in (None, record.info.setdefault("file", here)):
+    def check(
+        _connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection
+    ) -> None:
+        current = file_at(path)
+        if current not in (None, entry.info.setdefault("file", current)):
             raise DisconnectionError
 
-    return look
+    return check

@@ -1,4 +1,7 @@
-"""What makes the chores run: one clock in all processes, kept up where its holder is killed."""
+"""The scheduler of background tasks: a lease in the database lets one process at a time run them.
+
+If the process that holds the lease is killed, another one takes over when the lease ends.
+"""
 
 import asyncio
 import logging
@@ -16,29 +19,29 @@ from blog.models.base import now
 from blog.models.jobs import lease
 
 log = logging.getLogger("blog")
-LOOK = 1.0  # seconds between two looks of whoever holds the lease
-STAND_BY = 5.0  # seconds between two looks of the others: an idle worker should cost nothing
-RENEW = timedelta(seconds=20)  # left on the lease when it is renewed
-GRACE = 2.0  # seconds that a stop leaves to what a chore has begun
-AFTER_FAULT = 15.0  # seconds at least until a chore that failed is called again
+LOOK = 1.0  # seconds between two checks by the holder of the lease
+STAND_BY = 5.0  # seconds between two checks by other processes; longer, to keep idle workers cheap
+RENEW = timedelta(seconds=20)  # time left on the lease when it is renewed
+GRACE = 2.0  # seconds for running tasks to finish when the scheduler stops
+AFTER_FAULT = 15.0  # shortest pause in seconds after a task has failed
 
 
 @dataclass(frozen=True)
 class JobContext:
-    """What a chore works with."""
+    """What a task works with."""
 
     config: Config
     database: Database
-    secret: bytes  # the installation's own
+    secret: bytes  # of this installation
 
 
 @dataclass(frozen=True)
 class Task:
-    """Something to look after. It reconciles rows: whatever is due is found in the database, so
-    that a chore cut short anywhere is gone on with by the next holder of the clock.
+    """A background task that runs again and again.
 
-    `run` is called at once by a new holder, then `every` so many seconds after it has ended; never
-    twice at a time. What it raises is logged, and it is called again.
+    It finds its work in the database, so that the next holder of the lease continues a task that
+    was interrupted. `run` is called when a process gets the lease, and then `every` seconds after
+    its last run ended; two runs never overlap. An exception is logged and the task runs again.
     """
 
     name: str
@@ -48,62 +51,64 @@ class Task:
 
 @dataclass
 class Scheduler:
-    """One contender for the lease; while it holds it, it runs the chores beside one another."""
+    """Competes for the lease, and runs the tasks concurrently while it holds the lease."""
 
-    house: JobContext
-    chores: Sequence[Task]
+    context: JobContext
+    tasks: Sequence[Task]
     holder: str = field(default_factory=lambda: f"{os.getpid()}-{secrets.token_hex(8)}")
 
     def __post_init__(self) -> None:
-        self._until: datetime | None = None  # the end of our lease; None while another holds it
-        self._is_cut_off = False  # told once, not each second
-        self._has_asked = False  # an answer that a stop cuts short may have been yes
+        self._until: datetime | None = None  # end of our lease; None if we do not hold it
+        self._is_cut_off = False  # the database cannot be reached; logged only once
+        self._has_asked = False  # a request for the lease is unanswered; it may have been granted
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._next: dict[str, float] = {}
+        self._next: dict[str, float] = {}  # monotonic time of the next run of a task
         self._loop: asyncio.Task[None] | None = None
 
     @property
     def is_held(self) -> bool:
+        """True while this scheduler holds the lease."""
         return self._until is not None and self._until > now()
 
     def start(self) -> None:
-        self._loop = asyncio.get_running_loop().create_task(self._tick(), name="clock")
+        """Start the scheduler in the running event loop."""
+        self._loop = asyncio.get_running_loop().create_task(self._run(), name="scheduler")
 
     async def stop(self) -> None:
-        """Begin nothing more, leave what was begun a moment, and give the lease back."""
+        """Start no more tasks, give running ones `GRACE` seconds, and release the lease."""
         if self._loop:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
-        await self._let_go(GRACE)
+        await self._end_tasks(GRACE)
         if self._until or self._has_asked:
-            with suppress(Exception):  # then it runs out by itself
-                await asyncio.wait_for(self._ask(lease.leave), GRACE)
+            with suppress(Exception):  # the lease ends by itself
+                await asyncio.wait_for(self._change_lease(lease.leave), GRACE)
         self._until = None
 
-    async def _tick(self) -> None:
+    async def _run(self) -> None:
         while True:
-            await self._hold()
+            await self._update_lease()
             if self.is_held:
-                self._begin_what_is_due()
+                self._start_due_tasks()
             elif self._running:
                 log.warning(
                     "Another process took over the scheduler; unfinished tasks are left to it."
                 )
-                # A server's yes may lie there unread since this process was frozen.
-                await self._let_go(GRACE)
+                # If this process was frozen, a reply may be waiting, such as an accepted email.
+                await self._end_tasks(GRACE)
             await asyncio.sleep(LOOK if self.is_held else STAND_BY)
 
-    async def _hold(self) -> None:
-        """Take the lease if it is free, renew it while it is ours."""
+    async def _update_lease(self) -> None:
+        """Take the lease if it is free, and renew it while this scheduler holds it."""
         try:
-            end = await self.house.database.read(lease.held_until, lease.CLOCK, self.holder)
+            end = await self.context.database.read(lease.held_until, lease.CLOCK, self.holder)
             if end is not None and end < now() + RENEW:
                 self._has_asked = True
-                end = await self._ask(lease.take)
+                end = await self._change_lease(lease.take)
                 self._has_asked = False
-        except Exception as fault:  # ours still runs, to the end of its span
+        except Exception as error:  # a lease that we hold stays valid until its end
             if not self._is_cut_off:
-                log.warning("The scheduler cannot reach the database: %s", fault)
+                log.warning("The scheduler cannot reach the database: %s", error)
             self._is_cut_off = True
             return
         self._is_cut_off = False
@@ -112,31 +117,32 @@ class Scheduler:
             self._next.clear()
         self._until = end
 
-    async def _ask(self, verb: Callable[..., datetime | None]) -> datetime | None:
-        return await self.house.database.transact(verb, lease.CLOCK, self.holder)
+    async def _change_lease(self, change: Callable[..., datetime | None]) -> datetime | None:
+        return await self.context.database.transact(change, lease.CLOCK, self.holder)
 
-    def _begin_what_is_due(self) -> None:
+    def _start_due_tasks(self) -> None:
         moment = time.monotonic()
-        for chore in self.chores:
-            if chore.name not in self._running and moment >= self._next.get(chore.name, 0):
-                task = asyncio.get_running_loop().create_task(self._do(chore), name=chore.name)
-                self._running[chore.name] = task
+        for task in self.tasks:
+            if task.name not in self._running and moment >= self._next.get(task.name, 0):
+                running = asyncio.get_running_loop().create_task(self._do(task), name=task.name)
+                self._running[task.name] = running
 
-    async def _do(self, chore: Task) -> None:
-        pause = chore.every
+    async def _do(self, task: Task) -> None:
+        pause = task.every
         try:
-            await chore.run(self.house)
+            await task.run(self.context)
         except Exception:
-            log.exception("The task “%s” failed and will be retried.", chore.name)
+            log.exception("The task “%s” failed and will be retried.", task.name)
             pause = max(pause, AFTER_FAULT)
         finally:
-            self._next[chore.name] = time.monotonic() + pause
-            self._running.pop(chore.name, None)
+            self._next[task.name] = time.monotonic() + pause
+            self._running.pop(task.name, None)
 
-    async def _let_go(self, patience: float) -> None:
-        tasks = list(self._running.values())
-        if tasks and patience:
-            await asyncio.wait(tasks, timeout=patience)
-        for task in tasks:
+    async def _end_tasks(self, grace: float) -> None:
+        """Wait up to `grace` seconds for running tasks, then cancel them."""
+        running = list(self._running.values())
+        if running and grace:
+            await asyncio.wait(running, timeout=grace)
+        for task in running:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)

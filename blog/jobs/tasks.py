@@ -1,9 +1,9 @@
-"""The clock's work: whatever nobody presses a button for."""
+"""The list of scheduled background tasks, and `blog tick`, which runs them in a separate process."""
 
 import asyncio
 import logging
 import signal
-from typing import Any
+from collections.abc import Callable
 
 from blog.backup import schedule
 from blog.config import N_, Config
@@ -17,37 +17,48 @@ from blog.models.search import search
 from blog.server import startup
 
 log = logging.getLogger("blog")
+PAUSE = 0.05  # seconds between two transactions of a long task, so that others can write too
 
 
-async def announce(house: JobContext) -> None:
-    """Posts that went live by themselves. Noting it is all there is to it, so far."""
-    if await house.database.read(announcement.has_news):
-        for post in await house.database.transact(announcement.announce):
+async def announce(context: JobContext) -> None:
+    """Record and log the scheduled posts that have gone live."""
+    if await context.database.read(announcement.has_news):
+        for post in await context.database.transact(announcement.announce):
             log.info("“%s” was published at %s as scheduled.", post.title, post.live_since)
 
 
-async def back_up(house: JobContext) -> None:
-    await schedule.look_after(house.config, house.database)
+async def back_up(context: JobContext) -> None:
+    """Make a backup if one is due."""
+    await schedule.look_after(context.config, context.database)
 
 
-async def index(house: JobContext) -> None:
-    """What search has yet to read anew, such as the posts of a tag that has another name now."""
-    while await house.database.read(search.is_stale):
-        if not await house.database.transact(search.rebuild):
+async def index(context: JobContext) -> None:
+    """Update the search index of changed posts, such as those of a renamed tag."""
+    while await context.database.read(search.is_stale):
+        if not await context.database.transact(search.rebuild):
             break
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(PAUSE)
 
 
-async def sweep(house: JobContext) -> None:
-    """What is old, in every table that would grow for ever."""
-    await house.database.transact(retention.give_up_stale)
-    await house.database.transact(spam.sweep)
-    old: list[tuple[Any, ...]] = [(retention.sweep, table) for table in retention.OLD]
-    for piece in [*old, (retention.forget_addresses,), (moderation.sweep_spam,)]:
-        is_more = True
-        while is_more:
-            is_more = bool(await house.database.transact(*piece))
-            await asyncio.sleep(0.05)  # others want to write, too
+async def sweep(context: JobContext) -> None:
+    """Delete old rows from every table that would otherwise grow without limit."""
+    database = context.database
+    await database.transact(retention.give_up_stale)
+    await database.transact(spam.sweep)
+    for table in retention.OLD:
+        await _transact_until_done(database, retention.sweep, table)
+    await _transact_until_done(database, retention.forget_addresses)
+    await _transact_until_done(database, moderation.sweep_spam)
+
+
+async def _transact_until_done(
+    database: Database, work: Callable[..., object], *args: object
+) -> None:
+    """Repeat a transaction until it reports (by a false result) that nothing is left to do."""
+    is_more = True
+    while is_more:
+        is_more = bool(await database.transact(work, *args))
+        await asyncio.sleep(PAUSE)
 
 
 TASKS: tuple[Task, ...] = (
@@ -63,7 +74,7 @@ TASKS: tuple[Task, ...] = (
 
 
 def run(config: Config) -> None:
-    """One more contender for the clock, until it is stopped; safe beside running workers."""
+    """Run the scheduler until a stop signal (`blog tick`). Safe beside running workers."""
     logging.basicConfig(format="%(asctime)s %(message)s")
     log.setLevel(logging.INFO)
     startup.prepare(config)
@@ -74,12 +85,12 @@ def run(config: Config) -> None:
         database.close()
 
 
-async def _run(house: JobContext) -> None:
+async def _run(context: JobContext) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    clock = Scheduler(house, TASKS)
-    clock.start()
+    scheduler = Scheduler(context, TASKS)
+    scheduler.start()
     log.info(startup.say(N_("The scheduled tasks are running. Press Ctrl-C to stop.")))
     await stop.wait()
-    await clock.stop()
+    await scheduler.stop()

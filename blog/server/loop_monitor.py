@@ -1,7 +1,7 @@
-"""Each worker feels the pulse of its own event loop: how late it is, and what held it up.
+"""Measures how late each worker's event loop runs, and logs the stack of code that blocks it.
 
-A beat is asked for every twentieth of a second; how late it comes is how long a request would have
-waited. A thread beside looks on, for whoever holds the loop cannot say so.
+A timer fires every 50 ms. Its delay is how long a request would have waited. A second thread takes
+the stack of the event loop's thread while the timer is late, which the loop itself cannot do.
 """
 
 import asyncio
@@ -14,16 +14,16 @@ from collections import deque
 from dataclasses import dataclass
 from types import FrameType
 
-BEAT = 0.05  # seconds
-LATE = 0.05  # seconds that are told in the log
-KEPT = 6000  # beats: five minutes
-NOBODY = "no blocking code was seen: the threads waited for a lock, or the machine was busy"
+BEAT = 0.05  # seconds between two runs of the timer
+LATE = 0.05  # seconds of delay from which it is logged
+KEPT = 6000  # delays that are kept: five minutes
+NO_STACK = "no blocking code was seen: the threads waited for a lock, or the machine was busy"
 log = logging.getLogger("blog.server.loop_monitor")
 
 
 @dataclass(frozen=True)
 class Lag:
-    """How late the beats of the last five minutes came, in seconds; `worst` since the start."""
+    """Delays of the event loop in seconds: of the last five minutes; `worst` since the start."""
 
     p50: float = 0.0
     p99: float = 0.0
@@ -31,57 +31,60 @@ class Lag:
 
 
 class LoopMonitor:
-    """Belongs to the event loop that starts it."""
+    """Monitors the event loop in which `start` is called."""
 
     def __init__(self) -> None:
         self.worst = 0.0
         self._lags: deque[float] = deque(maxlen=KEPT)
         self._due = time.monotonic() + BEAT
-        self._held_at = ""
-        self._is_over = threading.Event()
+        self._stack = ""  # of the code that blocks the loop at this moment
+        self._is_stopped = threading.Event()
         self._loop_thread = 0
-        self._watcher = threading.Thread(target=self._watch, name="pulse", daemon=True)
+        self._watcher = threading.Thread(target=self._watch, name="loop monitor", daemon=True)
 
     def start(self) -> None:
+        """Start the timer in the running loop, and the thread that watches it."""
         self._loop_thread = threading.get_ident()
         self._due = time.monotonic() + BEAT
         asyncio.get_running_loop().call_later(BEAT, self._beat)
         self._watcher.start()
 
     def stop(self) -> None:
-        self._is_over.set()
-        if self._watcher.is_alive():  # a start that was cut short has none
+        """Stop the timer and the thread. Safe to call if `start` was never reached."""
+        self._is_stopped.set()
+        if self._watcher.is_alive():
             self._watcher.join()
 
     def lag(self) -> Lag:
+        """Return the delays measured so far; zeros if there are none."""
         lags = sorted(self._lags)
         if not lags:
             return Lag()
         return Lag(lags[len(lags) // 2], lags[len(lags) * 99 // 100], self.worst)
 
     def _beat(self) -> None:
-        if self._is_over.is_set():
+        if self._is_stopped.is_set():
             return
         now = time.monotonic()
         late = max(0.0, now - self._due)
         self._lags.append(late)
         self.worst = max(self.worst, late)
         if late > LATE:
-            held_at = self._held_at or NOBODY
-            log.warning("The event loop was blocked for %.0f ms\n%s", late * 1000, held_at)
+            stack = self._stack or NO_STACK
+            log.warning("The event loop was blocked for %.0f ms\n%s", late * 1000, stack)
         self._due = now + BEAT
-        self._held_at = ""
+        self._stack = ""
         asyncio.get_running_loop().call_later(BEAT, self._beat)
 
     def _watch(self) -> None:
-        """Look at each late beat once, while it is late: afterwards nobody is at it any more."""
-        while not self._is_over.wait(self._until_late() if not self._held_at else BEAT):
-            if self._until_late() <= 0 and not self._held_at:
-                self._held_at = _stack(sys._current_frames().get(self._loop_thread))
+        """Take the stack once per late timer, while the blocking code still runs."""
+        while not self._is_stopped.wait(self._until_late() if not self._stack else BEAT):
+            if self._until_late() <= 0 and not self._stack:
+                self._stack = _format_stack(sys._current_frames().get(self._loop_thread))
 
     def _until_late(self) -> float:
         return self._due + LATE / 2 - time.monotonic()
 
 
-def _stack(frame: FrameType | None) -> str:
+def _format_stack(frame: FrameType | None) -> str:
     return "".join(traceback.format_stack(frame)) if frame else ""

@@ -1,4 +1,4 @@
-"""What happens once, in the main process, before any worker answers."""
+"""Start-up work of the main process and of commands: data folder, secret, migration, messages."""
 
 import errno
 import os
@@ -8,9 +8,7 @@ import socket
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from sanic import Sanic
 from sanic.server.socket import bind_unix_socket
 
 from blog import db
@@ -20,6 +18,7 @@ from blog.db.migrate import migrate
 from blog.models.base import Refusal
 from blog.models.search import search
 from blog.models.settings import site
+from blog.server import App
 from blog.web import auth
 from blog.web.collectstatic import collect
 from blog.web.i18n import translate
@@ -29,7 +28,10 @@ SECRET = re.compile(rf"[0-9a-f]{{{2 * SECRET_BYTES}}}")
 
 
 def prepare(config: Config) -> None:
-    """Data folder, secret, migrated database, static files. Safe to do twice at once."""
+    """Prepare the data folder, secret, database, search index and static files.
+
+    Safe to call in several processes at once. Raises `UserError` or `OSError`.
+    """
     _make_folders(config)
     secret(config.data_dir)
     migrate(config, partial(_back_up, config))
@@ -38,7 +40,7 @@ def prepare(config: Config) -> None:
 
 
 def _back_up(config: Config) -> None:
-    """The way back, should the new release not be liked."""
+    """Back up the blog before an upgrade, so that the old release can be restored."""
     path = backup.before_upgrade(config)
     print(say(N_("The blog was backed up before the upgrade: %(file)s"), file=path), flush=True)
 
@@ -47,15 +49,16 @@ def _make_folders(config: Config) -> None:
     try:
         config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         config.media_dir.mkdir(exist_ok=True)
-    except OSError as fault:
+    except OSError as error:
         message = N_("BLOG_DATA_DIR=%(folder)s cannot be used: %(why)s.")
-        raise BadSetting(message, folder=config.data_dir, why=fault.strerror) from fault
+        raise BadSetting(message, folder=config.data_dir, why=error.strerror) from error
 
 
 def secret(data_dir: Path) -> bytes:
-    """The installation's own secret, made once; whoever comes second reads the first one's.
+    """Return the secret of this installation; creates it if there is none.
 
-    An empty one, as a power cut may leave it, would let everybody guess the set-up link.
+    If two processes create it at once, both return the same one. Raises `UserError` for a damaged
+    file: an empty secret, which a power cut may leave, would make the set-up link predictable.
     """
     path = data_dir / "secret"
     if not path.exists():
@@ -78,13 +81,13 @@ def _make_secret(path: Path) -> None:
             os.fsync(file.fileno())
         path.hardlink_to(draft)
     except FileExistsError:
-        pass  # another process made it
+        pass  # another process has created it
     finally:
         draft.unlink(missing_ok=True)
 
 
 def _rebuild_search(config: Config) -> None:
-    """Whatever a migration or a new tokeniser has emptied; nothing on most starts."""
+    """Index the posts whose index a migration or a new tokenizer has emptied; usually none."""
     database = db.Database(config)
     try:
         while database.transact_now(search.rebuild):
@@ -93,60 +96,72 @@ def _rebuild_search(config: Config) -> None:
         database.close()
 
 
-def say(message: str, **params: Any) -> str:
-    """A sentence in the language of the console."""
+def say(message: str, **params: object) -> str:
+    """Translate a message into the language of the console."""
     return translate(shell_language(), message, **params)
 
 
-def told(fault: Exception) -> str:
-    """What ended a start or a command, in one line."""
-    if isinstance(fault, (UserError, Refusal)):
-        return say(fault.message, **fault.params)
-    return str(fault)
+def told(error: Exception) -> str:
+    """Return the one-line message for an error that ends a start or a command."""
+    if isinstance(error, (UserError, Refusal)):
+        return say(error.message, **error.params)
+    return str(error)
 
 
 def refuse_taken_port(host: str, port: int) -> None:
-    """Say it in one line; Sanic's own answer is a traceback in every worker."""
+    """Exit with a one-line message if the port cannot be used.
+
+    Sanic itself would print a traceback from each worker.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            sys.exit(say(_why_not_there(error), port=port, host=host, why=error.strerror))
+            sys.exit(say(_why_not_bound(error), port=port, host=host, why=error.strerror))
 
 
 def unix_socket(path: str, backlog: int) -> socket.socket:
-    """One for all workers. Sanic would have each put its own in the place of the one before, and
-    only the last would be asked."""
+    """Bind one Unix socket for all workers; exits with a message if that fails.
+
+    Sanic would let each worker replace the socket of the one before, so that only the last worker
+    would get requests.
+    """
     try:
         return bind_unix_socket(path, backlog=backlog)
-    except OSError as fault:
-        sys.exit(told(fault))
+    except OSError as error:
+        sys.exit(told(error))
 
 
-def _why_not_there(error: OSError) -> str:
+def _why_not_bound(error: OSError) -> str:
     if error.errno in (errno.EADDRINUSE, errno.EACCES):
         return N_("Port %(port)s on %(host)s is in use (%(why)s). Set BLOG_PORT to another port.")
     return N_("BLOG_HOST=%(host)s cannot be used: %(why)s.")
 
 
-def greet(app: Sanic[Any, Any]) -> str:
-    """Where to go, the way there over ssh, and the set-up link of an empty blog."""
+def greet(app: App) -> str:
+    """Return the start-up message: the address, an SSH command to reach it, and the set-up link.
+
+    The SSH command is given in an SSH session only, the set-up link for an empty blog only.
+    """
     config: Config = app.ctx.config
     host, port = app.ctx.listens_on
     local = local_address(host, port)
     lines = [say(N_("The blog is available at %(address)s"), address=config.site_url or local)]
     if server := ssh_server():
-        way = f"ssh -L {port}:{local.removeprefix('http://')} {server}"
-        lines.append(say(N_("To open it from your own machine: %(command)s"), command=way))
-    if line := invitation(config, local):
+        command = f"ssh -L {port}:{local.removeprefix('http://')} {server}"
+        lines.append(say(N_("To open it from your own machine: %(command)s"), command=command))
+    if line := setup_link_line(config, local):
         lines.append(line)
     return "\n".join(lines)
 
 
-def invitation(config: Config, local: str = "") -> str:
-    """The set-up link of a blog that nobody has set up yet."""
+def setup_link_line(config: Config, local: str = "") -> str:
+    """Return the message with the set-up link; "" if the blog has been set up.
+
+    `local` is the address at which the server listens, if it is known.
+    """
     database = db.Database(config)
     try:
         if database.read_now(site.facts).set_up:
