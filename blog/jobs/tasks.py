@@ -1,4 +1,4 @@
-"""The list of scheduled background tasks, and `blog tick`, which runs them in a separate process."""
+"""The list of scheduled background tasks, and `blog tick`, which runs them without a server."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Mail that is owed: sent off the request, one by one, tried again until it is taken."""
+"""Sends queued email in the background, and retries it until it is accepted or given up."""
 
 import logging
 
@@ -11,57 +11,64 @@ from blog.models.settings import site
 from blog.models.settings.site import SiteFacts
 
 log = logging.getLogger("blog")
-ROUND = 50  # letters on one connection
+MAX_PER_CONNECTION = 50  # messages
 
 
-async def deliver(house: JobContext) -> None:
-    """The chore: everything that is due, one by one. Killed between the server's yes and our mark,
-    that one letter goes out twice, under the same Message-ID; no other does."""
-    server = house.config.mail_server
-    if server is None or not await house.database.read(outbox.has_due):
+async def deliver(context: JobContext) -> None:
+    """Send the email that is due, one message at a time (a scheduled task).
+
+    If the process is killed after the server accepted a message and before that was recorded, this
+    one message is sent again, under the same Message-ID.
+    """
+    server = context.config.mail_server
+    if server is None or not await context.database.read(outbox.has_due):
         return
-    about = await house.database.read(site.facts)
-    if owed := await _claim(house):
+    facts = await context.database.read(site.facts)
+    if delivery := await _claim(context):
         try:
-            async with smtp_connection(server, message.host_of(house.config, about)) as line:
-                await _deliver_round(house, about, line, owed)
-        except Undelivered as fault:
-            await _note(house, owed, fault)
+            async with smtp_connection(server, message.host_of(context.config, facts)) as smtp:
+                await _deliver_all(context, facts, smtp, delivery)
+        except Undelivered as error:
+            await _record_failure(context, delivery, error)
 
 
-async def _claim(house: JobContext) -> PendingDelivery | None:
-    return await house.database.transact(outbox.claim, house.secret)
+async def _claim(context: JobContext) -> PendingDelivery | None:
+    return await context.database.transact(outbox.claim, context.secret)
 
 
-async def _deliver_round(
-    house: JobContext, about: SiteFacts, line: SmtpConnection, first: PendingDelivery
+async def _deliver_all(
+    context: JobContext, facts: SiteFacts, smtp: SmtpConnection, first: PendingDelivery
 ) -> None:
-    owed: PendingDelivery | None = first
-    for left in reversed(range(ROUND)):
-        if owed is None or not await _deliver(house, about, line, owed):
+    """Send up to `MAX_PER_CONNECTION` messages, starting with one that has been claimed."""
+    delivery: PendingDelivery | None = first
+    for left in reversed(range(MAX_PER_CONNECTION)):
+        if delivery is None or not await _deliver(context, facts, smtp, delivery):
             return
-        owed = await _claim(house) if left else None
+        delivery = await _claim(context) if left else None
 
 
 async def _deliver(
-    house: JobContext, about: SiteFacts, line: SmtpConnection, owed: PendingDelivery
+    context: JobContext, facts: SiteFacts, smtp: SmtpConnection, delivery: PendingDelivery
 ) -> bool:
-    """Whether the next letter may fare better."""
+    """Send one message; False if the server is at fault, so that the next would fail too."""
     try:
-        await line.send(message.write(house, about, owed))
-    except Undelivered as fault:
-        await _note(house, owed, fault)
-        return not fault.is_servers
-    await house.database.transact(outbox.delivered, owed)
+        await smtp.send(message.write(context, facts, delivery))
+    except Undelivered as error:
+        await _record_failure(context, delivery, error)
+        return not error.is_server_fault
+    await context.database.transact(outbox.delivered, delivery)
     return True
 
 
-async def _note(house: JobContext, owed: PendingDelivery, fault: Undelivered) -> None:
-    """One try less for this one. Where the server is at fault the others wait, too."""
-    is_over = await house.database.transact(
-        outbox.failed, owed, fault.said, for_good=fault.is_final
+async def _record_failure(
+    context: JobContext, delivery: PendingDelivery, error: Undelivered
+) -> None:
+    """Record a failed try; if the server is at fault, postpone the other messages as well."""
+    is_over = await context.database.transact(
+        outbox.failed, delivery, error.reason, for_good=error.is_final
     )
-    what = "was given up" if is_over else "will be retried later"
-    log.warning("Email %s (%s) %s: %s", owed.id, owed.kind, what, outbox.in_short(fault.said))
-    if fault.is_servers:
-        await house.database.transact(outbox.put_off, fault.said)
+    outcome = "was given up" if is_over else "will be retried later"
+    reason = outbox.in_short(error.reason)
+    log.warning("Email %s (%s) %s: %s", delivery.id, delivery.kind, outcome, reason)
+    if error.is_server_fault:
+        await context.database.transact(outbox.put_off, error.reason)

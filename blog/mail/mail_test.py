@@ -1,4 +1,4 @@
-"""`blog mail-test`: one mail at once, and in words what came of it."""
+"""The command `blog mail-test`: sends a test email and explains what went wrong if it fails."""
 
 import asyncio
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ from blog.models.users import user
 from blog.server import startup
 from blog.server.startup import say
 
-# What to do, by the stage at which it went wrong.
+# `Undelivered.stage` -> what to do about it.
 ADVICE = {
     "connect": N_(
         "The mail server did not answer. Check the host and the port. Most providers accept "
@@ -41,7 +41,7 @@ ADVICE = {
         "The server does not accept mail for this address. Check its spelling. If it is "
         "correct, the server may require a user name and a password in BLOG_SMTP_URL."
     ),
-    "letter": N_(
+    "message": N_(
         "The server accepted the sender and the recipient but rejected the message. Its "
         "answer is above."
     ),
@@ -50,7 +50,10 @@ ADVICE = {
 
 
 def run(config: Config, address: str) -> int:
-    """Exit code 0 if the server took the mail. Raises `Refusal` for what is no address."""
+    """Send a test email. Returns the exit code: 0 if the server accepted it, otherwise 1.
+
+    Raises `Refusal` if `address` is not an email address.
+    """
     server = config.mail_server
     if server is None:
         print(say(N_("No mail server is configured. Set BLOG_SMTP_URL and BLOG_MAIL_FROM.")))
@@ -59,44 +62,48 @@ def run(config: Config, address: str) -> int:
     startup.prepare(config)
     database = Database(config)
     try:
-        about = database.read_now(site.facts)
-        house = JobContext(config, database, startup.secret(config.data_dir))
-        owed = PendingDelivery(0, "test", address, shell_language(), {}, now(), 1)
-        return asyncio.run(_run(server, messages.host_of(config, about), house, about, owed))
+        facts = database.read_now(site.facts)
+        context = JobContext(config, database, startup.secret(config.data_dir))
+        delivery = PendingDelivery(0, "test", address, shell_language(), {}, now(), 1)
+        return asyncio.run(_run(server, context, facts, delivery))
     finally:
         database.close()
 
 
 async def _run(
-    server: MailServer, name: str, house: JobContext, about: SiteFacts, owed: PendingDelivery
+    server: MailServer, context: JobContext, facts: SiteFacts, delivery: PendingDelivery
 ) -> int:
-    code = await _try(server, name, house, about, owed)
-    await asyncio.sleep(0.05)  # the loop lets go of what was closed, before it ends
-    return code
+    exit_code = await _send_and_report(server, context, facts, delivery)
+    await asyncio.sleep(0.05)  # lets the event loop finish closing the connection
+    return exit_code
 
 
-async def _try(
-    server: MailServer, name: str, house: JobContext, about: SiteFacts, owed: PendingDelivery
+async def _send_and_report(
+    server: MailServer, context: JobContext, facts: SiteFacts, delivery: PendingDelivery
 ) -> int:
-    print(say(N_("Sending to %(address)s through %(server)s …"), address=owed.to, server=server))
+    to = delivery.to
+    print(say(N_("Sending to %(address)s through %(server)s …"), address=to, server=server))
+    host = messages.host_of(context.config, facts)
     try:
-        said = await _send(server, name, messages.write(house, about, owed))
-    except Undelivered as fault:
-        print(say(N_("The message was not sent: %(said)s"), said=" ".join(fault.said.split())))
-        print(say(ADVICE[fault.stage]))
+        reply = await _send(server, host, messages.write(context, facts, delivery))
+    except Undelivered as error:
+        reason = " ".join(error.reason.split())
+        print(say(N_("The message was not sent: %(said)s"), said=reason))
+        print(say(ADVICE[error.stage]))
         return 1
-    print(say(N_("The server accepted the message: %(said)s"), said=" ".join(said.split())))
+    print(say(N_("The server accepted the message: %(said)s"), said=" ".join(reply.split())))
     print(say(N_("If it does not arrive, check the spam folder.")))
-    _warn(messages.address_of(house.config, about))
+    _warn_if_local(messages.address_of(context.config, facts))
     return 0
 
 
-async def _send(server: MailServer, name: str, ready: OutgoingMessage) -> str:
-    async with smtp_connection(server, name) as line:
-        return await line.send(ready)
+async def _send(server: MailServer, host: str, message: OutgoingMessage) -> str:
+    async with smtp_connection(server, host) as smtp:
+        return await smtp.send(message)
 
 
-def _warn(address: str) -> None:
+def _warn_if_local(address: str) -> None:
+    """Warn that the links in emails lead to this machine."""
     if is_local_name(urlsplit(address).hostname or ""):
         message = N_("Links in emails lead to %(address)s, which only this machine can open.")
         print(say(message, address=address))

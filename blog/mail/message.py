@@ -1,4 +1,4 @@
-"""A letter as it goes over the wire: in the person's language, as plain text and as HTML."""
+"""Renders an email from its templates: in the recipient's language, as plain text and as HTML."""
 
 import functools
 import hashlib
@@ -12,7 +12,6 @@ from email import policy
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 from jinja2 import Environment
@@ -29,98 +28,128 @@ from blog.models.settings.site import SiteFacts
 from blog.web.templating import environment
 
 log = logging.getLogger("blog")
-FORMS = ("txt", "html")
-LONGEST_QUOTE = 2000
+FORMATS = ("txt", "html")
+LONGEST_QUOTE = 2000  # characters of a comment
 
 
 class EncodedMessage(policy.EmailPolicy):
-    """How headers go over the wire. Python would break a long link up into encoded words."""
+    """An email policy that keeps long links in headers whole.
+
+    Python would split them into encoded words, which mail programs do not join.
+    """
 
     def fold_binary(self, name: str, value: str) -> bytes:
+        """Encode a header; those in `UNBROKEN` are not folded."""
         if name in UNBROKEN:
             return f"{name}: {value}\r\n".encode("ascii")
         return bytes(super().fold_binary(name, value))
 
 
-WIRE = EncodedMessage(linesep="\r\n", cte_type="7bit")
+POLICY = EncodedMessage(linesep="\r\n", cte_type="7bit")
 UNBROKEN = {"Message-ID", "List-Unsubscribe"}
 
 
-def write(house: JobContext, about: SiteFacts, owed: PendingDelivery) -> OutgoingMessage:
-    """The letter for the wire. Raises `Undelivered` for one that cannot be written."""
+def write(context: JobContext, facts: SiteFacts, delivery: PendingDelivery) -> OutgoingMessage:
+    """Render and encode a message. Raises `Undelivered` if that fails.
+
+    The failure is final for invalid data only. Anything else, such as an error in a template of the
+    site owner, can be corrected before a retry.
+    """
     try:
-        message, to = _message(house, about, owed)
-        sender = _ascii_domain(parseaddr(house.config.mail_from)[1])
+        message, to = _message(context, facts, delivery)
+        sender = _ascii_domain(parseaddr(context.config.mail_from)[1])
         return OutgoingMessage(sender, to, message.as_bytes())
-    except Exception as fault:  # whatever an owner's template may do; it can be mended
-        log.exception("Email %s (%s) could not be rendered.", owed.id, owed.kind)
-        is_final = isinstance(fault, ValueError)  # what is written to, or about, is no good
-        raise Undelivered("letter", f"could not be rendered: {fault}", is_final=is_final) from fault
+    except Exception as error:  # a template of the site owner can raise anything
+        log.exception("Email %s (%s) could not be rendered.", delivery.id, delivery.kind)
+        reason, is_final = f"could not be rendered: {error}", isinstance(error, ValueError)
+        raise Undelivered("message", reason, is_final=is_final) from error
 
 
 def _message(
-    house: JobContext, about: SiteFacts, owed: PendingDelivery
+    context: JobContext, facts: SiteFacts, delivery: PendingDelivery
 ) -> tuple[EmailMessage, str]:
-    to = _ascii_domain(owed.to)
-    message = EmailMessage(WIRE.clone(utf8=not to.isascii()))
-    context = _context(house, about, owed)
-    parts = {form: _part(house.config, owed.kind, form, context) for form in FORMS}
-    name, sender = parseaddr(house.config.mail_from)
-    message["From"] = _address(_ascii_domain(sender), name or about.title)
+    """Return the message and the recipient's address."""
+    to = _ascii_domain(delivery.to)
+    message = EmailMessage(POLICY.clone(utf8=not to.isascii()))
+    stop_link = _stop_link(context, facts, delivery)
+    variables = _variables(context.config, facts, delivery, stop_link)
+    text_subject, text = _render(context.config, delivery.kind, "txt", variables)
+    _, html_text = _render(context.config, delivery.kind, "html", variables)
+    name, sender = parseaddr(context.config.mail_from)
+    message["From"] = _address(_ascii_domain(sender), name or facts.title)
     message["To"] = _address(to)
-    message["Subject"] = parts["txt"][0]
+    message["Subject"] = text_subject
     message["Date"] = format_datetime(now())
-    message["Message-ID"] = _message_id(house, about, owed)
+    message["Message-ID"] = _message_id(context, facts, delivery)
     message["Auto-Submitted"] = "auto-generated"
-    if link := context["unsubscribe"]:
-        message["List-Unsubscribe"] = f"<{link}>"
-        if link.startswith("https://"):  # RFC 8058 knows no other
+    if stop_link:
+        message["List-Unsubscribe"] = f"<{stop_link}>"
+        if stop_link.startswith("https://"):  # required by RFC 8058
             message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    message.set_content(parts["txt"][1])
-    message.add_alternative(parts["html"][1], subtype="html")
+    message.set_content(text)
+    message.add_alternative(html_text, subtype="html")
     return message, to
 
 
-def _context(house: JobContext, about: SiteFacts, owed: PendingDelivery) -> dict[str, Any]:
-    address = _ascii_host(address_of(house.config, about))
-    stop = f"{address}/unsubscribe/{unsubscribe.key(house.secret, owed.to)}"
-    facts = _read(owed.facts)
+def _stop_link(context: JobContext, facts: SiteFacts, delivery: PendingDelivery) -> str:
+    """Return the link that unsubscribes the recipient; "" if this kind of email has none."""
+    if delivery.kind not in STOPPABLE:
+        return ""
+    key = unsubscribe.key(context.secret, delivery.to)
+    return f"{_ascii_host(address_of(context.config, facts))}/unsubscribe/{key}"
+
+
+def _variables(
+    config: Config, facts: SiteFacts, delivery: PendingDelivery, stop_link: str
+) -> dict[str, object]:
+    """Return the variables of the templates in templates/mail/."""
+    address = _ascii_host(address_of(config, facts))
+    known_language = delivery.language in LANGUAGES
     return {
-        **facts,
-        "site": about,
+        **_read_facts(delivery.facts),
+        "site": facts,
         "address": address,
-        "language": owed.language if owed.language in LANGUAGES else about.language,
-        "link": address + _path(facts.get("path", "/")),
-        "unsubscribe": stop if owed.kind in STOPPABLE else "",
+        "language": delivery.language if known_language else facts.language,
+        "link": address + _ascii_path(delivery.facts.get("path", "/")),
+        "unsubscribe": stop_link,
     }
 
 
-def _read(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts as templates want them; they were kept as JSON."""
-    read = dict(facts)
-    if "at" in read:
-        read["at"] = datetime.fromisoformat(read["at"])
-    if len(read.get("text", "")) > LONGEST_QUOTE:
-        read["text"] = read["text"][:LONGEST_QUOTE] + "…"
+def _read_facts(facts: Mapping[str, str]) -> dict[str, object]:
+    """Prepare the stored facts of an email, which are JSON, for its template."""
+    read: dict[str, object] = {**facts}
+    if "at" in facts:
+        read["at"] = datetime.fromisoformat(facts["at"])
+    if len(facts.get("text", "")) > LONGEST_QUOTE:
+        read["text"] = facts["text"][:LONGEST_QUOTE] + "…"
     return read
 
 
-def _path(path: str) -> str:
-    """As ASCII: mail programs end a link at the first letter of another alphabet."""
+def _ascii_path(path: str) -> str:
+    """Percent-encode a path: mail programs end a link at the first non-ASCII character.
+
+    Raises `ValueError` for a path that leads to another site.
+    """
     if not path.startswith("/") or path.startswith("//"):
         raise ValueError(f"{path} is not a path of this site")
     return quote(path, safe="/#?&=%:@!$'()*+,;~")
 
 
-def _part(config: Config, kind: str, form: str, context: Mapping[str, Any]) -> tuple[str, str]:
-    """Subject and text, both in one form. The plain one is escaped like all, and turned back."""
+def _render(
+    config: Config, kind: str, format: str, variables: Mapping[str, object]
+) -> tuple[str, str]:
+    """Return the subject and the body in one format, "txt" or "html".
+
+    The same template renders both formats, with different macros. Its output is always escaped, and
+    unescaped again for plain text.
+    """
     templates = _templates(config)
-    parts = templates.get_template(f"mail/_parts.{form}").module
+    parts = templates.get_template(f"mail/_parts.{format}").module
     macros = {name: getattr(parts, name) for name in ("say", "quote", "press")}
     template = templates.get_template(f"mail/{kind}.html")
-    made = template.make_module({**context, **macros, "layout": f"mail/_letter.{form}"})
-    subject = " ".join(html.unescape(str(made.subject)).split())  # type: ignore[attr-defined]  # each template sets it
-    text = html.unescape(str(made)) if form == "txt" else str(made)
+    module = template.make_module({**variables, **macros, "layout": f"mail/_letter.{format}"})
+    subject = " ".join(html.unescape(str(module.subject)).split())  # type: ignore[attr-defined]  # each template sets it
+    text = html.unescape(str(module)) if format == "txt" else str(module)
     return subject, re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
@@ -132,31 +161,31 @@ def _templates(config: Config) -> Environment:
 # --- addresses ---
 
 
-def address_of(config: Config, about: SiteFacts) -> str:
-    """Where links lead: as configured, never as some request said."""
-    chosen = config.site_url or about.address or local_address(config.host, config.port)
-    return chosen.rstrip("/")
+def address_of(config: Config, facts: SiteFacts) -> str:
+    """Return the public address for links: always the configured one, never a request's host."""
+    address = config.site_url or facts.address or local_address(config.host, config.port)
+    return address.rstrip("/")
 
 
-def host_of(config: Config, about: SiteFacts) -> str:
-    """The name that we go by: the site's, or that of the sender's address if it has only a number.
+def host_of(config: Config, facts: SiteFacts) -> str:
+    """Return the host name for EHLO and for message IDs.
 
-    The mail server is greeted with it, and message ids end in it.
+    It is the site's host, or the sender's domain if the site has only an IP address or local name.
     """
-    host = urlsplit(address_of(config, about)).hostname or ""
+    host = urlsplit(address_of(config, facts)).hostname or ""
     if is_local_name(host) or re.fullmatch(r"[\d.]+|.*:.*", host):
         host = parseaddr(config.mail_from)[1].rpartition("@")[2]
     return host.encode("idna").decode()
 
 
 def _ascii_host(address: str) -> str:
-    """The same origin, its host as DNS knows it."""
+    """Encode the host of an address with IDNA."""
     host = urlsplit(address).hostname or ""
     return address if address.isascii() else address.replace(host, host.encode("idna").decode())
 
 
 def _ascii_domain(address: str) -> str:
-    """The domain as DNS knows it. Raises `ValueError` for what is no address."""
+    """Encode the domain of an email address with IDNA. Raises `ValueError` if it is invalid."""
     if not is_mail_address(address):
         raise ValueError(f"{address!r} is not an email address")
     name, _, domain = address.rpartition("@")
@@ -168,8 +197,8 @@ def _address(address: str, name: str = "") -> Address:
     return Address(" ".join(name.split()), local, domain)
 
 
-def _message_id(house: JobContext, about: SiteFacts, owed: PendingDelivery) -> str:
-    """The same at each try, so that a server that is sent a letter twice can tell."""
-    text = f"message:{owed.id}:{owed.created_at.isoformat()}".encode()
-    mac = hmac.new(house.secret, text, hashlib.sha256).hexdigest()[:32]
-    return f"<{mac}@{host_of(house.config, about)}>"
+def _message_id(context: JobContext, facts: SiteFacts, delivery: PendingDelivery) -> str:
+    """Return the Message-ID. It is the same for each try, so that a server can find duplicates."""
+    text = f"message:{delivery.id}:{delivery.created_at.isoformat()}".encode()
+    mac = hmac.new(context.secret, text, hashlib.sha256).hexdigest()[:32]
+    return f"<{mac}@{host_of(context.config, facts)}>"

@@ -1,4 +1,4 @@
-"""The mail server as a setting names it, and what a mail address looks like."""
+"""Parses the mail server's URL (BLOG_SMTP_URL) and checks email addresses."""
 
 import re
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ PORTS = {"smtp": 587, "smtps": 465, "smtp+starttls": 587}
 
 @dataclass(frozen=True)
 class MailServer:
-    """What BLOG_SMTP_URL says. `scheme` tells when TLS begins: see `blog.mail.smtp_client`."""
+    """The parsed BLOG_SMTP_URL. `blog.mail.smtp_client` explains what each scheme means for TLS."""
 
     scheme: str
     host: str
@@ -18,14 +18,14 @@ class MailServer:
     password: str = field(default="", repr=False)
 
     def __str__(self) -> str:
-        """As it may be shown: without the password."""
-        who = f"{self.user}:…@" if self.user else ""
+        """Return the URL without the password."""
+        user = f"{self.user}:…@" if self.user else ""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{who}{host}:{self.port}"
+        return f"{self.scheme}://{user}{host}:{self.port}"
 
 
 def read_mail_server(url: str) -> MailServer:
-    """Raises `ValueError` for an address that is none."""
+    """Parse the URL of a mail server. Raises `ValueError` if it is invalid."""
     parts = urlsplit(url)
     if not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError(url)
@@ -37,7 +37,7 @@ def read_mail_server(url: str) -> MailServer:
 
 
 def is_mail_address(text: str) -> bool:
-    """True for name@host, of a host that DNS can be asked for."""
+    """True for `name@host` whose host is a valid domain name."""
     try:
         text.rpartition("@")[2].encode("idna")
     except UnicodeError:

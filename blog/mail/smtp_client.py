@@ -1,15 +1,16 @@
-"""What is asked of other servers: that one takes a mail. Nothing else of ours talks to any.
+"""Sends a message to the mail server over SMTP; the only code that connects to another server.
 
-When TLS begins: `smtps` from the first byte; `smtp+starttls` before anything is told, or not at
-all; `smtp` if the server offers it, and then with any certificate, since whoever could forge one
-could as well hide the offer. With a password `smtp` insists, unless the server is this machine.
+When TLS starts depends on the scheme. `smtps` uses TLS from the first byte. `smtp+starttls` starts
+TLS before anything else and fails without it. `smtp` starts TLS if the server offers it, and then
+accepts any certificate: an attacker who could forge one could hide the offer as well. With a
+password, `smtp` requires TLS unless the server is this machine.
 """
 
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
 import aiosmtplib
@@ -17,13 +18,13 @@ import aiosmtplib
 from blog.loopback import is_loopback
 from blog.mail.settings import MailServer
 
-PATIENCE = 20.0  # seconds for each answer of a server
-LONGEST = 50.0  # seconds for one letter; shorter than the first back-off of a delivery
+PATIENCE = 20.0  # seconds to wait for each reply of the server
+LONGEST = 50.0  # seconds for one message; shorter than the first pause before a retry
 
 
 @dataclass(frozen=True)
 class OutgoingMessage:
-    """A mail as it goes over the wire, from one address to one other."""
+    """An encoded message, from one address to one other address."""
 
     sender: str
     to: str
@@ -31,53 +32,58 @@ class OutgoingMessage:
 
     @property
     def is_international(self) -> bool:
-        """An address with other letters than ASCII needs a server that knows them."""
+        """True if an address has non-ASCII characters, which needs SMTPUTF8 on the server."""
         return not (self.sender + self.to).isascii()
 
 
 class Undelivered(Exception):
-    """A mail was not taken. `stage`: connect, tls, login, sender, recipient, letter or lost."""
+    """The mail server did not accept a message.
 
-    def __init__(self, stage: str, said: str, *, is_final: bool = False) -> None:
-        super().__init__(said)
-        self.stage, self.said = stage, said
-        self.is_final = is_final  # the server will never take this one
+    `stage` is where it failed: connect, tls, login, sender, recipient, message or lost (the
+    connection). `reason` is the server's reply or a description of the error. `is_final` means that
+    a retry of this message cannot succeed.
+    """
+
+    def __init__(self, stage: str, reason: str, *, is_final: bool = False) -> None:
+        super().__init__(reason)
+        self.stage, self.reason = stage, reason
+        self.is_final = is_final
 
     @property
-    def is_servers(self) -> bool:
-        """The next mail would fare no better."""
+    def is_server_fault(self) -> bool:
+        """True if other messages would fail in the same way."""
         return self.stage in ("connect", "tls", "login", "sender", "lost")
 
 
 class SmtpConnection:
-    """A connection to the mail server that is good for several letters."""
+    """An open connection to the mail server, for any number of messages."""
 
     def __init__(self, client: aiosmtplib.SMTP) -> None:
         self._client = client
 
-    async def send(self, letter: OutgoingMessage) -> str:
-        """What the server said when it took the letter. Raises `Undelivered`."""
+    async def send(self, message: OutgoingMessage) -> str:
+        """Send a message and return the server's reply. Raises `Undelivered`."""
         client = self._client
-        options = ["SMTPUTF8"] if letter.is_international else []
+        options = ["SMTPUTF8"] if message.is_international else []
         if options and not client.supports_extension("smtputf8"):
             raise Undelivered("recipient", "SMTPUTF8 is not supported", is_final=True)
-        coding = "utf-8" if options else "ascii"
+        encoding = "utf-8" if options else "ascii"
         try:
-            with _told("letter"):
+            with _errors_as_undelivered("message"):
                 async with asyncio.timeout(LONGEST):
-                    await client.mail(letter.sender, options=options, encoding=coding)
-                    await client.rcpt(letter.to, encoding=coding)
-                    answer = await client.data(letter.body)
+                    await client.mail(message.sender, options=options, encoding=encoding)
+                    await client.rcpt(message.to, encoding=encoding)
+                    response = await client.data(message.body)
         except Undelivered:
-            with suppress(aiosmtplib.SMTPException, OSError):  # the next letter begins anew
+            with suppress(aiosmtplib.SMTPException, OSError):  # so that the next one starts afresh
                 await client.rset(timeout=5)
             raise
-        return f"{answer.code} {answer.message}"
+        return f"{response.code} {response.message}"
 
 
 @asynccontextmanager
 async def smtp_connection(server: MailServer, name: str) -> AsyncIterator[SmtpConnection]:
-    """Greet the server as `name`, and say good-bye. Raises `Undelivered`."""
+    """Connect to the server, with `name` as our host name in EHLO. Raises `Undelivered`."""
     client = aiosmtplib.SMTP(
         hostname=server.host,
         port=server.port,
@@ -92,81 +98,76 @@ async def smtp_connection(server: MailServer, name: str) -> AsyncIterator[SmtpCo
         with suppress(aiosmtplib.SMTPException, OSError):
             await client.quit(timeout=1)
     finally:
-        # No more words about the end of TLS: all has been said.
+        # Abort rather than close: there is no need to wait for the TLS shutdown.
         getattr(client.transport, "abort", client.close)()
         client.close()
 
 
 async def _connect(client: aiosmtplib.SMTP, server: MailServer) -> None:
-    with _told("connect"):
+    with _errors_as_undelivered("connect"):
         await client.connect()
         await client.ehlo()
-    if must_encrypt(server) or (server.scheme == "smtp" and _offers_more(client, server)):
-        with _told("tls"):
+    if must_encrypt(server) or (server.scheme == "smtp" and _can_encrypt(client, server)):
+        with _errors_as_undelivered("tls"):
             await client.starttls(validate_certs=must_encrypt(server))
             await client.ehlo()
     if server.user:
-        with _told("login"):
+        with _errors_as_undelivered("login"):
             await client.login(server.user, server.password)
 
 
 def must_encrypt(server: MailServer) -> bool:
-    """Whether TLS has to be begun on an open connection."""
+    """True if STARTTLS with a valid certificate is required."""
     with_password = server.scheme == "smtp" and bool(server.user) and not is_loopback(server.host)
     return server.scheme == "smtp+starttls" or with_password
 
 
-def _offers_more(client: aiosmtplib.SMTP, server: MailServer) -> bool:
+def _can_encrypt(client: aiosmtplib.SMTP, server: MailServer) -> bool:
     return client.supports_extension("starttls") and not is_loopback(server.host)
 
 
-class _told:  # noqa: N801 -- reads as a phrase: `with _told("connect"):`
-    """Whatever goes wrong inside is an `Undelivered` of this stage."""
-
-    def __init__(self, stage: str) -> None:
-        self.stage = stage
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, fault: BaseException | None, trace: object) -> None:
-        if isinstance(fault, (aiosmtplib.SMTPException, OSError, ValueError, TimeoutError)):
-            raise _undelivered(self.stage, fault) from fault
+@contextmanager
+def _errors_as_undelivered(stage: str) -> Iterator[None]:
+    """Turn the errors of the SMTP library and the network into `Undelivered`."""
+    try:
+        yield
+    except (aiosmtplib.SMTPException, OSError, ValueError, TimeoutError) as error:
+        raise _undelivered(stage, error) from error
 
 
-def _undelivered(stage: str, fault: BaseException) -> Undelivered:
-    causes = (fault, fault.__cause__, fault.__context__)
-    if any(map(_is_tls, causes)):
+def _undelivered(stage: str, error: BaseException) -> Undelivered:
+    causes = (error, error.__cause__, error.__context__)
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
         stage = "tls"
-    if isinstance(fault, aiosmtplib.SMTPResponseException):
-        return _answered(stage, fault)
-    if stage == "letter":
-        stage = "lost" if isinstance(fault, OSError) else "letter"
-    return Undelivered(stage, _in_words(fault), is_final=isinstance(fault, ValueError))
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return _rejected(stage, error)
+    if stage == "message" and isinstance(error, OSError):
+        stage = "lost"
+    return Undelivered(stage, _describe(error), is_final=isinstance(error, ValueError))
 
 
-def _is_tls(fault: BaseException | None) -> bool:
-    return isinstance(fault, ssl.SSLError)
-
-
-def _in_words(fault: BaseException) -> str:
-    """asyncio says “Connect call failed” of whatever the system has a word for."""
-    cause = fault.__cause__
+def _describe(error: BaseException) -> str:
+    """Return the system's description of an error; asyncio's own is only "Connect call failed"."""
+    cause = error.__cause__
     if (
         isinstance(cause, OSError)
         and (cause.errno or 0) > 0
         and not isinstance(cause, ssl.SSLError)
     ):
         return os.strerror(cause.errno or 0)
-    return str(fault) or f"no answer within {PATIENCE:.0f} seconds"
+    return str(error) or f"no answer within {PATIENCE:.0f} seconds"
 
 
-def _answered(stage: str, fault: aiosmtplib.SMTPResponseException) -> Undelivered:
-    """By the step at which the server said no. What is wrong with the settings is not final, for
-    a keeper can mend it; nor is 421, with which a server goes away."""
-    if isinstance(fault, aiosmtplib.SMTPSenderRefused):
+def _rejected(stage: str, error: aiosmtplib.SMTPResponseException) -> Undelivered:
+    """Describe an error reply of the server.
+
+    Only a 5xx reply to the recipient or the message is final. An error at another stage is due to
+    the settings, which the site owner can correct, and 421 only means that the server closes the
+    connection.
+    """
+    if isinstance(error, aiosmtplib.SMTPSenderRefused):
         stage = "sender"
-    if isinstance(fault, aiosmtplib.SMTPRecipientRefused):
+    if isinstance(error, aiosmtplib.SMTPRecipientRefused):
         stage = "recipient"
-    is_final = stage in ("recipient", "letter") and 500 <= fault.code < 600
-    return Undelivered(stage, f"{fault.code} {fault.message}", is_final=is_final)
+    is_final = stage in ("recipient", "message") and 500 <= error.code < 600
+    return Undelivered(stage, f"{error.code} {error.message}", is_final=is_final)

@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that `blog.db` hands over."""
+"""Alembic's entry point: runs the migrations on the connection that `blog.db.migrate` passes."""
 
 from alembic import context
 

@@ -19,7 +19,9 @@ from blog.cache import fast_path
 from blog.config import UserError
 from blog.server import App, startup
 
-Scope, Receive, Send = ASGIScope, ASGIReceive, ASGISend
+Scope = ASGIScope
+Receive = ASGIReceive
+Send = ASGISend
 
 
 class AsgiAdapter(App):

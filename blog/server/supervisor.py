@@ -63,8 +63,8 @@ def attach(app: App) -> None:
 def shield() -> None:
     """Block SIGTERM until `_prepare` runs; call it right before Sanic serves.
 
-    The process that Sanic starts for its shared state inherits the blocked signal, so that a SIGTERM
-    to the process group does not end it before the workers. One that arrives now is only delayed.
+    The process that Sanic starts for its shared state inherits the blocked signal, so that one
+    SIGTERM to the process group does not end it before the workers. One that comes now is delayed.
     """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _exit_early)

@@ -1,4 +1,4 @@
-"""The first tables"""
+"""Creates the tables of version 0.1.0."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -212,7 +212,7 @@ def upgrade() -> None:
     )
     op.create_index('ix_revision_tag_tag_id', 'revision_tag', ['tag_id'])
 
-    # SQLite has them from the start; elsewhere each needs the other table first.
+    # In SQLite these foreign keys are part of the table; elsewhere the other table must exist first.
     if op.get_bind().dialect.name != "sqlite":
         for column, other in (("live_revision_id", "revision"), ("address_id", "address")):
             name = f"fk_post_{column}_{other}"

@@ -1,4 +1,4 @@
-"""What a keeper decides, kept with the site; the log of what was done, fit to be read"""
+"""Adds the settings of the site, and the columns that make the audit log readable."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -38,7 +38,7 @@ def upgrade() -> None:
 
 
 def note_the_past() -> None:
-    """What the lines that are there already tell of, in pieces."""
+    """Fill in what the existing log entries are about, in batches."""
     change = sa.table(
         'change',
         sa.column('id', sa.Integer),

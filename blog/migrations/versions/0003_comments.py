@@ -1,4 +1,4 @@
-"""Comments"""
+"""Adds comments."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -46,7 +46,7 @@ def upgrade() -> None:
             batch.add_column(
                 sa.Column('takes_comments', sa.Boolean(), nullable=False, server_default=sa.true())
             )
-    # A page such as "About" asks for none unless its author says so.
+    # A page such as "About" has no comments unless its author allows them.
     post = sa.table('post', sa.column('id'), sa.column('kind'), sa.column('takes_comments'))
     revision = sa.table('revision', sa.column('post_id'), sa.column('takes_comments'))
     pages = sa.select(post.c.id).where(post.c.kind == 'page')

@@ -1,4 +1,4 @@
-"""What keepers decide about comments, and what the filter learns"""
+"""Adds moderation decisions, and what the spam filter learns from them."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What is owed to the outside, and who does the clock's work"""
+"""Adds the queue of outgoing email, and the lease of the scheduler."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Invitations, forgotten passwords, and the browsers that are known"""
+"""Adds invitations, password resets and recognized devices."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What is next to be withdrawn is found without a look at every post"""
+"""Adds an index to find the next post to unpublish without reading every post."""
 
 from alembic import op
 

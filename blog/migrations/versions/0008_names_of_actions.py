@@ -1,7 +1,7 @@
-"""Actions in the audit log are stored under names of their own
+"""Replaces function names in the audit log by names of actions that never change.
 
-Until now an action was stored as the module and the function that did it, and by version 0.1.0 as
-the function alone. A name that is not listed here stays as it is.
+Versions 0.2.0 and 0.3.0 stored an action as its module and function, version 0.1.0 as its function
+alone. A name that is not listed here stays as it is.
 """
 
 import sqlalchemy as sa
@@ -168,5 +168,5 @@ def upgrade() -> None:
 
 
 def new_name(old: str) -> str | None:
-    """None for a name that stays as it is. Version 0.1.0 kept the underscore of `open_`."""
+    """Return the new name; None if it stays. Version 0.1.0 stored `open_` with its underscore."""
     return NAMES.get(old) or FUNCTIONS.get(old.strip('_'))
