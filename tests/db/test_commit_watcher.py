@@ -1,4 +1,4 @@
-"""Whether anybody has committed: known at once, or known not to be known."""
+"""The commit watcher: each commit is detected, or the state is reported as unknown."""
 
 import os
 import signal
@@ -30,109 +30,111 @@ LISTENERS = """
 
 
 @pytest.fixture
-def line(migrated: Config) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(migrated.database_url, autocommit=True) as line:
-        yield line
+def connection(migrated: Config) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(migrated.database_url, autocommit=True) as connection:
+        yield connection
 
 
 @pytest.fixture
-def commits(migrated: Config, line: psycopg.Connection) -> Iterator[PostgresCommitWatcher]:
-    watching = PostgresCommitWatcher(migrated)
-    wait_for(lambda: watching.count() is not None, 10)
-    yield watching
-    watching.close()
+def watcher(migrated: Config, connection: psycopg.Connection) -> Iterator[PostgresCommitWatcher]:
+    watcher = PostgresCommitWatcher(migrated)
+    wait_for(lambda: watcher.count() is not None, 10)
+    yield watcher
+    watcher.close()
 
 
-def listener(line: psycopg.Connection) -> int:
-    ((pid,),) = line.execute(LISTENERS.encode(), (PING,)).fetchall()
+def listener_pid(connection: psycopg.Connection) -> int:
+    """Return the process ID of the watcher's connection in the PostgreSQL server."""
+    ((pid,),) = connection.execute(LISTENERS.encode(), (PING,)).fetchall()
     return int(pid)
 
 
 @on_postgresql
-def test_while_the_line_is_down_nobody_claims_to_know(
-    commits: PostgresCommitWatcher, line: psycopg.Connection
+def test_the_count_is_unknown_while_the_connection_is_down(
+    watcher: PostgresCommitWatcher, connection: psycopg.Connection
 ) -> None:
-    """What is committed between two lines is told to nobody."""
-    known = commits.count()
-    line.execute("SELECT pg_terminate_backend(%s, 5000)", (listener(line),))
+    before = watcher.count()
+    connection.execute("SELECT pg_terminate_backend(%s, 5000)", (listener_pid(connection),))
     time.sleep(0.05)
-    assert commits.count() is None
-    wait_for(lambda: commits.count() is not None, 10)
-    assert commits.count() != known  # whatever was committed meanwhile is asked for
+    assert watcher.count() is None
+    wait_for(lambda: watcher.count() is not None, 10)
+    assert watcher.count() != before  # there may have been commits without a notification
 
 
 @on_postgresql
-def test_what_was_committed_without_a_word_is_seen_soon_after(
-    commits: PostgresCommitWatcher, line: psycopg.Connection
+def test_a_commit_without_a_notification_is_detected_soon(
+    watcher: PostgresCommitWatcher, connection: psycopg.Connection
 ) -> None:
-    """Such as by a restore; or a pooler, which keeps no line for a listener, lost the word."""
-    known = commits.count()
-    line.execute("UPDATE lease SET holder = 'somebody'")
-    wait_for(lambda: commits.count() != known, 2)
+    """Such as a restored backup, or behind a connection pooler that does not support LISTEN."""
+    before = watcher.count()
+    connection.execute("UPDATE lease SET holder = 'somebody'")
+    wait_for(lambda: watcher.count() != before, 2)
 
 
 @on_postgresql
-def test_a_database_that_hangs_holds_up_no_stop(migrated: Config, line: psycopg.Connection) -> None:
-    watching = PostgresCommitWatcher(migrated)
-    wait_for(lambda: watching.count() is not None, 10)
-    pid = listener(line)
+def test_closing_does_not_wait_for_a_database_that_hangs(
+    migrated: Config, connection: psycopg.Connection
+) -> None:
+    watcher = PostgresCommitWatcher(migrated)
+    wait_for(lambda: watcher.count() is not None, 10)
+    pid = listener_pid(connection)
     os.kill(pid, signal.SIGSTOP)
     try:
-        wait_for(lambda: watching.count() is None, 3)
+        wait_for(lambda: watcher.count() is None, 3)
         began = time.monotonic()
-        watching.close()
+        watcher.close()
         assert time.monotonic() - began < 3
     finally:
         os.kill(pid, signal.SIGCONT)
 
 
 @pytest.mark.postgresql
-def test_a_migration_is_told(postgres: Postgres, config: Config) -> None:
+def test_a_migration_is_detected(postgres: Postgres, config: Config) -> None:
     empty = replace(config, database_url=postgres.url(postgres.create()))
-    watching = PostgresCommitWatcher(empty)
-    wait_for(lambda: watching.count() is not None, 10)
-    before = watching.count()
+    watcher = PostgresCommitWatcher(empty)
+    wait_for(lambda: watcher.count() is not None, 10)
+    before = watcher.count()
     migrate(empty)
-    wait_for(lambda: watching.count() not in (None, before), 10)
-    watching.close()
+    wait_for(lambda: watcher.count() not in (None, before), 10)
+    watcher.close()
 
 
-# --- a backup that is restored under a blog that runs ---
+# --- a backup that is restored while the blog runs ---
 
 
-async def test_another_file_in_the_place_of_the_database_is_read_and_written_at_once(
+async def test_a_replaced_database_file_is_read_and_written_at_once(
     config: Config, sqlite_database: Database
 ) -> None:
     running = sqlite_database
     cast.fill(running)
-    follower, told = Invalidator(running, watch(config)), list[object]()
-    follower.listeners.append(told.append)
-    await follower.catch_up()
+    invalidator, invalidated = Invalidator(running, watch(config)), list[object]()
+    invalidator.listeners.append(invalidated.append)
+    await invalidator.catch_up()
     saved = config.data_dir.parent / "backup.tar.gz"
     backup.write(config, saved)
-    await running.transact(say, "Of yesterday.")
-    await follower.catch_up()
-    assert follower.site.tagline == "Of yesterday."
+    await running.transact(set_tagline, "Of yesterday.")
+    await invalidator.catch_up()
+    assert invalidator.site.tagline == "Of yesterday."
 
     config.data_dir.rename(config.data_dir.with_name("before"))
-    await follower.catch_up()  # while there is none, the old one is all that there is
-    assert await running.read(said) == "Of yesterday."
+    await invalidator.catch_up()  # as long as there is no file, the open one stays in use
+    assert await running.read(tagline) == "Of yesterday."
     restore.read_back(config, saved)
-    await follower.catch_up()
-    assert told[-1] is None  # nothing is kept
-    assert follower.site.tagline == await running.read(said) != "Of yesterday."
-    await running.transact(say, "Of today.")
-    await follower.catch_up()
-    assert follower.site.tagline == "Of today."
+    await invalidator.catch_up()
+    assert invalidated[-1] is None  # every cached page is dropped
+    assert invalidator.site.tagline == await running.read(tagline) != "Of yesterday."
+    await running.transact(set_tagline, "Of today.")
+    await invalidator.catch_up()
+    assert invalidator.site.tagline == "Of today."
     other = Database(config)
-    assert other.read_now(said) == "Of today."
+    assert other.read_now(tagline) == "Of today."
     other.close()
-    follower.close()
+    invalidator.close()
 
 
-def said(session: Session) -> str:
+def tagline(session: Session) -> str:
     return session.get_one(Site, THE_ONE).tagline
 
 
-def say(session: Session, words: str) -> None:
-    session.get_one(Site, THE_ONE).tagline = words
+def set_tagline(session: Session, text: str) -> None:
+    session.get_one(Site, THE_ONE).tagline = text

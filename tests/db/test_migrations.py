@@ -1,4 +1,4 @@
-"""The database is made and migrated once, by whoever starts first."""
+"""Creating and migrating the database: once, also if several processes start together."""
 
 import fcntl
 import subprocess
@@ -16,11 +16,14 @@ from blog.db import Database, UnusableDatabase
 from blog.db.migrate import head, migrate, revisions
 from blog.models.base import Base
 
-MIGRATE = "from blog import db; from blog.config import Config; db.migrate(Config.from_env())"
+MIGRATE = (
+    "from blog.config import Config; from blog.db.migrate import migrate; "
+    "migrate(Config.from_env())"
+)
 
 
 @pytest.mark.slow
-def test_four_processes_at_once_make_one_database(config, environment):
+def test_four_processes_at_once_create_one_database(config, environment):
     children = [
         subprocess.Popen([sys.executable, "-c", MIGRATE], env=environment) for _ in range(4)
     ]
@@ -29,8 +32,8 @@ def test_four_processes_at_once_make_one_database(config, environment):
         assert connection.scalar(text("SELECT count(*) FROM alembic_version")) == 1
 
 
-def test_whoever_starts_second_on_an_empty_folder_leaves_the_file_alone_until_it_is_made(config):
-    """SQLite lets nobody wait who would make a WAL of a file that another is making one of."""
+def test_a_second_process_does_not_open_a_new_file_before_the_first_has_migrated_it(config):
+    """SQLite fails at once, without waiting, if two connections switch a new file to WAL mode."""
     config.data_dir.mkdir(parents=True)
     with (
         (config.data_dir / "migrate.lock").open("w") as lock,
@@ -47,7 +50,7 @@ def test_whoever_starts_second_on_an_empty_folder_leaves_the_file_alone_until_it
         second.result(timeout=20)
 
 
-def test_a_database_newer_than_the_code_is_refused_in_one_line(database, config_of):
+def test_a_database_of_a_newer_release_is_refused(database, config_of):
     config = config_of(database)
     with database.writing.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'later'"))
@@ -55,14 +58,14 @@ def test_a_database_newer_than_the_code_is_refused_in_one_line(database, config_
         migrate(config)
 
 
-def test_a_database_that_others_could_read_is_closed_to_them(config):
+def test_a_file_that_others_can_read_is_made_private(config):
     migrate(config)
-    config.sqlite_file.chmod(0o644)  # as an older release left it
+    config.sqlite_file.chmod(0o644)  # as an older release created it
     migrate(config)
     assert config.sqlite_file.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_last_file_is_the_last_migration():
+def test_the_last_migration_file_is_the_only_head():
     assert revisions().get_heads() == [head()]
 
 
@@ -91,13 +94,13 @@ def test_the_models_and_the_migrations_describe_the_same_tables(database):
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_a_sqlite_that_can_damage_a_database_is_refused(monkeypatch, tmp_path):
+def test_an_sqlite_version_with_the_wal_bug_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(db.dbapi2, "sqlite_version_info", (3, 51, 2))
     with pytest.raises(UnusableDatabase, match="can damage the database"):
         db.make_engine(Config(data_dir=tmp_path), writes=False)
 
 
-def test_sqlite_is_set_as_it_must_be(sqlite_database):
+def test_the_sqlite_pragmas_are_set(sqlite_database):
     wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000}
     for engine in (sqlite_database.reading, sqlite_database.writing):
         with engine.connect() as connection:
@@ -105,14 +108,14 @@ def test_sqlite_is_set_as_it_must_be(sqlite_database):
                 assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
 
 
-def test_a_writer_waits_for_another_and_a_reader_for_nobody(sqlite_database):
+def test_a_reader_does_not_wait_for_a_writer(sqlite_database):
     with sqlite_database.writing.connect() as writer, writer.begin():
-        writer.execute(text("SELECT 1"))  # BEGIN IMMEDIATE holds the only write lock
+        writer.execute(text("SELECT 1"))  # BEGIN IMMEDIATE has taken the write lock
         with sqlite_database.reading.connect() as reader:
             assert reader.scalar(text("SELECT count(*) FROM post")) == 0
 
 
-def test_nobody_else_on_the_machine_reads_the_database(tmp_path):
+def test_a_new_file_is_private_in_a_folder_that_others_can_read(tmp_path):
     tmp_path.chmod(0o755)
     migrate(Config(data_dir=tmp_path))
     assert (tmp_path / "blog.sqlite3").stat().st_mode & 0o077 == 0

@@ -1,4 +1,4 @@
-"""A database that any release wrote is brought up to this one, and nothing in it is lost."""
+"""Upgrades from the database of each release: nothing is lost, and a backup is made first."""
 
 import ast
 import shutil
@@ -32,7 +32,8 @@ pytestmark = pytest.mark.slow
 RELEASES = sorted(RELEASES.glob("*.sqlite3"))
 MIGRATIONS = sorted(VERSIONS.glob("*.py"))
 PREPARE = (
-    "from blog import opening; from blog.config import Config; opening.prepare(Config.from_env())"
+    "from blog.config import Config; from blog.server import startup; "
+    "startup.prepare(Config.from_env())"
 )
 
 
@@ -47,8 +48,8 @@ def count_rows(config: Config) -> dict[str, int]:
     try:
         with engine.connect() as connection:
             tables = text("SELECT name FROM sqlite_master WHERE type = 'table'")
-            made_anew = ("sqlite_", "search_", "shelf_", "alembic_")
-            names = [n for n in connection.scalars(tables) if not n.startswith(made_anew)]
+            derived = ("sqlite_", "search_", "shelf_", "alembic_")
+            names = [n for n in connection.scalars(tables) if not n.startswith(derived)]
             return {
                 name: connection.scalar(text(f'SELECT count(*) FROM "{name}"')) or 0  # noqa: S608 -- names of our own tables
                 for name in names
@@ -67,24 +68,24 @@ def revision(config: Config) -> str:
 
 
 def is_older(config: Config) -> bool:
-    """Some releases leave the tables as they were: then there is nothing to back up for."""
+    """Tell whether the schema is older. If it is not, no backup is made."""
     return revision(config) != head()
 
 
-def test_no_row_is_lost_on_the_way_up(old, config):
+def test_an_upgrade_loses_no_row(old, config):
     before = count_rows(config)
     migrate(config)
     after = count_rows(config)
     assert {name: after.get(name, 0) for name in before} == before
 
 
-def test_readers_find_what_they_found_before(old, config):
+def test_lists_posts_and_search_work_after_an_upgrade(old, config):
     startup.prepare(config)
     database = Database(config)
     try:
-        shelf = database.read_now(cards.post_list, page=1, per_page=50)
-        assert shelf.total >= 2
-        for card in shelf.cards:
+        posts = database.read_now(cards.post_list, page=1, per_page=50)
+        assert posts.total >= 2
+        for card in posts.cards:
             assert database.read_now(post_page.at, unquote(card.path)).body_html
             word = card.title.split()[0]
             hits = database.read_now(search.find, word, per_page=50).hits
@@ -93,30 +94,30 @@ def test_readers_find_what_they_found_before(old, config):
         database.close()
 
 
-def test_this_release_has_left_its_database():
+def test_the_database_of_this_release_is_stored_with_the_tests():
     assert __version__ in {path.stem for path in RELEASES}
 
 
-# --- the log -------------------------------------------------------------------------------------
+# --- the audit log -------------------------------------------------------------------------------
 
 Labels = dict[str, tuple[str, str | None]]
 
 
-def test_every_entry_of_the_log_reads_as_it_did_before(old, config):
+def test_an_upgrade_keeps_the_label_of_every_log_entry(old, config):
     check_entries(config, is_first=revision(config) == "0001")
 
 
 @pytest.mark.postgresql
-def test_on_postgresql_every_entry_of_the_log_reads_as_it_did_before(postgres, config):
+def test_an_upgrade_keeps_the_label_of_every_log_entry_on_postgresql(postgres, config):
     name = postgres.create()
-    there = replace(config, database_url=postgres.url(name))
-    first_release(there)
-    check_entries(there, is_first=True)
+    target = replace(config, database_url=postgres.url(name))
+    first_release(target)
+    check_entries(target, is_first=True)
     postgres.drop(name)
 
 
 def check_entries(config: Config, *, is_first: bool) -> None:
-    """Of every action that a release could store an entry is added to those that it has left."""
+    """Add an entry for each action that the release could store, and compare labels by entry."""
     if is_first:
         labels: Labels = old_actions.FIRST_LABELS | old_actions.FIRST_UNLABELLED
     else:
@@ -130,12 +131,12 @@ def check_entries(config: Config, *, is_first: bool) -> None:
 
 
 def shown(action: str) -> tuple[str, str | None]:
-    deed = audit_labels.label_of_action(action)
-    return audit_labels.words_of(action), deed.kind if deed else None
+    label = audit_labels.label_of_action(action)
+    return audit_labels.words_of(action), label.kind if label else None
 
 
 def add_entries(config: Config, names: list[str]) -> dict[int, str]:
-    """Entries as an old release wrote them; the name of each by its id."""
+    """Add entries as an old release wrote them; returns their action names by ID."""
     known = actions(config)
     row = (
         "INSERT INTO change (at, by_name, ip, act, tags, facts) VALUES (:at, '', '', :act, :t, :f)"
@@ -149,7 +150,7 @@ def add_entries(config: Config, names: list[str]) -> dict[int, str]:
 
 
 def actions(config: Config) -> dict[int, str]:
-    """The name of the action of every entry, by its id."""
+    """Return the action name of every entry, by its ID."""
     engine = db.make_engine(config, writes=False)
     try:
         with engine.connect() as connection:
@@ -159,8 +160,8 @@ def actions(config: Config) -> dict[int, str]:
         engine.dispose()
 
 
-def test_no_new_name_of_an_action_is_the_old_name_of_another():
-    """An entry that was renamed cannot be renamed again."""
+def test_no_new_action_name_is_the_old_name_of_another():
+    """Otherwise an entry could be renamed twice."""
     names = revisions().get_revision("0008").module
     renamed = names.NAMES | names.FUNCTIONS
     assert set(renamed.values()) & renamed.keys() == set()
@@ -168,38 +169,38 @@ def test_no_new_name_of_an_action_is_the_old_name_of_another():
     assert old_actions.LABELS.keys() - old_actions.UNCHANGED <= names.NAMES.keys()
 
 
-# --- the way back --------------------------------------------------------------------------------
+# --- backup before the upgrade -------------------------------------------------------------------
 
 
-def test_before_the_tables_change_a_backup_is_made_and_its_path_printed(old, config, capsys):
+def test_a_backup_is_made_before_the_schema_changes_and_its_path_is_printed(old, config, capsys):
     was_older, before = is_older(config), count_rows(config)
     startup.prepare(config)
-    made = storage.every(config, upgrades=True)
-    said = capsys.readouterr().out
-    assert [str(path) for path in made if str(path) not in said] == []
-    assert len(made) == was_older
-    for path in made:
-        there = replace(config, data_dir=config.data_dir.parent / "back")
-        restore.read_back(there, path)
-        assert count_rows(there) == before  # restored, it is as the old release left it
+    backups = storage.every(config, upgrades=True)
+    printed = capsys.readouterr().out
+    assert [str(path) for path in backups if str(path) not in printed] == []
+    assert len(backups) == was_older
+    for path in backups:
+        target = replace(config, data_dir=config.data_dir.parent / "back")
+        restore.read_back(target, path)
+        assert count_rows(target) == before  # the restored data is that of the old release
 
 
-def test_a_data_folder_named_from_where_the_blog_starts_is_backed_up_too(old, config, monkeypatch):
+def test_a_data_folder_with_a_relative_path_is_backed_up(old, config, monkeypatch):
     monkeypatch.chdir(config.data_dir.parent)  # as in a checkout: BLOG_DATA_DIR is `data`
-    was_older, near = is_older(config), replace(config, data_dir=Path(config.data_dir.name))
-    startup.prepare(near)
-    made = storage.every(near, upgrades=True)
-    assert len(made) == was_older and all(path.is_absolute() for path in made)
+    was_older, relative = is_older(config), replace(config, data_dir=Path(config.data_dir.name))
+    startup.prepare(relative)
+    backups = storage.every(relative, upgrades=True)
+    assert len(backups) == was_older and all(path.is_absolute() for path in backups)
 
 
-def test_a_start_that_finds_nothing_to_change_makes_no_backup(old, config):
+def test_a_start_without_a_schema_change_makes_no_backup(old, config):
     startup.prepare(config)
-    made = len(storage.every(config, upgrades=True))
+    backups = len(storage.every(config, upgrades=True))
     startup.prepare(config)
-    assert len(storage.every(config, upgrades=True)) == made
+    assert len(storage.every(config, upgrades=True)) == backups
 
 
-def test_four_who_start_at_once_make_one_backup(old, config):
+def test_four_processes_at_once_make_one_backup(old, config):
     was_older = is_older(config)
     children = [
         subprocess.Popen([sys.executable, "-c", PREPARE], env=environment(config)) for _ in range(4)
@@ -208,9 +209,9 @@ def test_four_who_start_at_once_make_one_backup(old, config):
     assert len(storage.every(config, upgrades=True)) == was_older
 
 
-def test_without_room_for_the_backup_the_tables_stay_as_they_are(old, config):
+def test_the_schema_stays_as_it_is_if_the_backup_fails(old, config):
     before, was_older = revision(config), is_older(config)
-    storage.folder(config).touch()  # no folder can be made here
+    storage.folder(config).touch()  # a file where the folder would be created
     done = subprocess.run(
         [sys.executable, "-m", "blog", "import", str(config.data_dir)],
         env=environment(config),
@@ -223,7 +224,7 @@ def test_without_room_for_the_backup_the_tables_stay_as_they_are(old, config):
         assert revision(config) == before
 
 
-def test_a_start_that_fails_again_and_again_does_not_fill_the_disk(old, config):
+def test_repeated_failed_starts_keep_only_one_backup(old, config):
     if not is_older(config):
         pytest.skip("this release changed no table")
     shutil.copy(config.sqlite_file, config.data_dir / "kept.tmp")
@@ -234,23 +235,23 @@ def test_a_start_that_fails_again_and_again_does_not_fill_the_disk(old, config):
 
 
 @pytest.mark.postgresql
-def test_on_postgresql_the_backup_is_as_the_old_release_left_it(postgres, config):
+def test_a_backup_on_postgresql_holds_the_data_of_the_old_release(postgres, config):
     names = [postgres.create(), postgres.create()]
-    there = replace(config, database_url=postgres.url(names[0]))
+    target = replace(config, database_url=postgres.url(names[0]))
     config.data_dir.mkdir()
-    first_release(there)
-    startup.prepare(there)
-    made = storage.every(there, upgrades=True)
-    assert len(made) == 1 and revision(there) == head()
-    back = replace(there, data_dir=config.data_dir / "back", database_url=postgres.url(names[1]))
-    restore.read_back(back, made[0])
+    first_release(target)
+    startup.prepare(target)
+    backups = storage.every(target, upgrades=True)
+    assert len(backups) == 1 and revision(target) == head()
+    back = replace(target, data_dir=config.data_dir / "back", database_url=postgres.url(names[1]))
+    restore.read_back(back, backups[0])
     assert revision(back) == "0001"
     for name in names:
         postgres.drop(name)
 
 
 def first_release(config: Config) -> None:
-    """The tables of 0.1.0."""
+    """Create the tables of version 0.1.0."""
     engine = db.make_engine(config, writes=True)
     with engine.begin() as connection:
         alembic = alembic_config()
@@ -259,14 +260,14 @@ def first_release(config: Config) -> None:
     engine.dispose()
 
 
-# --- killed on the way ---------------------------------------------------------------------------
+# --- killed during the migration -----------------------------------------------------------------
 
 KILLED = """
 import os, signal, sys
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
-from blog import db
 from blog.config import Config
+from blog.db.migrate import migrate
 left = int(sys.argv[1])
 @event.listens_for(Engine, "after_cursor_execute")
 def count(connection, cursor, statement, *more):
@@ -275,12 +276,12 @@ def count(connection, cursor, statement, *more):
         left -= 1
         if not left:
             os.kill(os.getpid(), signal.SIGKILL)
-db.migrate(Config.from_env())
+migrate(Config.from_env())
 """
 
 
 @pytest.mark.parametrize("statement", [1, 2, 3, 5, 8, 13, 21, 34])
-def test_killed_after_any_statement_the_old_state_is_there_and_the_next_start_goes_on(
+def test_a_killed_migration_leaves_the_old_state_and_the_next_start_completes_it(
     old, config, statement
 ):
     before, rows = revision(config), count_rows(config)
@@ -288,7 +289,7 @@ def test_killed_after_any_statement_the_old_state_is_there_and_the_next_start_go
         [sys.executable, "-c", KILLED, str(statement)], env=environment(config), check=False
     )
     if child.returncode == 0:
-        pytest.skip("it had fewer statements to say")
+        pytest.skip("the migration had fewer statements")
     assert child.returncode == -signal.SIGKILL
     assert revision(config) == before and count_rows(config) == rows
     migrate(config)
@@ -297,37 +298,37 @@ def test_killed_after_any_statement_the_old_state_is_there_and_the_next_start_go
     assert {name: after[name] for name in rows} == rows
 
 
-# --- old workers go on while new ones come -------------------------------------------------------
+# --- workers of the old release that still run ---------------------------------------------------
 
 
 def columns(config: Config) -> dict[str, dict[str, dict[str, object]]]:
     engine = db.make_engine(config, writes=False)
     try:
-        seen = inspect(engine)
+        inspector = inspect(engine)
         names = [
-            name for name in seen.get_table_names() if not name.startswith(("search", "shelf"))
+            name for name in inspector.get_table_names() if not name.startswith(("search", "shelf"))
         ]
-        return {n: {c["name"]: dict(c) for c in seen.get_columns(n)} for n in names}
+        return {n: {c["name"]: dict(c) for c in inspector.get_columns(n)} for n in names}
     finally:
         engine.dispose()
 
 
-def test_whatever_the_old_code_reads_and_writes_is_still_there(old, config):
-    """Its columns with their types; and what is new can be left out by who does not know it."""
+def test_the_old_code_can_still_read_and_write_every_column(old, config):
+    """Old columns keep their types, and new ones are nullable or have a default."""
     before = columns(config)
     migrate(config)
     after = columns(config)
-    for table, were in before.items():
-        for name, column in were.items():
+    for table, old_columns in before.items():
+        for name, column in old_columns.items():
             assert str(after[table][name]["type"]) == str(column["type"]), f"{table}.{name}"
             assert after[table][name]["nullable"] or not column["nullable"], f"{table}.{name}"
-        for name in after[table].keys() - were.keys():
-            known = after[table][name]
-            assert known["nullable"] or known["default"] is not None, f"{table}.{name}"
+        for name in after[table].keys() - old_columns.keys():
+            added = after[table][name]
+            assert added["nullable"] or added["default"] is not None, f"{table}.{name}"
 
 
 def verbs(path: Path) -> Iterator[str]:
-    """What a migration does: the last names of its calls on `op` and on a batch."""
+    """Yield the names of the operations that a migration calls on `op` or on a batch."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             owner = node.func.value
@@ -336,12 +337,12 @@ def verbs(path: Path) -> Iterator[str]:
 
 
 ADDING = {"create_table", "add_column", "create_index", "batch_alter_table", "execute", "f"}
-ADDING |= {"drop_index"}  # whoever looked by it finds the same, more slowly
+ADDING |= {"drop_index"}  # queries of the old code only get slower
 ADDING |= {"bulk_insert", "get_bind", "create_foreign_key", "create_unique_constraint"}
 
 
 @pytest.mark.parametrize("path", MIGRATIONS, ids=lambda path: path.stem)
-def test_a_migration_only_adds(path):
-    """What a release no longer needs is dropped one release later: old workers may still run."""
+def test_a_migration_removes_nothing(path):
+    """Unused columns are dropped one release later: workers of the old one may still run."""
     assert set(verbs(path)) - ADDING == set()
     assert not [word for word in ("DROP ", "RENAME ") if word in path.read_text()]

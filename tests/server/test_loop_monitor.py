@@ -1,4 +1,4 @@
-"""The pulse of the event loop: told while all is well, and with a name when something holds it."""
+"""The loop monitor: it measures lag, and logs the stack of code that blocks the event loop."""
 
 import asyncio
 import logging
@@ -15,62 +15,63 @@ from tests.support.live_server import WORKERS, Site
 NUMBER = re.compile(r'^(\w+)\{worker="([^"]+)",pid="\d+"\} (\S+)$', re.MULTILINE)
 
 
-async def beating(seconds: float) -> LoopMonitor:
-    pulse = LoopMonitor()
-    pulse.start()
+async def started_monitor(seconds: float) -> LoopMonitor:
+    """Return a monitor that has run for so many seconds."""
+    monitor = LoopMonitor()
+    monitor.start()
     await asyncio.sleep(seconds)
-    return pulse
+    return monitor
 
 
-def hold_up_everybody(seconds: float) -> None:
+def block_the_loop(seconds: float) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         pass
 
 
-async def test_whatever_holds_the_loop_is_named_with_its_stack(
+async def test_code_that_blocks_the_loop_is_logged_with_its_stack(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    pulse = await beating(2 * BEAT)
+    monitor = await started_monitor(2 * BEAT)
     with caplog.at_level(logging.WARNING, "blog.server.loop_monitor"):
-        hold_up_everybody(20 * LATE)  # long enough for the watcher of a busy machine
+        block_the_loop(20 * LATE)  # long enough for the watching thread on a busy machine
         await asyncio.sleep(4 * BEAT)
-    pulse.stop()
+    monitor.stop()
     assert "The event loop was blocked for" in caplog.text
-    assert "hold_up_everybody" in caplog.text
-    assert pulse.lag().worst > 3 * LATE
+    assert "block_the_loop" in caplog.text
+    assert monitor.lag().worst > 3 * LATE
 
 
-async def test_what_is_told_is_never_without_a_reason(caplog: pytest.LogCaptureFixture) -> None:
-    pulse = await beating(2 * BEAT)
+async def test_every_logged_delay_has_a_reason(caplog: pytest.LogCaptureFixture) -> None:
+    monitor = await started_monitor(2 * BEAT)
     with caplog.at_level(logging.WARNING, "blog.server.loop_monitor"):
         for _ in range(10):
-            hold_up_everybody(BEAT + 1.1 * LATE)  # hardly longer than what is told
+            block_the_loop(BEAT + 1.1 * LATE)  # just above the limit for logging
             await asyncio.sleep(2 * BEAT)
-    pulse.stop()
-    reasons = [told.partition(" ms\n")[2].strip() for told in caplog.messages]
+    monitor.stop()
+    reasons = [message.partition(" ms\n")[2].strip() for message in caplog.messages]
     assert len(reasons) >= 10
     assert all(reasons)
 
 
-async def test_who_waits_holds_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    pulse = await beating(6 * BEAT)
-    pulse.stop()
-    lag = pulse.lag()
+async def test_waiting_does_not_block_the_loop(caplog: pytest.LogCaptureFixture) -> None:
+    monitor = await started_monitor(6 * BEAT)
+    monitor.stop()
+    lag = monitor.lag()
     assert 0 <= lag.p50 <= lag.p99 <= lag.worst
-    assert "hold_up_everybody" not in caplog.text
+    assert "block_the_loop" not in caplog.text
 
 
-def test_a_pulse_that_has_not_beaten_yet_tells_nothing() -> None:
+def test_a_monitor_that_was_not_started_reports_zeros() -> None:
     assert LoopMonitor().lag() == Lag()
 
 
-def test_the_numbers_of_a_worker_can_be_read(open_client: AppClient) -> None:
-    told = open_client.get("/health/metrics")
-    assert told.header("content-type").startswith("text/plain; version=0.0.4")
-    found = NUMBER.findall(told.text)
-    numbers = {name: float(number) for name, worker, number in found}
-    assert {worker for _, worker, _ in found} == {"alone"}
+def test_the_metrics_of_a_worker_can_be_read(open_client: AppClient) -> None:
+    page = open_client.get("/health/metrics")
+    assert page.header("content-type").startswith("text/plain; version=0.0.4")
+    metrics = NUMBER.findall(page.text)
+    numbers = {name: float(number) for name, worker, number in metrics}
+    assert {worker for _, worker, _ in metrics} == {"alone"}
     assert set(numbers) == {
         "blog_loop_lag_p50_seconds",
         "blog_loop_lag_p99_seconds",
@@ -83,21 +84,21 @@ def test_the_numbers_of_a_worker_can_be_read(open_client: AppClient) -> None:
 
 
 @pytest.mark.server
-def test_every_worker_tells_the_numbers_of_all(config: Config) -> None:
+def test_every_worker_reports_the_metrics_of_all(config: Config) -> None:
     with Site(config) as site:
         workers = site.workers()
-        for _ in range(8):  # whichever of them answers
-            found = NUMBER.findall(site.get("/health/metrics").text)
-            late = {worker: float(n) for name, worker, n in found if "p99" in name}
-            assert late.keys() == workers.keys() and len(late) == WORKERS
-            assert all(number >= 0 for number in late.values())
+        for _ in range(8):  # so that several workers answer
+            metrics = NUMBER.findall(site.get("/health/metrics").text)
+            lags = {worker: float(n) for name, worker, n in metrics if "p99" in name}
+            assert lags.keys() == workers.keys() and len(lags) == WORKERS
+            assert all(number >= 0 for number in lags.values())
 
 
 @pytest.mark.server
-def test_what_a_worker_does_before_it_serves_holds_up_nobody(config: Config) -> None:
+def test_work_before_a_worker_serves_is_not_logged_as_blocking(config: Config) -> None:
     with Site(config) as site:
-        site.workers()  # one that is stopped while it starts tells where
+        site.workers()  # waits until all have started
         for _ in range(50):
             assert site.get("/").status == 200
-    assert '"init", "before"' not in site.said  # where Sanic calls what is done before
+    assert '"init", "before"' not in site.said  # in the stack of Sanic's start-up listeners
     assert "Worker ready" in site.said

@@ -1,4 +1,4 @@
-"""Turns: one by one in all processes together, and nobody's turn is lost."""
+"""Turns: they limit concurrent work across processes, and none is lost."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ import pytest
 
 from blog.priority import Turns
 
-HOLDS = """
+HOLD_THE_LOCK = """
 import fcntl, sys, time
 file = open(sys.argv[1])
 fcntl.flock(file, fcntl.LOCK_EX)
@@ -30,7 +30,7 @@ async def do(seen: list[str], name: str) -> None:
 
 
 def workers(folder: Path, monkeypatch: pytest.MonkeyPatch, processors: int) -> Iterator[Turns]:
-    """As many as one asks for, on a machine with so many processors."""
+    """Yield any number of workers' turns, on a machine with so many processors."""
     monkeypatch.setattr(os, "cpu_count", lambda: processors)
     with ExitStack() as stack:
         while True:
@@ -39,18 +39,19 @@ def workers(folder: Path, monkeypatch: pytest.MonkeyPatch, processors: int) -> I
 
 @pytest.fixture
 def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Iterator[Turns]]:
-    """Workers of a machine with two processors: one of them has its turn."""
+    """Workers on two processors: one of them at a time has its turn."""
     with closing(workers(tmp_path, monkeypatch, 2)) as made:
         yield made
 
 
 @pytest.fixture
 def four(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Iterator[Turns]]:
+    """Workers on four processors: two of them at a time have their turn."""
     with closing(workers(tmp_path, monkeypatch, 4)) as made:
         yield made
 
 
-async def test_one_comes_after_the_other_in_two_workers(two: Iterator[Turns]) -> None:
+async def test_two_workers_take_turns_one_after_the_other(two: Iterator[Turns]) -> None:
     seen: list[str] = []
     here, there = next(two), next(two)
     async with asyncio.TaskGroup() as group:
@@ -61,7 +62,7 @@ async def test_one_comes_after_the_other_in_two_workers(two: Iterator[Turns]) ->
     assert len(begun) == 3
 
 
-async def test_half_of_the_processors_are_busy_whichever_workers_are_asked(
+async def test_at_most_half_of_the_processors_are_used(
     four: Iterator[Turns],
 ) -> None:
     seen: list[str] = []
@@ -74,7 +75,7 @@ async def test_half_of_the_processors_are_busy_whichever_workers_are_asked(
     assert seen[2] != begins[2]
 
 
-async def test_a_turn_opens_no_file_while_others_are_served(two: Iterator[Turns]) -> None:
+async def test_taking_a_turn_opens_no_file(two: Iterator[Turns]) -> None:
     turns = next(two)
     before = os.listdir("/proc/self/fd")
 
@@ -84,7 +85,7 @@ async def test_a_turn_opens_no_file_while_others_are_served(two: Iterator[Turns]
     assert await turns.take(opened) == before
 
 
-async def test_what_was_begun_is_finished_before_the_next_turn_whoever_leaves(
+async def test_work_of_a_cancelled_caller_is_finished_before_the_next_turn(
     two: Iterator[Turns],
 ) -> None:
     seen: list[str] = []
@@ -98,7 +99,7 @@ async def test_what_was_begun_is_finished_before_the_next_turn_whoever_leaves(
     assert seen == ["a begins", "a ends", "c begins", "c ends"]
 
 
-async def test_who_leaves_while_waiting_gives_the_turn_on(two: Iterator[Turns]) -> None:
+async def test_a_caller_cancelled_while_waiting_takes_no_turn(two: Iterator[Turns]) -> None:
     seen: list[str] = []
     here, there = next(two), next(two)
     first = asyncio.create_task(there.take(lambda: do(seen, "a")))
@@ -111,11 +112,11 @@ async def test_who_leaves_while_waiting_gives_the_turn_on(two: Iterator[Turns]) 
     assert seen == ["a begins", "a ends", "c begins", "c ends"]
 
 
-async def test_whoever_dies_takes_no_turn_along(two: Iterator[Turns], tmp_path: Path) -> None:
+async def test_a_killed_process_gives_its_turn_back(two: Iterator[Turns], tmp_path: Path) -> None:
     turns, seen = next(two), list[str]()
     (seat,) = tmp_path.iterdir()
-    told = [sys.executable, "-c", HOLDS, str(seat)]
-    with subprocess.Popen(told, stdout=subprocess.PIPE) as other:  # noqa: ASYNC220 -- nobody waits
+    command = [sys.executable, "-c", HOLD_THE_LOCK, str(seat)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as other:  # noqa: ASYNC220 -- starts without waiting
         assert other.stdout and other.stdout.readline() == b"mine\n"
         mine = asyncio.create_task(turns.take(lambda: do(seen, "a")))
         await asyncio.sleep(0.1)
@@ -125,11 +126,11 @@ async def test_whoever_dies_takes_no_turn_along(two: Iterator[Turns], tmp_path: 
     assert seen == ["a begins", "a ends"]
 
 
-async def test_after_each_turn_nobody_has_one_for_as_long_as_it_took(two: Iterator[Turns]) -> None:
+async def test_after_each_turn_there_is_a_pause_of_the_same_length(two: Iterator[Turns]) -> None:
     seen: list[str] = []
     turns, began = next(two), time.monotonic()
     await turns.take(lambda: do(seen, "a"))
     answered = time.monotonic() - began
     await turns.take(lambda: do(seen, "b"))
     assert time.monotonic() - began > 0.29
-    assert answered < 0.29, "Whoever asks alone does not wait for the rest."
+    assert answered < 0.29, "A single caller must not wait for the pause."

@@ -1,4 +1,4 @@
-"""The server as its keeper runs it: how it starts, what it survives, how it stops."""
+"""The real server with its workers: how it starts, what it survives, how it stops."""
 
 import concurrent.futures
 import contextlib
@@ -22,20 +22,20 @@ pytestmark = pytest.mark.server
 
 @pytest.fixture
 def running(config: Config):
-    """A server of this test's own, to be ill-treated."""
+    """A server that the test may damage or stop."""
     with Site(config) as site:
         yield site
 
 
 @pytest.fixture(scope="module")
 def survivor(tmp_path_factory):
-    """One server for all that a server must survive."""
+    """One server for all tests that it must survive."""
     with Site(Config(data_dir=tmp_path_factory.mktemp("survivor"), port=free_port())) as site:
         yield site
 
 
-def refused(site: Site, within: float = 15) -> list[str]:
-    """The lines of a start that is expected to end at once."""
+def failed_start(site: Site, within: float = 15) -> list[str]:
+    """Start a server that must exit with an error; returns the lines that it prints."""
     site.start()
     try:
         assert site.process.wait(within) != 0
@@ -48,15 +48,15 @@ def refused(site: Site, within: float = 15) -> list[str]:
 # --- starting --------------------------------------------------------------------------------
 
 
-def test_four_workers_answer_and_the_console_says_where(survivor):
+def test_four_workers_answer_and_the_address_is_printed(survivor):
     assert len(survivor.workers()) == WORKERS
     assert survivor.url in survivor.said
     assert "/set-up?key=" in survivor.said
 
 
-def test_over_ssh_the_way_there_is_printed_ready_to_paste(config):
-    told = environment(config, SSH_CONNECTION="192.0.2.1 50000 198.51.100.7 22")
-    with Site(config, env=told) as site:
+def test_in_an_ssh_session_the_command_for_a_tunnel_is_printed(config):
+    env = environment(config, SSH_CONNECTION="192.0.2.1 50000 198.51.100.7 22")
+    with Site(config, env=env) as site:
         assert f"ssh -L {site.port}:127.0.0.1:{site.port} " in site.said
         assert "198.51.100.7" in site.said
 
@@ -68,17 +68,17 @@ def test_two_servers_started_at_once_share_one_new_data_folder(config):
             other.wait_until_ready()
             pages = [ask(port, "/static/nothing").status for port in (site.port, other.port)]
             assert pages == [404, 404]
-            laid = [path.name for path in (config.data_dir / "static").iterdir()]
-            assert laid
-            assert not [name for name in laid if name.startswith(".")]
+            files = [path.name for path in (config.data_dir / "static").iterdir()]
+            assert files
+            assert not [name for name in files if name.startswith(".")]
         assert other.stop() == 0
     finally:
         other.kill()
 
 
-def test_a_taken_port_is_one_line_that_names_it_and_the_setting(config):
+def test_the_error_for_a_taken_port_is_one_line_with_the_port_and_the_setting(config):
     with socket.create_server(("127.0.0.1", config.port)):
-        lines = refused(Site(config))
+        lines = failed_start(Site(config))
     assert len(lines) == 1
     assert str(config.port) in lines[0]
     assert "BLOG_PORT" in lines[0]
@@ -95,29 +95,29 @@ def test_a_taken_port_is_one_line_that_names_it_and_the_setting(config):
         ("BLOG_ACCESS_LOG", "maybe"),
     ],
 )
-def test_a_broken_setting_is_one_line_that_names_it(config, name, value):
-    lines = refused(Site(config, env=environment(config, **{name: value})))
+def test_the_error_for_an_invalid_setting_is_one_line_that_names_it(config, name, value):
+    lines = failed_start(Site(config, env=environment(config, **{name: value})))
     assert len(lines) == 1
     assert name in lines[0]
 
 
-def test_a_database_out_of_reach_is_told_without_a_traceback(config):
+def test_an_unreachable_database_is_reported_without_a_traceback(config):
     url = f"postgresql://blog@127.0.0.1:{free_port()}/blog"
-    lines = refused(Site(config, env=environment(config, BLOG_DATABASE_URL=url)))
+    lines = failed_start(Site(config, env=environment(config, BLOG_DATABASE_URL=url)))
     assert "127.0.0.1" in lines[-1]
     assert len(lines) <= FEW
 
 
-def test_a_data_folder_that_cannot_be_made_is_told_without_a_traceback(config, tmp_path):
+def test_an_unusable_data_folder_is_reported_without_a_traceback(config, tmp_path):
     tmp_path.joinpath("file").write_text("in the way")
     place = str(tmp_path / "file" / "data")
-    lines = refused(Site(config, env=environment(config, BLOG_DATA_DIR=place)))
+    lines = failed_start(Site(config, env=environment(config, BLOG_DATA_DIR=place)))
     assert f"BLOG_DATA_DIR={place}" in lines[-1]
     assert len(lines) <= FEW
 
 
-# Sanic's banner, and its remark that the start has failed; a traceback of its kind is longer, and
-# does not call itself one.
+# Enough lines for Sanic's banner and its message that the start failed. A traceback as Sanic prints
+# it is longer; it cannot be found by the word "Traceback".
 FEW = 12
 
 
@@ -137,10 +137,10 @@ sys.meta_path = [Absent if finder is PathFinder else finder for finder in sys.me
 
 
 @pytest.mark.parametrize(("package", "module"), [("pydantic", "pydantic"), ("uvloop", "uvloop")])
-def test_a_missing_dependency_is_called_by_its_own_name(config, tmp_path, package, module):
+def test_a_missing_dependency_is_reported_by_name(config, tmp_path, package, module):
     tmp_path.joinpath("sitecustomize.py").write_text(HIDE.format(module=module))
-    told = environment(config, PYTHONPATH=str(tmp_path))
-    lines = refused(Site(config, env=told))
+    env = environment(config, PYTHONPATH=str(tmp_path))
+    lines = failed_start(Site(config, env=env))
     assert f"Not installed: {package}" in lines[-1]
 
 
@@ -150,7 +150,7 @@ def test_a_missing_dependency_is_called_by_its_own_name(config, tmp_path, packag
 STARTING = re.compile(r"Starting worker \[(\d+)\]")
 
 
-def test_a_killed_worker_is_replaced_and_readers_notice_nothing_after(survivor):
+def test_a_killed_worker_is_replaced_and_the_others_keep_running(survivor):
     before = survivor.workers()
     victim = min(before)
     os.kill(before[victim], signal.SIGKILL)
@@ -191,14 +191,14 @@ def test_a_worker_killed_while_it_starts_does_not_end_the_server(config):
         site.kill()
 
 
-def test_workers_leave_when_the_main_process_is_killed(running):
+def test_workers_exit_when_the_main_process_is_killed(running):
     running.workers()
     os.kill(running.process.pid, signal.SIGKILL)
     running.process.wait()
     running.wait_until_gone(20)
-    with socket.socket() as free:  # and the port with them
-        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        free.bind(("127.0.0.1", running.port))
+    with socket.socket() as probe:  # the port is free again
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", running.port))
 
 
 # --- stopping --------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def test_workers_leave_when_the_main_process_is_killed(running):
 
 @contextlib.contextmanager
 def a_slow_request(site: Site):
-    """A form that is being sent: its last byte goes when the caller says so."""
+    """Send a form except for its last byte, which `finish()` sends."""
     body = b"name=nobody&password=wrong"
     head = (
         f"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1:{site.port}\r\n"
@@ -214,21 +214,21 @@ def a_slow_request(site: Site):
         "Content-Type: application/x-www-form-urlencoded\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", site.port), 20) as line:
-        line.sendall(head.encode() + body[:-1])
+    with socket.create_connection(("127.0.0.1", site.port), 20) as connection:
+        connection.sendall(head.encode() + body[:-1])
         time.sleep(0.5)
 
         def finish() -> bytes:
-            line.sendall(body[-1:])
-            return line.recv(65536)
+            connection.sendall(body[-1:])
+            return connection.recv(65536)
 
         yield finish
 
 
-@pytest.mark.parametrize("how", [os.kill, os.killpg], ids=["main process", "whole group"])
-def test_a_stop_finishes_what_is_in_flight_and_leaves_nobody(running, how):
+@pytest.mark.parametrize("kill", [os.kill, os.killpg], ids=["main process", "whole group"])
+def test_a_stop_finishes_running_requests_and_leaves_no_process(running, kill):
     with a_slow_request(running) as finish:
-        how(running.process.pid, signal.SIGTERM)
+        kill(running.process.pid, signal.SIGTERM)
         time.sleep(1)
         answer = finish()
     assert answer.startswith(b"HTTP/1.1 "), answer
@@ -237,7 +237,7 @@ def test_a_stop_finishes_what_is_in_flight_and_leaves_nobody(running, how):
     running.wait_until_gone()
 
 
-def test_an_interrupt_from_the_terminal_stops_quietly(running):
+def test_ctrl_c_in_the_terminal_stops_without_a_traceback(running):
     running.workers()
     os.killpg(running.process.pid, signal.SIGINT)
     assert running.process.wait(30) == 0
@@ -246,7 +246,7 @@ def test_an_interrupt_from_the_terminal_stops_quietly(running):
 
 
 @pytest.mark.parametrize("after", [0.2, 0.8, 1.5, 2.5])
-def test_a_stop_while_it_starts_leaves_nothing_behind(config, after):
+def test_a_stop_during_the_start_leaves_no_process(config, after):
     site = Site(config).start()
     try:
         time.sleep(after)
@@ -257,7 +257,7 @@ def test_a_stop_while_it_starts_leaves_nothing_behind(config, after):
         site.kill()
 
 
-SLOW_WORDS = """
+SLOW_MESSAGES = """
 import threading
 import time
 from multiprocessing import connection, parent_process
@@ -265,21 +265,21 @@ from multiprocessing import connection, parent_process
 receive = connection.Connection._recv
 
 
-def slowly(self, size, *more):
-    got = receive(self, size, *more)
+def receive_slowly(self, size, *more):
+    data = receive(self, size, *more)
     in_main = parent_process() is None and threading.current_thread() is threading.main_thread()
-    if size == 4 and in_main:  # the length has come, the word itself has not
+    if size == 4 and in_main:  # the length has arrived, the message has not
         time.sleep(0.1)
-    return got
+    return data
 
 
-connection.Connection._recv = slowly
+connection.Connection._recv = receive_slowly
 """
 
 
-def test_a_stop_in_the_middle_of_a_word_between_processes_is_a_stop_all_the_same(config, tmp_path):
-    """Sanic's main process asks a helper for the state of its workers, many times a second."""
-    tmp_path.joinpath("sitecustomize.py").write_text(SLOW_WORDS)
+def test_a_stop_during_a_message_between_processes_is_clean(config, tmp_path):
+    """Sanic's main process asks another process for the workers' state many times a second."""
+    tmp_path.joinpath("sitecustomize.py").write_text(SLOW_MESSAGES)
     with Site(config, env=environment(config, PYTHONPATH=str(tmp_path))) as site:
         assert site.stop() == 0
 
@@ -288,8 +288,8 @@ def test_a_stop_in_the_middle_of_a_word_between_processes_is_a_stop_all_the_same
 
 
 @pytest.mark.slow
-def test_readers_behind_a_dying_worker_lose_at_most_what_it_held(survivor):
-    """Without nginx in front: every request opened after the death is answered."""
+def test_only_requests_that_a_killed_worker_had_accepted_are_lost(survivor):
+    """Without nginx: every request that starts after the death of a worker is answered."""
     before = survivor.workers()
 
     def read(number: int) -> int:
@@ -297,31 +297,31 @@ def test_readers_behind_a_dying_worker_lose_at_most_what_it_held(survivor):
             return ask(survivor.port, "/health/live").status
         return 0
 
-    with concurrent.futures.ThreadPoolExecutor(8) as readers:
-        reading = [readers.submit(read, number) for number in range(300)]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        futures = [pool.submit(read, number) for number in range(300)]
         os.kill(before[min(before)], signal.SIGKILL)
-        statuses = [future.result() for future in reading]
+        statuses = [future.result() for future in futures]
     assert set(statuses) <= {200, 0}
     assert statuses.count(0) <= 8
     assert read(0) == 200
 
 
-def test_in_one_process_without_a_manager_the_warden_keeps_out_of_the_way(config):
+def test_a_single_process_runs_without_the_supervisor(config):
     with Site(config, "--single-process") as site:
         assert site.get("/health/live").status == 200
         assert "/set-up?key=" in site.said
         assert len(site.processes()) == 1
 
 
-def test_the_program_and_every_command_refuse_an_old_sqlite(config, tmp_path):
-    old = "import pysqlite3.dbapi2 as sqlite\nsqlite.sqlite_version_info = (3, 40, 1)\n"
-    tmp_path.joinpath("sitecustomize.py").write_text(old + "sqlite.sqlite_version = '3.40.1'\n")
-    told = environment(config, PYTHONPATH=str(tmp_path))
-    assert "3.40.1" in refused(Site(config, env=told))[-1]
+def test_the_server_and_commands_refuse_an_old_sqlite(config, tmp_path):
+    patch = "import pysqlite3.dbapi2 as sqlite\nsqlite.sqlite_version_info = (3, 40, 1)\n"
+    tmp_path.joinpath("sitecustomize.py").write_text(patch + "sqlite.sqlite_version = '3.40.1'\n")
+    env = environment(config, PYTHONPATH=str(tmp_path))
+    assert "3.40.1" in failed_start(Site(config, env=env))[-1]
     for command in (["create-admin", "kim"], ["import", str(TESTS)]):
         done = subprocess.run(
             [sys.executable, "-m", "blog", *command],
-            env=told,
+            env=env,
             input="seven quiet herons\n",
             capture_output=True,
             text=True,

@@ -1,4 +1,4 @@
-"""What a server that speaks WSGI may hand over, odd things too, and what it gets back."""
+"""The WSGI adapter: unusual requests of WSGI servers, and the responses that they get."""
 
 import asyncio
 import itertools
@@ -18,7 +18,7 @@ from tests.support.live_server import wait_for
 
 FORM = {"REQUEST_METHOD": "POST", "CONTENT_TYPE": "application/x-www-form-urlencoded"}
 FORM |= {"PATH_INFO": "/sign-in", "HTTP_SEC_FETCH_SITE": "same-origin"}
-TRY = b"login=nobody&password=wrong"
+CREDENTIALS = b"login=nobody&password=wrong"
 numbers = itertools.count(1)
 
 
@@ -35,67 +35,72 @@ def served(tmp_path_factory, furnished) -> Iterator[Application]:
     loop.close()
 
 
-class Heard:
-    """One answer, as a WSGI server would gather it."""
+class Response:
+    """One response, collected as a WSGI server does."""
 
     def __init__(self, application: Callable[..., Any], **environ: Any) -> None:
         setup_testing_defaults(environ)
         self.parts = application(environ, self.start)
 
-    def start(self, status: str, headers: list[tuple[str, str]], _fault: object = None) -> None:
+    def start(self, status: str, headers: list[tuple[str, str]], _error: object = None) -> None:
         self.status, self.headers = int(status.split()[0]), dict(headers)
 
-    def all(self) -> "Heard":
+    def read(self) -> "Response":
         self.body = b"".join(self.parts)
         return self
 
 
-def test_a_page_comes_whole_and_its_head_alone(served):
-    page = Heard(served).all()
+def test_get_returns_the_page_and_head_only_its_headers(served):
+    page = Response(served).read()
     assert (page.status, int(page.headers["content-length"])) == (200, len(page.body))
-    head = Heard(served, REQUEST_METHOD="HEAD").all()
+    head = Response(served, REQUEST_METHOD="HEAD").read()
     assert (head.status, head.body) == (200, b"")
     assert head.headers["content-length"] == page.headers["content-length"]
 
 
 @pytest.mark.parametrize("path", ["/\xff", "/a b?c#d", "/èe8", "/%2F", "//[", ""])
-def test_any_path_is_an_address_even_if_nothing_is_there(served, path):
-    page = Heard(served, PATH_INFO=path, QUERY_STRING="q=\xff %").all()
+def test_any_path_gets_an_html_page(served, path):
+    page = Response(served, PATH_INFO=path, QUERY_STRING="q=\xff %").read()
     assert page.status == (404 if path else 200) and b"<h1" in page.body
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
 
 
 def test_a_chinese_address_is_found(served):
     word = "茶".encode().decode("latin-1")
-    page = Heard(served, PATH_INFO="/search", QUERY_STRING=f"q={word}").all()
+    page = Response(served, PATH_INFO="/search", QUERY_STRING=f"q={word}").read()
     assert page.status == 200 and "茶" in page.body.decode()
 
 
 def test_a_form_is_read_to_its_end(served):
-    whole = {"CONTENT_LENGTH": str(len(TRY)), "wsgi.input": BytesIO(TRY)}
-    page = Heard(served, **FORM, **whole).all()
+    complete = {"CONTENT_LENGTH": str(len(CREDENTIALS)), "wsgi.input": BytesIO(CREDENTIALS)}
+    page = Response(served, **FORM, **complete).read()
     assert page.status == 422 and b"nobody" in page.body
 
 
-def test_half_a_form_or_one_of_untold_length_is_none(served):
-    half = {"CONTENT_LENGTH": "90", "wsgi.input": BytesIO(TRY)}
-    assert Heard(served, **FORM, **half).all().status == 400
-    assert Heard(served, **FORM, CONTENT_LENGTH="90", **{"wsgi.input": Gone()}).all().status == 400
-    assert Heard(served, **FORM, HTTP_TRANSFER_ENCODING="chunked").all().status == 411
+def test_a_truncated_form_or_one_without_a_length_is_refused(served):
+    truncated = {"CONTENT_LENGTH": "90", "wsgi.input": BytesIO(CREDENTIALS)}
+    assert Response(served, **FORM, **truncated).read().status == 400
+    assert (
+        Response(served, **FORM, CONTENT_LENGTH="90", **{"wsgi.input": Disconnected()})
+        .read()
+        .status
+        == 400
+    )
+    assert Response(served, **FORM, HTTP_TRANSFER_ENCODING="chunked").read().status == 411
 
 
-class Gone:
-    """What a server raises for whoever has left."""
+class Disconnected:
+    """Input that raises what servers raise after the client has disconnected."""
 
     def read(self, size: int) -> bytes:
-        raise OSError("gone")
+        raise OSError("disconnected")
 
 
-def test_whoever_leaves_in_the_middle_leaves_nothing_behind(served):
+def test_a_client_that_disconnects_leaves_no_task_behind(served):
     loop = served.opened().loop
     before = len(asyncio.all_tasks(loop))
     for _ in range(5):
-        answer = Heard(served)
-        next(answer.parts)
-        answer.parts.close()
+        response = Response(served)
+        next(response.parts)
+        response.parts.close()
     wait_for(lambda: len(asyncio.all_tasks(loop)) <= before, 10)
