@@ -1,4 +1,4 @@
-"""Each kind of letter: what it says, in which language, and what its headers promise."""
+"""Rendered emails: their text and HTML in each language, their links and their headers."""
 
 import json
 import re
@@ -13,7 +13,7 @@ import html5lib
 import pytest
 from sqlalchemy.orm import Session
 
-from blog.config import LANGUAGES
+from blog.config import LANGUAGES, Config
 from blog.jobs.scheduler import JobContext
 from blog.mail import message as messages
 from blog.mail.smtp_client import Undelivered
@@ -42,23 +42,25 @@ FACTS = {
 
 
 @pytest.fixture
-def house(config, sqlite_database) -> Iterator[JobContext]:
+def context(config, sqlite_database) -> Iterator[JobContext]:
     mail = {"smtp_url": "smtp://mail.example", "mail_from": "blog@ink.example"}
     yield JobContext(replace(config, **mail), sqlite_database, SECRET)
 
 
-def about(**more: Any) -> SiteFacts:
-    return SiteFacts(title="The Ink House", address=cast.SECURE_ADDRESS, **more)
+def site_facts() -> SiteFacts:
+    return SiteFacts(title="The Ink House", address=cast.SECURE_ADDRESS)
 
 
 def write(
-    house: JobContext, kind: str, to: str = "gus@guest.example", language: str = "en", **more: Any
+    context: JobContext, kind: str, to: str = "gus@guest.example", language: str = "en", **more: Any
 ) -> EmailMessage:
-    """The letter, read back from the bytes that would go over the wire."""
+    """Render an email and parse its encoded bytes; `about` in `more` replaces the site's facts."""
     facts = json.loads(json.dumps({name: FACTS[name] for name in KINDS[kind]} | more))
-    given = facts.pop("about", None)
-    owed = PendingDelivery(7, kind, to, language, facts, now(), 1)
-    raw = messages.write(house, SiteFacts(**given) if given else about(), owed).body
+    site_values = facts.pop("about", None)
+    delivery = PendingDelivery(7, kind, to, language, facts, now(), 1)
+    raw = messages.write(
+        context, SiteFacts(**site_values) if site_values else site_facts(), delivery
+    ).body
     assert raw.isascii() or not to.isascii()
     assert all(len(line) <= 998 for line in raw.split(b"\r\n"))
     assert b"\n" not in raw.replace(b"\r\n", b"")
@@ -82,8 +84,8 @@ def links(message: EmailMessage) -> list[str]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_is_written_in_every_language_as_text_and_as_html(house, kind, language):
-    message = write(house, kind, language=language)
+def test_every_kind_is_rendered_in_every_language_as_text_and_html(context, kind, language):
+    message = write(context, kind, language=language)
     text, html = part(message, "plain"), part(message, "html")
     assert message["Subject"] and "\n" not in message["Subject"]
     assert f'lang="{language}"' in html
@@ -96,35 +98,35 @@ def test_every_kind_is_written_in_every_language_as_text_and_as_html(house, kind
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_letter_fetches_anything_or_follows_who_reads_it(house, kind):
-    html = part(write(house, kind), "html")
+def test_no_email_loads_anything_or_tracks_its_reader(context, kind):
+    html = part(write(context, kind), "html")
     assert not re.search(r"<(img|table|style|link|script|iframe|form|svg)\b|style=|src=", html)
     addresses = re.findall(r"https?://[^\"<\s]+", html)
-    assert {urlsplit(one).hostname for one in addresses} == {"ink.example"}
+    assert {urlsplit(address).hostname for address in addresses} == {"ink.example"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_whatever_a_person_typed_is_text_and_nothing_else(house, kind):
+def test_user_input_is_escaped(context, kind):
     typed = dict.fromkeys(KINDS[kind] & {"name", "by", "title", "author", "text", "ip"}, NASTY)
-    message = write(house, kind, about={"title": NASTY, "address": cast.ADDRESS}, **typed)
+    message = write(context, kind, about={"title": NASTY, "address": cast.ADDRESS}, **typed)
     html = part(message, "html")
     assert "<script" not in html and "<b>" not in html
     assert NASTY in part(message, "plain")
     html5lib.HTMLParser(strict=True).parse(html)
 
 
-def test_a_letter_speaks_the_language_of_whom_it_is_for_else_the_sites(house):
-    chinese = write(house, "reset", language="zh")
+def test_an_email_is_in_the_language_of_its_recipient_or_else_of_the_site(context):
+    chinese = write(context, "reset", language="zh")
     assert re.search(r"[\u4e00-\u9fff]", chinese["Subject"])
-    unknown = write(house, "reset", language="", about={"title": "墨斋", "language": "zh"})
+    unknown = write(context, "reset", language="", about={"title": "墨斋", "language": "zh"})
     assert re.search(r"[\u4e00-\u9fff]{2}", part(unknown, "plain").replace("墨斋", ""))
 
 
 # --- headers ---
 
 
-def test_the_headers_say_who_when_and_that_no_person_wrote_it(house):
-    message = write(house, "reset")
+def test_the_headers_name_sender_recipient_date_and_automatic_origin(context):
+    message = write(context, "reset")
     assert message["From"] == "The Ink House <blog@ink.example>"
     assert message["To"] == "gus@guest.example"
     assert abs((message["Date"].datetime - now()).total_seconds()) < 60
@@ -134,11 +136,13 @@ def test_the_headers_say_who_when_and_that_no_person_wrote_it(house):
     assert message.get_content_type() == "multipart/alternative"
 
 
-def test_a_letter_bears_the_same_id_at_each_try_and_another_one_another(house):
+def test_the_message_id_is_the_same_for_each_try_and_different_for_each_email(context):
     moment = now()
     first, again, other = (
         messages.write(
-            house, about(), PendingDelivery(id, "test", "g@x.example", "en", {}, moment, tries)
+            context,
+            site_facts(),
+            PendingDelivery(id, "test", "g@x.example", "en", {}, moment, tries),
         ).body
         for id, tries in ((7, 1), (7, 2), (8, 1))
     )
@@ -146,8 +150,8 @@ def test_a_letter_bears_the_same_id_at_each_try_and_another_one_another(house):
     assert ids[0] == ids[1] != ids[2]
 
 
-def test_an_answer_can_be_stopped_by_the_mail_program_itself(house):
-    message = write(house, "answered", to="Gus@Guest.Example")
+def test_a_reply_notice_can_be_unsubscribed_by_the_mail_program(context):
+    message = write(context, "answered", to="Gus@Guest.Example")
     stop = message["List-Unsubscribe"].strip(" <>")
     assert stop.startswith(f"{cast.SECURE_ADDRESS}/unsubscribe/")
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
@@ -156,25 +160,25 @@ def test_an_answer_can_be_stopped_by_the_mail_program_itself(house):
     assert hashed == unsubscribe.hash_of(SECRET, "gus@guest.example")
 
 
-def test_a_long_link_in_a_header_stays_one_word(house):
+def test_a_long_link_in_a_header_is_not_split(context):
     host = ".".join(["long" * 12] * 5)
-    message = write(house, "answered", about={"title": "Ink", "address": f"https://{host}"})
+    message = write(context, "answered", about={"title": "Ink", "address": f"https://{host}"})
     assert re.fullmatch(rf" ?<https://{host}/unsubscribe/[\w-]+>", message["List-Unsubscribe"])
     raw = next(value for name, value in message.raw_items() if name == "List-Unsubscribe")
     assert "=?" not in raw and host in raw
 
 
-def test_one_click_is_promised_only_over_https(house):
-    message = write(house, "answered", about={"address": cast.ADDRESS})
+def test_one_click_unsubscribe_is_offered_only_with_https(context):
+    message = write(context, "answered", about={"address": cast.ADDRESS})
     assert message["List-Unsubscribe"] and message["List-Unsubscribe-Post"] is None
 
 
-@pytest.mark.parametrize("break_", ["\r\n", "\n", "\r", "\u2028", "\x0b", "\x00"])
-def test_no_line_break_in_what_was_typed_makes_a_header(house, break_):
-    evil = f"Ink{break_}Bcc: all@victims.example{break_}{break_}<p>hi"
+@pytest.mark.parametrize("line_break", ["\r\n", "\n", "\r", "\u2028", "\x0b", "\x00"])
+def test_a_line_break_in_user_input_adds_no_header(context, line_break):
+    evil = f"Ink{line_break}Bcc: all@victims.example{line_break}{line_break}<p>hi"
     for kind in ("answered", "invitation", "reset"):
         typed = dict.fromkeys(KINDS[kind] & {"by", "title", "author", "name"}, evil)
-        message = write(house, kind, about={"title": evil, "address": cast.ADDRESS}, **typed)
+        message = write(context, kind, about={"title": evil, "address": cast.ADDRESS}, **typed)
         assert message["Bcc"] is None and len(message.get_all("To")) == 1
 
 
@@ -192,27 +196,27 @@ def test_no_line_break_in_what_was_typed_makes_a_header(house, break_):
         "gus@" + "g" * 64 + ".example",
     ],
 )
-def test_what_is_no_single_address_is_not_written_to(house, to):
-    with pytest.raises(Undelivered) as fault:
-        write(house, "test", to=to)
-    assert fault.value.is_final
+def test_an_invalid_recipient_is_a_final_error(context, to):
+    with pytest.raises(Undelivered) as error:
+        write(context, "test", to=to)
+    assert error.value.is_final
 
 
-def test_a_path_that_leads_elsewhere_is_not_sent(house):
+def test_a_link_to_another_site_is_an_error(context):
     for path in ("https://evil.example/", "//evil.example/", "reset/key"):
         with pytest.raises(Undelivered):
-            write(house, "reset", path=path)
+            write(context, "reset", path=path)
 
 
-# --- names of other alphabets ---
+# --- non-ASCII names and domains ---
 
 
-def test_a_chinese_site_with_a_domain_of_its_own_script_writes_like_any_other(house):
-    config = replace(house.config, mail_from="墨斋 <blog@墨斋.example>")
-    house = replace(house, config=config)
+def test_a_site_with_a_chinese_domain_can_send_email(context):
+    config = replace(context.config, mail_from="墨斋 <blog@墨斋.example>")
+    context = replace(context, config=config)
     title = "长长的标题：" + "青花瓷与异步的故事" * 20
     message = write(
-        house, "answered", title=title, about={"title": "墨斋", "address": "https://墨斋.example"}
+        context, "answered", title=title, about={"title": "墨斋", "address": "https://墨斋.example"}
     )
     assert title in message["Subject"]
     assert message["From"].addresses[0].display_name == "墨斋"
@@ -222,72 +226,72 @@ def test_a_chinese_site_with_a_domain_of_its_own_script_writes_like_any_other(ho
     assert {urlsplit(link).netloc for link in links(message)} == {"xn--2osu31a.example"}
 
 
-def test_the_domain_of_an_address_goes_out_as_dns_knows_it(house):
-    assert write(house, "test", to="gus@bücher.example")["To"] == "gus@xn--bcher-kva.example"
+def test_the_domain_of_a_recipient_is_encoded_with_idna(context):
+    assert write(context, "test", to="gus@bücher.example")["To"] == "gus@xn--bcher-kva.example"
 
 
-def test_an_address_with_letters_of_its_own_stays_as_it_is(house):
-    assert write(house, "test", to="顾斯@guest.example")["To"] == "顾斯@guest.example"
+def test_a_non_ascii_mailbox_name_is_kept(context):
+    assert write(context, "test", to="顾斯@guest.example")["To"] == "顾斯@guest.example"
 
 
 # --- where links lead ---
 
 
-def test_a_link_is_ascii_whatever_the_address_of_the_post(house):
+def test_a_link_is_ascii_for_any_path_of_a_post(context):
     for path in (
         "/文章/青花瓷#comment-1",
         "/%E6%96%87%E7%AB%A0/%E9%9D%92%E8%8A%B1%E7%93%B7#comment-1",
     ):
         link = f"{cast.SECURE_ADDRESS}/%E6%96%87%E7%AB%A0/%E9%9D%92%E8%8A%B1%E7%93%B7#comment-1"
-        message = write(house, "answered", path=path)
+        message = write(context, "answered", path=path)
         assert link in links(message) and link in part(message, "plain")
 
 
-def test_links_lead_where_the_settings_say_then_the_office_then_to_this_machine(house):
-    def address(config: Any, **office: str) -> str:
-        return messages.address_of(config, SiteFacts(**office))
+def test_links_use_the_configured_address_then_the_sites_then_the_local_one(context):
+    def address(config: Config, **values: str) -> str:
+        return messages.address_of(config, SiteFacts(**values))
 
-    chosen = replace(house.config, site_url="https://env.example")
-    assert address(chosen, address="https://office.example") == "https://env.example"
-    assert address(house.config, address="https://office.example/") == "https://office.example"
-    assert address(house.config) == f"http://127.0.0.1:{house.config.port}"
+    chosen = replace(context.config, site_url="https://env.example")
+    assert address(chosen, address="https://site.example") == "https://env.example"
+    assert address(context.config, address="https://site.example/") == "https://site.example"
+    assert address(context.config) == f"http://127.0.0.1:{context.config.port}"
 
 
-def test_a_blog_that_knows_only_this_machine_goes_by_its_senders_name(house):
-    message = write(house, "test", about={"title": "Ink"})
+def test_the_message_id_of_a_site_without_an_address_has_the_domain_of_the_sender(context):
+    message = write(context, "test", about={"title": "Ink"})
     assert message["Message-ID"].endswith("@ink.example>")
 
 
-def test_an_owner_may_word_a_letter_anew(house):
-    own = house.config.data_dir / "templates" / "mail"
-    own.mkdir(parents=True)
-    own.joinpath("test.html").write_text(
+def test_the_site_owner_can_replace_a_template(context):
+    folder = context.config.data_dir / "templates" / "mail"
+    folder.mkdir(parents=True)
+    folder.joinpath("test.html").write_text(
         '{% extends layout %}{% set subject = "Ours" %}{% block words %}{{ say("Hello.") }}'
         "{% endblock %}"
     )
-    message = write(house, "test")
+    message = write(context, "test")
     assert message["Subject"] == "Ours" and part(message, "plain").startswith("Hello.\n")
 
 
-def test_an_owners_template_that_fails_is_tried_again_and_not_given_up(house):
-    own = house.config.data_dir / "templates" / "mail"
-    own.mkdir(parents=True)
-    own.joinpath("test.html").write_text("{% extends layout %}{{ nothing.here }}")
-    with pytest.raises(Undelivered) as fault:
-        write(house, "test")
-    assert not fault.value.is_final and not fault.value.is_servers
+def test_an_error_in_a_template_of_the_site_owner_is_not_final(context):
+    folder = context.config.data_dir / "templates" / "mail"
+    folder.mkdir(parents=True)
+    folder.joinpath("test.html").write_text("{% extends layout %}{{ nothing.here }}")
+    with pytest.raises(Undelivered) as error:
+        write(context, "test")
+    assert not error.value.is_final and not error.value.is_server_fault
 
 
-def test_a_very_long_comment_is_quoted_in_part(house):
-    text = part(write(house, "answered", text="x" * 50_000), "plain")
+def test_a_very_long_comment_is_cut(context):
+    text = part(write(context, "answered", text="x" * 50_000), "plain")
     assert len(text) < 4000 and "x…" in text
 
 
-def test_what_the_site_is_called_comes_from_its_row(house, furnished):
+def test_the_title_of_the_site_comes_from_the_database(context, furnished):
     def rename(session: Session) -> None:
         session.get_one(site.Site, site.THE_ONE).title = "Renamed"
 
-    copy_into(furnished.file, house.config.sqlite_file)
-    house.database.transact_now(rename)
-    owed = house.database.transact_now(outbox.owe, "test", "g@x.example", language="en")
-    assert owed and house.database.read_now(site.facts).title == "Renamed"
+    copy_into(furnished.file, context.config.sqlite_file)
+    context.database.transact_now(rename)
+    is_queued = context.database.transact_now(outbox.owe, "test", "g@x.example", language="en")
+    assert is_queued and context.database.read_now(site.facts).title == "Renamed"

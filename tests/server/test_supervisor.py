@@ -117,7 +117,7 @@ def test_an_unusable_data_folder_is_reported_without_a_traceback(config, tmp_pat
 
 
 # Enough lines for Sanic's banner and its message that the start failed. A traceback as Sanic prints
-# it is longer; it cannot be found by the word "Traceback".
+# it is longer, and does not contain the word "Traceback".
 FEW = 12
 
 
