@@ -1,4 +1,4 @@
-"""The file that a backup is: a compressed tar that says first what it is, and last what is in it.
+"""Reads and writes the backup file: a compressed tar with metadata first and checksums last.
 
 Unpacked by hand it is a data folder, and `sha256sum -c SHA256SUMS` checks it.
 """
@@ -10,38 +10,42 @@ import json
 import re
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Self
 
+from blog.backup.streams import FAST, GzipWriter, HashedFile, Progress, Readable
 from blog.config import N_, UserError
 from blog.models.base import now
 
 FORMAT = 1
 HEAD, SUMS = "backup.json", "SHA256SUMS"
 DATABASES = {"sqlite": "blog.sqlite3", "postgresql": "database.dump"}
-LEVEL, AS_IT_IS = 1, 0  # pictures are compressed already
-PIECE = 1 << 20
-LARGEST_HEAD = 1_000_000
-LARGEST_SUMS = 500_000_000
-MOST_FILES = 2_000_000
-SUM = re.compile(r"([0-9a-f]{64})  (.+)")
+CHUNK_SIZE = 1 << 20  # bytes
+MAX_HEAD_SIZE = 1_000_000  # bytes
+MAX_SUMS_SIZE = 500_000_000  # bytes
+MAX_FILES = 2_000_000
+SUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
+# What the libraries raise for damaged data.
 BROKEN = (
     *(tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError),
     *(UnicodeError, ValueError, RecursionError),
 )
-Progress = Callable[[int], object]
 
 
 class Damaged(UserError):
-    """A file that is no whole backup; nothing of it is used."""
+    """The file is not a complete backup. Nothing of it is used."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """What a backup says of itself before anything else."""
+    """The metadata of a backup, stored as its first file.
+
+    `revision` is the schema revision of the database, `counts` are rows by table, and `settings`
+    the environment variables of the blog.
+    """
 
     made_at: str
     version: str
@@ -56,28 +60,29 @@ class Head:
 
 @dataclass(frozen=True)
 class ArchiveEntry:
-    """One file of a backup, to be read before the next is asked for."""
+    """One file of a backup. Its stream must be read before the next entry is requested."""
 
     name: str
     size: int
-    stream: IO[bytes]
+    stream: Readable
 
 
 class Packer:
-    """Writes a backup into an open file; whole once `end` has returned."""
+    """Writes a backup to an open file. The backup is complete once `end` has returned."""
 
     def __init__(self, file: IO[bytes], progress: Progress = lambda _: None) -> None:
         self._sums: list[str] = []
         self._progress = progress
-        self._packed = _Packed(file)
+        self._packed = GzipWriter(file)
         self._tar = tarfile.TarFile(
-            fileobj=self._packed,  # type: ignore[arg-type]  # all that is asked of it is tell and write
+            fileobj=self._packed,  # type: ignore[arg-type]  # tarfile only calls tell and write
             mode="w",
             format=tarfile.PAX_FORMAT,
-            copybufsize=PIECE,
+            copybufsize=CHUNK_SIZE,
         )
 
-    def add(self, name: str, path: Path, level: int = LEVEL) -> None:
+    def add(self, name: str, path: Path, level: int = FAST) -> None:
+        """Add a file under a name, with a compression level. Raises OSError."""
         self._packed.use(level)
         with path.open("rb") as file:
             size = file.seek(0, io.SEEK_END)
@@ -85,134 +90,105 @@ class Packer:
             self._add(name, size, file, path.stat().st_mtime)
 
     def add_bytes(self, name: str, raw: bytes) -> None:
-        self._packed.use(LEVEL)
+        """Add a file with this content."""
+        self._packed.use(FAST)
         self._add(name, len(raw), io.BytesIO(raw), now().timestamp())
 
-    def _add(self, name: str, size: int, file: IO[bytes], changed: float) -> None:
+    def _add(self, name: str, size: int, file: IO[bytes], modified_at: float) -> None:
         entry = tarfile.TarInfo(name)
-        entry.size, entry.mtime, entry.mode = size, int(changed), 0o600
-        seen = _Seen(file, self._progress)
-        self._tar.addfile(entry, seen)
-        self._sums.append(f"{seen.sha256}  {name}\n")
+        entry.size, entry.mtime, entry.mode = size, int(modified_at), 0o600
+        hashed = HashedFile(file, self._progress)
+        self._tar.addfile(entry, hashed)
+        self._sums.append(f"{hashed.sha256}  {name}\n")
 
     def end(self) -> None:
-        self._packed.use(LEVEL)
+        """Write the checksums and finish the file."""
+        self._packed.use(FAST)
         raw = "".join(self._sums).encode()
         self._add(SUMS, len(raw), io.BytesIO(raw), now().timestamp())
         self._tar.close()
         self._packed.close()
 
 
-class _Packed:
-    """Gzip whose level may change on the way: another member begins, as the format allows."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self._level, self._size = file, LEVEL, 0
-        self._member = gzip.GzipFile("", "wb", LEVEL, file)
-
-    def use(self, level: int) -> None:
-        if level != self._level:
-            self._member.close()
-            self._level = level
-            self._member = gzip.GzipFile("", "wb", level, self._file)
-
-    def write(self, piece: bytes) -> int:
-        self._size += len(piece)
-        return self._member.write(piece)
-
-    def tell(self) -> int:
-        return self._size
-
-    def close(self) -> None:
-        self._member.close()
-
-
-class _Seen:
-    """A file whose hash is taken while it is read."""
-
-    def __init__(self, file: IO[bytes], progress: Progress) -> None:
-        self._file, self._progress, self._digest = file, progress, hashlib.sha256()
-
-    def read(self, size: int = -1) -> bytes:
-        piece = self._file.read(size)
-        self._digest.update(piece)
-        self._progress(len(piece))
-        return piece
-
-    @property
-    def sha256(self) -> str:
-        return self._digest.hexdigest()
-
-
 def head_bytes(head: Head) -> bytes:
+    """Return the metadata as the content of its file."""
     return json.dumps(asdict(head), ensure_ascii=False, indent=1).encode()
 
 
-class _Header(tarfile.TarInfo):
-    """What stands before a file. Python reads a long one whole into memory, however long."""
+class _LimitedHeader(tarfile.TarInfo):
+    """A tar header of limited size: `tarfile` reads extended headers of any size into memory."""
 
     @classmethod
-    def frombuf(cls, buf: Any, encoding: str, errors: str) -> Self:
-        found = super().frombuf(buf, encoding, errors)
-        if found.size > LARGEST_HEAD and not found.isreg():
-            raise tarfile.ReadError(found.name)
-        return found
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """Parse a header. Raises `ReadError` if it is too large."""
+        header = super().frombuf(buf, encoding, errors)
+        if header.size > MAX_HEAD_SIZE and not header.isreg():
+            raise tarfile.ReadError(header.name)
+        return header
 
 
 class Unpacker:
-    """A backup being read. `head` is known at once; `entries` end only where all of it is whole."""
+    """Reads a backup. `head` is read at once; `entries` raises no error if all is complete."""
 
     def __init__(
         self, path: Path, file: IO[bytes], tar: tarfile.TarFile, packed: gzip.GzipFile
     ) -> None:
         self.path, self._file, self._tar, self._packed = path, file, tar, packed
-        self._found: dict[str, str] = {}
+        self._sums_read: dict[str, str] = {}
         self.head = self._read_head()
 
     @classmethod
     @contextmanager
     def open(cls, path: Path) -> Iterator[Self]:
-        """Raises `Damaged`, here or while its entries are read, and OSError for no such file."""
+        """Open a backup.
+
+        Raises `Damaged`, also while the entries are read, and OSError if the file cannot be opened.
+        """
         with path.open("rb") as file, gzip.GzipFile(fileobj=file) as packed:
             try:
-                with tarfile.open(fileobj=packed, mode="r|", bufsize=PIECE, tarinfo=_Header) as tar:
+                with tarfile.open(
+                    fileobj=packed, mode="r|", bufsize=CHUNK_SIZE, tarinfo=_LimitedHeader
+                ) as tar:
                     yield cls(path, file, tar, packed)
             except BROKEN as fault:
                 raise damaged(path, str(fault) or type(fault).__name__) from fault
 
     @property
-    def place(self) -> int:
-        """How many bytes of the file have been read."""
+    def position(self) -> int:
+        """The number of bytes of the compressed file that have been read."""
         return self._file.tell()
 
     def _read_head(self) -> Head:
         try:
             first = self._tar.next()
         except BROKEN as fault:
-            raise Damaged(NONE_OF_OURS, file=self.path) from fault
-        if first is None or first.name != HEAD or not first.isreg() or first.size > LARGEST_HEAD:
-            raise Damaged(NONE_OF_OURS, file=self.path)
+            raise Damaged(NOT_A_BACKUP, file=self.path) from fault
+        if first is None or first.name != HEAD or not first.isreg() or first.size > MAX_HEAD_SIZE:
+            raise Damaged(NOT_A_BACKUP, file=self.path)
         raw = self._content(first).read()
-        self._found[HEAD] = hashlib.sha256(raw).hexdigest()
-        return _head(self.path, json.loads(raw))
+        self._sums_read[HEAD] = hashlib.sha256(raw).hexdigest()
+        return _parse_head(self.path, json.loads(raw))
 
     def entries(self) -> Iterator[ArchiveEntry]:
-        """Every file between head and sums. After the last, everything has been checked."""
+        """Yield every file between metadata and checksums.
+
+        After the last one, all checksums have been compared.
+        """
         listed = None
         while (info := self._tar.next()) is not None:
-            if listed is not None or not info.isreg() or info.name in self._found:
+            if listed is not None or not info.isreg() or info.name in self._sums_read:
                 raise damaged(self.path, info.name)
             if info.name == SUMS:
                 listed = self._sums(info)
                 continue
-            stream = _Seen(self._content(info), lambda _: None)
-            self._refuse_name(info.name)
-            yield ArchiveEntry(info.name, info.size, stream)  # type: ignore[arg-type]  # all that is asked of it is read
-            while stream.read(PIECE):
+            stream = HashedFile(self._content(info), lambda _: None)
+            self._check_name(info.name)
+            yield ArchiveEntry(info.name, info.size, stream)
+            while stream.read(CHUNK_SIZE):
                 pass
-            self._found[info.name] = stream.sha256
-            self._tar.members = []  # type: ignore[attr-defined]  # typeshed has it not; it would grow
-        while self._packed.read(PIECE):  # the checksum of the whole stands at the very end
+            self._sums_read[info.name] = stream.sha256
+            self._tar.members = []  # type: ignore[attr-defined]  # not in typeshed; the list would grow
+        while self._packed.read(CHUNK_SIZE):  # gzip checks its checksum at the end
             pass
         self._compare(listed)
 
@@ -223,67 +199,68 @@ class Unpacker:
         return content
 
     def _sums(self, info: tarfile.TarInfo) -> dict[str, str]:
-        if info.size > LARGEST_SUMS:
+        if info.size > MAX_SUMS_SIZE:
             raise damaged(self.path, info.name)
         lines = self._content(info).read().decode().splitlines()
-        found = [SUM.fullmatch(line) for line in lines]
-        return {line[2]: line[1] for line in found if line}
+        matches = [SUM_LINE.fullmatch(line) for line in lines]
+        return {match[2]: match[1] for match in matches if match}
 
-    def _refuse_name(self, name: str) -> None:
-        if len(self._found) > MOST_FILES or not is_within(name):
+    def _check_name(self, name: str) -> None:
+        if len(self._sums_read) > MAX_FILES or not is_within(name):
             raise damaged(self.path, name)
 
     def _compare(self, listed: dict[str, str] | None) -> None:
         if listed is None:
             raise damaged(self.path, SUMS)
-        names = sorted(listed.keys() | self._found.keys())
-        for name in names:
-            if listed.get(name) != self._found.get(name):
+        for name in sorted(listed.keys() | self._sums_read.keys()):
+            if listed.get(name) != self._sums_read.get(name):
                 raise damaged(self.path, name)
         if DATABASES[self.head.database] not in listed:
             raise damaged(self.path, DATABASES[self.head.database])
 
 
 def is_within(name: str) -> bool:
-    """True for a path that stays in the folder it is unpacked into, on any system."""
+    """Whether a path stays inside the folder where it is unpacked, on any operating system."""
     parts = name.split("/")
-    sane = name.isprintable() and "\\" not in name and ":" not in parts[0] and len(name) < 1000
-    return sane and all(part not in ("", ".", "..") and len(part) < 250 for part in parts)
+    is_sane = name.isprintable() and "\\" not in name and ":" not in parts[0] and len(name) < 1000
+    return is_sane and all(part not in ("", ".", "..") and len(part) < 250 for part in parts)
 
 
-def _head(path: Path, said: Any) -> Head:
-    if not isinstance(said, dict) or not isinstance(said.get("format"), int):
-        raise Damaged(NONE_OF_OURS, file=path)
-    if said["format"] > FORMAT:
+def _parse_head(path: Path, values: object) -> Head:
+    if not isinstance(values, dict) or not isinstance(values.get("format"), int):
+        raise Damaged(NOT_A_BACKUP, file=path)
+    if values["format"] > FORMAT:
         raise Damaged(N_("%(file)s was written by a newer release than this one."), file=path)
     try:
-        head = Head(**said)
+        head = Head(**values)
     except TypeError as fault:
-        raise Damaged(NONE_OF_OURS, file=path) from fault
-    if not _is_sane(asdict(head)) or head.database not in DATABASES:
-        raise Damaged(NONE_OF_OURS, file=path)
+        raise Damaged(NOT_A_BACKUP, file=path) from fault
+    if not _is_valid(head) or head.database not in DATABASES:
+        raise Damaged(NOT_A_BACKUP, file=path)
     return head
 
 
-def _is_sane(said: dict[str, Any]) -> bool:
-    """Whether everything is of the kind that we would say it in."""
-    counts, settings, _ = said.pop("counts"), said.pop("settings"), said.pop("format")
+def _is_valid(head: Head) -> bool:
+    """Whether all values, which come from JSON, have the declared types."""
+    values: dict[str, object] = asdict(head)
+    counts, settings, _ = values.pop("counts"), values.pop("settings"), values.pop("format")
     if not isinstance(counts, dict) or not isinstance(settings, dict):
         return False
-    is_counted = all(isinstance(count, int) for count in counts.values())
-    return is_counted and all(
-        isinstance(word, str) for word in (*said.values(), *settings.values())
+    texts = (*values.values(), *settings.values())
+    return all(isinstance(count, int) for count in counts.values()) and all(
+        isinstance(text, str) for text in texts
     )
 
 
-NONE_OF_OURS = N_("%(file)s is not a backup of a blog.")
+NOT_A_BACKUP = N_("%(file)s is not a backup of a blog.")
 
 
 def damaged(path: Path, where: str) -> Damaged:
+    """Return the error for a damaged file. `where` names an entry or quotes an error."""
     message = N_("%(file)s is damaged or incomplete (%(where)s). Nothing was changed.")
     return Damaged(message, file=path, where=printable(where[:200]))
 
 
 def printable(text: str) -> str:
-    """Without anything that a terminal would obey."""
-    return "".join(sign if sign.isprintable() else "?" for sign in text)
+    """Return text for the terminal, with control characters replaced by question marks."""
+    return "".join(character if character.isprintable() else "?" for character in text)

@@ -1,4 +1,7 @@
-"""A blog put whole into one file while it goes on: complete under its name, or not there."""
+"""The `backup` command: writes the whole blog into one file while it is running.
+
+The file appears under its name only once it is complete.
+"""
 
 import argparse
 import os
@@ -7,14 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
 from blog import __version__, db
 from blog.backup import manifest, postgresql, storage
-from blog.backup.archive import AS_IT_IS, DATABASES, HEAD, Head, Packer, Progress, head_bytes
+from blog.backup.archive import DATABASES, HEAD, Head, Packer, head_bytes
+from blog.backup.streams import UNCOMPRESSED, Progress
 from blog.config import N_, PREFIX, Config, UserError, shell_language
 from blog.db import Database
 from blog.db.migrate import head
@@ -23,12 +27,15 @@ from blog.models.jobs import row_counts
 from blog.models.jobs.row_counts import Inventory
 from blog.web.i18n import translate
 
-DRAFT = ".unfinished"
+UNFINISHED = ".unfinished"
 
 
 @dataclass(frozen=True)
 class BackupResult:
-    """A finished backup. `missing`: pictures that the database names and the folder lacks."""
+    """A finished backup.
+
+    `size` is in bytes; `missing` are pictures in the database, but not in the pictures folder.
+    """
 
     path: Path
     size: int
@@ -38,55 +45,61 @@ class BackupResult:
     missing: tuple[str, ...]
 
 
-def run(config: Config, given: argparse.Namespace) -> int:
-    """The `backup` command. Raises `Told`."""
-    os.nice(10)  # who reads comes first
-    if given.keep is not None and given.file:
+def run(config: Config, arguments: argparse.Namespace) -> int:
+    """Run the `backup` command. Raises `UserError`."""
+    os.nice(10)  # requests of readers take precedence
+    if arguments.keep is not None and arguments.file:
         raise UserError(
             N_("--keep applies to backups in the data folder and cannot be combined with FILE.")
         )
     with tqdm(unit="B", unit_scale=True, disable=None) as bar:
-        made = write(config, given.file or storage.place(config), bar)
-    say = N_("%(file)s: %(posts)s posts and pages, %(comments)s comments, %(pictures)s pictures.")
-    print(translate(shell_language(), say, file=made.path, **_numbers(made)))
-    if made.missing:
-        lack = N_("Pictures in the database but missing from the pictures folder: %(names)s.")
-        print(translate(shell_language(), lack, names=", ".join(made.missing)))
-    if given.keep is not None:
-        storage.prune(config, given.keep)
+        backup = write(config, arguments.file or storage.new_path(config), bar)
+    message = N_(
+        "%(file)s: %(posts)s posts and pages, %(comments)s comments, %(pictures)s pictures."
+    )
+    print(translate(shell_language(), message, file=backup.path, **_counts(backup)))
+    if backup.missing:
+        message = N_("Pictures in the database but missing from the pictures folder: %(names)s.")
+        print(translate(shell_language(), message, names=", ".join(backup.missing)))
+    if arguments.keep is not None:
+        storage.prune(config, arguments.keep)
     return 0
 
 
-def _numbers(made: BackupResult) -> dict[str, int]:
-    return {"posts": made.posts, "comments": made.comments, "pictures": made.pictures}
+def _counts(backup: BackupResult) -> dict[str, int]:
+    return {"posts": backup.posts, "comments": backup.comments, "pictures": backup.pictures}
 
 
 def before_upgrade(config: Config) -> Path:
-    """Called by whoever is about to migrate, alone. A start that fails again makes no second."""
-    mark = f"-before-{head()}"
+    """Back up before a migration, and return the path of the backup.
+
+    Only one process at a time may call it. A backup of the last hour is reused, so that a start
+    that fails repeatedly does not make one backup after another. Raises `UserError`.
+    """
+    suffix = f"-before-{head()}"
     for path in reversed(storage.every(config, upgrades=True)):
-        if path.name.endswith(mark + storage.ENDING) and _is_fresh(path):
+        if path.name.endswith(suffix + storage.EXTENSION) and _is_fresh(path):
             return path
-    made = write(config, storage.place(config, mark))
+    backup = write(config, storage.new_path(config, suffix))
     storage.prune(config, storage.UPGRADES_KEPT, upgrades=True)
-    return made.path
+    return backup.path
 
 
 def _is_fresh(path: Path) -> bool:
     return now().timestamp() - path.stat().st_mtime < 3600
 
 
-def write(config: Config, path: Path, bar: "tqdm[Any] | None" = None) -> BackupResult:
-    """Back the blog up into `path`, which appears once it is whole. Raises `Told`."""
+def write(config: Config, path: Path, bar: "tqdm[NoReturn] | None" = None) -> BackupResult:
+    """Back up the blog into `path`, which appears once it is complete. Raises `UserError`."""
     path = path.absolute()
     refuse_nothing(config)
     try:
-        with storage.alone(config), _workshop(config, path) as folder:
-            made = _write(config, path, folder, bar)
-            storage.note_made(config, path)
-            return made
+        with storage.lock(config), _temporary_folder(config, path) as folder:
+            backup = _write(config, path, folder, bar)
+            storage.record_success(config, path)
+            return backup
     except OSError as fault:
-        told = UserError(
+        error = UserError(
             N_(
                 "The backup %(file)s could not be written: %(why)s. The incomplete file was "
                 "deleted."
@@ -94,26 +107,30 @@ def write(config: Config, path: Path, bar: "tqdm[Any] | None" = None) -> BackupR
             file=path,
             why=fault.strerror or str(fault),
         )
-        storage.note_fault(config, str(told))
-        raise told from fault
+        storage.record_failure(config, str(error))
+        raise error from fault
     except UserError as fault:
-        storage.note_fault(config, str(fault))
+        storage.record_failure(config, str(fault))
         raise
 
 
 def refuse_nothing(config: Config) -> None:
+    """Raise `UserError` if the data folder contains no blog."""
     if not config.data_dir.is_dir() or (config.is_sqlite and not config.sqlite_file.is_file()):
         raise UserError(N_("There is no blog in %(folder)s yet."), folder=config.data_dir)
 
 
 @contextmanager
-def _workshop(config: Config, path: Path) -> Iterator[Path]:
-    """A folder beside the backup for what is unfinished; what a power cut left in it goes first."""
+def _temporary_folder(config: Config, path: Path) -> Iterator[Path]:
+    """Create a folder for unfinished files beside the backup, and remove it at the end.
+
+    Removes what a power failure left of earlier ones.
+    """
     if path.parent == storage.folder(config):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left in path.parent.glob(f".*{DRAFT}"):
-            shutil.rmtree(left, ignore_errors=True)
-    folder = path.with_name(f".{path.name}{DRAFT}")
+        for leftover in path.parent.glob(f".*{UNFINISHED}"):
+            shutil.rmtree(leftover, ignore_errors=True)
+    folder = path.with_name(f".{path.name}{UNFINISHED}")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
     try:
@@ -122,57 +139,64 @@ def _workshop(config: Config, path: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write(config: Config, path: Path, folder: Path, bar: "tqdm[Any] | None") -> BackupResult:
-    database, stock = _snapshot(config, folder)
-    pictures = manifest.pictures(config)  # after the snapshot: all it names are there by now
+def _write(config: Config, path: Path, folder: Path, bar: "tqdm[NoReturn] | None") -> BackupResult:
+    database, inventory = _snapshot(config, folder)
+    pictures = manifest.pictures(config)  # after the snapshot, so that all pictures in it exist
     draft = folder / "draft"
     with draft.open("xb") as file:
         os.fchmod(file.fileno(), 0o600)
         packer = Packer(file, _progress(bar, [database, *pictures.values()]))
-        packer.add_bytes(HEAD, head_bytes(_head(config, stock)))
-        packer.add(DATABASES[_kind(config)], database)
-        for name, one in manifest.own(config):
-            packer.add_bytes(name, one.read_bytes())  # whole: its owner may be editing it
-        packed = [name for name, one in pictures.items() if _add(packer, name, one)]
+        packer.add_bytes(HEAD, head_bytes(_head(config, inventory)))
+        packer.add(DATABASES[_database_kind(config)], database)
+        for name, file_path in manifest.own_files(config):
+            # Read at once, because the site owner may be editing the file.
+            packer.add_bytes(name, file_path.read_bytes())
+        packed = [name for name, picture in pictures.items() if _add(packer, name, picture)]
         packer.end()
         file.flush()
         os.fsync(file.fileno())
     size = draft.stat().st_size
     draft.replace(path)
     _sync(path.parent)
-    return _made(path, size, stock, {name.partition("/")[2] for name in packed})
+    return _result(path, size, inventory, {name.partition("/")[2] for name in packed})
 
 
 def _add(packer: Packer, name: str, path: Path) -> bool:
-    """False for a picture that somebody deleted meanwhile."""
+    """Add a picture. Returns False if it has been deleted in the meantime."""
     try:
-        packer.add(name, path, AS_IT_IS)
+        packer.add(name, path, UNCOMPRESSED)
     except FileNotFoundError:
         return False
     return True
 
 
-def _made(path: Path, size: int, stock: Inventory, packed: set[str]) -> BackupResult:
-    counts = {"posts": stock.counts.get("post", 0), "comments": stock.counts.get("comment", 0)}
-    missing = tuple(sorted(set(stock.pictures) - packed))
-    known = len(stock.pictures) - len(missing)
-    return BackupResult(path=path, size=size, pictures=known, missing=missing, **counts)
+def _result(path: Path, size: int, inventory: Inventory, packed: set[str]) -> BackupResult:
+    missing = tuple(sorted(set(inventory.pictures) - packed))
+    return BackupResult(
+        path=path,
+        size=size,
+        posts=inventory.counts.get("post", 0),
+        comments=inventory.counts.get("comment", 0),
+        pictures=len(inventory.pictures) - len(missing),
+        missing=missing,
+    )
 
 
 def _snapshot(config: Config, folder: Path) -> tuple[Path, Inventory]:
-    """The database at one moment, as a file, and what is in it."""
-    target = folder / DATABASES[_kind(config)]
+    """Write a consistent copy of the database into `folder`. Returns its path and row counts."""
+    target = folder / DATABASES[_database_kind(config)]
     if not config.is_sqlite:
-        stock = take(config)
+        inventory = take_inventory(config)
         postgresql.dump(config, target)
-        return target, stock
+        return target, inventory
     db.copy_sqlite(config, target)
-    stock = take(replace(config, data_dir=folder))
+    inventory = take_inventory(replace(config, data_dir=folder))
     db.refuse_damaged(target)
-    return target, stock
+    return target, inventory
 
 
-def take(config: Config) -> Inventory:
+def take_inventory(config: Config) -> Inventory:
+    """Count the rows of the database."""
     database = Database(config)
     try:
         return database.read_now(row_counts.take)
@@ -180,32 +204,35 @@ def take(config: Config) -> Inventory:
         database.close()
 
 
-def _kind(config: Config) -> str:
+def _database_kind(config: Config) -> str:
     return "sqlite" if config.is_sqlite else "postgresql"
 
 
-def _head(config: Config, stock: Inventory) -> Head:
+def _head(config: Config, inventory: Inventory) -> Head:
     return Head(
         made_at=now().isoformat(timespec="seconds"),
         version=__version__,
-        revision=stock.revision,
-        database=_kind(config),
-        title=stock.title,
-        address=stock.address,
-        counts=stock.counts,
+        revision=inventory.revision,
+        database=_database_kind(config),
+        title=inventory.title,
+        address=inventory.address,
+        counts=inventory.counts,
         settings=settings(config),
     )
 
 
 def settings(config: Config) -> dict[str, str]:
-    """What the environment sets here, passwords left out: a restore names what differs."""
-    said = {}
+    """Return the environment variables that differ from the defaults, without passwords.
+
+    A restore names those that are different in its environment.
+    """
+    variables = {}
     for field in fields(config):
         value = getattr(config, field.name)
         if value != field.default and field.name != "data_dir":
             text = ",".join(value) if isinstance(value, tuple) else str(value)
-            said[PREFIX + field.name.upper()] = _without_password(text)
-    return said
+            variables[PREFIX + field.name.upper()] = _without_password(text)
+    return variables
 
 
 def _without_password(text: str) -> str:
@@ -215,7 +242,7 @@ def _without_password(text: str) -> str:
     return f"{parts.scheme}://…@{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _progress(bar: "tqdm[Any] | None", files: list[Path]) -> Progress:
+def _progress(bar: "tqdm[NoReturn] | None", files: list[Path]) -> Progress:
     if bar is None:
         return lambda _: None
     bar.total = sum(path.stat().st_size for path in files if path.exists())
@@ -223,9 +250,9 @@ def _progress(bar: "tqdm[Any] | None", files: list[Path]) -> Progress:
 
 
 def _sync(folder: Path) -> None:
-    """The new name is on the disk, too."""
-    line = os.open(folder, os.O_RDONLY)
+    """Flush a folder, so that a renamed file survives a power failure."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(line)
+        os.fsync(descriptor)
     finally:
-        os.close(line)
+        os.close(descriptor)

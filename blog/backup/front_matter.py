@@ -1,96 +1,104 @@
-"""What stands above the text of a written-out post: YAML, in the words that `blog import` reads."""
+"""Writes the Markdown file of an exported post, with YAML front matter that `blog import` reads."""
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import yaml
 
-from blog.models.transfer.export import ExportBatch, ExportedText
+from blog.models.transfer.export import ExportedPost, ExportedText
 
-IN_NEED = re.compile(r"[%?#:\s\\]")
+TO_ESCAPE = re.compile(r"[%?#:\s\\]")
 
 
 class _Dumper(yaml.SafeDumper):
-    """Scalars are written as they were typed: `comments: true` stays unquoted, 1.10 stays 1.10."""
+    """A YAML dumper that does not quote strings such as `true` and 1.10."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 -- yaml's own way of saying it
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 -- overrides an attribute of PyYAML
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: object) -> bool:
+        """Write repeated values in full."""
         return True
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        """Lists stand indented below their name."""
+        """Indent lists below their key."""
         super().increase_indent(flow, False)
 
 
 _Dumper.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"~|null|Null|NULL|\Z"), None)
 
 
-def _plain(dumper: yaml.SafeDumper, value: Any) -> yaml.Node:
-    said = str(value).lower() if isinstance(value, bool) else str(value)
-    return dumper.represent_scalar("tag:yaml.org,2002:str", said)
+def _represent_scalar(dumper: yaml.SafeDumper, value: float) -> yaml.Node:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text)
 
 
-for kind in (bool, int, float):
-    _Dumper.add_representer(kind, _plain)
+for type_ in (bool, int, float):
+    _Dumper.add_representer(type_, _represent_scalar)
 
 
-def file_of(post: ExportBatch, words: ExportedText | None = None) -> bytes:
-    """The whole file: what is said of the post, then its text exactly as typed.
+def file_of(post: ExportedPost, working_copy: ExportedText | None = None) -> bytes:
+    """Return the file of a post: front matter, then the unchanged text.
 
-    With `words`, they stand in for what readers see.
+    With `working_copy`, return the file of that text, marked as a draft.
     """
-    fields = _fields(post, words or post.words)
-    if words is not None:
+    text = working_copy or post.text
+    fields = _fields(post, text)
+    if working_copy is not None:
         fields["draft"] = True
-    return f"---\n{dump(fields)}---\n{(words or post.words).body}".encode()
+    return f"---\n{dump(fields)}---\n{text.body}".encode()
 
 
-def dump(fields: Mapping[str, Any]) -> str:
+def dump(fields: Mapping[str, object]) -> str:
+    """Return fields as YAML, in their order."""
     return yaml.dump(dict(fields), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=2**30)
 
 
-def _fields(post: ExportBatch, words: ExportedText) -> dict[str, Any]:
-    ours = {
-        "title": words.title,
+def _fields(post: ExportedPost, text: ExportedText) -> dict[str, object]:
+    """Return the non-empty fields, and those of the imported front matter that were kept."""
+    fields: dict[str, object] = {
+        "title": text.title,
         "kind": post.kind,
-        "draft": not post.is_public,  # which every program understands
-        "withdrawn": post.state == "withdrawn" and words is post.words,
+        "draft": not post.is_public,  # which other programs understand
+        "withdrawn": post.state == "withdrawn" and text is post.text,
         "date": _moment(post.publish_at),
         "updated": _moment(post.as_of) if post.as_of != post.publish_at else "",
         "authors": post.authors,
         "tags": post.tags,
-        "summary": words.summary,
-        "language": words.language,
-        "cover": _as_typed(post, words.cover),
-        "url": _written(post.path),
-        "slug": words.slug,
-        "aliases": [_written(path) for path in post.leads],
-        "unlisted": not words.is_listed,
-        "comments": words.takes_comments if words.takes_comments != _usual(post) else "",
+        "summary": text.summary,
+        "language": text.language,
+        "cover": _cover(post, text.cover),
+        "url": _escaped(post.path),
+        "slug": text.slug,
+        "aliases": [_escaped(path) for path in post.old_paths],
+        "unlisted": not text.is_listed,
+        "comments": text.takes_comments
+        if text.takes_comments != _default_takes_comments(post)
+        else "",
         "guid": post.uid,
         "links": {old: new for old, new in post.links.items() if old != new},
     }
-    said = {name: value for name, value in ours.items() if value not in ("", [], {}, False)}
-    if ours["comments"] is False:
-        said["comments"] = False
-    return {**said, **{name: value for name, value in post.extra.items() if name not in said}}
+    written = {name: value for name, value in fields.items() if value not in ("", [], {}, False)}
+    if fields["comments"] is False:
+        written["comments"] = False
+    kept = {name: value for name, value in post.extra.items() if name not in written}
+    return {**written, **kept}
 
 
-def _usual(post: ExportBatch) -> bool:
+def _default_takes_comments(post: ExportedPost) -> bool:
     return post.kind == "post"
 
 
-def _moment(moment: Any) -> str:
+def _moment(moment: datetime | None) -> str:
     return moment.isoformat(" ") if moment else ""
 
 
-def _as_typed(post: ExportBatch, cover: str) -> str:
-    """The picture's own name in the old blog, which `links` leads on from: the cover's is last."""
+def _cover(post: ExportedPost, cover: str) -> str:
+    """Return the cover under its imported name, the last one that `links` maps to the cover."""
     return next((old for old, new in reversed(post.links.items()) if new == cover), cover)
 
 
-def _written(path: str) -> str:
-    """Readable in any script; what would mean something in an address is escaped."""
-    return IN_NEED.sub(lambda found: f"%{ord(found[0]):02X}", path)
+def _escaped(path: str) -> str:
+    """Percent-encode only the characters that have a meaning in a URL, for readability."""
+    return TO_ESCAPE.sub(lambda match: f"%{ord(match[0]):02X}", path)

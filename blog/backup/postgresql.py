@@ -1,4 +1,4 @@
-"""PostgreSQL's own programs, which write a database into a file and read it back."""
+"""Dumps and restores a PostgreSQL database with `pg_dump` and `pg_restore`."""
 
 import shutil
 import subprocess
@@ -9,58 +9,68 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from blog.config import N_, Config, UserError
 
-ALIKE = ("--no-owner", "--no-privileges")
+COMMON_OPTIONS = ("--no-owner", "--no-privileges")
 
 
 def dump(config: Config, target: Path) -> None:
-    """One consistent snapshot of a database that others go on writing to."""
+    """Write a consistent snapshot of the database to a file, while it is in use."""
     with _address(config, target.parent) as address:
         _run(
-            *("pg_dump", "--format=custom", "--compress=0", *ALIKE),
+            *("pg_dump", "--format=custom", "--compress=0", *COMMON_OPTIONS),
             *(f"--file={target}", f"--dbname={address}"),
         )
 
 
 def load(config: Config, source: Path) -> None:
-    """Into an empty database: everything or nothing."""
+    """Load a dump into an empty database, in one transaction."""
     with _address(config, source.parent) as address:
         _run(
-            *("pg_restore", "--single-transaction", "--exit-on-error", "--no-comments", *ALIKE),
+            *(
+                "pg_restore",
+                "--single-transaction",
+                "--exit-on-error",
+                "--no-comments",
+                *COMMON_OPTIONS,
+            ),
             *(f"--dbname={address}", str(source)),
         )
 
 
 @contextmanager
 def _address(config: Config, folder: Path) -> Iterator[str]:
-    """The database's address without its password, which every user of the machine could read."""
+    """Yield the URL of the database with the password moved to a file.
+
+    Every user of the machine can read the arguments of a process.
+    """
     parts = urlsplit(config.database_url)
-    person, at, host = parts.netloc.rpartition("@")
-    name, colon, password = person.partition(":")
+    credentials, at, host = parts.netloc.rpartition("@")
+    name, colon, password = credentials.partition(":")
     if not colon:
         yield config.database_url
         return
-    kept = folder / ".pgpass"
-    kept.touch(mode=0o600)
+    password_file = folder / ".pgpass"
+    password_file.touch(mode=0o600)
     try:
-        plain = unquote(password).replace("\\", "\\\\").replace(":", "\\:")
-        kept.write_text(f"*:*:*:*:{plain}\n")
+        escaped = unquote(password).replace("\\", "\\\\").replace(":", "\\:")
+        password_file.write_text(f"*:*:*:*:{escaped}\n")
         query = f"{parts.query}&" if parts.query else ""
-        query += f"passfile={quote(str(kept))}"
+        query += f"passfile={quote(str(password_file))}"
         yield urlunsplit((parts.scheme, f"{name}{at}{host}", parts.path, query, ""))
     finally:
-        kept.unlink(missing_ok=True)
+        password_file.unlink(missing_ok=True)
 
 
 def _run(name: str, *arguments: str) -> None:
+    """Run a program. Raises `UserError` if it is not installed or fails."""
     program = shutil.which(name)
     if program is None:
         message = N_(
             "The program %(name)s is required but not installed: apt-get install postgresql-client"
         )
         raise UserError(message, name=name)
-    done = subprocess.run(  # noqa: S603 -- a list of words, and no shell
+    result = subprocess.run(  # noqa: S603 -- a list of arguments, without a shell
         [program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, check=False
     )
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines() or [""]
-        raise UserError(N_("%(name)s failed: %(why)s"), name=name, why=said[0])
+    if result.returncode:
+        lines = result.stderr.decode(errors="replace").strip().splitlines() or [""]
+        raise UserError(N_("%(name)s failed: %(why)s"), name=name, why=lines[0])

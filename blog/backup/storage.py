@@ -1,4 +1,4 @@
-"""The folder where backups are kept: what is in it, what goes, and when the last one was made."""
+"""Manages the folder of backups: lists and deletes them, and records the result of the last one."""
 
 import fcntl
 import json
@@ -14,15 +14,18 @@ from blog.backup.archive import Damaged, Unpacker
 from blog.config import Config
 from blog.models.base import now
 
-ENDING = ".tar.gz"
+EXTENSION = ".tar.gz"
 NAME = re.compile(r"\d{4}-\d\d-\d\d-\d{6}(?P<upgrade>-before-\w+)?\.tar\.gz")
-LAST, LOCK = "last.json", "backup.lock"
+RESULT_FILE, LOCK = "last.json", "backup.lock"
 UPGRADES_KEPT = 3
 
 
 @dataclass(frozen=True)
 class Last:
-    """What became of the last backup. `fault` says why the one after it failed."""
+    """The last backup. `fault` is set if the attempt after it failed. Times are in ISO format.
+
+    `place` is a path, and `size` is in bytes.
+    """
 
     made_at: str = ""
     place: str = ""
@@ -32,52 +35,58 @@ class Last:
 
     @property
     def moment(self) -> datetime | None:
+        """The time of the last backup."""
         return datetime.fromisoformat(self.made_at) if self.made_at else None
 
     @property
     def tried(self) -> datetime | None:
+        """The time of the last attempt."""
         return datetime.fromisoformat(self.tried_at) if self.tried_at else None
 
 
 def folder(config: Config) -> Path:
-    """Whole, as is every path of a backup: `data` is enough for the setting, and is its default."""
+    """Return the absolute path of the folder; the setting of the data folder may be relative."""
     return (config.data_dir / "backups").absolute()
 
 
-def place(config: Config, mark: str = "") -> Path:
-    """The name of a backup that is made now."""
-    return folder(config) / f"{now():%Y-%m-%d-%H%M%S}{mark}{ENDING}"
+def new_path(config: Config, suffix: str = "") -> Path:
+    """Return the path for a backup that is made now."""
+    return folder(config) / f"{now():%Y-%m-%d-%H%M%S}{suffix}{EXTENSION}"
 
 
 @contextmanager
-def alone(config: Config) -> Iterator[None]:
-    """One backup at a time; whoever comes second waits."""
-    with (config.data_dir / LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+def lock(config: Config) -> Iterator[None]:
+    """Wait until no other backup is being made, and keep others from starting."""
+    with (config.data_dir / LOCK).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def is_busy(config: Config) -> bool:
-    """A backup is being made, maybe for a worker that was killed meanwhile."""
-    with (config.data_dir / LOCK).open("w") as lock:
+    """Whether a backup is being made, even if the worker that started it was killed."""
+    with (config.data_dir / LOCK).open("w") as file:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
     return False
 
 
 def every(config: Config, *, upgrades: bool = False) -> list[Path]:
-    """The backups on the shelf, oldest first. What is no backup is neither counted nor deleted."""
+    """Return the backups in the folder, the oldest first.
+
+    `upgrades` selects those made before an upgrade, else the others. Other files are ignored, so
+    that `prune` never deletes them.
+    """
     if not folder(config).is_dir():
         return []
-    found = ((path, NAME.fullmatch(path.name)) for path in sorted(folder(config).iterdir()))
-    ours = (path for path, name in found if name and bool(name["upgrade"]) == upgrades)
-    return [path for path in ours if _is_ours(path)]
+    matches = ((path, NAME.fullmatch(path.name)) for path in sorted(folder(config).iterdir()))
+    named = (path for path, match in matches if match and bool(match["upgrade"]) == upgrades)
+    return [path for path in named if _is_backup(path)]
 
 
-def _is_ours(path: Path) -> bool:
-    """Its head can be read. It bears its name only since all of it was on the disk."""
+def _is_backup(path: Path) -> bool:
+    """Whether the metadata can be read. A file gets its name only once it is complete."""
     try:
         with Unpacker.open(path):
             return True
@@ -86,47 +95,52 @@ def _is_ours(path: Path) -> bool:
 
 
 def prune(config: Config, keep: int, *, upgrades: bool = False) -> list[Path]:
-    """Delete all but the `keep` newest, and never the last one. Returns what is gone."""
-    gone = every(config, upgrades=upgrades)[: -max(keep, 1)]
-    for path in gone:
+    """Delete all but the `keep` newest, at least one. Returns the deleted paths."""
+    old = every(config, upgrades=upgrades)[: -max(keep, 1)]
+    for path in old:
         path.unlink(missing_ok=True)
-    return gone
+    return old
 
 
 def last(config: Config) -> Last:
-    """For whoever wants to know whether the blog is backed up; all empty if it never was."""
+    """Return the last backup; all fields are empty if there was none."""
     try:
-        return Last(**json.loads((folder(config) / LAST).read_text()))
+        return Last(**json.loads((folder(config) / RESULT_FILE).read_text()))
     except (OSError, ValueError, TypeError):
         return Last()
 
 
-def note_made(config: Config, path: Path) -> None:
+def record_success(config: Config, path: Path) -> None:
+    """Record a backup that was made."""
     moment = now().isoformat(timespec="seconds")
-    with suppress(OSError):  # the backup may lie on another disk, and this one be full
-        _note(config, Last(moment, str(path.resolve()), path.stat().st_size, moment))
+    with suppress(OSError):  # the backup may be on another disk, while this one is full
+        _write_result(config, Last(moment, str(path.resolve()), path.stat().st_size, moment))
 
 
-def note_fault(config: Config, fault: str) -> None:
-    """The last good one stays noted."""
-    known = last(config)
+def record_failure(config: Config, fault: str) -> None:
+    """Record a failed attempt, and keep the record of the last good backup."""
+    previous = last(config)
     moment = now().isoformat(timespec="seconds")
     with suppress(OSError):
-        _note(config, Last(known.made_at, known.place, known.size, moment, fault))
+        _write_result(config, Last(previous.made_at, previous.place, previous.size, moment, fault))
 
 
-def _note(config: Config, said: Last) -> None:
+def _write_result(config: Config, result: Last) -> None:
     folder(config).mkdir(mode=0o700, exist_ok=True)
-    path = folder(config) / LAST
-    draft = path.with_name(f".{LAST}.{os.getpid()}")
-    draft.write_text(json.dumps(asdict(said), ensure_ascii=False, indent=1))
+    path = folder(config) / RESULT_FILE
+    draft = path.with_name(f".{RESULT_FILE}.{os.getpid()}")
+    draft.write_text(json.dumps(asdict(result), ensure_ascii=False, indent=1))
     draft.replace(path)
 
 
-def is_due(config: Config, every: timedelta, since: datetime | None) -> bool:
-    """`since` stands in for a first backup: a blog of an hour's age needs none yet."""
-    known, moment = last(config), now()
-    if known.fault and known.tried and moment - known.tried < timedelta(hours=1):
+def is_due(config: Config, interval: timedelta, set_up_at: datetime | None) -> bool:
+    """Whether the last backup is older than the interval.
+
+    Without a backup, the interval starts when the blog was set up. After a failure, nothing is due
+    for an hour.
+    """
+    previous, moment = last(config), now()
+    if previous.fault and previous.tried and moment - previous.tried < timedelta(hours=1):
         return False
-    start = known.moment or since
-    return start is not None and moment - start >= every
+    start = previous.moment or set_up_at
+    return start is not None and moment - start >= interval

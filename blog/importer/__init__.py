@@ -1,4 +1,4 @@
-"""Moving in: an old blog's folder is read, and becomes posts."""
+"""The `import` command: reads the folder of another blog and imports its posts and lists."""
 
 import argparse
 import asyncio
@@ -18,6 +18,7 @@ from blog.importer.addresses import permalinks
 from blog.importer.importer import Importer, ImportOptions
 from blog.importer.report import ImportReport
 from blog.importer.source import collection
+from blog.importer.source.collection import Collection
 from blog.models.base import Refusal, now
 from blog.models.settings import site
 from blog.models.transfer import import_posts
@@ -25,24 +26,27 @@ from blog.models.users import setup
 from blog.sandbox import Sandbox
 
 __all__ = ["ImportOptions", "Progress", "import_folder", "run"]
-HELPERS = 2  # processes that render
-WORTH_ANOTHER = 20  # posts, before a second one is worth its start
-IN_HAND = 12  # posts of each helper: one is rendered while others wait to be written
-Progress = Callable[[int, int], None]
+MAX_SANDBOXES = 2
+POSTS_PER_SANDBOX = 20  # fewer posts do not justify the start-up time of a second sandbox
+POSTS_IN_FLIGHT = 12  # per sandbox: one is rendered while others wait to be written
+Progress = Callable[[int, int], None]  # (files done, files in total)
 
 
-def run(config: Config, given: argparse.Namespace) -> int:
-    """The `import` command: a progress bar, the receipt, and an exit code. Raises `Refusal`."""
-    os.nice(5)  # who reads comes first
-    if given.old_url and not given.old_url.startswith(("http://", "https://")):
+def run(config: Config, arguments: argparse.Namespace) -> int:
+    """Run the `import` command with a progress bar, print the report and return the exit code.
+
+    Raises `Refusal` if the import cannot start or has to stop.
+    """
+    os.nice(5)  # requests of readers take precedence
+    if arguments.old_url and not arguments.old_url.startswith(("http://", "https://")):
         message = N_("%(url)s is not the address of a site, such as https://old.example.org.")
-        raise Refusal(message, url=given.old_url)
-    wishes = ImportOptions(
-        permalink=given.permalink or "",
-        old_url=given.old_url or "",
-        dry_run=given.dry_run,
-        force=given.force,
-        author=given.author or "",
+        raise Refusal(message, url=arguments.old_url)
+    options = ImportOptions(
+        permalink=arguments.permalink or "",
+        old_url=arguments.old_url or "",
+        dry_run=arguments.dry_run,
+        force=arguments.force,
+        author=arguments.author or "",
     )
     with tqdm(unit=" files", disable=None) as bar:
 
@@ -50,63 +54,67 @@ def run(config: Config, given: argparse.Namespace) -> int:
             bar.total = total
             bar.update(done - bar.n)
 
-        receipt = asyncio.run(import_folder(config, given.folder, wishes, progress))
-    print(receipt.text(shell_language()))
-    if given.receipt:
-        receipt.write(given.receipt)
-    return receipt.exit_code
+        report = asyncio.run(import_folder(config, arguments.folder, options, progress))
+    print(report.text(shell_language()))
+    if arguments.receipt:
+        report.write(arguments.receipt)
+    return report.exit_code
 
 
 async def import_folder(
-    config: Config, folder: Path, wishes: ImportOptions, progress: Progress | None = None
+    config: Config, folder: Path, options: ImportOptions, progress: Progress | None = None
 ) -> ImportReport:
-    """Bring every post below `folder` in. The database is migrated. Raises `Refusal`."""
+    """Import every post below `folder`. The database schema must be up to date.
+
+    Raises `Refusal` if the import cannot start or has to stop, for example on a full disk.
+    """
     database = Database(config)
     try:
-        return await _move_in(config, database, folder, wishes, progress or (lambda *_: None))
+        return await _import(config, database, folder, options, progress or (lambda *_: None))
     except errors.FAULTS as fault:
         raise errors.refusal(fault) from fault
     finally:
         database.close()
 
 
-async def _move_in(
-    config: Config, database: Database, folder: Path, wishes: ImportOptions, progress: Progress
+async def _import(
+    config: Config, database: Database, folder: Path, options: ImportOptions, progress: Progress
 ) -> ImportReport:
-    began = time.monotonic()
+    started = time.monotonic()
     facts = await database.read(site.facts)
-    found = await asyncio.to_thread(
+    old_blog = await asyncio.to_thread(
         collection.read,
         folder,
         zone=ZoneInfo(facts.timezone),
-        pattern=_pattern(wishes.permalink),
+        pattern=_pattern(options.permalink),
         now=now(),
     )
-    mover = Importer(config, database, found, wishes)
-    await mover.look_round()
-    if not wishes.dry_run:
+    importer = Importer(config, database, old_blog, options)
+    await importer.prepare()
+    if not options.dry_run:
         await database.transact(setup.blank)
-        await _introduce(database, found)
-    await _share_out(config, mover, progress)
-    if not wishes.dry_run:
-        await lists.bring(config, database, found.folder, mover.receipt)
-    mover.receipt.seconds = time.monotonic() - began
-    return mover.receipt
+        await _import_people(database, old_blog)
+    await _import_posts(config, importer, progress)
+    if not options.dry_run:
+        await lists.import_lists(config, database, old_blog.folder, importer.report)
+    importer.report.seconds = time.monotonic() - started
+    return importer.report
 
 
-async def _introduce(database: Database, found: collection.Collection) -> None:
-    """Who wrote here, where an export of ours says more of them than a name."""
-    authors = {name for post in found.posts for name in post.authors}
-    commented = {one.person for one in await asyncio.to_thread(lists.comments, found.folder)}
-    for person in await asyncio.to_thread(people.read, found.folder):
-        if person.display_name in authors or person.name in commented:
+async def _import_people(database: Database, old_blog: Collection) -> None:
+    """Create bylines for the people in the list of an export who wrote a post or a comment."""
+    authors = {name for post in old_blog.posts for name in post.authors}
+    comments = await asyncio.to_thread(lists.read_comments, old_blog.folder)
+    commenters = {comment.person for comment in comments}
+    for person in await asyncio.to_thread(people.read, old_blog.folder):
+        if person.display_name in authors or person.name in commenters:
             await database.transact(import_posts.add_people, **vars(person))
 
 
-async def _share_out(config: Config, mover: Importer, progress: Progress) -> None:
-    """Each helper has some posts in hand, and takes the next when one of them is written."""
-    posts = iter(mover.collection.posts)
-    total, count = len(mover.collection.posts), 0
+async def _import_posts(config: Config, importer: Importer, progress: Progress) -> None:
+    """Import all posts with concurrent workers that share one iterator and a few sandboxes."""
+    posts = iter(importer.collection.posts)
+    total, count = len(importer.collection.posts), 0
 
     def done() -> None:
         nonlocal count
@@ -114,14 +122,14 @@ async def _share_out(config: Config, mover: Importer, progress: Progress) -> Non
         progress(count, total)
 
     async with AsyncExitStack() as stack:
-        helpers = 1 + total // WORTH_ANOTHER if total < WORTH_ANOTHER * HELPERS else HELPERS
-        crews = [await stack.enter_async_context(Sandbox(config)) for _ in range(helpers)]
+        sandbox_count = min(1 + total // POSTS_PER_SANDBOX, MAX_SANDBOXES)
+        sandboxes = [await stack.enter_async_context(Sandbox(config)) for _ in range(sandbox_count)]
         try:
             async with asyncio.TaskGroup() as group:
-                for crew in crews * IN_HAND:
-                    group.create_task(mover.work(posts, crew, done))
+                for sandbox in sandboxes * POSTS_IN_FLIGHT:
+                    group.create_task(importer.import_from(posts, sandbox, done))
         except BaseExceptionGroup as faults:
-            raise faults.exceptions[0] from None  # whoever calls knows nothing of helpers
+            raise faults.exceptions[0] from None  # callers expect one exception, not a group
 
 
 def _pattern(typed: str) -> str:

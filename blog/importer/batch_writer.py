@@ -1,7 +1,7 @@
-"""Posts that arrive at about the same time, written in one transaction.
+"""Writes imported posts to the database, several of them in one transaction.
 
-Each commit makes every list that readers are shown anew, in each worker, and costs the disk a
-moment of its own: 700 of them would keep readers waiting for what a few dozen do as well.
+Every commit makes each worker rebuild its cached lists of posts and forces a write to the disk.
+One commit per post would slow down readers 700 times, where a few dozen commits are enough.
 """
 
 import asyncio
@@ -12,13 +12,13 @@ from blog.models.base import Refusal
 from blog.models.transfer import import_posts
 from blog.models.transfer.import_posts import ImportedPost
 
-AT_ONCE = 0.05  # seconds that the first of a few waits for the others
-EVERY = 0.5  # seconds from one commit to the next, at least
+GATHER_SECONDS = 0.05  # how long the first post of a batch waits for others
+MIN_INTERVAL = 0.5  # seconds between two commits
 NEVER = float("-inf")
 
 
 class BatchWriter:
-    """Where posts wait for the next commit."""
+    """Collects posts and commits them together."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -26,21 +26,22 @@ class BatchWriter:
         self._next: asyncio.Task[list[Refusal | None]] | None = None
         self._committed_at = NEVER
 
-    async def bring(self, arrival: ImportedPost) -> None:
-        """Return when it is written. Raises `Refusal`, for this one alone."""
+    async def write(self, post: ImportedPost) -> None:
+        """Return when the post has been committed. Raises `Refusal` if this post was refused."""
         if self._next is None:
             self._next = asyncio.create_task(self._commit())
-        number = len(self._waiting)
-        self._waiting.append(arrival)
-        refused = await asyncio.shield(self._next)  # whoever leaves does not take others along
-        if reason := refused[number]:
+        index = len(self._waiting)
+        self._waiting.append(post)
+        # Shielded, so that a cancelled caller does not cancel the posts of the others.
+        refusals = await asyncio.shield(self._next)
+        if reason := refusals[index]:
             raise reason
 
     async def _commit(self) -> list[Refusal | None]:
-        pause = self._committed_at + EVERY - time.monotonic()
-        await asyncio.sleep(max(AT_ONCE, pause))
-        arrivals, self._waiting, self._next = self._waiting, [], None
+        pause = self._committed_at + MIN_INTERVAL - time.monotonic()
+        await asyncio.sleep(max(GATHER_SECONDS, pause))
+        posts, self._waiting, self._next = self._waiting, [], None
         try:
-            return await self._database.transact(import_posts.import_post, arrivals)
+            return await self._database.transact(import_posts.import_post, posts)
         finally:
             self._committed_at = time.monotonic()

@@ -1,4 +1,4 @@
-"""What ends a move before its end, such as a full disk, told in one sentence."""
+"""Turns an error that stops an import, such as a full disk, into a one-sentence `Refusal`."""
 
 from sqlalchemy.exc import DBAPIError
 
@@ -9,12 +9,12 @@ FAULTS = (OSError, DBAPIError)
 
 
 def refusal(fault: OSError | DBAPIError) -> Refusal:
-    """Whether a picture or the database found the disk full."""
-    said = fault.orig if isinstance(fault, DBAPIError) else fault.strerror
+    """Return the `Refusal` for an error of the file system or of the database."""
+    reason = fault.orig if isinstance(fault, DBAPIError) else fault.strerror
     return Refusal(
         N_(
             "The import stopped: %(why)s. What has been imported is kept; run the command "
             "again to continue."
         ),
-        why=str(said or fault).partition("\n")[0],
+        why=str(reason or fault).partition("\n")[0],
     )

@@ -1,4 +1,4 @@
-"""Pictures of an old blog on their way into the media folder, each once."""
+"""Copies the pictures of an old blog into the media folder, each picture once."""
 
 import asyncio
 import hashlib
@@ -12,33 +12,33 @@ from blog.media import Picture
 from blog.models.transfer.import_posts import NewUpload
 from blog.sandbox import Sandbox
 
-HANDS = 2  # pictures that are held in memory at once
+CONCURRENCY = 2  # pictures that are held in memory at the same time
 
 
 @dataclass
 class ImageCopier:
-    """Brings pictures. `is_dry`: looks at them, and writes nothing."""
+    """Copies pictures. With `is_dry` it processes them, but writes nothing."""
 
     config: Config
     is_dry: bool = False
     tasks: dict[Path, asyncio.Task[NewUpload]] = field(default_factory=dict)
-    hands: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(HANDS))
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONCURRENCY))
 
-    async def bring(self, path: Path, crew: Sandbox) -> NewUpload:
-        """The picture as it lies with us. Raises `Refusal` for one that cannot be taken."""
+    async def copy(self, path: Path, sandbox: Sandbox) -> NewUpload:
+        """Return the stored picture. Raises `Refusal` for a file that cannot be accepted."""
         if path not in self.tasks:
-            self.tasks[path] = asyncio.create_task(self._bring(path, crew))
+            self.tasks[path] = asyncio.create_task(self._copy_in_turn(path, sandbox))
         return await self.tasks[path]
 
-    async def _bring(self, path: Path, crew: Sandbox) -> NewUpload:
-        async with self.hands:
-            return await self._carry(path, crew)
+    async def _copy_in_turn(self, path: Path, sandbox: Sandbox) -> NewUpload:
+        async with self.slots:
+            return await self._copy(path, sandbox)
 
-    async def _carry(self, path: Path, crew: Sandbox) -> NewUpload:
+    async def _copy(self, path: Path, sandbox: Sandbox) -> NewUpload:
         raw = await asyncio.to_thread(_read, path, self.config.max_upload)
-        picture = await crew.picture(raw, path.name)
-        if _is_ours(path, raw):  # drawn anew, it would lose a little each time
-            picture = await self._as_it_was(picture, path, raw, crew)
+        picture = await sandbox.picture(raw, path.name)
+        if _is_exported(path, raw):  # encoding it again would lose quality each time
+            picture = await self._with_original_bytes(picture, path, raw, sandbox)
         if not self.is_dry:
             await media.keep(self.config, picture)
         return NewUpload(
@@ -50,28 +50,33 @@ class ImageCopier:
             picture.type,
         )
 
-    async def _as_it_was(self, picture: Picture, path: Path, raw: bytes, crew: Sandbox) -> Picture:
-        """It has been drawn anew, so it is a picture; the bytes that it had are taken."""
-        smaller = path.with_name(narrow(path.name))
-        if picture.narrow and smaller.is_file():
-            small = await asyncio.to_thread(_read, smaller, self.config.max_upload)
-            if (await crew.picture(small, smaller.name)).width == NARROW:
-                picture = replace(picture, narrow=small)
+    async def _with_original_bytes(
+        self, picture: Picture, path: Path, raw: bytes, sandbox: Sandbox
+    ) -> Picture:
+        """Replace the encoded data by the bytes of the file.
+
+        The sandbox has decoded the file, so it is known to be a picture.
+        """
+        narrow_path = path.with_name(narrow(path.name))
+        if picture.narrow and narrow_path.is_file():
+            narrow_raw = await asyncio.to_thread(_read, narrow_path, self.config.max_upload)
+            if (await sandbox.picture(narrow_raw, narrow_path.name)).width == NARROW:
+                picture = replace(picture, narrow=narrow_raw)
         size, type = len(raw), media.type_of(path.name)
-        return replace(picture, name=_stored(path), data=raw, size=size, type=type)
+        return replace(picture, name=_stored_name(path), data=raw, size=size, type=type)
 
 
-def _stored(path: Path) -> str:
+def _stored_name(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
 
-def _is_ours(path: Path, raw: bytes) -> bool:
-    """A picture out of an export: it bears the name that its bytes give it."""
+def _is_exported(path: Path, raw: bytes) -> bool:
+    """Whether the file comes from an export of this program: its name is the hash of its bytes."""
     digest = hashlib.sha256(raw).hexdigest()[:32]
-    return bool(media.STORED.fullmatch(_stored(path))) and path.stem == digest
+    return bool(media.STORED.fullmatch(_stored_name(path))) and path.stem == digest
 
 
-def _read(path: Path, most: int) -> bytes:
-    """One byte more than may be is enough to be refused."""
+def _read(path: Path, max_size: int) -> bytes:
+    """Read at most one byte more than `max_size`, which is enough for the file to be refused."""
     with path.open("rb") as file:
-        return file.read(most + 1)
+        return file.read(max_size + 1)

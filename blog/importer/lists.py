@@ -1,12 +1,14 @@
-"""The lists of an export of ours beside its posts: read with care, since anybody may have typed in
-them, and brought in once the posts are here."""
+"""Imports the comments and redirects of an export, from the JSON files beside its posts.
+
+The files may have been edited by anybody, so every row is validated.
+"""
 
 import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TypeGuard
 
 from blog.config import N_, Config
 from blog.db import Database
@@ -19,40 +21,43 @@ from blog.models.transfer.import_comments import ImportedComment
 from blog.sandbox import Sandbox, SandboxFailed
 
 COMMENTS, ADDRESSES = "comments.json", "addresses.json"
-LARGEST = 100_000_000  # bytes
+MAX_SIZE = 100_000_000  # bytes
 ID = re.compile(r"[\w-]{1,64}")
-OF_A_COMMENT = ("id", "post", "answers", "person", "name", "email", "state", "language", "body")
+COMMENT_FIELDS = ("id", "post", "answers", "person", "name", "email", "state", "language", "body")
 
 
-def read(path: Path, wanted: tuple[str, ...]) -> list[dict[str, str]]:
-    """The rows that say all of `wanted`; none where there is no such list, or another's."""
-    if not path.is_file() or path.stat().st_size > LARGEST:
+def read_rows(path: Path, required: tuple[str, ...]) -> list[dict[str, str]]:
+    """Return the rows of a JSON list that have all `required` fields as strings.
+
+    Returns an empty list if the file is missing, too large or not such a list.
+    """
+    if not path.is_file() or path.stat().st_size > MAX_SIZE:
         return []
     try:
         rows = json.loads(path.read_text("utf-8"))
     except (ValueError, RecursionError):
         return []
-    return [row for row in rows if _says(row, wanted)] if isinstance(rows, list) else []
+    return [row for row in rows if _has_strings(row, required)] if isinstance(rows, list) else []
 
 
-def _says(row: Any, wanted: tuple[str, ...]) -> bool:
-    return isinstance(row, dict) and all(isinstance(row.get(name), str) for name in wanted)
+def _has_strings(row: object, required: tuple[str, ...]) -> TypeGuard[dict[str, str]]:
+    return isinstance(row, dict) and all(isinstance(row.get(name), str) for name in required)
 
 
-def comments(folder: Path) -> list[ImportedComment]:
-    """What is answered comes before its answers."""
-    rows = read(folder / COMMENTS, (*OF_A_COMMENT, "written", "decided"))
-    unique = {one.uid: one for one in _comments(rows)}
-    return sorted(unique.values(), key=lambda one: (bool(one.answers), one.written))
+def read_comments(folder: Path) -> list[ImportedComment]:
+    """Return the exported comments, each id once, comments before their replies."""
+    rows = read_rows(folder / COMMENTS, (*COMMENT_FIELDS, "written", "decided"))
+    unique = {comment.uid: comment for comment in _parse_comments(rows)}
+    return sorted(unique.values(), key=lambda comment: (bool(comment.answers), comment.written))
 
 
-def _comments(rows: list[dict[str, str]]) -> Iterator[ImportedComment]:
+def _parse_comments(rows: list[dict[str, str]]) -> Iterator[ImportedComment]:
     for row in rows:
         try:
             if not ID.fullmatch(row["id"]):
                 continue
             written, decided = _moment(row["written"]), row["decided"]
-            values = {name: row[name] for name in OF_A_COMMENT if name != "id"}
+            values = {name: row[name] for name in COMMENT_FIELDS if name != "id"}
             yield ImportedComment(
                 uid=row["id"],
                 written=written,
@@ -68,43 +73,46 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-async def bring(config: Config, database: Database, folder: Path, receipt: ImportReport) -> None:
-    """Run twice, it brings nothing twice."""
-    await _bring_redirects(database, folder, receipt)
-    here = await database.read(import_comments.said)
-    if missing := [one for one in comments(folder) if one.uid not in here]:
-        async with Sandbox(config) as crew:
-            await _bring_comments(database, missing, receipt, crew)
+async def import_lists(
+    config: Config, database: Database, folder: Path, report: ImportReport
+) -> None:
+    """Import redirects and comments that are not here yet. Call it after the posts are written."""
+    await _import_redirects(database, folder, report)
+    known = await database.read(import_comments.comment_uids)
+    missing = [comment for comment in read_comments(folder) if comment.uid not in known]
+    if missing:
+        async with Sandbox(config) as sandbox:
+            await _import_comments(database, missing, report, sandbox)
 
 
-async def _bring_redirects(database: Database, folder: Path, receipt: ImportReport) -> None:
-    """Those of posts came with their posts."""
-    for row in read(folder / ADDRESSES, ("address", "leads_to")):
-        path, to = row["address"], row["leads_to"]
-        if not to:
+async def _import_redirects(database: Database, folder: Path, report: ImportReport) -> None:
+    """Import redirects to other targets; the old addresses of posts came with the posts."""
+    for row in read_rows(folder / ADDRESSES, ("address", "leads_to")):
+        path, target = row["address"], row["leads_to"]
+        if not target:
             continue
         try:
-            came = await database.transact(import_comments.import_redirect, path, to)
-            receipt.besides["redirects"] += came
+            is_new = await database.transact(import_comments.import_redirect, path, target)
+            report.list_rows["redirects"] += 1 if is_new else 0
         except Refusal as reason:
-            _tell(receipt, "address", ADDRESSES, reason)
+            _add_remark(report, "address", ADDRESSES, reason)
 
 
-async def _bring_comments(
-    database: Database, missing: list[ImportedComment], receipt: ImportReport, crew: Sandbox
+async def _import_comments(
+    database: Database, missing: list[ImportedComment], report: ImportReport, sandbox: Sandbox
 ) -> None:
-    for one in missing:
+    for comment in missing:
         try:
-            rendered = await crew.render(one.body, trust="guest")
-            await database.transact(import_comments.import_comment, one, rendered)
-            receipt.besides["comments"] += 1
+            rendered = await sandbox.render(comment.body, trust="guest")
+            await database.transact(import_comments.import_comment, comment, rendered)
+            report.list_rows["comments"] += 1
         except (Refusal, TooMuch) as reason:
-            _tell(receipt, "comment", COMMENTS, reason)
+            _add_remark(report, "comment", COMMENTS, reason)
         except SandboxFailed as fault:
-            said = Refusal(N_("It could not be rendered: %(fault)s"), fault=str(fault))
-            _tell(receipt, "comment", COMMENTS, said)
+            refusal = Refusal(N_("It could not be rendered: %(fault)s"), fault=str(fault))
+            _add_remark(report, "comment", COMMENTS, refusal)
 
 
-def _tell(receipt: ImportReport, kind: str, file: str, reason: Refusal | TooMuch) -> None:
+def _add_remark(report: ImportReport, kind: str, file: str, reason: Refusal | TooMuch) -> None:
     params = {name: str(value) for name, value in reason.params.items()}
-    receipt.remarks.append(Remark(file, reason.message, params, kind))
+    report.remarks.append(Remark(file, reason.message, params, kind))

@@ -1,4 +1,4 @@
-"""Which posts of a folder stand here already: by their file, or by the name an export gave them."""
+"""Finds which posts of a folder are already on this blog, by source file or by exported uid."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -12,44 +12,50 @@ from blog.models.transfer import export
 from blog.models.transfer.import_posts import KnownPost
 
 
-def source(folder: Path, post: SourcePost) -> str:
+def source_path(folder: Path, post: SourcePost) -> str:
+    """Return the absolute path of the post's file, as stored with the post (1000 characters)."""
     return (folder / post.file).as_posix()[-1000:]
 
 
-def again(collection: Collection, settled: Mapping[str, KnownPost]) -> dict[str, KnownPost]:
-    """The posts of this folder that are here, by file."""
-    return dict(_again(collection, settled))
+def match(collection: Collection, known: Mapping[str, KnownPost]) -> dict[str, KnownPost]:
+    """Return the posts of the folder that are on this blog, by file.
+
+    `known` holds every post of this blog by source path, or by uid if it was not imported.
+    """
+    return dict(_matches(collection, known))
 
 
-def _again(
-    collection: Collection, settled: Mapping[str, KnownPost]
+def _matches(
+    collection: Collection, known: Mapping[str, KnownPost]
 ) -> Iterator[tuple[str, KnownPost]]:
-    """The folder may have been moved since, or be what this blog was written out into."""
-    names = {each.uid: each for each in settled.values()}
-    taken = {source(collection.folder, post) for post in collection.posts} & settled.keys()
-    ids = {settled[path].id for path in taken}
+    """Yield file and post; also if the folder was renamed, or is an export of this blog."""
+    by_uid = {post.uid: post for post in known.values()}
+    paths = {source_path(collection.folder, post) for post in collection.posts}
+    matched_ids = {known[path].id for path in paths & known.keys()}
     for post in collection.posts:
-        found = settled.get(source(collection.folder, post))
-        if found is None:
-            end = f"/{collection.folder.name}/{post.file}"
-            gone = (path for path in settled if path.endswith(end) and not Path(path).exists())
-            found = next((settled[path] for path in gone), None)
-        if found is None and (named := names.get(post.guid)) and named.id not in ids:
-            found = named
-            ids.add(named.id)
-        if found:
-            yield post.file, found
+        match = known.get(source_path(collection.folder, post))
+        if match is None:
+            suffix = f"/{collection.folder.name}/{post.file}"
+            moved = (path for path in known if path.endswith(suffix) and not Path(path).exists())
+            match = next((known[path] for path in moved), None)
+        if match is None:
+            same_uid = by_uid.get(post.guid)
+            if same_uid and same_uid.id not in matched_ids:
+                match = same_uid
+                matched_ids.add(same_uid.id)
+        if match:
+            yield post.file, match
 
 
-def unchanged(
-    session: Any, collection: Collection, here: Mapping[str, KnownPost]
+def unchanged_files(
+    session: Any, collection: Collection, known_posts: Mapping[str, KnownPost]
 ) -> frozenset[str]:
-    """The files that are to the byte what an export would write now."""
-    known = ((post, here.get(post.file)) for post in collection.posts if post.guid)
+    """Return the files that are identical, byte for byte, to what an export would write now."""
+    pairs = ((post, known_posts.get(post.file)) for post in collection.posts if post.guid)
     return frozenset(
-        post.file for post, each in known if each and post.sha256 == _written(session, each.id)
+        post.file for post, known in pairs if known and post.sha256 == _export_hash(session, known)
     )
 
 
-def _written(session: Any, id: int) -> str:
-    return hashlib.sha256(front_matter.file_of(export.post(session, id))).hexdigest()
+def _export_hash(session: Any, known: KnownPost) -> str:
+    return hashlib.sha256(front_matter.file_of(export.post(session, known.id))).hexdigest()

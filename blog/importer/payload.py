@@ -1,58 +1,65 @@
-"""One post as it is handed over to the database, with the pictures that come along."""
+"""Assembles the `ImportedPost` that is written to the database from a source post."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from blog import media
-from blog.importer.addresses.link_map import bare
+from blog.importer.addresses.link_map import without_anchor
 from blog.importer.addresses.path_allocator import AllocatedPath
 from blog.importer.source.source_post import SourcePost
 from blog.markup import Rendered, Size
 from blog.models.base import now
 from blog.models.transfer.import_posts import ImportedPost, NewUpload
 
-# What an old post and its arrival say alike.
-ALIKE = (
+# Attributes that have the same name in `SourcePost` and in `ImportedPost`.
+SHARED = (
     *("kind", "title", "slug", "summary", "body", "tags", "authors", "language"),
     *("date", "updated", "extra", "takes_comments"),
 )
 
 
 @dataclass
-class Payload:
-    """One post's pictures, by the target that names them."""
+class CopiedPictures:
+    """The stored pictures of one post, by the target that refers to them in its text."""
 
     uploads: dict[str, NewUpload] = field(default_factory=dict)
 
     @property
     def addresses(self) -> dict[str, str]:
-        return {target: media.address(each.name) for target, each in self.uploads.items()}
+        """The new address of each picture, by old target."""
+        return {target: media.address(upload.name) for target, upload in self.uploads.items()}
 
     @property
     def sizes(self) -> dict[str, Size]:
-        every = self.uploads.values()
-        return {media.address(each.name): (each.width, each.height) for each in every}
+        """Width and height in pixels, by new address."""
+        uploads = self.uploads.values()
+        return {media.address(upload.name): (upload.width, upload.height) for upload in uploads}
 
 
-def arrival_of(
+def imported_post(
     post: SourcePost,
-    freight: Payload,
+    pictures: CopiedPictures,
     rendered: Rendered,
     *,
-    place: AllocatedPath,
-    **source: Any,
+    id: int | None,
+    path: AllocatedPath,
+    links: dict[str, str],
+    source_path: str,
+    source_hash: str,
 ) -> ImportedPost:
-    """`source`: the `source_path`, the `source_hash` and the mapped `links`."""
+    """Return the post to write. `id` is the post to replace, `links` maps old to new targets."""
     return ImportedPost(
-        **{name: getattr(post, name) for name in ALIKE},
-        address=place.address,
-        leads=place.leads,
-        cover=freight.addresses.get(bare(post.cover), ""),
+        **{name: getattr(post, name) for name in SHARED},
+        id=id,
+        address=path.address,
+        old_paths=path.old_paths,
+        cover=pictures.addresses.get(without_anchor(post.cover), ""),
         is_listed=post.listed,
-        fallback_date=post.touched or now(),
+        fallback_date=post.modified_at or now(),
         uid=post.guid[:200],
+        source_path=source_path,
+        source_hash=source_hash,
         rendered=rendered if post.withdrawn or not post.draft else None,
         is_withdrawn=post.withdrawn,
-        uploads=list(freight.uploads.values()),
-        **source,
+        links=links,
+        uploads=list(pictures.uploads.values()),
     )

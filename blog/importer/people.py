@@ -1,16 +1,16 @@
-"""Whose names an export of ours brings along: each keeps the address of their page."""
+"""Reads the people in an export, so that their bylines keep their names and addresses."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from blog.importer import lists
 
-LIST = "people.json"
+FILE_NAME = "people.json"
 
 
 @dataclass(frozen=True)
 class ExportedPerson:
-    """Somebody who is named as an author."""
+    """An author or commenter of an exported blog."""
 
     name: str
     display_name: str
@@ -18,8 +18,8 @@ class ExportedPerson:
 
 
 def read(folder: Path) -> list[ExportedPerson]:
-    """Nobody where there is no such list, or it is somebody else's."""
-    rows = lists.read(folder / LIST, ("name", "display_name", "bio"))
+    """Return the people in the export, or an empty list if the file is missing or invalid."""
+    rows = lists.read_rows(folder / FILE_NAME, ("name", "display_name", "bio"))
     return [_person(row) for row in rows]
 
 

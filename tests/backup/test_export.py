@@ -29,7 +29,7 @@ from blog.models.addresses import redirects
 from blog.models.base import Base
 from blog.models.comments.comment import Comment
 from blog.models.jobs import outbox
-from blog.models.transfer.export import ExportBatch, ExportedText
+from blog.models.transfer.export import ExportedPost, ExportedText
 from blog.server import startup
 from tests.support import backup_blog, cast
 from tests.support.app_client import AppClient
@@ -328,7 +328,7 @@ def numberless(pages: dict[str, tuple[int, str, bytes]]) -> dict[str, bytes]:
 # --- one file ------------------------------------------------------------------------------------
 
 WORDS = ExportedText("T", "t", "", "Text\n", "en", "", is_listed=True, takes_comments=True)
-POST = ExportBatch(
+POST = ExportedPost(
     uid="urn:uuid:1",
     kind="post",
     state="live",

@@ -50,7 +50,7 @@ def look(config: Config) -> None:
 
 def laid(config: Config, count: int) -> list[Path]:
     """So many good backups of earlier days."""
-    made = backup.write(config, storage.place(config))
+    made = backup.write(config, storage.new_path(config))
     paths = [
         storage.folder(config) / f"2026-01-{day:02}-030000.tar.gz" for day in range(1, count + 1)
     ]
@@ -76,7 +76,7 @@ def test_one_that_is_due_is_made_once(blog):
 
 
 def test_while_one_is_made_for_a_worker_that_was_killed_no_second_is_begun(blog):
-    with storage.alone(blog):
+    with storage.lock(blog):
         look(blog)
     assert storage.every(blog) == []
 

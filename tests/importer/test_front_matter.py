@@ -1,4 +1,4 @@
-"""Front matter, dates and address patterns of old blogs."""
+"""Tests of parsing front matter, dates and address patterns of old blogs."""
 
 import string
 from datetime import UTC, datetime
@@ -34,40 +34,40 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
         ("--- \n", "none", None, "--- \n"),
     ],
 )
-def test_every_shape_is_told_from_the_text(
+def test_front_matter_of_every_format_is_split_from_the_text(
     text: str, shape: str, title: str | None, body: str | None
 ) -> None:
-    found = split(text)
-    assert (found.shape, found.fault) == (shape, "")
-    assert found.body == (text if body is None else body)
-    assert Fields(found.fields).text("title") == (title or "")
+    result = split(text)
+    assert (result.shape, result.fault) == (shape, "")
+    assert result.body == (text if body is None else body)
+    assert Fields(result.fields).text("title") == (title or "")
 
 
-def test_values_stay_as_they_were_typed() -> None:
-    found = split("---\ntags: [1.10, yes, 0x1f, 2020-01-01, 12:30]\nnothing: ~\nno: 'null'\n---\n")
-    assert found.fields["tags"] == ["1.10", "yes", "0x1f", "2020-01-01", "12:30"]
-    assert found.fields["nothing"] is None
-    assert found.fields["no"] == "null"
+def test_values_stay_the_same_strings() -> None:
+    result = split("---\ntags: [1.10, yes, 0x1f, 2020-01-01, 12:30]\nnothing: ~\nno: 'null'\n---\n")
+    assert result.fields["tags"] == ["1.10", "yes", "0x1f", "2020-01-01", "12:30"]
+    assert result.fields["nothing"] is None
+    assert result.fields["no"] == "null"
 
 
-def test_broken_yaml_is_reported_and_read_line_by_line() -> None:
-    found = split("---\ntitle: A: b\ntags:\n  - x\n  - y\nweird: [open\n---\nText")
-    assert "mapping values" in found.fault
-    assert found.fields == {"title": "A: b", "tags": ["x", "y"], "weird": "[open"}
-    assert found.body == "Text"
+def test_invalid_yaml_is_reported_and_read_line_by_line() -> None:
+    result = split("---\ntitle: A: b\ntags:\n  - x\n  - y\nweird: [open\n---\nText")
+    assert "mapping values" in result.fault
+    assert result.fields == {"title": "A: b", "tags": ["x", "y"], "weird": "[open"}
+    assert result.body == "Text"
 
 
-def test_a_draft_stays_one_where_its_front_matter_is_broken() -> None:
-    stray = split("---\ntitle: A\n\tdraft: true\n---\nText")
-    assert stray.fault and stray.fields == {"title": "A", "draft": "true"}
-    unended = split("---\ntitle: A\ndraft: true\n\nText")
-    assert unended.fault and unended.fields == {"title": "A", "draft": "true"}
-    assert unended.body == "\nText"
+def test_a_draft_with_invalid_front_matter_stays_a_draft() -> None:
+    indented = split("---\ntitle: A\n\tdraft: true\n---\nText")
+    assert indented.fault and indented.fields == {"title": "A", "draft": "true"}
+    unclosed = split("---\ntitle: A\ndraft: true\n\nText")
+    assert unclosed.fault and unclosed.fields == {"title": "A", "draft": "true"}
+    assert unclosed.body == "\nText"
 
 
-def test_broken_toml_is_reported_and_read_line_by_line() -> None:
-    found = split('+++\ntitle = "A"\nweird = \n+++\nText')
-    assert found.fault and found.fields == {"title": "A"}
+def test_invalid_toml_is_reported_and_read_line_by_line() -> None:
+    result = split('+++\ntitle = "A"\nweird = \n+++\nText')
+    assert result.fault and result.fields == {"title": "A"}
 
 
 @pytest.mark.parametrize(
@@ -84,17 +84,17 @@ def test_broken_toml_is_reported_and_read_line_by_line() -> None:
     ],
     ids=["laughs", "itself", "deep", "python"],
 )
-def test_front_matter_that_means_harm_does_none(block: str) -> None:
-    found = split(f"---\n{block}---\nText")
-    assert found.body.endswith("Text")
-    assert len(str(found.fields)) < 100_000
+def test_malicious_front_matter_is_harmless(block: str) -> None:
+    result = split(f"---\n{block}---\nText")
+    assert result.body.endswith("Text")
+    assert len(str(result.fields)) < 100_000
 
 
-def test_a_foreign_tag_is_read_without_it() -> None:
+def test_an_unknown_yaml_tag_is_ignored() -> None:
     assert split("---\ntitle: !ruby/object:Foo bar\n---\n").fields["title"] == "bar"
 
 
-PIECES = st.lists(
+FRAGMENTS = st.lists(
     st.sampled_from(
         [
             "---",
@@ -128,11 +128,12 @@ PIECES = st.lists(
 )
 
 
-@given(PIECES.map("".join))
-def test_no_text_breaks_the_reader(text: str) -> None:
+@given(FRAGMENTS.map("".join))
+@settings(max_examples=300, deadline=None)
+def test_any_text_is_split_without_an_error(text: str) -> None:
     for whole in (text, f"---\n{text}\n---\nB", f"+++\n{text}\n+++\nB"):
-        found = split(whole)
-        assert whole.endswith(found.body)
+        result = split(whole)
+        assert whole.endswith(result.body)
 
 
 @pytest.mark.parametrize(
@@ -150,24 +151,27 @@ def test_no_text_breaks_the_reader(text: str) -> None:
         ("Thu, 02 Jan 2020 03:04:05 -0700", "2020-01-02T10:04:05+00:00"),
     ],
 )
-def test_a_date_is_read_in_the_blogs_zone_unless_it_names_its_own(typed: str, moment: str) -> None:
-    found = dates.parse(typed, SHANGHAI)
-    assert found and found.astimezone(UTC).isoformat() == moment
+def test_a_date_without_a_time_zone_is_in_the_time_zone_of_the_blog(
+    typed: str, moment: str
+) -> None:
+    parsed = dates.parse(typed, SHANGHAI)
+    assert parsed and parsed.astimezone(UTC).isoformat() == moment
 
 
 @pytest.mark.parametrize("typed", ["", None, "soon", "2020-02-30", "0001-01-01", "99999-1-1", {}])
-def test_what_is_no_date_is_none(typed: object) -> None:
+def test_an_invalid_date_is_none(typed: object) -> None:
     assert dates.parse(typed, UTC) is None
 
 
-@given(st.text(max_size=40) | st.from_regex(dates.WRITTEN))
-def test_no_date_breaks_the_reader(typed: str) -> None:
-    found = dates.parse(typed, UTC)
-    assert found is None or found.tzinfo is not None
+@given(st.text(max_size=40) | st.from_regex(dates.DATE_TIME))
+@settings(max_examples=300, deadline=None)
+def test_any_text_is_parsed_as_a_date_without_an_error(typed: str) -> None:
+    parsed = dates.parse(typed, UTC)
+    assert parsed is None or parsed.tzinfo is not None
 
 
-WORDS = {"title": "a-title", "slug": "s", "categories": "", "name": "n"}
-WHEN = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
+NAMES = {"title": "a-title", "slug": "s", "categories": "", "name": "n"}
+DATE = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -181,11 +185,11 @@ WHEN = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
         (":y_day/:name", "/002/n"),
     ],
 )
-def test_a_pattern_makes_the_address(pattern: str, path: str) -> None:
-    assert permalinks.expand(permalinks.check(pattern), WHEN, WORDS) == path
+def test_a_pattern_is_expanded_to_an_address(pattern: str, path: str) -> None:
+    assert permalinks.expand(permalinks.check(pattern), DATE, NAMES) == path
 
 
-def test_a_pattern_with_an_unknown_part_is_refused_by_its_name() -> None:
+def test_an_unknown_placeholder_in_a_pattern_is_named() -> None:
     with pytest.raises(permalinks.BadPattern, match=":monht"):
         permalinks.check("/:year/:monht/:title/")
 
@@ -202,5 +206,5 @@ def test_a_pattern_with_an_unknown_part_is_refused_by_its_name() -> None:
         ("/" + "a" * 600, None),
     ],
 )
-def test_a_typed_address_becomes_a_path(typed: str, path: str | None) -> None:
+def test_an_address_is_cleaned_to_a_path(typed: str, path: str | None) -> None:
     assert permalinks.clean(typed) == path

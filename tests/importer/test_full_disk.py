@@ -1,4 +1,4 @@
-"""An import that cannot go on ends with one sentence, and can be gone on with."""
+"""Tests that an import on a full disk stops with one sentence and can be continued."""
 
 import resource
 import subprocess
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """Thirty posts, so that two helpers share them, each with a picture that needs room."""
+    """Create thirty posts, enough for two sandboxes, each with a picture."""
     folder = tmp_path / "old"
     folder.mkdir()
     for number in range(30):
@@ -26,26 +26,28 @@ def old(tmp_path: Path) -> Path:
     return folder
 
 
-def move_in(environment: dict[str, str], old: Path, room: int) -> subprocess.CompletedProcess[str]:
-    """`blog import` where no file may grow beyond `room` bytes, as on a disk that is full."""
+def run_import(
+    environment: dict[str, str], old: Path, max_size: int
+) -> subprocess.CompletedProcess[str]:
+    """Run `blog import` with a limit of `max_size` bytes per file, as if the disk were full."""
     return subprocess.run(
         [sys.executable, "-m", "blog", "import", str(old)],
         env=environment,
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (max_size, max_size)),
     )
 
 
-@pytest.mark.parametrize("room", [50_000, 1_500_000])
-def test_a_full_disk_ends_an_import_with_one_sentence(config: Config, environment, old, room):
+@pytest.mark.parametrize("max_size", [50_000, 1_500_000])
+def test_a_full_disk_stops_an_import_with_one_sentence(config: Config, environment, old, max_size):
     from blog.server import startup
 
     startup.prepare(config)
-    done = move_in(environment, old, room)
-    assert done.returncode == 1
-    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
-    assert "Moving in stopped" in done.stderr
-    after = move_in(environment, old, 1 << 40)
-    assert after.returncode == 0, after.stderr
+    result = run_import(environment, old, max_size)
+    assert result.returncode == 1
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    assert "The import stopped" in result.stderr
+    retry = run_import(environment, old, 1 << 40)
+    assert retry.returncode == 0, retry.stderr

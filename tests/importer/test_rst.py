@@ -1,10 +1,10 @@
-"""reStructuredText as Markdown: nothing is read or passed through that should not be."""
+"""Tests of converting reStructuredText to Markdown, without reading files or passing HTML."""
 
 from pathlib import Path
 
 import pytest
 
-from blog.importer.rst.converter import Translated, to_markdown
+from blog.importer.rst.converter import ConvertedDocument, to_markdown
 from blog.markup import render
 
 
@@ -12,8 +12,8 @@ def markdown(text: str) -> str:
     return to_markdown(text).markdown
 
 
-def losses(found: Translated) -> str:
-    return "\n".join(message % params for message, params in found.losses)
+def losses(document: ConvertedDocument) -> str:
+    return "\n".join(message % params for message, params in document.losses)
 
 
 @pytest.mark.parametrize(
@@ -54,57 +54,57 @@ def losses(found: Translated) -> str:
         ),
     ],
 )
-def test_each_form_has_its_markdown(restructured: str, expected: str) -> None:
+def test_each_element_is_converted(restructured: str, expected: str) -> None:
     assert markdown(f"First.\n\n{restructured}\n\nLast.") == f"First.\n\n{expected}\n\nLast.\n"
 
 
-def test_a_simple_table_is_a_pipe_table() -> None:
+def test_a_simple_table_becomes_a_pipe_table() -> None:
     table = "===  ===\nA    B\n===  ===\n1    x|y\n===  ===\n"
     assert markdown(table) == "| A | B |\n| --- | --- |\n| 1 | x\\|y |\n"
 
 
-def test_a_table_with_spans_keeps_its_cells_and_says_what_is_lost() -> None:
+def test_a_table_with_spans_keeps_its_cells_and_reports_losses() -> None:
     table = (
         "+---+---+\n| a | b |\n+===+===+\n| over  |\n+---+---+\n| l | x |\n"
         "|   |   |\n|   | y |\n+   +---+\n|   | z |\n+---+---+\n"
     )
-    found = to_markdown(table)
-    assert found.markdown.splitlines()[2:] == ["| over |  |", "| l | x<br>y |", "|  | z |"]
-    assert "span several" in losses(found) and "more than one paragraph" in losses(found)
+    document = to_markdown(table)
+    assert document.markdown.splitlines()[2:] == ["| over |  |", "| l | x<br>y |", "|  | z |"]
+    assert "span several" in losses(document) and "more than one paragraph" in losses(document)
 
 
-def test_two_lists_in_a_row_stay_two() -> None:
+def test_adjacent_lists_stay_separate() -> None:
     html = render(markdown("1. a\n2. b\n\na) c\nb) d\n")).html
     assert html.count("<ol>") == 2
 
 
-def test_the_title_and_the_fields_are_front_matter() -> None:
-    found = to_markdown("Title\n=====\n\n:date: 2020-01-01\n:tags: a, b\n\nText.\n")
-    assert (found.title, found.fields) == ("Title", {"date": "2020-01-01", "tags": "a, b"})
-    assert found.markdown == "Text.\n"
+def test_title_and_fields_become_front_matter() -> None:
+    document = to_markdown("Title\n=====\n\n:date: 2020-01-01\n:tags: a, b\n\nText.\n")
+    assert (document.title, document.fields) == ("Title", {"date": "2020-01-01", "tags": "a, b"})
+    assert document.markdown == "Text.\n"
 
 
-def test_no_file_is_read_and_no_html_passed(tmp_path: Path) -> None:
+def test_no_file_is_read_and_no_html_is_passed_through(tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("hidden words")
-    found = to_markdown(
+    document = to_markdown(
         f".. include:: {secret}\n\n.. raw:: html\n   :file: {secret}\n\n"
         f".. csv-table::\n   :file: {secret}\n\n.. literalinclude:: {secret}\n\n"
         ".. raw:: html\n\n   <script>alert(1)</script>\n"
     )
-    assert "hidden words" not in found.markdown
-    assert "<script>" not in render(found.markdown).html
+    assert "hidden words" not in document.markdown
+    assert "<script>" not in render(document.markdown).html
     for directive in ("include", "raw", "csv-table"):
-        assert f'"{directive}" directive' in losses(found)
+        assert f'"{directive}" directive' in losses(document)
 
 
-def test_a_directive_nobody_knows_stays_as_code_and_is_reported() -> None:
-    found = to_markdown("Before.\n\n.. youtube:: abc123\n\nAfter.\n")
-    assert "```rst\n.. youtube:: abc123\n```" in found.markdown
-    assert 'Unknown directive type "youtube"' in losses(found)
+def test_an_unknown_directive_becomes_code_and_is_reported() -> None:
+    document = to_markdown("Before.\n\n.. youtube:: abc123\n\nAfter.\n")
+    assert "```rst\n.. youtube:: abc123\n```" in document.markdown
+    assert 'Unknown directive type "youtube"' in losses(document)
 
 
-def test_marks_that_belong_to_markdown_are_harmless_in_plain_text() -> None:
+def test_markdown_syntax_in_plain_text_is_escaped() -> None:
     text = "2 < 3 & a_b *\\ [x](y) ![z] $a$ ~~b~~ `\n+ plus\n> more\n--- dashes &copy;"
     html = render(markdown(f"{text}\n")).text
     for piece in ("[x](y)", "![z]", "$a$", "~~b~~", "+ plus", "> more", "&copy;"):
@@ -114,5 +114,5 @@ def test_marks_that_belong_to_markdown_are_harmless_in_plain_text() -> None:
 @pytest.mark.parametrize(
     "text", ["", "\n\n", "=====\n", "|x", ".. [1]\n", "`", "\x0c", "a\n=\nb\n-\n"]
 )
-def test_odd_texts_do_not_break_it(text: str) -> None:
+def test_odd_texts_are_converted_without_an_error(text: str) -> None:
     assert isinstance(to_markdown(text).markdown, str)

@@ -1,4 +1,4 @@
-"""Where everything that one old post names leads: links, pictures and its cover."""
+"""Resolves every link, picture and cover of one post, and counts the results for the report."""
 
 import hashlib
 import json
@@ -7,23 +7,27 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from blog.config import N_
-from blog.importer.addresses.links import LinkResolver, Way, templated
+from blog.importer.addresses.links import LinkResolver, LinkTarget, templated
 from blog.importer.report import ImportReport
 from blog.importer.source.source_post import SourcePost
 from blog.markup import Rendered
 
-# What makes a post what it is; the rest follows from these or is about the file.
-FACTS = (
+# The attributes of a source post that determine the imported post. Their names are part of the
+# stored fingerprints: renaming one makes every imported post look changed.
+FINGERPRINT_FIELDS = (
     *("sha256", "kind", "title", "slug", "authors", "tags", "summary", "language", "draft"),
     *("listed", "path", "aliases", "guesses", "guid"),
 )
-
-
-ENDS = {"ours": "missing", "picture": "brought", "abroad": "abroad", "dangling": "missing"}
-WHY = {
+# The outcome of a picture, by the kind of its target.
+PICTURE_OUTCOMES = {
+    "ours": "missing",
+    "picture": "brought",
+    "abroad": "abroad",
+    "dangling": "missing",
+}
+PICTURE_REASONS = {
     "missing": N_("%(target)s is not in the folder."),
     "refused": N_("%(target)s is in the folder, but cannot be shown here."),
     "abroad": N_(
@@ -34,66 +38,80 @@ WHY = {
 
 @dataclass
 class LinkMap:
-    """`ways` by target, without anchors; `pictures` are the targets shown as pictures."""
+    """The resolved targets of one post, without anchors.
 
-    ways: dict[str, Way] = field(default_factory=dict)
+    `links` and `pictures` list the targets in the text, with repetitions.
+    """
+
+    targets: dict[str, LinkTarget] = field(default_factory=dict)
     links: list[str] = field(default_factory=list)
     pictures: list[str] = field(default_factory=list)
 
     @property
-    def ours(self) -> dict[str, str]:
-        """What the renderer is told of links; of those that stay too, for their anchors' sake."""
-        return {old: way.to for old, way in self.ways.items() if way.kind == "ours"}
+    def internal(self) -> dict[str, str]:
+        """New address by old target, for links within this blog.
+
+        Contains unchanged addresses too, because the renderer needs them for links with anchors.
+        """
+        return {old: target.to for old, target in self.targets.items() if target.kind == "ours"}
 
     @property
     def files(self) -> dict[str, Path]:
-        """The pictures that are to come along, by target."""
-        return {target: way.file for target, way in self.ways.items() if way.file}
+        """The pictures to copy, by target."""
+        return {old: target.file for old, target in self.targets.items() if target.file}
 
 
-def draw(guide: LinkResolver, post: SourcePost, rendered: Rendered) -> LinkMap:
-    """The chart of a post, from what its rendered text points to."""
-    chart = LinkMap(
-        links=[bare(target) for target in (*rendered.links, *templated(post.body))],
-        pictures=[bare(target) for target in (*rendered.pictures, *filter(None, [post.cover]))],
+def build(resolver: LinkResolver, post: SourcePost, rendered: Rendered) -> LinkMap:
+    """Resolve every link and picture of the rendered text, and the cover."""
+    cover = [post.cover] if post.cover else []
+    link_map = LinkMap(
+        links=[without_anchor(target) for target in (*rendered.links, *templated(post.body))],
+        pictures=[without_anchor(target) for target in (*rendered.pictures, *cover)],
     )
-    for target in (*chart.links, *chart.pictures):
-        if target not in chart.ways:
-            chart.ways[target] = guide.way(post, target)
-    return chart
+    for target in (*link_map.links, *link_map.pictures):
+        if target not in link_map.targets:
+            link_map.targets[target] = resolver.resolve(post, target)
+    return link_map
 
 
-def bare(target: str) -> str:
-    """Without the anchor, which stays as it is."""
+def without_anchor(target: str) -> str:
+    """Return the target without its anchor, which an import does not change."""
     return target.partition("#")[0]
 
 
-def tell(
-    chart: LinkMap, post: SourcePost, receipt: ImportReport, mapped: Mapping[str, str]
+def count(
+    link_map: LinkMap, post: SourcePost, report: ImportReport, links: Mapping[str, str]
 ) -> None:
-    """Count the chart's ways; remark on those that lead nowhere. `mapped` is what came of them."""
-    for target in chart.links:
-        kind = chart.ways[target].kind
+    """Count the targets in the report, and add remarks about those that cannot be resolved.
+
+    `links` maps the old targets that were imported to their new addresses.
+    """
+    for target in link_map.links:
+        kind = link_map.targets[target].kind
         if kind == "picture":
-            kind = "ours" if target in mapped else "dangling"
-        receipt.links[kind] += 1
+            kind = "ours" if target in links else "dangling"
+        report.links[kind] += 1
         if kind == "dangling":
             post.remark("link", N_("No content here matches %(target)s."), target=target[:300])
-    for target in chart.pictures:
-        end = ENDS[chart.ways[target].kind]
-        if end == "brought" and target not in mapped:
-            end = "refused"
-        receipt.pictures[end] += 1
-        if end != "brought":
-            post.remark("picture", WHY[end], target=target[:300])
+    for target in link_map.pictures:
+        outcome = PICTURE_OUTCOMES[link_map.targets[target].kind]
+        if outcome == "brought" and target not in links:
+            outcome = "refused"
+        report.pictures[outcome] += 1
+        if outcome != "brought":
+            post.remark("picture", PICTURE_REASONS[outcome], target=target[:300])
 
 
-def fingerprint(post: SourcePost, chart: LinkMap) -> str:
-    """Changes when the post would now come out differently."""
-    facts: dict[str, Any] = {name: getattr(post, name) for name in FACTS}
+def fingerprint(post: SourcePost, link_map: LinkMap) -> str:
+    """Return a hash that changes if an import of the post would now give another result.
+
+    The keys of the hashed JSON are stored in old fingerprints and must not change.
+    """
+    facts: dict[str, object] = {name: getattr(post, name) for name in FINGERPRINT_FIELDS}
     facts["dates"] = [_to_the_second(post.date), _to_the_second(post.updated)]
     facts["ways"] = {
-        target: sha256(way.file) if way.file else way.to for target, way in chart.ways.items()
+        old: sha256(target.file) if target.file else target.to
+        for old, target in link_map.targets.items()
     }
     if post.withdrawn:
         facts["withdrawn"] = True
@@ -102,11 +120,12 @@ def fingerprint(post: SourcePost, chart: LinkMap) -> str:
 
 
 def _to_the_second(moment: datetime | None) -> str:
-    """As releases before 0.2 read it: none of their posts is to look changed."""
+    """Format a time as releases before 0.2 did, so that their posts do not look changed."""
     return str(moment and moment.replace(microsecond=0))
 
 
 @cache
 def sha256(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

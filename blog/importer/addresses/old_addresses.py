@@ -1,4 +1,4 @@
-"""Where the old site served a post: its own address, aliases, and what its makers default to."""
+"""Determines where the old site served a post: its address, aliases and likely other paths."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,14 +12,20 @@ from blog.importer.source.scanner import TextFile
 
 
 class Remarker(Protocol):
-    """Takes one sentence for the receipt."""
+    """Adds a message (marked with `N_`) to the import report."""
 
-    def __call__(self, kind: str, message: str, **params: str) -> None: ...
+    def __call__(self, kind: str, message: str, **params: str) -> None:
+        """Add a remark of a kind, such as `address`."""
 
 
 @dataclass(frozen=True)
-class Names:
-    """What an address pattern may name of a post."""
+class PostNames:
+    """The values that placeholders of an address pattern may take from a post.
+
+    `bare` is the file name without date and language, `typed_slug` the slug of the front matter,
+    `is_filed` whether the file is in `_posts` or `_drafts`, and `is_bundle` whether it is the
+    index file of its own folder.
+    """
 
     file: TextFile
     title: str
@@ -32,8 +38,8 @@ class Names:
     is_bundle: bool
 
     @property
-    def words(self) -> dict[str, str]:
-        """Jekyll's and Hexo's `:title` is the file's name, Hugo's the title."""
+    def placeholders(self) -> dict[str, str]:
+        """Value by placeholder. `:title` is the file name in Jekyll and Hexo, the title in Hugo."""
         title = self.bare if self.is_filed else permalinks.urlize(self.title)
         categories = "/".join(map(permalinks.urlize, self.categories))
         return {
@@ -48,68 +54,75 @@ class Names:
         }
 
 
-class Addresses:
-    """Reads the addresses out of a post's front matter."""
+class OldAddresses:
+    """Reads the addresses of a post from its front matter."""
 
-    def __init__(self, fields: Fields, names: Names, remark: Remarker) -> None:
+    def __init__(self, fields: Fields, names: PostNames, remark: Remarker) -> None:
         self.fields, self.names, self.remark = fields, names, remark
 
     def live(self, shape: str, pattern: str) -> str | None:
-        """The post's own address, else what the pattern makes, else none."""
+        """Return the address in the front matter, else the one that the pattern gives, else None.
+
+        `shape` is the format of the front matter, such as `toml`.
+        """
         own = self.fields.text("path", "url", "permalink", "save-as")
         if not own:
             return self._expand(pattern)
         if shape == "toml" and "url" not in self.fields.used:
-            own = own.rstrip("/") + "/"  # Zola's `path`: it always serves a page with a slash
+            own = own.rstrip("/") + "/"  # Zola's `path`: Zola always serves a page with a slash
         own = own.removesuffix("index.html")
-        path = self._own_pattern(own) if _is_pattern(own) else permalinks.clean(own)
+        path = self._expand_own(own) if _is_pattern(own) else permalinks.clean(own)
         if path is None:
-            self._refuse(own)
+            self._report_unusable(own)
         return path
 
-    def _own_pattern(self, own: str) -> str | None:
-        """Jekyll lets a post's permalink be a pattern, or the name of one."""
+    def _expand_own(self, own: str) -> str | None:
+        """Expand a permalink that is a pattern or the name of one, which Jekyll allows."""
         try:
             return self._expand(permalinks.check(own))
         except permalinks.BadPattern:
             return permalinks.clean(own)
 
     def _expand(self, pattern: str) -> str | None:
-        return permalinks.expand(pattern, self.names.date, self.names.words) if pattern else None
+        return (
+            permalinks.expand(pattern, self.names.date, self.names.placeholders)
+            if pattern
+            else None
+        )
 
-    def _refuse(self, address: str) -> None:
+    def _report_unusable(self, address: str) -> None:
         message = N_("The address %(path)s cannot be used.")
         self.remark("address", message, path=address[:200])
 
     def aliases(self, path: str | None) -> list[str]:
-        """Further addresses that the old site answered; `path` is not one of them."""
-        found: dict[str, None] = {}
+        """Return further addresses that redirected to the post, without `path`."""
+        aliases: dict[str, None] = {}
         for typed in self.fields.addresses("aliases", "alias", "redirect-from"):
             alias = permalinks.clean(typed)
             if alias is None:
-                self._refuse(typed)
+                self._report_unusable(typed)
             elif alias != path:
-                found[alias] = None
-        return list(found)
+                aliases[alias] = None
+        return list(aliases)
 
     def guesses(self, shape: str) -> list[str]:
-        """Where the old site served it if its makers left the usual settings alone."""
+        """Return the paths of the post under the default settings of the usual site generators."""
         if self.names.is_filed:
             patterns = (permalinks.NAMED["pretty"], "/:year/:month/:day/:title/")
-            return _known(map(self._expand, patterns))
+            return _unique(map(self._expand, patterns))
         if shape == "headers":
-            return _known([permalinks.clean(f"{self.names.slug}.html")])
-        inside = self._folders()
-        if inside is None and shape != "toml":
+            return _unique([permalinks.clean(f"{self.names.slug}.html")])
+        below_root = self._folders()
+        if below_root is None and shape != "toml":
             return []
-        folders = self.names.file.parents if inside is None else inside
+        folders = self.names.file.parents if below_root is None else below_root
         if self.names.is_bundle:
             folders = folders[:-1]
         last = self.names.typed_slug or self.names.bare
-        return _known([permalinks.clean("/".join([*folders, last]) + "/")])
+        return _unique([permalinks.clean("/".join([*folders, last]) + "/")])
 
     def _folders(self) -> list[str] | None:
-        """The folders below the one that stands for the site's root."""
+        """Return the folders between the site root and the file; None if the root is unknown."""
         parents = self.names.file.parents
         for top in ("content", "source"):
             if top in parents:
@@ -121,5 +134,5 @@ def _is_pattern(own: str) -> bool:
     return own in permalinks.NAMED or ":" in own.partition("://")[0]
 
 
-def _known(paths: Iterable[str | None]) -> list[str]:
+def _unique(paths: Iterable[str | None]) -> list[str]:
     return list(dict.fromkeys(filter(None, paths)))

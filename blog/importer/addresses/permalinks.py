@@ -1,4 +1,4 @@
-"""The addresses an old blog gave its posts: written out, or made by a pattern."""
+"""Expands permalink patterns of Jekyll, Hexo and Hugo, and cleans old addresses."""
 
 import posixpath
 import re
@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from blog.config import N_
 
+# Named patterns of Jekyll.
 NAMED = {
     "date": "/:categories/:year/:month/:day/:title.html",
     "pretty": "/:categories/:year/:month/:day/:title/",
@@ -16,7 +17,8 @@ NAMED = {
     "none": "/:categories/:title.html",
 }
 TOKEN = re.compile(r":([a-z_]+)")
-TIMES = {
+# Placeholders for parts of the date, and their `strftime` formats.
+DATE_FORMATS = {
     "year": "%Y",
     "short_year": "%y",
     "month": "%m",
@@ -32,16 +34,16 @@ TIMES = {
     "monthname": "%B",
     "short_day": "%a",
 }
-PARTS = frozenset(
+PLACEHOLDERS = frozenset(
     {"title", "slug", "name", "filename", "categories", "category", "i_month", "i_day"}
     | {"output_ext", "post_title", "slugorfilename"}
-    | set(TIMES)
+    | set(DATE_FORMATS)
 )
-LONGEST = 500
+MAX_LENGTH = 500
 
 
 class BadPattern(ValueError):
-    """A pattern with a part that we do not know, told in one sentence."""
+    """A pattern with an unknown placeholder. `message` is marked with `N_`."""
 
     def __init__(self, part: str) -> None:
         self.message = N_("The address pattern has an unknown placeholder: %(part)s.")
@@ -50,46 +52,58 @@ class BadPattern(ValueError):
 
 
 def check(pattern: str) -> str:
-    """The pattern, written out where it is one of Jekyll's named ones. Raises `BadPattern`."""
+    """Return the pattern, or the one that Jekyll calls by this name.
+
+    Raises `BadPattern` if it has an unknown placeholder.
+    """
     pattern = NAMED.get(pattern, pattern)
-    for part in TOKEN.findall(pattern):
-        if part not in PARTS:
-            raise BadPattern(f":{part}")
+    for placeholder in TOKEN.findall(pattern):
+        if placeholder not in PLACEHOLDERS:
+            raise BadPattern(f":{placeholder}")
     return pattern
 
 
-def expand(pattern: str, when: datetime | None, words: Mapping[str, str]) -> str | None:
-    """The address a pattern makes; None where it needs a day and there is none."""
-    parts = dict(words, output_ext=".html") | _times(when)
-    wanted = TOKEN.findall(pattern)
-    if any(part not in parts for part in wanted):
+def expand(pattern: str, date: datetime | None, names: Mapping[str, str]) -> str | None:
+    """Return the address that a pattern gives.
+
+    `names` holds the values of the placeholders that are not parts of the date. Returns None if the
+    pattern needs a date and there is none.
+    """
+    values = dict(names, output_ext=".html") | _date_values(date)
+    if any(placeholder not in values for placeholder in TOKEN.findall(pattern)):
         return None
-    path = TOKEN.sub(lambda found: parts[found[1]], pattern)
-    return clean(re.sub(r"/{2,}", "/", path))  # a post without categories leaves a gap
+    path = TOKEN.sub(lambda match: values[match[1]], pattern)
+    return clean(re.sub(r"/{2,}", "/", path))  # a post without categories leaves a double slash
 
 
-def _times(when: datetime | None) -> dict[str, str]:
-    if when is None:
+def _date_values(date: datetime | None) -> dict[str, str]:
+    if date is None:
         return {}
-    parts = {part: when.strftime(form) for part, form in TIMES.items()}
-    return parts | {"i_month": str(when.month), "i_day": str(when.day)}
+    values = {name: date.strftime(format) for name, format in DATE_FORMATS.items()}
+    return values | {"i_month": str(date.month), "i_day": str(date.day)}
 
 
 def clean(address: str) -> str | None:
-    """An address as a path: from the root, no host, percent signs decoded; None for no path."""
+    """Return an address as a decoded path that begins with a slash, without host and query.
+
+    Returns None if it has no path or the path is not usable.
+    """
     try:
         path = urlsplit(address.strip()).path
     except ValueError:
         return None
     path = "/" + unquote(path).lstrip("/")
-    if any(ord(sign) < 32 for sign in path) or "\\" in path or len(path) > LONGEST:
+    if any(ord(character) < 32 for character in path) or "\\" in path or len(path) > MAX_LENGTH:
         return None
-    tail = "/" if path.endswith("/") else ""
-    path = posixpath.normpath(path).rstrip("/") + tail
+    slash = "/" if path.endswith("/") else ""
+    path = posixpath.normpath(path).rstrip("/") + slash
     return None if path.strip("/") == "" else path
 
 
 def urlize(title: str) -> str:
-    """A title as Hugo writes it into an address: any script's letters, hyphens for the rest."""
-    kept = "".join(sign if sign.isalnum() or sign in "._-" else " " for sign in title.lower())
+    """Return a title as Hugo writes it into an address: letters of any script, and hyphens."""
+    kept = "".join(
+        character if character.isalnum() or character in "._-" else " "
+        for character in title.lower()
+    )
     return "-".join(kept.split())

@@ -1,5 +1,9 @@
-"""reStructuredText becomes Markdown: read by docutils, which may open no file and pass no HTML."""
+"""Converts a reStructuredText document to Markdown.
 
+docutils parses it, with the directives disabled that include files or raw HTML.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +17,7 @@ from blog.importer.rst.blocks import Blocks
 from blog.importer.rst.inline import Loss
 from blog.markup import TooMuch, render
 
-SETTINGS: dict[str, Any] = {
+SETTINGS: dict[str, object] = {
     "_disable_config": True,
     "file_insertion_enabled": False,
     "raw_enabled": False,
@@ -26,31 +30,31 @@ SETTINGS: dict[str, Any] = {
     "sectsubtitle_xform": False,
     "line_length_limit": 100_000,
 }
-BROKEN = 2  # docutils' level of a warning
+MIN_LEVEL = 2  # the level of a warning in docutils
 
 
-class _AnyOption(dict[str, Any]):
-    """Options that other programs know, such as `:linenos:`, are taken and mean nothing here."""
+class _AnyOption(dict[str, Callable[[str], Any]]):
+    """Accepts every option, such as `:linenos:`, which other programs know; they have no effect."""
 
-    def __missing__(self, name: str) -> Any:
+    def __missing__(self, name: str) -> Callable[[str], str]:
         return directives.unchanged
 
 
-class Code(CodeBlock):
-    """Code in a language, with whatever options Pelican or Sphinx would have read."""
+class PermissiveCodeBlock(CodeBlock):
+    """The code directive, with the options of Pelican and Sphinx allowed."""
 
     option_spec = _AnyOption(CodeBlock.option_spec or {})
 
 
 for name in ("code", "code-block", "sourcecode"):
-    directives.register_directive(name, Code)
+    directives.register_directive(name, PermissiveCodeBlock)
 
-SAID = N_("docutils: %(said)s")
+DOCUTILS_MESSAGE = N_("docutils: %(said)s")
 
 
 @dataclass(frozen=True)
-class Translated:
-    """What a reStructuredText came to; `losses` are sentences, docutils' own among them."""
+class ConvertedDocument:
+    """A converted document. `fields` is its docinfo, `losses` messages about lost markup."""
 
     title: str
     fields: dict[str, str]
@@ -58,29 +62,31 @@ class Translated:
     losses: list[Loss] = field(default_factory=list)
 
 
-def to_markdown(source: str) -> Translated:
-    """Never raises: what docutils cannot read at all stays as it was typed, as code."""
+def to_markdown(source: str) -> ConvertedDocument:
+    """Convert a document. Never raises: if docutils fails, the source becomes a code block."""
     try:
         document = publish_doctree(source, settings_overrides=SETTINGS)
-    except Exception as error:  # docutils raises whatever its directives raise
+    except Exception as error:  # docutils raises any exception of its directives
         fault = (str(error) or type(error).__name__).splitlines()[0][:200]
-        return Translated("", {}, f"~~~~~~~~ rst\n{source}\n~~~~~~~~\n", [(SAID, {"said": fault})])
+        code = f"~~~~~~~~ rst\n{source}\n~~~~~~~~\n"
+        return ConvertedDocument("", {}, code, [(DOCUTILS_MESSAGE, {"said": fault})])
     blocks = Blocks(document)
-    markdown = blocks.whole()
+    markdown = blocks.convert()
     losses = [*_messages(document), *blocks.losses]
-    once = [loss for index, loss in enumerate(losses) if loss not in losses[:index]]
-    return Translated(_title(document), _fields(document), _anchored(markdown, blocks), once)
+    unique = [loss for index, loss in enumerate(losses) if loss not in losses[:index]]
+    markdown = _with_anchors(markdown, blocks)
+    return ConvertedDocument(_title(document), _fields(document), markdown, unique)
 
 
 def _messages(document: nodes.document) -> list[Loss]:
-    """What docutils complained of, with the line."""
-    found = []
+    """Return the warnings and errors of docutils, with line numbers."""
+    losses: list[Loss] = []
     for message in document.findall(nodes.system_message):
-        if message.get("level", 0) >= BROKEN and len(message):
+        if message.get("level", 0) >= MIN_LEVEL and len(message):
             text = " ".join(message[0].astext().split())[:200]
             line = f" (line {message['line']})" if "line" in message else ""
-            found.append((SAID, {"said": text + line}))
-    return found
+            losses.append((DOCUTILS_MESSAGE, {"said": text + line}))
+    return losses
 
 
 def _title(document: nodes.document) -> str:
@@ -91,14 +97,14 @@ def _title(document: nodes.document) -> str:
 
 
 def _fields(document: nodes.document) -> dict[str, str]:
-    """The field list that stands first, which Pelican reads as front matter."""
+    """Return the first field list, which Pelican uses as front matter."""
     fields = {}
     for docinfo in document.findall(nodes.docinfo):
         for child in docinfo.children:
             if isinstance(child, nodes.field):
                 fields[child[0].astext()] = " ".join(child[1].astext().split())
             elif isinstance(child, nodes.authors):
-                fields["authors"] = "; ".join(each.astext() for each in child.children)
+                fields["authors"] = "; ".join(author.astext() for author in child.children)
             elif isinstance(child, nodes.Element):
                 fields[child.tagname] = " ".join(child.astext().split())
     for subtitle in document.findall(nodes.subtitle):
@@ -106,18 +112,17 @@ def _fields(document: nodes.document) -> dict[str, str]:
     return fields
 
 
-def _anchored(markdown: str, blocks: Blocks) -> str:
-    """References to a heading get the id that our own rendering gives it."""
-    if not blocks.wanted:
+def _with_anchors(markdown: str, blocks: Blocks) -> str:
+    """Replace the placeholders of links to headings by the ids that the renderer assigns."""
+    if not blocks.wanted_anchors:
         return markdown
     try:
         ids = [id for _, id, _ in render(markdown).outline]
     except TooMuch:
         ids = []
-    known = (
-        dict(zip(blocks.headings, ids, strict=False)) if len(ids) == len(blocks.headings) else {}
-    )
-    for names in list(known):
+    if len(ids) != len(blocks.headings):
+        return markdown
+    for names, id in zip(blocks.headings, ids, strict=True):
         for name in names:
-            markdown = markdown.replace(blocks.place(name), "#" + known[names])
+            markdown = markdown.replace(blocks.placeholder(name), f"#{id}")
     return markdown

@@ -1,4 +1,4 @@
-"""A folder read whole: its posts, and what in it is no post."""
+"""Reads the folder of an old blog: all its posts, and the files that are not posts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,47 +14,50 @@ from blog.models.base import Refusal
 
 @dataclass
 class Collection:
-    """What was found below `folder`. `refused` has one remark for each file that is no post."""
+    """The text files below `folder`. `rejected` has one remark per file that is not a post."""
 
     folder: Path
     posts: list[SourcePost] = field(default_factory=list)
-    refused: list[Remark] = field(default_factory=list)
+    rejected: list[Remark] = field(default_factory=list)
 
     @property
-    def found(self) -> int:
-        return len(self.posts) + len(self.refused)
+    def file_count(self) -> int:
+        """The number of text files, including the rejected ones."""
+        return len(self.posts) + len(self.rejected)
 
 
 def read(folder: Path, *, zone: tzinfo, pattern: str, now: datetime) -> Collection:
-    """Every post below `folder`. `pattern` makes the address of a post that has none itself.
+    """Read every post below `folder`.
 
-    Raises `Refusal` if there is no such folder.
+    `zone` is the time zone of dates without one, `pattern` the address pattern of posts without an
+    address of their own, and `now` the latest date of a post that has no date but that of its file.
+    Raises `Refusal` if `folder` is not a folder.
     """
     folder = folder.resolve()
     if not folder.is_dir():
         raise Refusal(N_("%(folder)s is not a folder."), folder=str(folder))
     files = list(scanner.texts(folder))
-    habits = GeneratorDefaults(zone, pattern, post_reader.roots_of(files))
+    defaults = GeneratorDefaults(zone, pattern, post_reader.roots_of(files))
     collection = Collection(folder)
     for file in files:
         try:
-            collection.posts.append(_read(file, folder, habits, now))
+            collection.posts.append(_read(file, folder, defaults, now))
         except scanner.Unreadable as reason:
             remark = Remark(file.name, reason.message, reason.params, "file")
-            collection.refused.append(remark)
+            collection.rejected.append(remark)
     return collection
 
 
 def _read(
-    file: scanner.TextFile, folder: Path, habits: GeneratorDefaults, now: datetime
+    file: scanner.TextFile, folder: Path, defaults: GeneratorDefaults, now: datetime
 ) -> SourcePost:
-    scanner.refuse(file)
+    scanner.check(file)
     text, sha256 = scanner.read(file, folder)
-    post = post_reader.read_post(file, text, sha256, habits)
-    changed = datetime.fromtimestamp(file.path.stat().st_mtime, UTC)
-    post.touched = min(changed, now).replace(microsecond=0)
+    post = post_reader.read_post(file, text, sha256, defaults)
+    modified_at = datetime.fromtimestamp(file.path.stat().st_mtime, UTC)
+    post.modified_at = min(modified_at, now).replace(microsecond=0)
     if post.date is None and not post.draft:
-        day = f"{post.touched.astimezone(habits.zone):%Y-%m-%d}"
+        day = f"{post.modified_at.astimezone(defaults.zone):%Y-%m-%d}"
         post.remark(
             "date", N_("No date is given, so the date of the file is used: %(day)s."), day=day
         )
@@ -62,6 +65,7 @@ def _read(
 
 
 def remarks(collection: Collection) -> Iterator[Remark]:
-    yield from collection.refused
+    """Yield the remarks about rejected files, then those about posts."""
+    yield from collection.rejected
     for post in collection.posts:
         yield from post.remarks

@@ -1,11 +1,10 @@
-"""Front matter read field by field, whichever generator's names it uses."""
+"""Reads front matter field by field, under the names that the various site generators use."""
 
 import re
-from typing import Any
 
 TRUE = frozenset({"true", "yes", "on", "1"})
 FALSE = frozenset({"false", "no", "off", "0"})
-EMPTY: tuple[Any, ...] = (None, "", [], {})
+EMPTY: tuple[object, ...] = (None, "", [], {})
 COVERS = (
     *("cover", "image", "header-img", "featured-image", "featuredimage", "feature-image"),
     *("thumbnail", "banner", "images", "hero", "og-image", "top-img"),
@@ -13,71 +12,81 @@ COVERS = (
 
 
 class Fields:
-    """Front matter in hand: what is taken is gone, and what is left is kept as it was."""
+    """The fields of one post. Reading a field removes it; the remaining ones are kept unchanged."""
 
-    def __init__(self, raw: dict[str, Any]) -> None:
-        self.left = dict(raw)
+    def __init__(self, raw: dict[str, object]) -> None:
+        self.remaining = dict(raw)
         self.used: set[str] = set()
         for table in ("extra", "taxonomies", "params"):
             self._unfold(table)
 
     def _unfold(self, table: str) -> None:
-        """Zola keeps tags and its owner's own fields in tables of their own."""
-        inner = self.left.get(table)
+        """Move the fields of a nested table to the top level: Zola nests tags and custom fields."""
+        inner = self.remaining.get(table)
         if isinstance(inner, dict):
-            del self.left[table]
-            self.left = {**inner, **self.left}
+            del self.remaining[table]
+            self.remaining = {**inner, **self.remaining}
 
-    def take(self, *names: str, scalar: bool = False) -> Any:
-        """The first field of these names that says something; `header_img` is `Header-Img`."""
+    def take(self, *names: str, scalar: bool = False) -> object:
+        """Remove and return the first non-empty field with one of these names, else None.
+
+        Names are lower case with hyphens and also match keys like `Header_Img`. With `scalar`,
+        lists and tables are skipped.
+        """
         for name in names:
-            for key, value in self.left.items():
-                unfit = scalar and isinstance(value, dict | list)
-                if _same(key) == name and value not in EMPTY and not unfit:
+            for key, value in self.remaining.items():
+                is_skipped = scalar and isinstance(value, dict | list)
+                if _normalized(key) == name and value not in EMPTY and not is_skipped:
                     self.used.add(name)
-                    return self.left.pop(key)
+                    return self.remaining.pop(key)
         return None
 
     def peek(self, *names: str) -> str:
-        """Like `text`, and leaves the field where it is."""
+        """Return the same as `text`, but do not remove the field."""
         for name in names:
-            for key, value in self.left.items():
-                if _same(key) == name and value and not isinstance(value, dict | list):
+            for key, value in self.remaining.items():
+                if _normalized(key) == name and value and not isinstance(value, dict | list):
                     return _line(value)
         return ""
 
     def one_of(self, name: str, *words: str) -> str:
-        """The field if it says one of these words; a field that says anything else stays."""
-        said = self.peek(name).lower()
-        return self.text(name).lower() if said in words else ""
+        """Remove and return the field if it is one of these words; else leave it and return ""."""
+        value = self.peek(name).lower()
+        return self.text(name).lower() if value in words else ""
 
     @property
-    def rest(self) -> dict[str, Any]:
-        """What nobody took and says something."""
-        return {key: value for key, value in self.left.items() if value not in EMPTY}
+    def rest(self) -> dict[str, object]:
+        """The non-empty fields that were not read."""
+        return {key: value for key, value in self.remaining.items() if value not in EMPTY}
 
     def text(self, *names: str) -> str:
+        """Remove and return the first of these fields as one line of text, else ""."""
         return _line(self.take(*names, scalar=True))
 
     def switch(self, *names: str) -> bool | None:
-        """What a yes-or-no field says; None where it is absent or says neither."""
-        said = self.text(*names).lower()
-        return True if said in TRUE else False if said in FALSE else None
+        """Return a boolean field; None if it is absent or not a boolean."""
+        value = self.text(*names).lower()
+        if value in TRUE:
+            return True
+        return False if value in FALSE else None
 
     def names(self, *names: str, words: bool = False) -> list[str]:
-        """All these fields as one list, each name once. `words`: blanks part a bare string."""
-        found: list[str] = []
+        """Return all these fields as one list without duplicates.
+
+        With `words`, a string without commas and semicolons is split at its blanks.
+        """
+        values: list[str] = []
         for name in names:
-            found += _names(self.take(name), words)
-        return list(dict.fromkeys(found))
+            values += _names(self.take(name), words)
+        return list(dict.fromkeys(values))
 
     def addresses(self, *names: str) -> list[str]:
-        """Like `names`, but commas and blanks belong to an address."""
-        found = [each for name in names for each in _each(self.take(name))]
-        return list(dict.fromkeys(filter(None, map(_line, found))))
+        """Return the same as `names`, but do not split strings: addresses may contain commas."""
+        values = [value for name in names for value in _as_list(self.take(name))]
+        return list(dict.fromkeys(filter(None, map(_line, values))))
 
     def picture(self) -> str:
-        """The cover: a string, the first of a list, or a table that names an image."""
+        """Return the cover, given as a string, as the first item of a list, or as a table."""
         value = self.take(*COVERS)
         if isinstance(value, list):
             value = value[0]
@@ -88,39 +97,42 @@ class Fields:
         return "" if isinstance(value, dict | list) else _line(value)
 
 
-def _same(key: str) -> str:
+def _normalized(key: str) -> str:
     return key.strip().lower().replace("_", "-")
 
 
-def _line(value: Any) -> str:
-    """One line of text."""
+def _line(value: object) -> str:
     return "" if value is None else " ".join(str(value).split())
 
 
-def _each(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
+def _as_list(value: object) -> list[object]:
+    if isinstance(value, list):
+        return value
+    return [] if value is None else [value]
 
 
-def _names(value: Any, words: bool) -> list[str]:
-    """Names out of a list (of lists, of tables with a name), or of one string."""
+def _names(value: object, words: bool) -> list[str]:
+    """Return the names in a table, in a list of strings, lists and tables, or in one string."""
     if isinstance(value, dict):
         value = next((value[key] for key in ("name", "title", "display_name") if key in value), "")
         return [_line(value)] if _line(value) else []
     if isinstance(value, list):
-        return [name for each in value for name in _one(each)]
-    return _parted(_line(value), words)
+        return [name for item in value for name in _item_names(item)]
+    return _split(_line(value), words)
 
 
-def _one(value: Any) -> list[str]:
-    """A member of a list is one name, commas and all."""
+def _item_names(value: object) -> list[str]:
+    """Return the names in an item of a list. A string is one name, even with commas."""
     if isinstance(value, dict | list):
         return _names(value, words=False)
     return [_line(value)] if _line(value) else []
 
 
-def _parted(text: str, words: bool) -> list[str]:
-    """`a; b`, `a, b` and `a，b`; with `words` also `a b`, as Jekyll reads it."""
+def _split(text: str, words: bool) -> list[str]:
+    """Split `a; b`, `a, b` and `a，b`; with `words` also `a b`, as Jekyll does."""
     for mark in (r";", r"[,，、]"):
         if re.search(mark, text):
             return [part.strip() for part in re.split(mark, text) if part.strip()]
-    return text.split() if words else [text] if text else []
+    if words:
+        return text.split()
+    return [text] if text else []

@@ -1,53 +1,60 @@
-"""What stands above the text of an old post: YAML, TOML, JSON or Pelican's headers, or nothing."""
+"""Splits front matter (YAML, TOML, JSON or Pelican headers) from the text of an old post."""
 
 import json
 import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar, cast
 
 import yaml
 
-LONGEST = 64_000  # characters
-DEEPEST = 12
-MOST_VALUES = 2_000
+T = TypeVar("T")
+MAX_LENGTH = 64_000  # characters
+MAX_DEPTH = 12
+MAX_VALUES = 2_000
 YAML_BLOCK = re.compile(r"---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.S | re.M)
 TOML_BLOCK = re.compile(r"\+\+\+[ \t]*\r?\n(.*?)^\+\+\+[ \t]*(?:\r?\n|\Z)", re.S | re.M)
 OPEN_BLOCK = re.compile(r"((?:[\w-]+:.*\r?\n|[ \t]+.*\r?\n|-[ \t].*\r?\n)+)---+[ \t]*(?:\r?\n|\Z)")
 LINE_END = r"(?:\r?\n|\Z)"
-UNENDED = re.compile(
+UNCLOSED_BLOCK = re.compile(
     r"---[ \t]*\r?\n((?:[\w-]+:.*\r?\n|[ \t]+\S.*\r?\n|-[ \t].*\r?\n)+)(?=\r?\n|\Z)"
 )
 HEADERS = re.compile(rf"((?:[A-Za-z][\w-]*:.*{LINE_END}(?:[ \t]{{4,}}\S.*{LINE_END})*)+){LINE_END}")
-ONE_HEADER = re.compile(r"([A-Za-z][\w-]*):[ \t]*(.*(?:\n[ \t]{4,}\S.*)*)")
-ONE_YAML = re.compile(r"^([A-Za-z][\w-]*)[ \t]*:(?:[ \t]+(.*))?$((?:\n[ \t]*-[ \t]+.*)*)", re.M)
-# Whoever indented these wrongly meant them all the same: no draft is published by a stray tab.
-STRAY = re.compile(r"^[ \t]+(draft|published|status|hidden)[ \t]*:[ \t]+(\S.*)$", re.M | re.I)
-ONE_TOML = re.compile(r"^([A-Za-z][\w-]*)[ \t]*=.*$", re.M)
+HEADER_LINE = re.compile(r"([A-Za-z][\w-]*):[ \t]*(.*(?:\n[ \t]{4,}\S.*)*)")
+YAML_LINE = re.compile(r"^([A-Za-z][\w-]*)[ \t]*:(?:[ \t]+(.*))?$((?:\n[ \t]*-[ \t]+.*)*)", re.M)
+# Fields that count even with a wrong indentation, so that a stray tab never publishes a draft.
+INDENTED_LINE = re.compile(
+    r"^[ \t]+(draft|published|status|hidden)[ \t]*:[ \t]+(\S.*)$", re.M | re.I
+)
+TOML_LINE = re.compile(r"^([A-Za-z][\w-]*)[ \t]*=.*$", re.M)
 
 
 @dataclass(frozen=True)
 class FrontMatter:
-    """What was said of a text, and the text. `fault` says what is wrong with the former."""
+    """The fields and the text of a file.
+
+    `shape` is the format, such as `yaml`, and `fault` describes an error in the front matter.
+    """
 
     body: str
-    fields: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, object] = field(default_factory=dict)
     shape: str = "none"
     fault: str = ""
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML whose scalars stay as typed: a tag 1.10 is not 1.1, and no date is wrong."""
+    """A YAML loader that returns scalars as strings, so that the tag 1.10 does not become 1.1."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 -- yaml's own way of saying it
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 -- overrides an attribute of PyYAML
 
 
 _Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"~|null|Null|NULL|\Z"), None)
 
 
-def _as_typed(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> Any:
-    """A node with a foreign tag, such as Ruby's, is taken without it."""
+def _without_tag(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> object:
+    """Construct a node with an unknown tag, such as one of Ruby, as if it had no tag."""
     if isinstance(node, yaml.MappingNode):
         return loader.construct_mapping(node, deep=True)
     if isinstance(node, yaml.SequenceNode):
@@ -55,35 +62,37 @@ def _as_typed(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> Any:
     return loader.construct_scalar(node)  # type: ignore[arg-type]  # a scalar is all that is left
 
 
-_Loader.add_multi_constructor("", _as_typed)
+_Loader.add_multi_constructor("", _without_tag)
 
 
 def split(text: str) -> FrontMatter:
-    """Front matter and text. Never raises: what is broken is taken as far as it can be read."""
-    for shape, block, read, salvage in SHAPES:
-        if found := block.match(text, 0, LONGEST):
-            taken = _take(shape, found[1], text[found.end() :], read, salvage)
-            if taken:
-                return taken
+    """Split a file into front matter and text.
+
+    Never raises: of invalid front matter, the fields that can be read are returned.
+    """
+    for pattern, format in FORMATS:
+        if match := pattern.match(text, 0, MAX_LENGTH):
+            front_matter = _parse(format, match[1], text[match.end() :])
+            if front_matter:
+                return front_matter
     return _json(text) or _headers(text) or FrontMatter(text)
 
 
-def _take(
-    shape: str, block: str, body: str, read: Callable[[str], Any], salvage: Callable[[str], Any]
-) -> FrontMatter | None:
-    """None where the block is no front matter at all, only text between two rules."""
+def _parse(format: "_Format", block: str, body: str) -> FrontMatter | None:
+    """Parse a block. Returns None if it is not front matter, but text between two rules."""
     block = block.replace("\r\n", "\n")
+    fields: object
     try:
-        fields, fault = read(block), ""
+        fields, fault = format.read(block), ""
         if fields is None and not block.strip():
             fields = {}
         if isinstance(fields, dict):
             fields = plain(fields)
-    except Exception as error:  # the parsers raise a dozen kinds on bad input
-        fields, fault = salvage(block), _first_line(error)
+    except Exception as error:  # the parsers raise many types of exceptions on invalid input
+        fields, fault = format.salvage(block), _first_line(error)
     if not isinstance(fields, dict) or (fault and not fields):
         return None
-    return FrontMatter(body, fields, shape, fault)
+    return FrontMatter(body, fields, format.name, fault)
 
 
 def _first_line(error: Exception) -> str:
@@ -91,23 +100,23 @@ def _first_line(error: Exception) -> str:
     return str(problem).splitlines()[0][:200]
 
 
-def _read_yaml(block: str) -> Any:
-    return yaml.load(block, Loader=_Loader)  # noqa: S506 -- a SafeLoader, made plainer
+def _read_yaml(block: str) -> object:
+    return yaml.load(block, Loader=_Loader)  # noqa: S506 -- a subclass of SafeLoader
 
 
-def _salvage_yaml(block: str) -> dict[str, Any]:
-    """Each line that can be read by itself; a value that cannot is taken as typed."""
-    fields: dict[str, Any] = {}
-    for found in ONE_YAML.finditer(block):
-        value = found[3].strip("\n") if found[3] and not found[2] else found[2] or ""
-        fields[found[1]] = _yaml_value(value)
-    for name, value in STRAY.findall(block):
+def _salvage_yaml(block: str) -> dict[str, object]:
+    """Parse every line that can be parsed by itself; other values become strings."""
+    fields: dict[str, object] = {}
+    for line in YAML_LINE.finditer(block):
+        value = line[3].strip("\n") if line[3] and not line[2] else line[2] or ""
+        fields[line[1]] = _yaml_value(value)
+    for name, value in INDENTED_LINE.findall(block):
         fields.setdefault(name.lower(), _yaml_value(value))
     return fields
 
 
-def _yaml_value(text: str) -> Any:
-    """A value by itself; as typed where it is broken, or where a colon made it a table."""
+def _yaml_value(text: str) -> object:
+    """Parse one value; return the text if it is invalid, or a table because of a colon."""
     try:
         value = plain(_read_yaml(text))
     except Exception:
@@ -115,67 +124,79 @@ def _yaml_value(text: str) -> Any:
     return text.strip() if isinstance(value, dict) else value
 
 
-def _salvage_toml(block: str) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for found in ONE_TOML.finditer(block):
+def _salvage_toml(block: str) -> dict[str, object]:
+    fields: dict[str, object] = {}
+    for line in TOML_LINE.finditer(block):
         try:
-            fields.update(plain(tomllib.loads(found[0])))
+            fields.update(plain(tomllib.loads(line[0])))
         except (ValueError, RecursionError):
             continue
     return fields
 
 
-SHAPES: tuple[tuple[str, re.Pattern[str], Callable[[str], Any], Callable[[str], Any]], ...] = (
-    ("yaml", YAML_BLOCK, _read_yaml, _salvage_yaml),
-    ("toml", TOML_BLOCK, tomllib.loads, _salvage_toml),
-)
+class _Format(NamedTuple):
+    """A format of front matter. `salvage` reads what it can from an invalid block."""
+
+    name: str
+    read: Callable[[str], object]
+    salvage: Callable[[str], dict[str, object]]
+
+
+YAML = _Format("yaml", _read_yaml, _salvage_yaml)
+TOML = _Format("toml", tomllib.loads, _salvage_toml)
+FORMATS = ((YAML_BLOCK, YAML), (TOML_BLOCK, TOML))
 
 
 def _json(text: str) -> FrontMatter | None:
-    """Hugo's third form: an object, then the text."""
+    """Split a JSON object, which Hugo allows, from the text."""
     if not text.startswith("{") or '"' not in text[:200]:
         return None
     try:
-        fields, end = json.JSONDecoder().raw_decode(text[:LONGEST])
-        fields = plain(fields)
+        values, end = json.JSONDecoder().raw_decode(text[:MAX_LENGTH])
+        fields = plain(values)
     except (ValueError, RecursionError):
         return None
     return FrontMatter(text[end:].removeprefix("\r").removeprefix("\n"), fields, "json")
 
 
 def _headers(text: str) -> FrontMatter | None:
-    """Pelican's `Title: …` lines, Hexo's old form that opens without a rule, or one left open."""
-    if (found := UNENDED.match(text, 0, LONGEST)) and _says_title(found[1]):
-        taken = _take("yaml", found[1], text[found.end() :], _read_yaml, _salvage_yaml)
-        return taken and replace(taken, fault=taken.fault or "it has no end")
-    if (found := OPEN_BLOCK.match(text, 0, LONGEST)) and _says_title(found[1]):
-        return _take("yaml", found[1], text[found.end() :], _read_yaml, _salvage_yaml)
-    found = HEADERS.match(text, 0, LONGEST)
-    if not found or not _says_title(found[1]):
+    """Split front matter without a pair of rules around it.
+
+    Reads a block that is not closed, Hexo's old form without an opening rule, and Pelican's
+    `Title: …` lines.
+    """
+    if (match := UNCLOSED_BLOCK.match(text, 0, MAX_LENGTH)) and _has_title(match[1]):
+        front_matter = _parse(YAML, match[1], text[match.end() :])
+        return front_matter and replace(front_matter, fault=front_matter.fault or "it has no end")
+    if (match := OPEN_BLOCK.match(text, 0, MAX_LENGTH)) and _has_title(match[1]):
+        return _parse(YAML, match[1], text[match.end() :])
+    match = HEADERS.match(text, 0, MAX_LENGTH)
+    if not match or not _has_title(match[1]):
         return None
-    lines = ONE_HEADER.findall(found[1].replace("\r\n", "\n"))
-    fields = {key: " ".join(value.split()) for key, value in lines}
-    return FrontMatter(text[found.end() :], fields, "headers")
+    lines = HEADER_LINE.findall(match[1].replace("\r\n", "\n"))
+    fields: dict[str, object] = {key: " ".join(value.split()) for key, value in lines}
+    return FrontMatter(text[match.end() :], fields, "headers")
 
 
-def _says_title(block: str) -> bool:
-    """A text may begin with "Note: …"; front matter names a title."""
+def _has_title(block: str) -> bool:
+    """Whether the block has a title: without one, it may be a text that begins with "Note: …"."""
     return bool(re.search(r"^title:", block, re.I | re.M))
 
 
-def plain(value: Any) -> Any:
-    """The value in JSON's terms. Raises ValueError for what is too deep or too much."""
-    return _plain(value, [MOST_VALUES], DEEPEST)
+def plain(value: T) -> T:
+    """Return the value as JSON types. Raises `ValueError` if it is too deep or too large."""
+    return cast(T, _plain(value, [MAX_VALUES], MAX_DEPTH))
 
 
-def _plain(value: Any, left: list[int], depth: int) -> Any:
-    left[0] -= 1
-    if left[0] < 0 or depth < 0:
+def _plain(value: object, values_left: list[int], depth: int) -> object:
+    """Convert recursively. `values_left` holds one number, which all calls count down."""
+    values_left[0] -= 1
+    if values_left[0] < 0 or depth < 0:
         raise ValueError("it is too long")
     if isinstance(value, dict):
-        return {str(key): _plain(each, left, depth - 1) for key, each in value.items()}
+        return {str(key): _plain(item, values_left, depth - 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each, left, depth - 1) for each in value]
+        return [_plain(item, values_left, depth - 1) for item in value]
     if value is None or isinstance(value, bool | int | str):
         return value
-    return value.isoformat(" ") if hasattr(value, "hour") and hasattr(value, "year") else str(value)
+    return value.isoformat(" ") if isinstance(value, datetime) else str(value)

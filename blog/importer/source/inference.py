@@ -1,4 +1,4 @@
-"""What a text itself tells where its front matter is silent: its title and its language."""
+"""Infers the title from the text of a post, and the language from the name of one."""
 
 from markdown_it import MarkdownIt
 
@@ -6,7 +6,7 @@ from blog.config import LANGUAGES
 
 
 def heading(body: str) -> str:
-    """The first heading as plain text, or nothing."""
+    """Return the first heading as plain text (at most 300 characters), or ""."""
     tokens = MarkdownIt("commonmark").parse(body)
     for index, token in enumerate(tokens):
         if token.type == "heading_open":
@@ -17,8 +17,8 @@ def heading(body: str) -> str:
     return ""
 
 
-def spoken(tag: str) -> str:
-    """`zh_CN`, `zh-Hans` and `Chinese` as one of our languages; empty for any other."""
+def language(tag: str) -> str:
+    """Return the supported language of `zh_CN`, `zh-Hans` or `Chinese`; "" if unsupported."""
     first = tag.strip().lower().replace("_", "-").split("-")[0]
     first = {"chinese": "zh", "cn": "zh", "中文": "zh", "english": "en"}.get(first, first)
     return first if first in LANGUAGES else ""

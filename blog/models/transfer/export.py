@@ -1,9 +1,9 @@
-"""Everything that leaves when a blog is written out, as plain data: nothing of it is secret."""
+"""Queries for `blog export`: posts, people, comments, addresses and settings, without secrets."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -21,7 +21,7 @@ from blog.models.users.user import User
 
 @dataclass(frozen=True)
 class ExportedText:
-    """What was typed of a post."""
+    """The text of a post or of its working copy, with the settings that a revision records."""
 
     title: str
     slug: str
@@ -34,32 +34,67 @@ class ExportedText:
 
 
 @dataclass(frozen=True)
-class ExportBatch:
-    """A post: what readers see of it, else its draft. `since`: what was typed on after that."""
+class ExportedPost:
+    """A post or page.
+
+    `text` is the public text, or the draft if there is none; `working_copy` holds unpublished edits
+    of a public post. `old_paths` redirect to `path`. `links` maps targets in an imported text to
+    addresses, and `extra` holds unused fields of its front matter.
+    """
 
     uid: str
     kind: str
     state: str
-    words: ExportedText
-    since: ExportedText | None
+    text: ExportedText
+    working_copy: ExportedText | None
     tags: list[str]
     authors: list[str]
     path: str
-    leads: list[str]
+    old_paths: list[str]
     publish_at: datetime | None
     as_of: datetime | None
-    links: dict[str, Any]
-    extra: dict[str, Any]
+    links: dict[str, str]
+    extra: dict[str, object]
 
     @property
     def is_public(self) -> bool:
+        """Whether the post is live or scheduled."""
         return self.state in ("live", "scheduled")
 
 
-def posts(session: Session) -> Iterator[ExportBatch]:
-    """Every post and page but those in the trash, and drafts in which nobody has typed.
+class PersonRow(TypedDict):
+    """A person in `people.json`."""
 
-    By their addresses, so that two blogs with the same posts are written out alike.
+    name: str
+    display_name: str
+    email: str
+    bio: str
+    role: str
+    language: str
+    can_sign_in: bool
+
+
+class CommentRow(TypedDict):
+    """A comment in `comments.json`. `answers` is the `id` of another comment, or ""."""
+
+    id: str
+    post: str
+    address: str
+    answers: str
+    person: str
+    name: str
+    email: str
+    state: str
+    language: str
+    written: str
+    decided: str
+    body: str
+
+
+def posts(session: Session) -> Iterator[ExportedPost]:
+    """Yield every post and page, except those in the trash and empty drafts.
+
+    Sorted by address, so that two blogs with the same posts give the same export.
     """
     rows = session.execute(
         select(Post.id, Post.uid, Address.key)
@@ -67,48 +102,48 @@ def posts(session: Session) -> Iterator[ExportBatch]:
         .where(~Post.is_trashed())
     )
     for row in sorted(rows, key=lambda row: (row.key or "", row.uid)):
-        leaving = post(session, row.id)
-        if leaving.words.title or leaving.words.body:
-            yield leaving
+        exported = post(session, row.id)
+        if exported.text.title or exported.text.body:
+            yield exported
 
 
-def post(session: Session, id: int) -> ExportBatch:
+def post(session: Session, id: int) -> ExportedPost:
+    """Return the post with this id. Raises `NoResultFound` if there is none."""
     row = session.get_one(Post, id)
     revision = session.get(Revision, row.live_revision_id) if row.live_revision_id else None
-    state, typed = row.state(now()), _words(row)
-    is_public = revision is not None and state in ("live", "scheduled")
-    shown = _words(revision) if revision is not None and is_public else typed
-    place = session.get(Address, row.address_id) if row.address_id else None
-    return ExportBatch(
+    state, working_copy = row.state(now()), _text(row)
+    if state not in ("live", "scheduled"):
+        revision = None
+    text = _text(revision) if revision else working_copy
+    address = session.get(Address, row.address_id) if row.address_id else None
+    return ExportedPost(
         uid=row.uid,
         kind=row.kind,
         state=state,
-        words=shown,
-        since=typed if typed != shown else None,
-        tags=_tags_shown(session, revision)
-        if revision and is_public
-        else _tags_typed(session, row),
-        authors=_authors(session, row, revision if is_public else None),
-        path=place.path if place else row.path or _reserved(session, row),
-        leads=_leads(session, row),
+        text=text,
+        working_copy=working_copy if working_copy != text else None,
+        tags=_revision_tags(session, revision) if revision else _draft_tags(session, row),
+        authors=_authors(session, row, revision),
+        path=address.path if address else row.path or _reserved(session, row),
+        old_paths=_old_paths(session, row),
         publish_at=row.publish_at,
-        as_of=revision.as_of if revision and is_public else None,
+        as_of=revision.as_of if revision else None,
         links=row.links,
         extra=row.extra,
     )
 
 
-def _words(row: Post | Revision) -> ExportedText:
+def _text(row: Post | Revision) -> ExportedText:
     return ExportedText(**{field.name: getattr(row, field.name) for field in fields(ExportedText)})
 
 
-def _tags_shown(session: Session, revision: Revision) -> list[str]:
+def _revision_tags(session: Session, revision: Revision) -> list[str]:
     names = select(Tag.name).join(RevisionTag).where(RevisionTag.revision_id == revision.id)
     return list(session.scalars(names.order_by(RevisionTag.position)))
 
 
-def _tags_typed(session: Session, row: Post) -> list[str]:
-    """In the spelling that readers see elsewhere."""
+def _draft_tags(session: Session, row: Post) -> list[str]:
+    """Return the tags of a draft, in the spelling of the existing tags."""
     slugs = {tag_slug(name): name for name in split(row.tags)}
     known = session.execute(select(Tag.slug, Tag.name).where(Tag.slug.in_(slugs)))
     return list({**slugs, **{row.slug: row.name for row in known}}.values())
@@ -124,29 +159,33 @@ def _authors(session: Session, row: Post, revision: Revision | None) -> list[str
 
 
 def _reserved(session: Session, row: Post) -> str:
-    """The address that is kept for a draft."""
-    theirs = Address.post_id == row.id, Address.live_since.is_(None)
-    paths = select(Address.path).where(*theirs).order_by(Address.id.desc())
-    return session.scalars(paths.limit(1)).first() or ""
+    """Return the address that is reserved for a draft, or ""."""
+    paths = select(Address.path).where(Address.post_id == row.id, Address.live_since.is_(None))
+    return session.scalars(paths.order_by(Address.id.desc()).limit(1)).first() or ""
 
 
-def _leads(session: Session, row: Post) -> list[str]:
-    """Further addresses that lead to it, the oldest first."""
-    theirs = Address.post_id == row.id, Address.live_since.is_not(None)
-    paths = select(Address.path).where(*theirs, Address.id != (row.address_id or 0))
+def _old_paths(session: Session, row: Post) -> list[str]:
+    """Return the addresses that redirect to the post, the oldest first."""
+    paths = select(Address.path).where(
+        Address.post_id == row.id,
+        Address.live_since.is_not(None),
+        Address.id != (row.address_id or 0),
+    )
     return list(session.scalars(paths.order_by(Address.id)))
 
 
 def trashed(session: Session) -> int:
+    """Return the number of posts in the trash."""
     return len(session.scalars(select(Post.id).where(Post.is_trashed())).all())
 
 
 def pictures(session: Session) -> list[str]:
+    """Return the names of all stored pictures."""
     return list(session.scalars(select(Upload.name).order_by(Upload.name)))
 
 
-def people(session: Session) -> list[dict[str, Any]]:
-    """Without password, keys and sign-ins."""
+def people(session: Session) -> list[PersonRow]:
+    """Return all users and bylines, without passwords, keys and sessions."""
     return [
         {
             "name": person.name,
@@ -161,8 +200,8 @@ def people(session: Session) -> list[dict[str, Any]]:
     ]
 
 
-def comments(session: Session) -> Iterator[dict[str, Any]]:
-    """Each with the address of its post, the oldest first; `answers` is another's `id`."""
+def comments(session: Session) -> Iterator[CommentRow]:
+    """Yield the comments of all posts that are not in the trash, the oldest first."""
     uids = {row.id: row.uid for row in session.execute(select(Comment.id, Comment.uid))}
     names = {row.id: row.name for row in session.execute(select(User.id, User.name))}
     query = (
@@ -189,24 +228,24 @@ def comments(session: Session) -> Iterator[dict[str, Any]]:
 
 
 def addresses(session: Session) -> list[dict[str, str]]:
-    """Every address that answers: which it shows, or where it leads."""
-    shown = select(Post.id, Address.path).join(Address, Address.id == Post.address_id)
-    own = {row.id: row.path for row in session.execute(shown)}
+    """Return every live address, with the address that it redirects to, or "" if it does not."""
+    current = select(Post.id, Address.path).join(Address, Address.id == Post.address_id)
+    path_of = {row.id: row.path for row in session.execute(current)}
     trash = select(Post.id).where(Post.is_trashed())
-    not_theirs = Address.post_id.is_(None) | Address.post_id.not_in(trash)
-    query = select(Address).where(Address.live_since.is_not(None), not_theirs)
+    is_not_trashed = Address.post_id.is_(None) | Address.post_id.not_in(trash)
+    query = select(Address).where(Address.live_since.is_not(None), is_not_trashed)
     rows = session.scalars(query.order_by(Address.key)).all()
-    return [{"address": row.path, "leads_to": _target(row, own)} for row in rows]
+    return [{"address": row.path, "leads_to": _redirect_target(row, path_of)} for row in rows]
 
 
-def _target(row: Address, own: dict[int, str]) -> str:
-    """Empty where it shows its own post."""
-    target = row.target if row.post_id is None else own.get(row.post_id, "")
+def _redirect_target(row: Address, path_of: dict[int, str]) -> str:
+    """Return the target of a redirect; "" for the current address of a post."""
+    target = row.target if row.post_id is None else path_of.get(row.post_id, "")
     return "" if target == row.path else target
 
 
-def about(session: Session) -> dict[str, Any]:
-    """What the office keeps of the site."""
+def about(session: Session) -> dict[str, object]:
+    """Return the settings of the site."""
     row = session.get_one(Site, THE_ONE)
     names = ("title", "tagline", "address", "language", "timezone", "navigation", "posts_per_page")
     return {**{name: getattr(row, name) for name in names}, "settings": row.choices}

@@ -1,4 +1,4 @@
-"""What an export of ours holds beside its posts, on the way back: comments and redirects."""
+"""Writes the comments and redirects of an export to the database."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ from blog.models.users.user import User
 
 @dataclass(frozen=True)
 class ImportedComment:
-    """A comment as an export tells of it. `post` and `answers` are names, not numbers."""
+    """A comment of an export. `post` and `answers` are uids, and `person` is the name of a user."""
 
     uid: str
     post: str
@@ -33,40 +33,43 @@ class ImportedComment:
     decided: datetime | None
 
 
-def said(session: Session) -> frozenset[str]:
-    """The names of all comments that are here."""
+def comment_uids(session: Session) -> frozenset[str]:
+    """Return the uids of all comments of this blog."""
     return frozenset(session.scalars(select(Comment.uid)))
 
 
 @action("comment.import")
-def import_comment(session: Session, given: ImportedComment, rendered: Rendered) -> None:
-    """As it was, and nobody gets a mail about it. Raises `Refusal`."""
-    post_id = session.scalar(select(Post.id).where(Post.uid == given.post))
-    if post_id is None or given.state not in STATES:
+def import_comment(session: Session, imported: ImportedComment, rendered: Rendered) -> None:
+    """Write a comment with its old times and state, without any notification.
+
+    Raises `Refusal` if its post is not on this blog or its state is unknown.
+    """
+    post_id = session.scalar(select(Post.id).where(Post.uid == imported.post))
+    if post_id is None or imported.state not in STATES:
         raise Refusal(N_("The post of this comment is not on this blog."))
-    above = select(Comment.id).where(Comment.uid == given.answers, Comment.post_id == post_id)
-    person = select(User.id).where(User.name == given.person)
+    parent = select(Comment.id).where(Comment.uid == imported.answers, Comment.post_id == post_id)
+    person = select(User.id).where(User.name == imported.person)
     comment = Comment(
-        uid=given.uid,
+        uid=imported.uid,
         post_id=post_id,
-        parent_id=session.scalar(above) if given.answers else None,
-        user_id=session.scalar(person) if given.person else None,
-        name=given.name[:200],
-        email=given.email[:254],
-        body=given.body,
+        parent_id=session.scalar(parent) if imported.answers else None,
+        user_id=session.scalar(person) if imported.person else None,
+        name=imported.name[:200],
+        email=imported.email[:254],
+        body=imported.body,
         body_html=rendered.html,
         renderer=RENDERER,
-        language=given.language[:10],
-        state=given.state,
-        created_at=given.written,
-        decided_at=given.decided,
+        language=imported.language[:10],
+        state=imported.state,
+        created_at=imported.written,
+        decided_at=imported.decided,
     )
     session.add(comment)
 
 
 @action("redirect.import")
 def import_redirect(session: Session, path: str, to: str) -> bool:
-    """False where its address answers already. Raises `Refusal`."""
+    """Add a redirect. Returns False if the address is already in use. Raises `Refusal`."""
     if address.find(session, path):
         return False
     redirects.add(session, path=address.href(path), to=to)

@@ -1,9 +1,8 @@
-"""Posts of an old blog as they arrive: found again by their file, written whole, bylines made."""
+"""Writes imported posts with their authors, pictures and addresses to the database."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
@@ -24,20 +23,23 @@ from blog.models.users.user import AUTHOR, User
 
 @dataclass(frozen=True)
 class KnownPost:
-    """A post that stands here. `was_edited`: somebody has typed in it here since it came."""
+    """A post of this blog. `hash` is the fingerprint of the imported file, if it was imported.
+
+    `was_edited` means that it was edited on this blog since the last import.
+    """
 
     id: int
     uid: str
     hash: str
     path: str
-    links: dict[str, Any]
+    links: dict[str, str]
     was_edited: bool
     is_trashed: bool
 
 
 @dataclass(frozen=True)
 class NewUpload:
-    """A picture that lies in the media folder already."""
+    """A picture that has been stored in the media folder. Width and height are pixels."""
 
     name: str
     original: str
@@ -49,9 +51,10 @@ class NewUpload:
 
 @dataclass(frozen=True)
 class ImportedPost:
-    """A post as it is to stand here. Without `rendered` it is a draft. Times are aware.
+    """A post to write. Times are aware.
 
-    `id` is that of the post that it is to replace.
+    Without `rendered` it becomes a draft. `id` is the post to replace; None adds a new post.
+    `old_paths` become redirects to `address`, and `links` maps targets in the text to addresses.
     """
 
     kind: str
@@ -73,131 +76,145 @@ class ImportedPost:
     source_hash: str
     rendered: Rendered | None
     id: int | None = None
-    leads: Sequence[str] = ()
-    links: dict[str, Any] = field(default_factory=dict)
-    extra: dict[str, Any] = field(default_factory=dict)
+    old_paths: Sequence[str] = ()
+    links: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, object] = field(default_factory=dict)
     uploads: Sequence[NewUpload] = ()
     takes_comments: bool = True
     is_withdrawn: bool = False
 
 
-def settled(session: Session) -> dict[str, KnownPost]:
-    """Every post, by the path of the file that it came from; by its own name if it came of none."""
+def known_posts(session: Session) -> dict[str, KnownPost]:
+    """Return every post, by the path of its source file, or by its uid if it has no file."""
     source = (Post.source_path, Post.source_hash, Post.source_version)
     rows = session.execute(
         select(
             Post.id, Post.uid, Post.version, Post.trashed_at, Post.links, *source, Address.path
         ).outerjoin(Address, Address.id == Post.address_id)
     )
-    return {row.source_path or row.uid: _settled(row) for row in rows}
+    return {
+        row.source_path or row.uid: KnownPost(
+            id=row.id,
+            uid=row.uid,
+            hash=row.source_hash,
+            path=row.path or "",
+            links=row.links,
+            was_edited=row.version != row.source_version,
+            is_trashed=row.trashed_at is not None,
+        )
+        for row in rows
+    }
 
 
-def _settled(row: Any) -> KnownPost:
-    return KnownPost(
-        id=row.id,
-        uid=row.uid,
-        hash=row.source_hash,
-        path=row.path or "",
-        links=row.links,
-        was_edited=row.version != row.source_version,
-        is_trashed=row.trashed_at is not None,
-    )
-
-
-def keys(session: Session) -> dict[str, int | None]:
-    """Every address that is taken, by its key, with the post it belongs to."""
+def address_keys(session: Session) -> dict[str, int | None]:
+    """Return the id of the post, if any, of every used address, by the key of the address."""
     rows = session.execute(select(Address.key, Address.post_id))
     return {row.key: row.post_id for row in rows}
 
 
 @action("post.import")
-def import_post(session: Session, arrivals: Sequence[ImportedPost]) -> list[Refusal | None]:
-    """Write each of these posts whole, or say why it was refused."""
-    return [_refused(session, arrival) for arrival in arrivals]
+def import_post(session: Session, posts: Sequence[ImportedPost]) -> list[Refusal | None]:
+    """Write several posts. Returns the `Refusal` of each one, or None if it was written."""
+    return [_try_to_write(session, imported) for imported in posts]
 
 
-def _refused(session: Session, arrival: ImportedPost) -> Refusal | None:
+def _try_to_write(session: Session, imported: ImportedPost) -> Refusal | None:
     try:
         with session.begin_nested():
-            _bring(session, arrival)
+            _write(session, imported)
     except Refusal as reason:
         return reason
     return None
 
 
-def _bring(session: Session, arrival: ImportedPost) -> None:
-    post = _loaded(session, arrival.id) if arrival.id else _new(session, arrival)
-    _write(post, arrival, site.facts(session).settings.post_address == path_pattern.FIRST)
-    _credit(session, post, arrival.authors)
-    for picture in arrival.uploads:
+def _write(session: Session, imported: ImportedPost) -> None:
+    post = _load(session, imported.id) if imported.id else _add(session, imported)
+    has_default_pattern = site.facts(session).settings.post_address == path_pattern.FIRST
+    _set_columns(post, imported, has_default_pattern=has_default_pattern)
+    _set_authors(session, post, imported.authors)
+    for picture in imported.uploads:
         upload.note(session, **vars(picture))
-    if arrival.rendered is None:
-        _draft(session, post, arrival)
+    if imported.rendered is None:
+        _make_draft(session, post, imported)
     else:
-        _show(session, post, arrival, arrival.rendered, is_new=not arrival.id)
-    if arrival.is_withdrawn:
+        _publish(session, post, imported, imported.rendered, is_new=not imported.id)
+    if imported.is_withdrawn:
         post.withdraw_at = now()
-    for path in arrival.leads:
+    for path in imported.old_paths:
         address.lead(session, path, post_id=post.id)
 
 
-def _new(session: Session, arrival: ImportedPost) -> Post:
-    """An entry id that another post bears already is not taken twice."""
-    post = Post(kind=arrival.kind, language=arrival.language, version=0)
-    post.takes_comments = arrival.kind != PAGE
-    if arrival.uid and not session.scalar(select(Post.id).where(Post.uid == arrival.uid)):
-        post.uid = arrival.uid
+def _add(session: Session, imported: ImportedPost) -> Post:
+    """Add an empty post, with the imported uid unless another post has it."""
+    post = Post(kind=imported.kind, language=imported.language, version=0)
+    post.takes_comments = imported.kind != PAGE
+    if imported.uid and not session.scalar(select(Post.id).where(Post.uid == imported.uid)):
+        post.uid = imported.uid
     session.add(post)
     session.flush()
     return post
 
 
-def _loaded(session: Session, id: int) -> Post:
+def _load(session: Session, id: int) -> Post:
     query = select(Post).where(Post.id == id).options(selectinload(Post.author_links))
     return session.scalars(query.with_for_update(of=Post)).one()
 
 
-def _write(post: Post, arrival: ImportedPost, is_patterned: bool) -> None:
-    """An address that the blog's own pattern makes is not the post's own."""
-    stem, _, last = arrival.address.rpartition("/")
-    is_ours = bool(last) and (
-        stem == "" if post.kind == PAGE else is_patterned and stem == "/posts"
+def _set_columns(post: Post, imported: ImportedPost, *, has_default_pattern: bool) -> None:
+    """Set the columns of the working copy.
+
+    `path` stays empty if the address is the one that this blog gives to a post with this slug.
+    `has_default_pattern` means that the address pattern of posts has not been changed.
+    """
+    parent, _, last = imported.address.rpartition("/")
+    is_page_path = post.kind == PAGE and parent == ""
+    is_post_path = post.kind != PAGE and parent == "/posts" and has_default_pattern
+    if last and (is_page_path or is_post_path):
+        post.path, post.slug = "", last
+    else:
+        post.path, post.slug = imported.address, imported.slug[:300]
+    post.title, post.summary, post.body = (
+        imported.title[:300],
+        imported.summary[:2000],
+        imported.body,
     )
-    post.path, post.slug = ("", last) if is_ours else (arrival.address, arrival.slug[:300])
-    post.title, post.summary, post.body = arrival.title[:300], arrival.summary[:2000], arrival.body
-    post.tags = ", ".join(tag.split(", ".join(name.replace(",", " ") for name in arrival.tags)))
-    post.cover, post.language, post.is_listed = arrival.cover, arrival.language, arrival.is_listed
-    post.links, post.extra = arrival.links, arrival.extra
-    post.takes_comments = arrival.takes_comments
-    post.source_path, post.source_hash = arrival.source_path, arrival.source_hash
+    post.tags = ", ".join(tag.split(", ".join(name.replace(",", " ") for name in imported.tags)))
+    post.cover, post.language, post.is_listed = (
+        imported.cover,
+        imported.language,
+        imported.is_listed,
+    )
+    post.links, post.extra = imported.links, imported.extra
+    post.takes_comments = imported.takes_comments
+    post.source_path, post.source_hash = imported.source_path, imported.source_hash
     post.version, post.updated_at = post.version + 1, now()
     post.source_version = post.version
 
 
-def _credit(session: Session, post: Post, names: Sequence[str]) -> None:
-    """The post's authors, in their order; who is not known gets a byline."""
-    wanted = list(dict.fromkeys(byline(session, name).id for name in names))
+def _set_authors(session: Session, post: Post, names: Sequence[str]) -> None:
+    """Set the authors in this order, and create bylines for unknown names."""
+    user_ids = list(dict.fromkeys(byline(session, name).id for name in names))
     links = session.scalars(
         select(PostAuthor).where(PostAuthor.post_id == post.id).order_by(PostAuthor.position)
     ).all()
-    if [link.user_id for link in links] == wanted:
+    if [link.user_id for link in links] == user_ids:
         return
     for link in links:
         session.delete(link)
     session.flush()
-    for position, user_id in enumerate(wanted):
+    for position, user_id in enumerate(user_ids):
         session.add(PostAuthor(post_id=post.id, user_id=user_id, position=position))
     session.flush()
 
 
 def byline(session: Session, name: str) -> User:
-    """The person shown by this name, else a new byline: somebody without a sign-in."""
-    shown = name[:200]
-    known = session.scalars(select(User).where(User.display_name == shown).order_by(User.id))
-    return known.first() or user.add(
+    """Return the first user with this display name, else a new byline (a user without account)."""
+    display_name = name[:200]
+    users = select(User).where(User.display_name == display_name).order_by(User.id)
+    return session.scalars(users).first() or user.add(
         session,
-        name=user.free_name(session, shown),
-        display_name=shown,
+        name=user.free_name(session, display_name),
+        display_name=display_name,
         email="",
         role=AUTHOR,
         password_hash=None,
@@ -206,7 +223,7 @@ def byline(session: Session, name: str) -> User:
 
 @action("user.import")
 def add_people(session: Session, *, name: str, display_name: str, bio: str) -> None:
-    """A byline under its old name, unless somebody is shown by that name or has the other."""
+    """Add a byline under its old name, unless a user has the same name or display name."""
     taken = (User.display_name == display_name[:200]) | (User.name == name)
     if not user.NAME.match(name) or session.scalar(select(User.id).where(taken)):
         return
@@ -221,24 +238,29 @@ def add_people(session: Session, *, name: str, display_name: str, bio: str) -> N
     person.bio = bio
 
 
-def _draft(session: Session, post: Post, arrival: ImportedPost) -> None:
-    """Its address is kept for it; what was public before goes out of sight."""
-    place = address.claim(session, arrival.address, post.id)
-    post.address_id = post.address_id or place.id
+def _make_draft(session: Session, post: Post, imported: ImportedPost) -> None:
+    """Reserve the address of a draft, and unpublish the post if it is live or scheduled."""
+    reserved = address.claim(session, imported.address, post.id)
+    post.address_id = post.address_id or reserved.id
     if post.is_live(now()) or post.is_scheduled(now()):
         post.withdraw_at = now()
 
 
-def _show(
-    session: Session, post: Post, arrival: ImportedPost, rendered: Rendered, *, is_new: bool
+def _publish(
+    session: Session, post: Post, imported: ImportedPost, rendered: Rendered, *, is_new: bool
 ) -> None:
-    """Readers see it from its old day on; a text that changed since bears today's, or its own."""
+    """Publish the post with its old date.
+
+    The text is dated by its imported update; without one, a changed post is dated today.
+    """
     moment = now()
-    post.publish_at = arrival.date or post.publish_at or arrival.fallback_date
+    post.publish_at = imported.date or post.publish_at or imported.fallback_date
     post.withdraw_at = None
     if post.publish_at <= moment:
-        post.announced_at = post.announced_at or moment  # its readers have known it for years
-    as_of = arrival.updated or (post.publish_at if is_new else moment)
+        post.announced_at = (
+            post.announced_at or moment
+        )  # no announcement: its readers know it already
+    as_of = imported.updated or (post.publish_at if is_new else moment)
     publishing.show(session, post, rendered, by=None, as_of=max(as_of, post.publish_at))
     if is_new and post.publish_at < moment - timedelta(days=1):
         post.created_at = post.publish_at
