@@ -1,4 +1,4 @@
-"""A blog is backed up while it goes on, its folder is lost, and it is there again."""
+"""Tests of backing up a blog while it is running, and of restoring it on another machine."""
 
 import contextlib
 import os
@@ -28,6 +28,7 @@ from blog.models.posts.post import Post
 from blog.models.uploads import upload
 from blog.sandbox.images import prepare
 from tests.support import backup_blog, cast
+from tests.support.app_client import AppClient
 from tests.support.live_server import environment, wait_for
 
 pytestmark = pytest.mark.slow
@@ -37,24 +38,31 @@ pytestmark = pytest.mark.slow
 def elsewhere(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> Iterator[Callable[[Config], Config]]:
-    """Another machine, with an empty database of the same kind."""
-    made = []
+    """Return a function that gives the configuration of another machine.
+
+    Its database is empty and of the same kind.
+    """
+    databases = []
 
     def machine(config: Config) -> Config:
         there = replace(config, data_dir=tmp_path / "elsewhere")
         if config.is_sqlite:
             return there
-        made.append(request.getfixturevalue("postgres").create())
-        return replace(there, database_url=request.getfixturevalue("postgres").url(made[-1]))
+        databases.append(request.getfixturevalue("postgres").create())
+        return replace(there, database_url=request.getfixturevalue("postgres").url(databases[-1]))
 
     yield machine
-    for name in made:
+    for name in databases:
         request.getfixturevalue("postgres").drop(name)
 
 
-def command(config: Config, *words: str, room: int = 0) -> subprocess.CompletedProcess[str]:
-    """`blog …` in a process of its own; with `room`, no file may grow beyond so many bytes."""
-    limit = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))) if room else None
+def command(config: Config, *words: str, max_size: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run `blog …` in a new process, with at most `max_size` bytes per file, if given."""
+    limit = (
+        (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (max_size, max_size)))
+        if max_size
+        else None
+    )
     return subprocess.run(
         [sys.executable, "-m", "blog", *words],
         env=environment(config),
@@ -65,26 +73,24 @@ def command(config: Config, *words: str, room: int = 0) -> subprocess.CompletedP
     )
 
 
-# --- there and back ------------------------------------------------------------------------------
+# --- backup and restore ---
 
 
-def test_on_an_empty_machine_every_public_page_is_the_same_to_the_byte(
-    kept_blog, elsewhere, tmp_path
-):
+def test_after_a_restore_every_public_page_is_identical(kept_blog, elsewhere, tmp_path):
     before = backup_blog.seen(kept_blog)
     assert len(before) > 50 and not [path for path in before if before[path][0] >= 500]
     assert any(path.startswith("/media/") for path in before)
-    done = command(kept_blog, "backup", str(tmp_path / "blog.tar.gz"))
-    assert done.returncode == 0, done.stderr
+    completed = command(kept_blog, "backup", str(tmp_path / "blog.tar.gz"))
+    assert completed.returncode == 0, completed.stderr
     there = elsewhere(kept_blog)
-    done = command(there, "restore", str(tmp_path / "blog.tar.gz"))
-    assert done.returncode == 0, done.stderr
+    completed = command(there, "restore", str(tmp_path / "blog.tar.gz"))
+    assert completed.returncode == 0, completed.stderr
     after = backup_blog.seen(there)
     assert after.keys() == before.keys()
     assert [path for path in before if after[path] != before[path]] == []
 
 
-def test_whoever_was_signed_in_stays_so(small_blog, tmp_path):
+def test_sessions_are_still_valid_after_a_restore(small_blog, tmp_path):
     database = Database(small_blog)
     cookies = cast.sign_in(database, _people(database)["ann"])
     database.close()
@@ -92,7 +98,7 @@ def test_whoever_was_signed_in_stays_so(small_blog, tmp_path):
     backup.write(small_blog, tmp_path / "b.tar.gz")
     there = replace(small_blog, data_dir=tmp_path / "there")
     restore.read_back(there, tmp_path / "b.tar.gz")
-    with backup_blog.Door(there) as client:
+    with AppClient(there) as client:
         assert client.get("/control-panel", cookies=cookies).status == 200
     assert (there.data_dir / "secret").stat().st_mode & 0o777 == 0o600
 
@@ -105,11 +111,11 @@ def _people(database: Database) -> dict[str, object]:
     }
 
 
-def test_unpacked_by_hand_it_is_a_data_folder_that_can_be_checked_by_hand(kept_blog, tmp_path):
-    made = backup.write(kept_blog, tmp_path / "b.tar.gz")
+def test_an_unpacked_backup_is_a_data_folder_with_valid_checksums(kept_blog, tmp_path):
+    result = backup.write(kept_blog, tmp_path / "b.tar.gz")
     folder = tmp_path / "by hand"
     folder.mkdir()
-    subprocess.run(["tar", "xzf", made.path, "-C", folder], check=True)
+    subprocess.run(["tar", "xzf", result.path, "-C", folder], check=True)
     check = ["sha256sum", "--quiet", "--strict", "-c", "SHA256SUMS"]
     subprocess.run(check, cwd=folder, check=True)
     listed = {line[66:] for line in (folder / "SHA256SUMS").read_text().splitlines()}
@@ -119,37 +125,37 @@ def test_unpacked_by_hand_it_is_a_data_folder_that_can_be_checked_by_hand(kept_b
     assert not any(name.startswith(("static/", "backups/")) or ".lock" in name for name in listed)
 
 
-def test_nobody_else_may_read_it_and_no_password_of_a_server_is_in_it(kept_blog, tmp_path):
-    told = replace(kept_blog, smtp_url="smtp://kim:swordfish@mail.example:587")
-    made = backup.write(told, tmp_path / "b.tar.gz")
-    assert made.path.stat().st_mode & 0o777 == 0o600
-    head, _ = restore.check(made.path)
+def test_a_backup_is_private_and_contains_no_password_of_a_server(kept_blog, tmp_path):
+    configured = replace(kept_blog, smtp_url="smtp://kim:swordfish@mail.example:587")
+    result = backup.write(configured, tmp_path / "b.tar.gz")
+    assert result.path.stat().st_mode & 0o777 == 0o600
+    head, _ = restore.check(result.path)
     assert "mail.example" in head.settings["BLOG_SMTP_URL"]
     assert "swordfish" not in str(head)
 
 
-# --- while the blog goes on ----------------------------------------------------------------------
+# --- while the blog is running ---
 
 
-def test_posts_and_pictures_that_come_meanwhile_do_not_break_it(small_blog, tmp_path):
-    """Whatever picture the copied database names lies beside it."""
+def test_uploads_during_a_backup_do_not_break_it(small_blog, tmp_path):
+    """Every picture in the copied database is in the backup."""
     stop = threading.Event()
     writer = threading.Thread(target=keep_uploading, args=(small_blog, stop))
     writer.start()
     try:
-        made = [backup.write(small_blog, tmp_path / f"{number}.tar.gz") for number in range(4)]
+        results = [backup.write(small_blog, tmp_path / f"{number}.tar.gz") for number in range(4)]
     finally:
         stop.set()
         writer.join()
-    assert made[-1].pictures > made[0].pictures
-    for each in made:
-        assert each.missing == ()
-        there = replace(small_blog, data_dir=tmp_path / each.path.name.partition(".")[0])
-        restore.read_back(there, each.path)
+    assert results[-1].pictures > results[0].pictures
+    for result in results:
+        assert result.missing == ()
+        there = replace(small_blog, data_dir=tmp_path / result.path.name.partition(".")[0])
+        restore.read_back(there, result.path)
         database = Database(there)
         names = database.read_now(lambda s: s.scalars(select(upload.Upload.name)).all())
         database.close()
-        assert len(names) == each.pictures
+        assert len(names) == result.pictures
         assert all(media.path_of(there, name).is_file() for name in names)
 
 
@@ -163,61 +169,63 @@ def keep_uploading(config: Config, stop: threading.Event) -> None:
         out = BytesIO()
         Image.new("RGB", (8, 8), (number % 256, number // 256, 7)).save(out, "PNG")
         picture = prepare(out.getvalue(), "p.png", 40)
-        asyncio.run(media.keep(config, picture))  # type: ignore[arg-type]  # it has all that is read
+        asyncio.run(media.keep(config, picture))  # type: ignore[arg-type]  # it has the attributes that are used
         facts = {k: v for k, v in picture.values.items() if k != "name"}
         database.transact_now(upload.note, name=picture.name, original="p.png", **facts)
         time.sleep(0.005)
     database.close()
 
 
-def test_a_picture_that_is_lost_is_named_and_the_rest_is_kept(small_blog, tmp_path):
+def test_a_missing_picture_is_named_and_the_rest_is_backed_up(small_blog, tmp_path):
     database = Database(small_blog)
     name = f"ab/ab{'0' * 30}.png"
     facts = {"original": "x", "width": 1, "height": 1, "size": 1, "type": "image/png"}
     database.transact_now(upload.note, name=name, **facts)
     database.close()
-    done = command(small_blog, "backup", str(tmp_path / "b.tar.gz"))
-    assert done.returncode == 0 and name in done.stdout
+    completed = command(small_blog, "backup", str(tmp_path / "b.tar.gz"))
+    assert completed.returncode == 0 and name in completed.stdout
     restore.check(tmp_path / "b.tar.gz")
 
 
-# --- complete or absent --------------------------------------------------------------------------
+# --- a backup is complete or does not exist ---
 
 
-@pytest.mark.parametrize("room", [20_000, 60_000, 150_000, 280_000, 330_000])
-def test_a_full_disk_leaves_nothing_and_the_backup_before_untouched(small_blog, tmp_path, room):
+@pytest.mark.parametrize("max_size", [20_000, 60_000, 150_000, 280_000, 330_000])
+def test_a_full_disk_leaves_no_file_and_keeps_the_previous_backup(small_blog, tmp_path, max_size):
     noise = Image.effect_noise((400, 400), 90)
     out = BytesIO()
     noise.save(out, "PNG")
     folder = small_blog.media_dir / "ab"
     folder.mkdir()
     (folder / f"ab{'1' * 30}.png").write_bytes(os.urandom(300_000))
-    target = tmp_path / "shelf" / "blog.tar.gz"
+    target = tmp_path / "backups" / "blog.tar.gz"
     target.parent.mkdir()
     target.write_bytes(b"the one before")
-    done = command(small_blog, "backup", str(target), room=room)
-    assert done.returncode == 1
-    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    completed = command(small_blog, "backup", str(target), max_size=max_size)
+    assert completed.returncode == 1
+    assert len(completed.stderr.strip().splitlines()) == 1, completed.stderr
     assert [path.name for path in target.parent.iterdir()] == ["blog.tar.gz"]
     assert target.read_bytes() == b"the one before"
     assert storage.last(small_blog).fault and not storage.last(small_blog).made_at
 
 
-def test_a_disk_that_is_really_full_leaves_nothing(small_blog, tmp_path):
+def test_a_small_disk_that_is_full_is_left_empty(small_blog, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "none", str(disk)]
     if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("only root may mount a small disk")
     try:
-        done = command(small_blog, "backup", str(disk / "blog.tar.gz"))
-        assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1, done.stderr
+        completed = command(small_blog, "backup", str(disk / "blog.tar.gz"))
+        assert completed.returncode == 1 and len(completed.stderr.strip().splitlines()) == 1, (
+            completed.stderr
+        )
         assert list(disk.iterdir()) == []
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_a_backup_that_is_killed_is_not_there_and_the_next_sweeps_up(small_blog):
+def test_the_next_backup_removes_the_files_of_a_killed_one(small_blog):
     (small_blog.media_dir / "ab").mkdir()
     for number in range(20):
         (small_blog.media_dir / "ab" / f"ab{number:030}.png").write_bytes(os.urandom(3_000_000))
@@ -232,13 +240,13 @@ def test_a_backup_that_is_killed_is_not_there_and_the_next_sweeps_up(small_blog)
     assert list(folder.glob(".*")) == []
 
 
-def test_where_it_cannot_be_noted_it_is_a_backup_all_the_same(small_blog, tmp_path):
+def test_a_backup_succeeds_if_its_result_cannot_be_recorded(small_blog, tmp_path):
     storage.folder(small_blog).touch()
     assert backup.write(small_blog, tmp_path / "b.tar.gz").posts == 12
     restore.check(tmp_path / "b.tar.gz")
 
 
-def test_two_at_once_wait_for_one_another(small_blog, tmp_path):
+def test_concurrent_backups_wait_for_each_other(small_blog, tmp_path):
     children = [
         subprocess.Popen(
             [sys.executable, "-m", "blog", "backup", str(tmp_path / "same.tar.gz")],
@@ -250,19 +258,19 @@ def test_two_at_once_wait_for_one_another(small_blog, tmp_path):
     restore.check(tmp_path / "same.tar.gz")
 
 
-# --- what cannot be backed up --------------------------------------------------------------------
+# --- what cannot be backed up ---
 
 
-def test_without_a_blog_there_is_nothing_to_back_up(config, tmp_path):
-    done = command(config, "backup", str(tmp_path / "b.tar.gz"))
-    assert done.returncode == 1 and "There is no blog" in done.stderr
+def test_a_backup_without_a_blog_is_refused(config, tmp_path):
+    completed = command(config, "backup", str(tmp_path / "b.tar.gz"))
+    assert completed.returncode == 1 and "There is no blog" in completed.stderr
     assert not (tmp_path / "b.tar.gz").exists() and not config.data_dir.exists()
 
 
-def test_a_damaged_database_is_not_passed_off_as_a_backup(small_blog, tmp_path):
-    with contextlib.closing(sqlite.connect(small_blog.sqlite_file)) as line:
-        line.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        size = line.execute("PRAGMA page_size").fetchone()[0]
+def test_a_damaged_database_is_not_backed_up(small_blog, tmp_path):
+    with contextlib.closing(sqlite.connect(small_blog.sqlite_file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
     with small_blog.sqlite_file.open("r+b") as file:
         for page in range(5, 40):
             file.seek(page * size)
@@ -273,30 +281,28 @@ def test_a_damaged_database_is_not_passed_off_as_a_backup(small_blog, tmp_path):
 
 
 @pytest.mark.postgresql
-def test_where_pg_dump_is_not_there_it_is_named_and_how_to_get_it(
+def test_a_missing_pg_dump_is_named_with_the_command_to_install_it(
     small_blog, request, tmp_path, monkeypatch
 ):
     cluster = request.getfixturevalue("postgres")
     name = cluster.create(template=request.getfixturevalue("empty_postgres"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    told = replace(small_blog, database_url=cluster.url(name))
+    configured = replace(small_blog, database_url=cluster.url(name))
     with pytest.raises(UserError, match="pg_dump.*apt-get install postgresql-client"):
-        backup.write(told, tmp_path / "b.tar.gz")
+        backup.write(configured, tmp_path / "b.tar.gz")
     assert list(tmp_path.glob("*.gz")) == []
     cluster.drop(name)
 
 
 def test_a_post_written_after_the_backup_is_not_in_it(small_blog, tmp_path):
-    made = backup.write(small_blog, tmp_path / "b.tar.gz")
+    result = backup.write(small_blog, tmp_path / "b.tar.gz")
     database = Database(small_blog)
     kim = _people(database)["kim"]
-    pass
-
     database.transact_now(editing.start, "post", "en", by=kim)
     database.close()
     there = replace(small_blog, data_dir=tmp_path / "there")
-    restore.read_back(there, made.path)
+    restore.read_back(there, result.path)
     opened = Database(there)
-    assert len(opened.read_now(lambda s: s.scalars(select(Post.id)).all())) == made.posts
+    assert len(opened.read_now(lambda s: s.scalars(select(Post.id)).all())) == result.posts
     opened.close()
     assert shutil.disk_usage(tmp_path).free

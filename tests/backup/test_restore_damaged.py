@@ -1,4 +1,4 @@
-"""What is no whole backup of ours is refused before anything is touched."""
+"""Tests that damaged, foreign and malicious files are assert_refused before anything is changed."""
 
 import gzip
 import hashlib
@@ -25,9 +25,9 @@ from tests.support import backup_blog
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, empty_sqlite: Path) -> Path:
-    """A good backup, made once."""
-    folder = tmp_path_factory.mktemp("whole")
+def valid_backup(tmp_path_factory: pytest.TempPathFactory, empty_sqlite: Path) -> Path:
+    """Create a valid backup, once for all tests."""
+    folder = tmp_path_factory.mktemp("backup")
     config = Config(data_dir=folder / "data")
     config.data_dir.mkdir()
     shutil.copy(empty_sqlite, config.data_dir)
@@ -40,8 +40,8 @@ def there(tmp_path: Path) -> Config:
     return Config(data_dir=tmp_path / "there")
 
 
-def refused(there: Config, file: Path, *kinds: type[Exception]) -> str:
-    """One sentence; nothing has been written, nor is the folder there."""
+def assert_refused(there: Config, file: Path, *kinds: type[Exception]) -> str:
+    """Assert that a restore fails with one sentence and writes nothing. Returns the sentence."""
     with pytest.raises(kinds or (Damaged,)) as caught:
         restore.read_back(there, file)
     assert not there.data_dir.exists()
@@ -49,37 +49,37 @@ def refused(there: Config, file: Path, *kinds: type[Exception]) -> str:
     return str(caught.value)
 
 
-def test_a_whole_one_is_taken(there, whole):
-    assert restore.read_back(there, whole).title == "The Ink House"
+def test_a_valid_backup_is_restored(there, valid_backup):
+    assert restore.read_back(there, valid_backup).title == "The Ink House"
     assert there.sqlite_file.is_file()
 
 
 @pytest.mark.parametrize("part", [0, 1, 10, 1000, 0.25, 0.5, 0.9, -1, -8, -9])
-def test_one_that_was_cut_off_is_refused(there, whole, tmp_path, part):
-    raw = whole.read_bytes()
+def test_a_truncated_backup_is_refused(there, valid_backup, tmp_path, part):
+    raw = valid_backup.read_bytes()
     end = int(len(raw) * part) if isinstance(part, float) else part
     (tmp_path / "cut").write_bytes(raw[:end])
-    refused(there, tmp_path / "cut")
+    assert_refused(there, tmp_path / "cut")
 
 
-def test_a_single_bit_that_changes_anything_is_enough_to_be_refused(there, whole, tmp_path):
-    """Some change nothing: of a run of zeros it is all the same where they are repeated from."""
-    raw, chance = whole.read_bytes(), random.Random(7)  # noqa: S311 -- the same places each time
-    places = {*range(14), len(raw) - 1, len(raw) - 8, *chance.sample(range(10, len(raw)), 60)}
+def test_a_backup_with_one_changed_bit_is_refused(there, valid_backup, tmp_path):
+    """Bits that do not change the unpacked data may pass: gzip has several encodings of zeros."""
+    raw, generator = valid_backup.read_bytes(), random.Random(7)  # noqa: S311 -- reproducible
+    positions = {*range(14), len(raw) - 1, len(raw) - 8, *generator.sample(range(10, len(raw)), 60)}
     refusals = 0
-    for place in places:
+    for position in positions:
         changed = bytearray(raw)
-        changed[place] ^= 1 << chance.randrange(8)
+        changed[position] ^= 1 << generator.randrange(8)
         (tmp_path / "changed").write_bytes(changed)
-        if not is_the_same(bytes(changed), raw):
-            refused(there, tmp_path / "changed")
+        if not have_same_content(bytes(changed), raw):
+            assert_refused(there, tmp_path / "changed")
             refusals += 1
     assert refusals > 40
 
 
-def is_the_same(one: bytes, other: bytes) -> bool:
+def have_same_content(first: bytes, second: bytes) -> bool:
     try:
-        return gzip.decompress(one) == gzip.decompress(other)
+        return gzip.decompress(first) == gzip.decompress(second)
     except (OSError, EOFError, zlib.error):
         return False
 
@@ -115,16 +115,18 @@ def tar_of(*entries: tuple[str, bytes] | tarfile.TarInfo) -> bytes:
 )
 def test_a_foreign_file_is_refused(there, tmp_path, raw):
     (tmp_path / "foreign").write_bytes(raw)
-    refused(there, tmp_path / "foreign")
+    assert_refused(there, tmp_path / "foreign")
 
 
-def test_a_file_that_is_not_there_is_told_in_one_sentence(there, tmp_path):
-    assert "No such file" in refused(there, tmp_path / "none", UserError)
+def test_a_missing_file_is_refused_with_one_sentence(there, tmp_path):
+    assert "No such file" in assert_refused(there, tmp_path / "none", UserError)
 
 
-def remade(whole: Path, target: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
-    """The same backup with other files in it, and sums that fit: somebody meant it."""
-    with tarfile.open(whole) as tar:
+def modified_backup(
+    valid_backup: Path, target: Path, change: Callable[[dict[str, bytes]], None]
+) -> Path:
+    """Write a backup with changed files and matching checksums, as an attacker could."""
+    with tarfile.open(valid_backup) as tar:
         files = {m.name: tar.extractfile(m).read() for m in tar.getmembers()}  # type: ignore[union-attr]  # all are files
     del files["SHA256SUMS"]
     change(files)
@@ -133,8 +135,8 @@ def remade(whole: Path, target: Path, change: Callable[[dict[str, bytes]], None]
     return target
 
 
-def test_remade_without_a_change_it_is_taken(there, whole, tmp_path):
-    restore.read_back(there, remade(whole, tmp_path / "same", lambda files: None))
+def test_a_rebuilt_backup_without_changes_is_restored(there, valid_backup, tmp_path):
+    restore.read_back(there, modified_backup(valid_backup, tmp_path / "same", lambda files: None))
 
 
 @pytest.mark.parametrize(
@@ -146,150 +148,155 @@ def test_remade_without_a_change_it_is_taken(there, whole, tmp_path):
         "database.dump.lock",
     ],
 )
-def test_a_name_that_leads_elsewhere_or_is_no_business_of_it_is_refused(
-    there, whole, tmp_path, name
-):
-    evil = remade(whole, tmp_path / "evil", lambda files: files.update({name: b"x"}))
-    refused(there, evil)
+def test_an_unsafe_or_unexpected_name_is_refused(there, valid_backup, tmp_path, name):
+    evil = modified_backup(
+        valid_backup, tmp_path / "evil", lambda files: files.update({name: b"x"})
+    )
+    assert_refused(there, evil)
     assert {path.name for path in tmp_path.iterdir()} == {"evil"}
 
 
 @pytest.mark.parametrize(
     "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE]
 )
-def test_links_and_devices_are_refused(there, whole, tmp_path, kind):
-    with tarfile.open(whole) as tar:
+def test_links_and_devices_are_refused(there, valid_backup, tmp_path, kind):
+    with tarfile.open(valid_backup) as tar:
         entries = [(m.name, tar.extractfile(m).read()) for m in tar.getmembers()]  # type: ignore[union-attr]  # all are files
     link = tarfile.TarInfo("templates")
     link.type, link.linkname = kind, "/etc"
     (tmp_path / "evil").write_bytes(tar_of(entries[0], link, *entries[1:]))
-    refused(there, tmp_path / "evil")
+    assert_refused(there, tmp_path / "evil")
 
 
-def test_the_same_name_twice_is_refused(there, whole, tmp_path):
-    with tarfile.open(whole) as tar:
+def test_a_duplicate_name_is_refused(there, valid_backup, tmp_path):
+    with tarfile.open(valid_backup) as tar:
         entries = [(m.name, tar.extractfile(m).read()) for m in tar.getmembers()]  # type: ignore[union-attr]  # all are files
     (tmp_path / "evil").write_bytes(tar_of(*entries[:-1], entries[1], entries[-1]))
-    refused(there, tmp_path / "evil")
+    assert_refused(there, tmp_path / "evil")
 
 
 @pytest.mark.parametrize("where", [1, 2, -1])
-def test_a_file_that_was_taken_out_is_missed(there, whole, tmp_path, where):
-    with tarfile.open(whole) as tar:
+def test_a_backup_with_a_removed_file_is_refused(there, valid_backup, tmp_path, where):
+    with tarfile.open(valid_backup) as tar:
         entries = [(m.name, tar.extractfile(m).read()) for m in tar.getmembers()]  # type: ignore[union-attr]  # all are files
     del entries[where]
     (tmp_path / "less").write_bytes(tar_of(*entries))
-    refused(there, tmp_path / "less")
+    assert_refused(there, tmp_path / "less")
 
 
-def headed(**said: object) -> Callable[[dict[str, bytes]], None]:
+def with_metadata(**values: object) -> Callable[[dict[str, bytes]], None]:
     def change(files: dict[str, bytes]) -> None:
-        files["backup.json"] = json.dumps({**json.loads(files["backup.json"]), **said}).encode()
+        files["backup.json"] = json.dumps({**json.loads(files["backup.json"]), **values}).encode()
 
     return change
 
 
 @pytest.mark.parametrize(
-    "said",
+    "values",
     [
         *({"counts": "many"}, {"counts": None}, {"counts": {"post": "x"}}, {"settings": []}),
         *({"settings": {"BLOG_PORT": 1}}, {"made_at": 5}, {"database": []}, {"revision": None}),
     ],
     ids=str,
 )
-def test_one_that_says_of_itself_what_none_would_is_refused(there, whole, tmp_path, said):
-    refused(there, remade(whole, tmp_path / "odd", headed(**said)))
+def test_invalid_metadata_is_refused(there, valid_backup, tmp_path, values):
+    assert_refused(there, modified_backup(valid_backup, tmp_path / "odd", with_metadata(**values)))
 
 
-def test_one_whose_head_is_nested_without_end_is_refused(there, tmp_path):
+def test_deeply_nested_metadata_is_refused(there, tmp_path):
     (tmp_path / "deep").write_bytes(tar_of(("backup.json", b"[" * 900_000)))
-    refused(there, tmp_path / "deep")
+    assert_refused(there, tmp_path / "deep")
 
 
-def test_what_a_terminal_would_obey_is_not_said(there, whole, tmp_path, capsys):
-    loud = headed(made_at="\x1b[2J", settings={"BLOG_\x1b[2J": "\x1b]0;x\x07"})
-    assert restore.run(there, Namespace(file=remade(whole, tmp_path / "loud", loud))) == 0
-    said = capsys.readouterr().out
-    assert "?[2J" in said and said.replace("\n", "").isprintable()
+def test_control_characters_are_not_printed(there, valid_backup, tmp_path, capsys):
+    escaped = with_metadata(made_at="\x1b[2J", settings={"BLOG_\x1b[2J": "\x1b]0;x\x07"})
+    assert (
+        restore.run(
+            there, Namespace(file=modified_backup(valid_backup, tmp_path / "escaped", escaped))
+        )
+        == 0
+    )
+    output = capsys.readouterr().out
+    assert "?[2J" in output and output.replace("\n", "").isprintable()
 
 
 @pytest.mark.parametrize("is_first", [True, False])
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
-def test_a_header_that_says_it_is_huge_is_not_read_into_memory(
-    there, whole, tmp_path, kind, is_first
-):
+def test_a_huge_header_is_not_read_into_memory(there, valid_backup, tmp_path, kind, is_first):
     huge = tarfile.TarInfo("huge")
     huge.type, huge.size = kind, 64_000_000
-    with tarfile.open(whole) as tar:
+    with tarfile.open(valid_backup) as tar:
         head = tar.extractfile("backup.json").read()  # type: ignore[union-attr]  # it is a file
-    size = 512 + len(head) + -len(head) % 512  # up to the end of its head, where more may come
+    size = 512 + len(head) + -len(head) % 512  # the end of the first entry
     before = gzip.decompress(tar_of(("backup.json", head)))[:size]
     raw = (b"" if is_first else before) + huge.tobuf(tarfile.GNU_FORMAT) + bytes(huge.size)
     (tmp_path / "huge").write_bytes(gzip.compress(raw, 1))
     tracemalloc.start()
     try:
-        refused(there, tmp_path / "huge")
+        assert_refused(there, tmp_path / "huge")
         assert tracemalloc.get_traced_memory()[1] < 20_000_000
     finally:
         tracemalloc.stop()
 
 
-def test_one_that_a_newer_program_wrote_is_refused_as_such(there, whole, tmp_path):
-    later = remade(whole, tmp_path / "later", headed(format=2, more="?"))
-    assert "newer release" in refused(there, later)
-    later = remade(whole, tmp_path / "later", headed(revision="9999"))
-    assert "newer release" in refused(there, later, UnusableDatabase)
+def test_a_backup_of_a_newer_release_is_refused_with_this_reason(there, valid_backup, tmp_path):
+    later = modified_backup(valid_backup, tmp_path / "later", with_metadata(format=2, more="?"))
+    assert "newer release" in assert_refused(there, later)
+    later = modified_backup(valid_backup, tmp_path / "later", with_metadata(revision="9999"))
+    assert "newer release" in assert_refused(there, later, UnusableDatabase)
 
 
-def test_a_database_that_was_damaged_before_it_was_packed_is_refused(there, whole, tmp_path):
+def test_a_backup_of_a_damaged_database_is_refused(there, valid_backup, tmp_path):
     def damage(files: dict[str, bytes]) -> None:
         raw = files["blog.sqlite3"]
         files["blog.sqlite3"] = raw[:30_000] + b"\xff" * 30_000 + raw[60_000:]
 
-    refused(there, remade(whole, tmp_path / "evil", damage), UserError)
+    assert_refused(there, modified_backup(valid_backup, tmp_path / "evil", damage), UserError)
 
 
-def test_more_than_the_disk_holds_is_refused_before_it_is_written(there, whole, monkeypatch):
+def test_a_backup_larger_than_the_free_space_is_refused(there, valid_backup, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 8, 1000))
-    assert "MB" in refused(there, whole, UserError)
+    assert "MB" in assert_refused(there, valid_backup, UserError)
 
 
-# --- where it goes -------------------------------------------------------------------------------
+# --- the target of a restore ---
 
 
-def test_it_never_overwrites_a_blog(whole, tmp_path):
+def test_a_restore_never_overwrites_a_blog(valid_backup, tmp_path):
     there = Config(data_dir=tmp_path / "there")
-    restore.read_back(there, whole)
+    restore.read_back(there, valid_backup)
     before = {path: path.read_bytes() for path in there.data_dir.rglob("*") if path.is_file()}
     with pytest.raises(UserError, match="is not empty"):
-        restore.read_back(there, whole)
+        restore.read_back(there, valid_backup)
     assert before == {p: p.read_bytes() for p in there.data_dir.rglob("*") if p.is_file()}
 
 
-def test_a_folder_with_nothing_but_backups_in_it_counts_as_empty(whole, tmp_path):
+def test_a_folder_with_nothing_but_backups_in_it_counts_as_empty(valid_backup, tmp_path):
     there = Config(data_dir=tmp_path / "there")
     (there.data_dir / "backups").mkdir(parents=True)
-    file = Path(shutil.copy(whole, there.data_dir / "backups"))
-    (there.data_dir / ".restoring").mkdir()  # of one that was killed
+    file = Path(shutil.copy(valid_backup, there.data_dir / "backups"))
+    (there.data_dir / ".restoring").mkdir()  # of a killed restore
     restore.read_back(there, file)
     assert {path.name for path in there.data_dir.iterdir()} == {
         *("backups", "blog.sqlite3", "backup.json", "media", "secret", "templates", "SHA256SUMS")
     } - {"backup.json", "SHA256SUMS"}
 
 
-def test_a_backup_of_sqlite_is_not_for_postgresql_and_that_is_said(there, whole):
+def test_a_backup_of_sqlite_is_not_restored_to_postgresql(there, valid_backup):
     elsewhere = replace(there, database_url="postgresql://nobody@/nothing")
-    assert "on SQLite" in refused(elsewhere, whole, UserError)
+    assert "on SQLite" in assert_refused(elsewhere, valid_backup, UserError)
 
 
 @pytest.mark.postgresql
-def test_on_postgresql_it_never_overwrites_a_blog_either(postgres, empty_postgres, tmp_path):
+def test_a_restore_never_overwrites_a_postgresql_database(postgres, empty_postgres, tmp_path):
     name = postgres.create(template=empty_postgres)
     config = Config(data_dir=tmp_path / "data", database_url=postgres.url(name))
     config.data_dir.mkdir()
     backup_blog.furnish(config)
-    made = backup.write(config, tmp_path / "b.tar.gz")
+    result = backup.write(config, tmp_path / "b.tar.gz")
     there = replace(config, data_dir=tmp_path / "there")
-    assert "is not empty" in refused(there, made.path, UserError)
-    assert "BLOG_DATABASE_URL" in refused(replace(there, database_url=""), made.path, UserError)
+    assert "is not empty" in assert_refused(there, result.path, UserError)
+    assert "BLOG_DATABASE_URL" in assert_refused(
+        replace(there, database_url=""), result.path, UserError
+    )
     postgres.drop(name)

@@ -1,4 +1,4 @@
-"""Backups that nobody has to think of: when one is due, how many stay, and what is told of them."""
+"""Tests of automatic backups: when one is due, how many are kept, and how failures are recorded."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def blog(config: Config, sqlite_database: Database, monkeypatch) -> Config:
-    """Set up two days ago; this process is told of it as the server would be."""
+    """Set up a blog two days ago, with the environment variables of its server."""
     cast.fill(sqlite_database)
     sqlite_database.transact_now(set_up_at, now() - timedelta(days=2))
     for name, value in environment(config).items():
@@ -32,15 +32,15 @@ def blog(config: Config, sqlite_database: Database, monkeypatch) -> Config:
 
 
 def set_up_at(session: Session, moment: object) -> None:
-    session.get_one(Site, THE_ONE).set_up_at = moment  # type: ignore[assignment]  # a time
+    session.get_one(Site, THE_ONE).set_up_at = moment  # type: ignore[assignment]  # a datetime
 
 
-def choose(session: Session, **choices: int) -> None:
-    session.get_one(Site, THE_ONE).choices = choices
+def change_settings(session: Session, **settings: int) -> None:
+    session.get_one(Site, THE_ONE).choices = settings
 
 
-def look(config: Config) -> None:
-    """One round of the clock."""
+def run_task(config: Config) -> None:
+    """Run the scheduled task once."""
     database = Database(config)
     try:
         asyncio.run(schedule.look_after(config, database))
@@ -48,64 +48,64 @@ def look(config: Config) -> None:
         database.close()
 
 
-def laid(config: Config, count: int) -> list[Path]:
-    """So many good backups of earlier days."""
-    made = backup.write(config, storage.new_path(config))
+def make_backups(config: Config, count: int) -> list[Path]:
+    """Create `count` valid backups of earlier days."""
+    result = backup.write(config, storage.new_path(config))
     paths = [
         storage.folder(config) / f"2026-01-{day:02}-030000.tar.gz" for day in range(1, count + 1)
     ]
     for path in paths:
-        shutil.copy(made.path, path)
-    made.path.unlink()
+        shutil.copy(result.path, path)
+    result.path.unlink()
     return paths
 
 
-def test_the_clock_looks_after_it():
-    assert "back up" in {chore.name for chore in TASKS}
+def test_backing_up_is_a_scheduled_task():
+    assert "back up" in {task.name for task in TASKS}
 
 
-def test_one_that_is_due_is_made_once(blog):
-    look(blog)
-    look(blog)
-    made = storage.every(blog)
-    assert len(made) == 1
-    restore.check(made[0])
+def test_a_backup_that_is_due_is_made_once(blog):
+    run_task(blog)
+    run_task(blog)
+    backups = storage.every(blog)
+    assert len(backups) == 1
+    restore.check(backups[0])
     last = storage.last(blog)
-    assert last.place == str(made[0]) and last.size == made[0].stat().st_size
+    assert last.place == str(backups[0]) and last.size == backups[0].stat().st_size
     assert last.moment and now() - last.moment < timedelta(minutes=5) and not last.fault
 
 
-def test_while_one_is_made_for_a_worker_that_was_killed_no_second_is_begun(blog):
+def test_no_backup_is_started_while_another_is_being_made(blog):
     with storage.lock(blog):
-        look(blog)
+        run_task(blog)
     assert storage.every(blog) == []
 
 
-def test_a_blog_of_today_needs_none_yet(blog, sqlite_database):
+def test_a_new_blog_is_not_backed_up_yet(blog, sqlite_database):
     sqlite_database.transact_now(set_up_at, now() - timedelta(hours=2))
-    look(blog)
+    run_task(blog)
     assert storage.every(blog) == []
 
 
-def test_where_none_is_wanted_none_is_made(blog, sqlite_database):
-    sqlite_database.transact_now(choose, backup_every=0)
-    look(blog)
+def test_automatic_backups_can_be_turned_off(blog, sqlite_database):
+    sqlite_database.transact_now(change_settings, backup_every=0)
+    run_task(blog)
     assert storage.every(blog) == []
 
 
-def test_as_many_stay_as_are_wanted_and_the_newest_always(blog, sqlite_database):
-    old = laid(blog, 5)
-    (storage.folder(blog) / storage.LAST).unlink()
-    sqlite_database.transact_now(choose, backup_keep=2)
-    look(blog)
-    left = storage.every(blog)
-    assert len(left) == 2 and left[0] == old[-1]
-    assert storage.prune(blog, 0) == [left[0]]
-    assert storage.every(blog) == [left[1]]
+def test_old_backups_are_deleted_but_never_the_newest(blog, sqlite_database):
+    old = make_backups(blog, 5)
+    (storage.folder(blog) / storage.RESULT_FILE).unlink()
+    sqlite_database.transact_now(change_settings, backup_keep=2)
+    run_task(blog)
+    remaining = storage.every(blog)
+    assert len(remaining) == 2 and remaining[0] == old[-1]
+    assert storage.prune(blog, 0) == [remaining[0]]
+    assert storage.every(blog) == [remaining[1]]
 
 
-def test_what_is_no_whole_backup_is_not_counted_nor_deleted(blog):
-    good = laid(blog, 3)
+def test_other_files_are_neither_counted_nor_deleted(blog):
+    good = make_backups(blog, 3)
     others = ["2026-02-01-030000.tar.gz", "notes.txt", "my-own.tar.gz", "2026-02-02-030000.tar"]
     for name in others:
         (storage.folder(blog) / name).write_bytes(b"no backup")
@@ -114,24 +114,24 @@ def test_what_is_no_whole_backup_is_not_counted_nor_deleted(blog):
     )
     assert storage.every(blog) == good and storage.every(blog, upgrades=True) == [upgrade]
     storage.prune(blog, 1)
-    left = {path.name for path in storage.folder(blog).iterdir()} - {storage.LAST}
-    assert left == {*others, good[-1].name, upgrade.name}
+    remaining = {path.name for path in storage.folder(blog).iterdir()} - {storage.RESULT_FILE}
+    assert remaining == {*others, good[-1].name, upgrade.name}
 
 
-def test_one_that_fails_is_told_noted_and_tried_again_after_an_hour(blog, monkeypatch):
+def test_a_failed_backup_is_recorded_and_retried_after_an_hour(blog, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 8, 1000))
     with pytest.raises(UserError, match="No backup was made"):
-        look(blog)
+        run_task(blog)
     assert "free" in storage.last(blog).fault
-    look(blog)  # not again at once
+    run_task(blog)  # no second attempt within the hour
     later = now() + timedelta(minutes=61)
     monkeypatch.setattr(storage, "now", lambda: later)
     with pytest.raises(UserError):
-        look(blog)
+        run_task(blog)
     assert storage.every(blog) == []
 
 
-def test_what_its_process_says_of_a_fault_is_told(blog):
+def test_the_error_of_the_backup_process_is_recorded(blog):
     with blog.sqlite_file.open("r+b") as file:
         file.seek(4096 * 20)
         file.write(os.urandom(4096 * 20))
@@ -144,7 +144,7 @@ def test_what_its_process_says_of_a_fault_is_told(blog):
     assert storage.last(blog).fault and not storage.last(blog).made_at
 
 
-async def test_a_stop_in_the_middle_leaves_no_process_and_no_half_backup(blog):
+async def test_a_cancelled_backup_leaves_no_process_and_no_incomplete_file(blog):
     (blog.media_dir / "ab").mkdir(parents=True)
     for number in range(30):
         (blog.media_dir / "ab" / f"ab{number:030}.png").write_bytes(os.urandom(2_000_000))
