@@ -1,4 +1,4 @@
-"""The front room: whoever reads. Its pages are the same for everybody, and need no script."""
+"""The public blueprint: routes for readers, which look the same to everybody and need no script."""
 
 from sanic import Blueprint
 

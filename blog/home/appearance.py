@@ -1,4 +1,4 @@
-"""The stylesheet of the keeper's choice, the covers on the front page, and the blogroll."""
+"""The theme stylesheet and its preview, the covers of posts shown as cards, and the blogroll."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -24,10 +24,10 @@ FOREVER = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True)
-class Plate:
-    """What stands on a post's card: its cover, or the first letter of its title where it has none.
+class CardCover:
+    """The cover of a post's card, or the first letter of its title where there is no cover.
 
-    No sizes are known of a picture that is not ours.
+    `width` and `height` are in pixels, and 0 for a picture that is not one of the blog's uploads.
     """
 
     letter: str
@@ -39,63 +39,66 @@ class Plate:
 
 @bp.get("/look/<name:str>")
 async def look(request: Request, name: str) -> HTTPResponse:
-    """The name says the whole look, so that a page of yesterday finds the colours of yesterday.
+    """Serve the stylesheet of a theme.
 
-    One that an older version of ours gave out is answered too, but not for ever.
+    Its name holds every setting of the theme and a hash of the stylesheet, so a page that was
+    cached before the theme changed still gets the old colours. A name with another hash, which an
+    earlier version of the blog made, is answered too but not cached for ever.
     """
-    words, _, hash = name.removesuffix(".css").partition(".")
+    settings, _, digest = name.removesuffix(".css").partition(".")
     try:
-        wanted = Look.named(words)
+        theme = Look.named(settings)
     except LookupError as error:
         raise web.NotHere from error
-    lasting = FOREVER if hash == wanted.hash else "no-cache"
-    return text(wanted.sheet, content_type="text/css", headers={"cache-control": lasting})
+    caching = FOREVER if digest == theme.hash else "no-cache"
+    return text(theme.sheet, content_type="text/css", headers={"cache-control": caching})
 
 
 @bp.get("/look/preview")
 async def preview_look(request: Request) -> HTTPResponse:
-    """The front page in a look that is not chosen yet, for whoever is about to choose it."""
+    """Show the front page in a theme that has not been saved yet, to signed-in people only."""
     request.ctx.private = True
     if not request.ctx.user:
         raise web.NotHere
-    facts = request.ctx.site
-    settings = replace(facts.settings, **dict(_asked(request)))
-    request.ctx.site = replace(facts, settings=settings)
-    shelf = await web.read(request, post_cards.post_list, page=1, per_page=facts.posts_per_page)
-    covers = await plates(request, shelf.cards)
-    page = pagination.paginate(shelf, lambda number: "/")
+    site = request.ctx.site
+    settings = replace(site.settings, **dict(_valid_settings(request)))
+    request.ctx.site = replace(site, settings=settings)
+    posts = await web.read(request, post_cards.post_list, page=1, per_page=site.posts_per_page)
+    covers = await card_covers(request, posts.cards)
+    page = pagination.paginate(posts, lambda number: "/")
     response = web.render(
-        request, "home/front.html", posts=shelf.cards, page=page, covers=covers, path="/"
+        request, "home/front.html", posts=posts.cards, page=page, covers=covers, path="/"
     )
     response.headers["x-robots-tag"] = "noindex"
     return response
 
 
-def _asked(request: Request) -> Iterator[tuple[str, str]]:
-    """Of the choices in the address those that could be kept."""
-    for one in declared(LookChoices):
-        value = request.args.get(one.name)
-        if value and one.kind != "hidden":
+def _valid_settings(request: Request) -> Iterator[tuple[str, str]]:
+    """Yield the name and value of each appearance setting in the query that has a valid value."""
+    for setting in declared(LookChoices):
+        value = request.args.get(setting.name)
+        if value and setting.kind != "hidden":
             with suppress(Refusal):
-                one.refuse(value)
-                yield one.name, value
+                setting.refuse(value)
+                yield setting.name, value
 
 
-async def plates(request: Request, cards: Sequence[Card]) -> dict[int, Plate]:
-    """By the id of their post; none where the front page is a list."""
+async def card_covers(request: Request, cards: Sequence[Card]) -> dict[int, CardCover]:
+    """Return the covers by post id; empty where the front page is a list rather than cards."""
     if request.ctx.site.settings.front != "cards":
         return {}
     covers = " ".join(card.cover for card in cards)
-    known = await web.read(request, upload.sizes, covers, {}) if covers.strip() else {}
-    return {card.id: _plate(card, *known.get(card.cover, (0, 0))) for card in cards}
+    sizes = await web.read(request, upload.sizes, covers, {}) if covers.strip() else {}
+    return {card.id: _card_cover(card, *sizes.get(card.cover, (0, 0))) for card in cards}
 
 
-def _plate(card: Card, width: int, height: int) -> Plate:
+def _card_cover(card: Card, width: int, height: int) -> CardCover:
     cover = card.cover
-    both = f"{narrow(cover)} {NARROW}w, {cover} {width}w" if width > NARROW else ""
-    return Plate(blogroll.initial(card.title), cover, both, width, height)
+    srcset = f"{narrow(cover)} {NARROW}w, {cover} {width}w" if width > NARROW else ""
+    return CardCover(blogroll.initial(card.title), cover, srcset, width, height)
 
 
 def show_blogroll(request: Request) -> HTTPResponse:
+    """Render the page of links to other blogs."""
     friends = request.ctx.site.settings.friends
     return web.render(request, "home/blogroll.html", friends=friends)

@@ -1,6 +1,6 @@
-"""Posts by tag, by author, by year and month, and the page that leads to all of these."""
+"""Lists of posts by tag, author, year and month, and the archive page that links to them."""
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 from itertools import groupby
 from urllib.parse import unquote
 
@@ -23,73 +23,80 @@ from blog.web.templating import written, zone_of
 @bp.get("/tags/<slug:str>")
 @cached(by_page=True)
 async def tag(request: Request, slug: str) -> HTTPResponse:
+    """List the posts of a tag, or redirect from the tag's name or its former slug to its slug."""
     try:
-        name, shelf = await web.read(request, page_queries.tagged, slug, *_page(request))
+        name, posts = await web.read(request, page_queries.tagged, slug, *_page_and_size(request))
     except LookupError as error:
-        meant = await web.read(request, page_queries.tag_called, unquote(slug))
-        if meant is None:
+        current_slug = await web.read(request, page_queries.tag_called, unquote(slug))
+        if current_slug is None:
             raise web.NotHere from error
-        return redirect(web.url(request, "home.tag", slug=meant), status=301)
+        return redirect(web.url(request, "home.tag", slug=current_slug), status=301)
     feed = web.url(request, "home.tag_feed", slug=slug)
-    return show_listing(request, shelf, kicker=N_("Tag"), heading=name.name, feed=feed)
+    return show_listing(request, posts, kicker=N_("Tag"), heading=name.name, feed=feed)
 
 
 @bp.get("/authors/<slug:str>")
 @cached(by_page=True)
 async def author(request: Request, slug: str) -> HTTPResponse:
-    who, shelf = await web.get_or_404(request, page_queries.written_by, slug, *_page(request))
+    """List the posts of an author below their biography."""
+    name, posts = await web.get_or_404(
+        request, page_queries.written_by, slug, *_page_and_size(request)
+    )
     feed = web.url(request, "home.author_feed", slug=slug)
     return show_listing(
-        request, shelf, kicker=N_("Author"), heading=who.name, about=who.bio, feed=feed
+        request, posts, kicker=N_("Author"), heading=name.name, about=name.bio, feed=feed
     )
 
 
 @bp.get("/archive")
 @cached()
 async def archive(request: Request) -> HTTPResponse:
-    found = await web.read(request, page_queries.overview, _zone(request))
-    months = found.archive.months
+    """Show how many posts there are per month, per tag and per author."""
+    overview = await web.read(request, page_queries.overview, _zone(request))
+    months = overview.archive.months
     return web.render(
         request,
         "home/archive.html",
         total=sum(month.posts for month in months),
         years=_by_year(months),
         month_names=get_month_names("abbreviated", "stand-alone", BABEL[request.ctx.language]),
-        tags=found.tags,
-        authors=found.authors,
+        tags=overview.tags,
+        authors=overview.authors,
     )
 
 
 @bp.get("/archive/<year:int>")
 @cached(by_page=True)
 async def year(request: Request, year: int) -> HTTPResponse:
-    shelf = await web.get_or_404(
-        request, page_queries.from_span, year, None, _zone(request), *_page(request)
+    """List the posts of a year in the site's time zone."""
+    posts = await web.get_or_404(
+        request, page_queries.from_span, year, None, _zone(request), *_page_and_size(request)
     )
     heading = web.say(request, N_("The year %(year)s"), year=year)
-    return show_listing(request, shelf, kicker=N_("Archive"), heading=heading)
+    return show_listing(request, posts, kicker=N_("Archive"), heading=heading)
 
 
 @bp.get("/archive/<year:int>/<month:int>")
 @cached(by_page=True)
 async def month(request: Request, year: int, month: int) -> HTTPResponse:
-    shelf = await web.get_or_404(
-        request, page_queries.from_span, year, month, _zone(request), *_page(request)
+    """List the posts of a month in the site's time zone."""
+    posts = await web.get_or_404(
+        request, page_queries.from_span, year, month, _zone(request), *_page_and_size(request)
     )
     heading = written(datetime(year, month, 1), request.ctx.language, "month")
-    return show_listing(request, shelf, kicker=N_("Archive"), heading=heading)
+    return show_listing(request, posts, kicker=N_("Archive"), heading=heading)
 
 
-def _page(request: Request) -> tuple[int, int]:
-    """The page asked for, and how many posts it holds."""
+def _page_and_size(request: Request) -> tuple[int, int]:
+    """Return the number of the requested page and the number of posts on a page."""
     return pagination.page_number(request.args.get("page")), request.ctx.site.posts_per_page
 
 
-def _zone(request: Request) -> object:
+def _zone(request: Request) -> tzinfo:
     return zone_of(request.ctx.site.timezone)
 
 
 def _by_year(months: tuple[Month, ...]) -> list[tuple[int, dict[int, int]]]:
-    """Years, newest first, each with its months' numbers of posts."""
+    """Group months by year, newest first: pairs of a year and its number of posts by month."""
     years = groupby(months, key=lambda month: month.year)
-    return [(year, {month.month: month.posts for month in those}) for year, those in years]
+    return [(year, {month.month: month.posts for month in group}) for year, group in years]

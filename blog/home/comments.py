@@ -1,7 +1,6 @@
-"""To comment on a post: a guest sees a preview first, and whatever goes wrong the text is kept."""
+"""Submitting a comment: guests see a preview first, and a refused form keeps everything typed."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from sanic import HTTPResponse, Request
 from sanic.response import redirect
@@ -13,6 +12,7 @@ from blog.home.guest_cookie import Proof
 from blog.markup import Rendered, TooMuch
 from blog.models.base import Refusal
 from blog.models.comments import guest, spam, submission
+from blog.models.comments.comment import Comment
 from blog.models.comments.spam import TooMany
 from blog.models.comments.submission import LONGEST_BODY, About, Submission, Twice
 from blog.models.public.cards import PostPage
@@ -28,27 +28,33 @@ TRAPPED = N_(
     "comment again."
 )
 
-ACTION = "/comments/0"  # of no post
-AT_ONCE = 10  # half of those who may wait before the crew
+PLACEHOLDER_ACTION = "/comments/0"  # no post has the id 0
+# Comments that one worker renders at a time: half of the sandbox's queue, so that authors who
+# publish always find room in it.
+MAX_RENDERING = 10
 RENDERING: list[Request] = []
 
 
 class CommentForm(Form):
+    """The form of somebody who is signed in."""
+
     body = Verbatim(required=True, most=LONGEST_BODY)
     answers = Text(most=64)
     wants_answers = Check()
 
 
 class GuestForm(CommentForm):
+    """The form of a guest, with a hidden field as a trap for bots."""
+
     name = Text(required=True, most=200)
     email = Text(most=254)
-    homepage = Text(most=100_000)  # hidden: people leave it empty, programs do not
+    homepage = Text(most=100_000)  # hidden: people leave it empty, bots fill it in
     proof = Text(most=200)
 
 
 @dataclass(frozen=True)
-class Try:
-    """One press: the form, the post it is about, and the proof that a preview was seen."""
+class Attempt:
+    """One submission: the post, the form, and the proof that the guest has seen a preview."""
 
     about: About
     form: CommentForm
@@ -57,87 +63,93 @@ class Try:
 
 @bp.get("/comments/<id:int>")
 async def comment(request: Request, id: int) -> HTTPResponse:
-    """The form on a page of its own, to answer a comment or to come back to."""
+    """Show the form on a page of its own, where replies are written."""
     request.ctx.private = True
     about = await web.get_or_404(request, submission.about, id)
-    form = _blank(request, answers=request.args.get("answers") or "")
-    return await _page(request, Try(about, form))
+    form = _blank_form(request, answers=request.args.get("answers") or "")
+    return await _comment_page(request, Attempt(about, form))
 
 
 @bp.post("/comments/<id:int>")
 async def send_comment(request: Request, id: int) -> HTTPResponse:
+    """Store a comment, or show a guest the preview, or show the form again with what is wrong."""
     request.ctx.private = True
     about = await web.get_or_404(request, submission.about, id)
-    form = _kind(request).read(request)
+    form = _form_class(request).read(request)
     proof = guest_cookie.read_proof(request, str(form.values.get("proof", "")), id)
-    attempt = Try(about, form, proof)
+    attempt = Attempt(about, form, proof)
     try:
         return await _send(request, attempt)
     except (Refusal, TooMuch, SandboxBusy) as error:
-        form.refuse(_told(error))
-        return await _page(request, attempt, status=_status(error))
+        form.refuse(_as_refusal(error))
+        return await _comment_page(request, attempt, status=_status(error))
 
 
-def under(request: Request, post: PostPage) -> str:
-    """The empty form below a post, as HTML: for guests the same under each but for its address."""
+def form_below(request: Request, post: PostPage) -> str:
+    """Return the empty form below a post as HTML; "" where the post takes no comments."""
     if post.thread is None or post.thread.closed:
         return ""
     action = web.url(request, "home.send_comment", id=post.card.id)
     if request.ctx.user:
-        return _empty(request, action)
-    return _for_guests(request).replace(ACTION, action)
+        return _empty_form(request, action)
+    return _guest_form(request).replace(PLACEHOLDER_ACTION, action)
 
 
-def _for_guests(request: Request) -> str:
-    """Rendered once: it is a quarter of a page's work."""
+def _guest_form(request: Request) -> str:
+    """Return the guests' form with a placeholder for its action.
+
+    It is rendered once per language and worker, because rendering it takes a quarter of the time
+    of a post's page.
+    """
     forms: dict[str, str] = request.app.ctx.guest_forms
     if request.ctx.language not in forms:
-        forms[request.ctx.language] = _empty(request, ACTION)
+        forms[request.ctx.language] = _empty_form(request, PLACEHOLDER_ACTION)
     return forms[request.ctx.language]
 
 
-def _empty(request: Request, action: str) -> str:
-    form = _blank(request)
+def _empty_form(request: Request, action: str) -> str:
+    form = _blank_form(request)
     return web.page_text(request, "home/_comment_form.html", form=form, action=action, proof="")
 
 
-def _blank(request: Request, answers: str = "") -> CommentForm:
-    return _kind(request).blank(request, answers=answers, body="")
+def _blank_form(request: Request, answers: str = "") -> CommentForm:
+    return _form_class(request).blank(request, answers=answers, body="")
 
 
-def _kind(request: Request) -> type[CommentForm]:
+def _form_class(request: Request) -> type[CommentForm]:
     return CommentForm if request.ctx.user else GuestForm
 
 
-async def _send(request: Request, attempt: Try) -> HTTPResponse:
-    """Three beats: what is wrong is told, a guest sees a preview, the comment is kept."""
+async def _send(request: Request, attempt: Attempt) -> HTTPResponse:
+    """Validate the form, then show a guest the preview, then store the comment."""
     form = attempt.form
     if attempt.about.closed:
         raise attempt.about.closed
     if not request.ctx.user:
         _check_guest(form)
     if not form.ok:
-        return await _page(request, attempt, status=422)
-    if not request.ctx.user:  # before anything is rendered: a flood is to cost little
-        writer = submission.waiting_hash(_key(request, attempt))
-        await web.read(request, spam.refuse_if_full, form["email"], writer)
+        return await _comment_page(request, attempt, status=422)
+    if not request.ctx.user:  # before rendering, so that a flood of comments costs little
+        waiting_hash = submission.waiting_hash(_guest_key(request, attempt))
+        await web.read(request, spam.refuse_if_full, form["email"], waiting_hash)
     rendered = await _rendered(request, form["body"])
-    if not request.ctx.user and (early := _before_sending(attempt)) is not None:
-        said, status = early
-        if said:
-            form.refuse(Refusal(said))
-        return await _page(request, attempt, rendered, status)
-    return await _keep(request, attempt, rendered)
+    preview = None if request.ctx.user else _preview_reason(attempt)
+    if preview is not None:
+        message, status = preview
+        if message:
+            form.refuse(Refusal(message))
+        return await _comment_page(request, attempt, rendered, status)
+    return await _store(request, attempt, rendered)
 
 
 async def _rendered(request: Request, body: str) -> Rendered:
-    """However many guests come at once, authors find room before the crew."""
-    if len(RENDERING) >= AT_ONCE:
+    """Render a comment. Raises `SandboxBusy` when `MAX_RENDERING` others are being rendered."""
+    if len(RENDERING) >= MAX_RENDERING:
         raise SandboxBusy
     RENDERING.append(request)
     try:
-        found: Rendered = await request.app.ctx.crew.render(body, trust="guest")
-        return found
+        rendered: Rendered = await request.app.ctx.crew.render(body, trust="guest")
+        return rendered
     finally:
         RENDERING.remove(request)
 
@@ -149,8 +161,11 @@ def _check_guest(form: CommentForm) -> None:
         form.refuse(Refusal(TRAPPED))
 
 
-def _before_sending(attempt: Try) -> tuple[str, int] | None:
-    """What a guest is told with the preview, and its status; None when they have seen it."""
+def _preview_reason(attempt: Attempt) -> tuple[str, int] | None:
+    """Return why a guest gets the preview: an error message ("" for the first time) and the status.
+
+    None means that they have seen the preview and took a plausible time over it.
+    """
     if attempt.proof is None:
         return "", 200
     if attempt.proof.is_early:
@@ -158,9 +173,9 @@ def _before_sending(attempt: Try) -> tuple[str, int] | None:
     return (TOO_LATE, 422) if attempt.proof.is_late else None
 
 
-async def _keep(request: Request, attempt: Try, rendered: Rendered) -> HTTPResponse:
+async def _store(request: Request, attempt: Attempt, rendered: Rendered) -> HTTPResponse:
     about, form = attempt.about, attempt.form
-    key = "" if request.ctx.user else _key(request, attempt)
+    key = "" if request.ctx.user else _guest_key(request, attempt)
     ip = headers.client_ip(request)
     sent = Submission(
         post_id=about.post_id,
@@ -174,26 +189,28 @@ async def _keep(request: Request, attempt: Try, rendered: Rendered) -> HTTPRespo
         ip=ip,
         network=headers.network(ip),
     )
-    uid = await _once(request, sent)
+    uid = await _submit_once(request, sent)
     response = redirect(f"{about.path}#comment-{uid}", status=303)
     if key:
         guest_cookie.give_cookie(request, response, key)
     return response
 
 
-async def _once(request: Request, sent: Submission) -> str:
+async def _submit_once(request: Request, sent: Submission) -> str:
+    """Return the uid of the new comment, or of its duplicate that was stored at the same moment."""
     try:
         return await web.transact(request, submission.submit, sent)
-    except Twice as twice:
-        return str(twice)
+    except Twice as duplicate:
+        return str(duplicate)
 
 
-def _key(request: Request, attempt: Try) -> str:
-    """What tells this guest from others: from the cookie, or from what the preview brought."""
+def _guest_key(request: Request, attempt: Attempt) -> str:
+    """Return the random key that identifies a guest: from their cookie, or from their proof."""
     return guest_cookie.key_of(request) or (attempt.proof.key if attempt.proof else "")
 
 
-def _told(error: Refusal | TooMuch | SandboxBusy) -> Refusal:
+def _as_refusal(error: Refusal | TooMuch | SandboxBusy) -> Refusal:
+    """Turn an error of the renderer into a message beside the text or above the form."""
     if isinstance(error, TooMuch):
         return Refusal(error.message, "body", **error.params)
     return Refusal(error.message) if isinstance(error, SandboxBusy) else error
@@ -205,13 +222,13 @@ def _status(error: Refusal | TooMuch | SandboxBusy) -> int:
     return 429 if isinstance(error, TooMany) else 422
 
 
-async def _page(
-    request: Request, attempt: Try, rendered: Rendered | None = None, status: int = 200
+async def _comment_page(
+    request: Request, attempt: Attempt, rendered: Rendered | None = None, status: int = 200
 ) -> HTTPResponse:
-    """The form with all that was typed; `rendered` is how it will look."""
+    """Show the form with everything typed, and above it the preview where `rendered` is given."""
     about, form = attempt.about, attempt.form
-    answered = await _answered(request, about, str(form.values.get("answers") or ""))
-    if answered is None:
+    parent = await _parent_comment(request, about, str(form.values.get("answers") or ""))
+    if parent is None:
         form.values["answers"] = ""
     return web.render(
         request,
@@ -219,22 +236,23 @@ async def _page(
         status,
         about=about,
         form=form,
-        answered=answered,
+        answered=parent,
         rendered=rendered,
         shown_name=guest.name_of(str(form.values.get("name") or "")),
-        proof=_renewed(request, attempt) if rendered or attempt.proof else "",
+        proof=_signed_proof(request, attempt) if rendered or attempt.proof else "",
     )
 
 
-def _renewed(request: Request, attempt: Try) -> str:
-    """The time of the first preview goes along, unless that is too long ago."""
+def _signed_proof(request: Request, attempt: Attempt) -> str:
+    """Sign the guest's proof again, with the time of the first preview unless that is too late."""
     proof = attempt.proof
     if proof is None or proof.is_late:
         proof = guest_cookie.new_proof(request)
     return guest_cookie.sign(request, proof, attempt.about.post_id)
 
 
-async def _answered(request: Request, about: About, uid: str) -> Any:
+async def _parent_comment(request: Request, about: About, uid: str) -> Comment | None:
+    """Return the approved comment with this uid below the post, which the new one replies to."""
     if not uid or about.closed:
         return None
     return await web.read(request, submission.answered, about.post_id, uid)

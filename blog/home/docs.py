@@ -1,4 +1,4 @@
-"""The handbook under /docs/, where the keeper has switched it on."""
+"""The handbook under /docs/, shown where the site owner has switched it on."""
 
 from sanic import HTTPResponse, Request
 from sanic.response import raw, redirect
@@ -10,22 +10,26 @@ from blog.home import bp
 
 @bp.get("/docs")
 async def docs(request: Request) -> HTTPResponse:
+    """Show the contents page of the handbook in the language of the site."""
     return await _chapter(request, request.ctx.site.language, "")
 
 
 @bp.get("/docs/zh")
 async def chinese_docs(request: Request) -> HTTPResponse:
+    """Show the contents page of the handbook in Chinese."""
     return await _chapter(request, "zh", "")
 
 
 @bp.get("/docs/zh/<name:path>")
 async def chinese_chapter(request: Request, name: str) -> HTTPResponse:
+    """Show a chapter of the handbook in Chinese."""
     return await _chapter(request, "zh", name)
 
 
 @bp.get("/docs/pictures/<name:str>")
 async def docs_picture(request: Request, name: str) -> HTTPResponse:
-    if not _is_on(request):
+    """Serve a picture of the handbook."""
+    if not _is_enabled(request):
         raise web.NotHere
     try:
         return raw(await request.app.ctx.handbook.picture(name), content_type=media.type_of(name))
@@ -35,25 +39,27 @@ async def docs_picture(request: Request, name: str) -> HTTPResponse:
 
 @bp.get("/docs/<name:path>")
 async def chapter(request: Request, name: str) -> HTTPResponse:
+    """Show a chapter of the handbook in English."""
     return await _chapter(request, "en", name)
 
 
-def _is_on(request: Request) -> bool:
+def _is_enabled(request: Request) -> bool:
     return bool(request.ctx.site.settings.docs)
 
 
 async def _chapter(request: Request, language: str, name: str) -> HTTPResponse:
-    if not _is_on(request):
+    """Render a chapter beside the table of contents; an empty name is the contents page."""
+    if not _is_enabled(request):
         raise web.NotHere
     if name.endswith("/"):
         return redirect(request.path.rstrip("/"), status=301)
     try:
-        found = await request.app.ctx.handbook.chapter(request.app.ctx.crew, language, name)
+        chapter = await request.app.ctx.handbook.chapter(request.app.ctx.crew, language, name)
         contents = await request.app.ctx.handbook.chapter(request.app.ctx.crew, language, "")
     except LookupError as error:
         raise web.NotHere from error
     request.ctx.language = language
-    other = LANGUAGES[found.other_language]
+    other = LANGUAGES[chapter.other_language]
     return web.render(
-        request, "home/chapter.html", chapter=found, contents=contents, other_language=other
+        request, "home/chapter.html", chapter=chapter, contents=contents, other_language=other
     )

@@ -1,4 +1,4 @@
-"""Somebody was invited: they say what they are called, and are one of the people."""
+"""Accepting an invitation: the invited person chooses a name and a password and gets an account."""
 
 from sanic import HTTPResponse, Request
 
@@ -12,10 +12,12 @@ from blog.models.users.invitation import Invited
 from blog.web import auth
 from blog.web.forms import Form, Text, Verbatim
 
-DESK = "/control-panel"
+DASHBOARD = "/control-panel"
 
 
 class AcceptForm(Form):
+    """The form of the invited person. The name is absent where they take over a byline."""
+
     name = Text(most=64)
     display_name = Text(required=True, most=200)
     email = Text(most=254)
@@ -24,50 +26,55 @@ class AcceptForm(Form):
 
 @bp.get("/invitation/<key:str>")
 async def invitation(request: Request, key: str) -> HTTPResponse:
-    """Only shows the form: programs that read mail follow links, and must not use them up."""
+    """Only show the form, because programs that scan email open links and must not use them up."""
     request.ctx.private = True
-    found = await _invited(request, key)
-    if found is None:
-        return _dead(request)
-    given = {"display_name": found.display_name, "email": found.email}
-    return _invitation(request, AcceptForm.blank(request, **given), found)
+    invited = await _invited(request, key)
+    if invited is None:
+        return _dead_link(request)
+    values = {"display_name": invited.display_name, "email": invited.email}
+    return _page(request, AcceptForm.blank(request, **values), invited)
 
 
 @bp.post("/invitation/<key:str>", name="accept_invitation")
 async def accept_invitation(request: Request, key: str) -> HTTPResponse:
+    """Create the account and sign the person in."""
     request.ctx.private = True
-    found = await _invited(request, key)
-    if found is None:
-        return _dead(request)
-    form = _checked(request, found)
+    invited = await _invited(request, key)
+    if invited is None:
+        return _dead_link(request)
+    form = _checked_form(request, invited)
     if request.ctx.user or not form.ok:
-        return _invitation(request, form, found, 422)
+        return _page(request, form, invited, 422)
     try:
         id = await _accept(request, key, form)
     except Refusal as refusal:
-        return _invitation(request, form.refuse(refusal), found, 422)
+        return _page(request, form.refuse(refusal), invited, 422)
     except LookupError:  # another request was first
-        return _dead(request)
+        return _dead_link(request)
     web.flash(request, N_("Welcome, %(name)s. This is your dashboard."), name=form["display_name"])
-    response = web.redirect_path(request, DESK)
+    response = web.redirect_path(request, DASHBOARD)
     auth.give_cookie(request, response, await auth.open_session(request, id))
     return response
 
 
 async def _accept(request: Request, key: str, form: AcceptForm) -> int:
-    hashed = await request.app.ctx.passwords.hash(form["password"])
-    given = {name: form[name] for name in ("name", "display_name", "email")}
+    """Create the account and return its id."""
+    password_hash = await request.app.ctx.passwords.hash(form["password"])
+    values = {name: form[name] for name in ("name", "display_name", "email")}
     return await web.transact(
-        request, invitations.accept_invitation, key, **given, password_hash=hashed
+        request, invitations.accept_invitation, key, **values, password_hash=password_hash
     )
 
 
-def _checked(request: Request, found: Invited) -> AcceptForm:
-    """Each fault is told at the first try. Who takes a byline over bears its name."""
+def _checked_form(request: Request, invited: Invited) -> AcceptForm:
+    """Read the form and check all fields, so that every error is shown at the first attempt.
+
+    The name is not checked where the person takes over a byline, which has a name already.
+    """
     form = AcceptForm.read(request)
-    if not found.is_claim:
+    if not invited.is_claim:
         form.check("name", user.check_name)
-    names = (found.name, *(form.values[name] for name in ("name", "display_name", "email")))
+    names = (invited.name, *(form.values[name] for name in ("name", "display_name", "email")))
     form.check("email", user.check_email)
     return form.check("password", auth.password_of(request, *names))
 
@@ -79,11 +86,9 @@ async def _invited(request: Request, key: str) -> Invited | None:
         return None
 
 
-def _invitation(
-    request: Request, form: AcceptForm, found: Invited, status: int = 200
-) -> HTTPResponse:
-    return web.render(request, "home/invitation.html", status, form=form, invited=found)
+def _page(request: Request, form: AcceptForm, invited: Invited, status: int = 200) -> HTTPResponse:
+    return web.render(request, "home/invitation.html", status, form=form, invited=invited)
 
 
-def _dead(request: Request) -> HTTPResponse:
+def _dead_link(request: Request) -> HTTPResponse:
     return web.render(request, "home/dead_link.html", 404, kind="invitation")

@@ -1,4 +1,4 @@
-"""What the lists of posts share: the addresses of their pages, and how a page is shown."""
+"""The page shared by all lists of posts (tag, author, year, month), with its pagination."""
 
 from collections.abc import Callable
 
@@ -10,25 +10,29 @@ from blog.web import pagination
 
 
 def query_pages(path: str) -> Callable[[int], str]:
-    """The addresses of the pages of a list whose number stands in the query."""
+    """Return a function from a page number to its address, with the number in the query."""
     return lambda number: f"{path}?page={number}" if number > 1 else path
 
 
 def show_listing(
     request: Request,
-    shelf: PostList,
+    posts: PostList,
     *,
     kicker: str,
     heading: str,
     about: str = "",
     feed: str = "",
 ) -> HTTPResponse:
-    """A page of posts that have something in common."""
-    page = pagination.paginate(shelf, query_pages(request.path))
+    """Render a page of posts under a heading.
+
+    `kicker` is the untranslated word above the heading, `about` a paragraph below it, and `feed`
+    the path of the list's feed.
+    """
+    page = pagination.paginate(posts, query_pages(request.path))
     return web.render(
         request,
         "home/listing.html",
-        posts=shelf.cards,
+        posts=posts.cards,
         page=page,
         kicker=web.say(request, kicker),
         heading=heading,

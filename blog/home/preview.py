@@ -1,4 +1,4 @@
-"""A working copy exactly as it would look, for whoever has its private link."""
+"""The preview of a post's working copy, for anybody who has its private link."""
 
 from sanic import HTTPResponse, Request
 from sanic.exceptions import ServiceUnavailable
@@ -11,6 +11,7 @@ from blog.sandbox import SandboxBusy
 
 @bp.get("/preview/<key:str>")
 async def preview(request: Request, key: str) -> HTTPResponse:
+    """Render the working copy exactly as the published post would look."""
     request.ctx.private = True
     draft = await web.get_or_404(request, previews.draft, key)
     try:

@@ -1,7 +1,6 @@
-"""The door: sign in, sign out, and the page that makes an empty blog somebody's."""
+"""Signing in and out, and the setup page where the site owner claims a new blog."""
 
 import zoneinfo
-from typing import Any
 
 from sanic import HTTPResponse, Request
 
@@ -16,17 +15,21 @@ from blog.web.cookies import SESSION
 from blog.web.forms import Check, Choice, Form, Text, Verbatim
 from blog.web.headers import site_address
 
-DESK = "/control-panel"
-ZONES = {"en": "UTC", "zh": "Asia/Shanghai"}  # what a form begins with
+DASHBOARD = "/control-panel"
+DEFAULT_ZONES = {"en": "UTC", "zh": "Asia/Shanghai"}
 
 
 class SignInForm(Form):
+    """The sign-in form; `next` is the path to go to afterwards."""
+
     login = Text(required=True, most=254)
     password = Verbatim(required=True, most=user.LONGEST_PASSWORD)
     next = Text()
 
 
 class SetUpForm(Form):
+    """The setup form: the site, the account of its owner, and whether to import sample posts."""
+
     title = Text(required=True, most=200)
     address = Text(required=True, most=300)
     language = Choice(*LANGUAGES)  # type: ignore[assignment]  # the site's, not the form's own
@@ -39,30 +42,33 @@ class SetUpForm(Form):
 
 @bp.get("/sign-in")
 async def sign_in(request: Request) -> HTTPResponse:
+    """Show the sign-in form, or go on to `next` where somebody is signed in already."""
     request.ctx.private = True
-    going = web.safe_path(request.args.get("next"), DESK)
+    next_path = web.safe_path(request.args.get("next"), DASHBOARD)
     if request.ctx.user:
-        return web.redirect_path(request, going)
-    return _door(request, SignInForm.blank(request, next=going))
+        return web.redirect_path(request, next_path)
+    return _sign_in_page(request, SignInForm.blank(request, next=next_path))
 
 
 @bp.post("/sign-in", name="open_session")
 async def open_session(request: Request) -> HTTPResponse:
+    """Sign in with a name or email address and a password."""
     request.ctx.private = True
     form = SignInForm.read(request)
     if not form.ok:
-        return _door(request, form, 422)
+        return _sign_in_page(request, form, 422)
     try:
         token = await auth.sign_in(request, form["login"], form["password"])
     except Refusal as refusal:
-        return _door(request, form.refuse(refusal), _status(refusal))
-    response = web.redirect_path(request, web.safe_path(form["next"], DESK))
+        return _sign_in_page(request, form.refuse(refusal), _status(refusal))
+    response = web.redirect_path(request, web.safe_path(form["next"], DASHBOARD))
     auth.give_cookie(request, response, token)
     return response
 
 
 @bp.post("/sign-out")
 async def sign_out(request: Request) -> HTTPResponse:
+    """End the session and lead to the front page."""
     request.ctx.private = True
     await auth.sign_out(request)
     response = web.redirect_path(request, "/")
@@ -72,33 +78,34 @@ async def sign_out(request: Request) -> HTTPResponse:
 
 @bp.get("/set-up")
 async def set_up(request: Request) -> HTTPResponse:
+    """Show the setup form."""
     _check_key(request)
     form = SetUpForm.blank(
         request,
         address=site_address(request),
         language=request.ctx.language,
-        timezone=ZONES[request.ctx.language],
+        timezone=DEFAULT_ZONES[request.ctx.language],
         samples=True,
     )
-    return _set_up(request, form)
+    return _set_up_page(request, form)
 
 
 @bp.post("/set-up", name="claim")
 async def claim(request: Request) -> HTTPResponse:
-    """Make the empty blog the first keeper's, and let them in."""
+    """Set up the site, create the account of its owner, and sign them in."""
     _check_key(request)
     form = SetUpForm.read(request)
     form.check("address", site.check_address).check("timezone", site.check_timezone)
     names = (form.values[name] for name in ("title", "name", "email"))
     form.check("email", user.check_email).check("password", auth.password_of(request, *names))
     if not form.ok:
-        return _set_up(request, form, 422)
+        return _set_up_page(request, form, 422)
     try:
-        keeper = await _claim(request, form)
+        owner_id = await _claim(request, form)
     except Refusal as refusal:
-        return _set_up(request, form.refuse(refusal), 422)
-    token = await auth.open_session(request, keeper)
-    login = await web.read(request, user.name_of, keeper)
+        return _set_up_page(request, form.refuse(refusal), 422)
+    token = await auth.open_session(request, owner_id)
+    login = await web.read(request, user.name_of, owner_id)
     web.flash(
         request,
         N_("The blog is set up. You can sign in with your email address or as %(name)s."),
@@ -106,32 +113,33 @@ async def claim(request: Request) -> HTTPResponse:
     )
     if form["samples"] and not await request.app.ctx.bring_samples(form["name"]):
         web.flash(request, N_("Some sample posts could not be imported. The log gives the reason."))
-    response = web.redirect_path(request, DESK)
+    response = web.redirect_path(request, DASHBOARD)
     auth.give_cookie(request, response, token)
     return response
 
 
 async def _claim(request: Request, form: SetUpForm) -> int:
-    given = {name: form[name] for name in ("title", "address", "language", "timezone")}
-    hashed = await request.app.ctx.passwords.hash(form["password"])
+    """Store the settings and the owner's account, and return its id."""
+    settings = {name: form[name] for name in ("title", "address", "language", "timezone")}
+    password_hash = await request.app.ctx.passwords.hash(form["password"])
     return await web.transact(
         request,
         setup.set_up,
-        **given,
+        **settings,
         name=form["name"],
         display_name=form["name"],
         email=form["email"],
-        password_hash=hashed,
+        password_hash=password_hash,
     )
 
 
 def _check_key(request: Request) -> None:
-    """Only the link on the console opens the page, and only until the blog is somebody's."""
+    """Refuse a request without the setup key from the console, or one after the setup."""
     request.ctx.private = True
     if request.ctx.site.set_up:
         raise web.NotHere
     if not auth.is_setup_key(request, request.args.get("key") or ""):
-        raise NoKey(
+        raise MissingKey(
             N_(
                 "Open this page with the setup link that the blog prints to its console when it "
                 "starts."
@@ -139,11 +147,11 @@ def _check_key(request: Request) -> None:
         )
 
 
-class NoKey(Refusal):
-    """Somebody without the link wants to claim the blog."""
+class MissingKey(Refusal):
+    """The setup page was opened without the link that the blog prints to its console."""
 
 
-def _set_up(request: Request, form: SetUpForm, status: int = 200) -> HTTPResponse:
+def _set_up_page(request: Request, form: SetUpForm, status: int = 200) -> HTTPResponse:
     return web.render(
         request,
         "home/set_up.html",
@@ -154,7 +162,7 @@ def _set_up(request: Request, form: SetUpForm, status: int = 200) -> HTTPRespons
     )
 
 
-def _door(request: Request, form: SignInForm, status: int = 200) -> HTTPResponse:
+def _sign_in_page(request: Request, form: SignInForm, status: int = 200) -> HTTPResponse:
     return web.render(request, "home/sign_in.html", status=status, form=form)
 
 
@@ -162,8 +170,9 @@ def _status(refusal: Refusal) -> int:
     return 429 if isinstance(refusal, auth.TooManyTries) else 422
 
 
-@bp.exception(NoKey)  # type: ignore[untyped-decorator]  # Sanic's own gap
-async def without_key(request: Request, error: Any) -> HTTPResponse:
+@bp.exception(MissingKey)  # type: ignore[untyped-decorator]  # Sanic's own gap
+async def without_key(request: Request, error: MissingKey) -> HTTPResponse:
+    """Answer 403 and say where to find the setup link."""
     return web.render(
         request,
         "error.html",

@@ -1,4 +1,4 @@
-"""The front page, and whatever an address in the table shows: posts and pages."""
+"""The front page, and posts and pages at their addresses, with redirects and the 404 page."""
 
 import re
 
@@ -8,7 +8,7 @@ from sanic.response import redirect
 from blog import web
 from blog.cache.page_cache import cached, shows
 from blog.home import bp, comments, guest_cookie
-from blog.home.appearance import plates, show_blogroll
+from blog.home.appearance import card_covers, show_blogroll
 from blog.models.addresses import address
 from blog.models.public import cards, page_queries
 from blog.models.public.cards import PostPage
@@ -20,57 +20,59 @@ from blog.web import pagination
 @bp.get("/")
 @cached("uploads")
 async def index(request: Request) -> HTTPResponse:
-    return await _front(request, 1)
+    """Show the front page."""
+    return await _front_page(request, 1)
 
 
 @bp.get("/page/<number:str>")
 @cached("uploads")
 async def front_page(request: Request, number: str) -> HTTPResponse:
+    """Show an older page of the front page's list; page 1 redirects to the front page."""
     page = pagination.page_number(number)
-    return redirect("/", status=301) if page == 1 else await _front(request, page)
+    return redirect("/", status=301) if page == 1 else await _front_page(request, page)
 
 
-async def _front(request: Request, number: int) -> HTTPResponse:
+async def _front_page(request: Request, number: int) -> HTTPResponse:
     site = request.ctx.site
-    shelf = await web.get_or_404(
+    posts = await web.get_or_404(
         request, cards.post_list, page=number, per_page=site.posts_per_page
     )
-    if not shelf.total and not site.set_up:
+    if not posts.total and not site.set_up:
         return web.render(request, "home/welcome.html")
-    page = pagination.paginate(shelf, lambda n: f"/page/{n}" if n > 1 else "/")
-    covers = await plates(request, shelf.cards)
-    return web.render(request, "home/front.html", posts=shelf.cards, page=page, covers=covers)
+    page = pagination.paginate(posts, lambda n: f"/page/{n}" if n > 1 else "/")
+    covers = await card_covers(request, posts.cards)
+    return web.render(request, "home/front.html", posts=posts.cards, page=page, covers=covers)
 
 
 @bp.get("/favicon.ico")
 async def favicon(request: Request) -> HTTPResponse:
-    """Pages name their icon; this is for whoever asks without having read one."""
+    """Redirect to the site icon. Pages link to it; this is for programs that have read none."""
     return redirect(request.app.ctx.statics.url("img/mark.svg"))
 
 
 @bp.get("/<path:path>", name="post")
 @cached()
 async def post(request: Request, path: str) -> HTTPResponse:
-    """Every address that no other page has claimed: the table says what it shows or leads to."""
-    wanted = address.decode(request.path)
-    if wanted is None:
+    """Show the post or page at any other path, or the blogroll, or redirect, or answer 404."""
+    decoded = address.decode(request.path)
+    if decoded is None:
         return not_found(request, Nothing())
-    if address.is_reserved(wanted) and wanted.rstrip("/") not in ("", wanted):
-        return redirect(address.href(wanted.rstrip("/")), status=301)
-    shown = await web.read(request, page_queries.at, wanted, guest_cookie.reader(request))
-    if isinstance(shown, PostPage):
-        shows(request, f"post:{shown.card.id}")
-        form = comments.under(request, shown)
-        return web.render(request, "home/post.html", post=shown, comment_form=form)
-    if isinstance(shown, Leads):
-        return redirect(shown.location, status=301)
-    if wanted == blogroll.PATH and request.ctx.site.settings.friends:
+    if address.is_reserved(decoded) and decoded.rstrip("/") not in ("", decoded):
+        return redirect(address.href(decoded.rstrip("/")), status=301)
+    target = await web.read(request, page_queries.at, decoded, guest_cookie.reader(request))
+    if isinstance(target, PostPage):
+        shows(request, f"post:{target.card.id}")
+        form = comments.form_below(request, target)
+        return web.render(request, "home/post.html", post=target, comment_form=form)
+    if isinstance(target, Leads):
+        return redirect(target.location, status=301)
+    if decoded == blogroll.PATH and request.ctx.site.settings.friends:
         return show_blogroll(request)
-    return not_found(request, shown)
+    return not_found(request, target)
 
 
 def not_found(request: Request, nothing: Nothing) -> HTTPResponse:
-    """404 with a search field, filled with the words of the address, and what is near."""
+    """Answer 404 with posts at similar addresses and a search field filled from the address."""
     last = (address.decode(request.path) or "").rstrip("/").rpartition("/")[2]
     words = " ".join(re.split(r"[-_]+", re.sub(r"\.\w{2,4}$", "", last)))[:100]
     return web.render(request, "home/not_found.html", status=404, near=nothing.near, query=words)
@@ -78,7 +80,7 @@ def not_found(request: Request, nothing: Nothing) -> HTTPResponse:
 
 @bp.exception(web.NotHere)  # type: ignore[untyped-decorator]  # Sanic's own gap
 async def nothing_here(request: Request, error: Exception) -> HTTPResponse:
-    """A tag, author, month or page of a list that does not exist."""
-    wanted = address.decode(request.path)
-    near = await web.read(request, page_queries.nothing, wanted) if wanted else Nothing()
-    return not_found(request, near)
+    """Answer 404 for a tag, author, month or page number that does not exist."""
+    path = address.decode(request.path)
+    nothing = await web.read(request, page_queries.nothing, path) if path else Nothing()
+    return not_found(request, nothing)
