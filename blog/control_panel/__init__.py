@@ -1,4 +1,4 @@
-"""The desk: whoever writes. Its lock is *author*."""
+"""The dashboard blueprint, where authors write. All its routes need the author role or higher."""
 
 from sanic import Blueprint
 

@@ -1,4 +1,4 @@
-"""Pictures come in: from a script as bytes, from a form as a file, each checked and made anew."""
+"""Uploading pictures, from a form or a script, and the list of the author's pictures."""
 
 import re
 
@@ -8,17 +8,23 @@ from sanic.response import json
 from blog import media, web
 from blog.config import N_
 from blog.control_panel import bp
-from blog.control_panel.editor import again, asks_for_json, status_of, told, with_typed
+from blog.control_panel.editor import (
+    as_refusal,
+    asks_for_json,
+    save_then,
+    show_again,
+    status_of,
+)
 from blog.control_panel.post_form import PostForm
 from blog.models.base import Refusal
-from blog.models.posts import dashboard as desks
+from blog.models.posts import dashboard
 from blog.models.uploads import upload as uploads
 from blog.models.uploads.upload import Upload
 from blog.sandbox import SandboxBusy
 from blog.web import pagination
 from blog.web.forms import Form, Text
 
-# Names that cameras, phones and clipboards give say nothing about what is to be seen.
+# Names given by cameras, phones and screenshot programs, which do not describe the picture.
 MEANINGLESS = re.compile(
     r"(image|img|dsc\w?|pxl|photo|picture|screen ?shot|unnamed|clipboard"
     r"|截屏|截图|屏幕截图|微信图片)?"
@@ -28,50 +34,56 @@ MEANINGLESS = re.compile(
 
 
 class UploadForm(Form):
+    """The upload form; the file itself is read by `_sent`."""
+
     picture = Text()
 
 
 @bp.get("/pictures")
 async def pictures(request: Request) -> HTTPResponse:
+    """List the author's pictures (an editor sees all), with a form to upload one."""
     return await _page(request, UploadForm.blank(request))
 
 
 @bp.post("/pictures")
 async def upload_picture(request: Request) -> HTTPResponse:
-    """A script gets the Markdown to insert; a form goes back to the list."""
+    """Store a picture; a script gets the Markdown to insert, a form goes back to the list."""
     try:
-        upload, name = await _take(request)
+        upload, name = await _store(request)
     except (Refusal, SandboxBusy) as error:
-        return await _refused(request, error)
+        return await _upload_error(request, error)
     if asks_for_json(request):
-        return json(_shown(upload, name))
+        return json(_details(upload, name))
     web.flash(request, N_("The picture was uploaded."))
     return web.redirect(request, "control_panel.pictures")
 
 
 @bp.post("/posts/<id:int>/pictures")
 async def add_picture(request: Request, id: int) -> HTTPResponse:
-    """Without a script: into the text, at its end, or as the cover; all that was typed is saved."""
+    """Store a picture and add it to the end of the text, or set it as the cover, and save the post.
+
+    Used where scripts are off; the whole form is saved with it.
+    """
     form = PostForm.read(request)
     try:
-        upload, name = await _take(request)
+        upload, name = await _store(request)
     except (Refusal, SandboxBusy) as error:
-        form.faults["picture"] = told(error)
-        return await again(request, id, form, _status(request, error))
+        form.faults["picture"] = as_refusal(error)
+        return await show_again(request, id, form, _status(request, error))
     if form["into"] == "cover":
         form.put("cover", media.address(upload.name))
     else:
         form.put("body", f"{form.values['body'].rstrip()}\n\n{markdown(upload, name)}\n".lstrip())
 
-    async def leave(_: PostForm) -> HTTPResponse:
+    async def respond(_: PostForm) -> HTTPResponse:
         web.flash(request, N_("The picture was added."))
         return web.redirect(request, "control_panel.edit_post", id=id)
 
-    return await with_typed(request, id, leave, form)
+    return await save_then(request, id, respond, form)
 
 
-async def _take(request: Request) -> tuple[Upload, str]:
-    """The sent picture, made anew in the crew, on the disk, and noted; and the name it came by."""
+async def _store(request: Request) -> tuple[Upload, str]:
+    """Re-encode the picture in the sandbox and store it; return it and its original file name."""
     raw, name = _sent(request)
     config = request.app.ctx.config
     picture = await request.app.ctx.crew.picture(raw, name)
@@ -90,7 +102,10 @@ async def _take(request: Request) -> tuple[Upload, str]:
 
 
 def _sent(request: Request) -> tuple[bytes, str]:
-    """Bytes and name, from a form's file or from a body that is the picture itself."""
+    """Return the bytes and file name of the upload, from a form or from a body that is the picture.
+
+    Raises `Refusal` if there are none.
+    """
     if request.content_type.startswith(("image/", "application/octet-stream")):
         raw, name = request.body, request.args.get("name") or ""
     else:
@@ -98,13 +113,13 @@ def _sent(request: Request) -> tuple[bytes, str]:
         raw, name = (file.body, file.name) if file else (b"", "")
     if not raw:
         raise Refusal(N_("Choose a picture first."), "picture")
-    readable = "".join(mark for mark in name if mark.isprintable())
-    return raw, readable.rpartition("/")[2].rpartition("\\")[2][-200:] or "picture"
+    printable = "".join(character for character in name if character.isprintable())
+    return raw, printable.rpartition("/")[2].rpartition("\\")[2][-200:] or "picture"
 
 
-async def _refused(request: Request, error: Refusal | SandboxBusy) -> HTTPResponse:
+async def _upload_error(request: Request, error: Refusal | SandboxBusy) -> HTTPResponse:
     status, form = _status(request, error), UploadForm.blank(request)
-    form.faults["picture"] = told(error)
+    form.faults["picture"] = as_refusal(error)
     if asks_for_json(request):
         return json({"faults": form.errors}, status=status)
     return await _page(request, form, status)
@@ -115,7 +130,7 @@ def _status(request: Request, error: Refusal | SandboxBusy) -> int:
     return 413 if is_large else status_of(error)
 
 
-def _shown(upload: Upload, name: str) -> dict[str, str | int]:
+def _details(upload: Upload, name: str) -> dict[str, str | int]:
     return {
         "address": media.address(upload.name),
         "markdown": markdown(upload, name),
@@ -125,16 +140,16 @@ def _shown(upload: Upload, name: str) -> dict[str, str | int]:
 
 
 def markdown(upload: Upload, name: str) -> str:
-    """The picture as it stands in a text, with what is to be seen where the file's name says it."""
+    """Return the Markdown of a picture, described by its file name where that means something."""
     stem = re.sub(r"\.\w{2,5}$", "", name)
     words = " ".join(re.sub(r"[-_\[\]\\`*<>]+", " ", stem).split())
-    seen = "" if MEANINGLESS.fullmatch(words) else words
-    return f"![{seen}]({media.address(upload.name)})"
+    description = "" if MEANINGLESS.fullmatch(words) else words
+    return f"![{description}]({media.address(upload.name)})"
 
 
 async def _page(request: Request, form: UploadForm, status: int = 200) -> HTTPResponse:
     number = pagination.page_number(request.args.get("page"))
-    album = await web.get_or_404(request, desks.album, by=request.ctx.user, page=number)
+    album = await web.get_or_404(request, dashboard.album, by=request.ctx.user, page=number)
     return web.render(
         request,
         "control_panel/pictures.html",

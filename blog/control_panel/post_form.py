@@ -1,4 +1,4 @@
-"""What the edit page sends, and how a post is shown in it."""
+"""The form of the edit page: its fields, and how a post fills them in."""
 
 from dataclasses import fields
 
@@ -12,13 +12,20 @@ from blog.web.forms import Check, Choice, Form, Moment, Number, Numbers, Text, V
 
 
 class Version(Number):
-    """A version, or none."""
+    """A version number; 0 where the field is empty."""
 
     def convert(self, typed: str) -> int:
+        """Return the number. Raises `Refusal` for anything but a number or nothing."""
         return super().convert(typed) if typed.strip() else 0
 
 
 class PostForm(Form):
+    """Everything that can be edited of a post.
+
+    `version` is the version that the page showed, and `over` the version that the author has seen
+    in a conflict and wants to replace.
+    """
+
     title = Text(most=300)
     body = Verbatim(most=LONGEST_BODY)
     slug = Text(most=200)
@@ -32,39 +39,43 @@ class PostForm(Form):
     version = Number()
     over = Version()
     publish_at = Moment()
-    # A file button that no script has taken over sends the name of its file here.
+    # A file input sends the name of its file here when no script has uploaded the file.
     picture = Text()
     into = Text()
 
     @classmethod
     def of(cls, request: Request, post: Post) -> "PostForm":
-        """The form as it is first shown."""
-        same = ("title", "body", "summary", "tags", "cover", "language", "is_listed", "version")
+        """Return the form as it is first shown for a post."""
+        copied = ("title", "body", "summary", "tags", "cover", "language", "is_listed", "version")
         return cls.blank(
             request,
-            **{name: getattr(post, name) for name in (*same, "takes_comments")},
-            slug="" if is_made(post) else post.slug,
+            **{name: getattr(post, name) for name in (*copied, "takes_comments")},
+            slug="" if is_generated(post) else post.slug,
             authors=[str(link.user_id) for link in post.author_links],
             publish_at=local(post.publish_at, request.ctx.site.timezone),
         )
 
     def copy(self) -> WorkingCopy:
-        kept = {field.name for field in fields(WorkingCopy)}
-        return WorkingCopy(**{name: self.data[name] for name in self.data.keys() & kept})
+        """Return the valid fields as a working copy."""
+        names = {field.name for field in fields(WorkingCopy)}
+        return WorkingCopy(**{name: self.data[name] for name in self.data.keys() & names})
 
     def put(self, name: str, value: str) -> None:
-        """As if it had been typed."""
+        """Set a field as if the author had typed the value."""
         self.values[name] = self.data[name] = value
 
     def saved(self, version: int) -> None:
-        """What it shows if it is shown again: it is no longer behind."""
+        """Note the version just saved, so that the form, if shown again, can be saved once more."""
         self.values |= {"version": version, "over": ""}
 
 
-def is_made(post: Post) -> bool:
-    """Nobody typed the slug: it follows the title until the post is first published."""
+def is_generated(post: Post) -> bool:
+    """Whether the slug was made from the title, which it follows until the post is published.
+
+    Posts with a whole path of their own have no slug field to show either.
+    """
     if post.path:
         return True
     stem = slugify(post.title)
-    rest = post.slug.removeprefix(stem).removeprefix("-page").removeprefix("-")
-    return not post.address_id and post.slug.startswith(stem) and (not rest or rest.isdigit())
+    suffix = post.slug.removeprefix(stem).removeprefix("-page").removeprefix("-")
+    return not post.address_id and post.slug.startswith(stem) and (not suffix or suffix.isdigit())

@@ -1,4 +1,4 @@
-"""What a post said before, to look at and to bring back."""
+"""The revisions of a post: the list, one revision, and restoring it."""
 
 from sanic import HTTPResponse, Request
 
@@ -11,6 +11,7 @@ from blog.models.posts import revisions as history
 
 @bp.get("/posts/<id:int>/revisions")
 async def revisions(request: Request, id: int) -> HTTPResponse:
+    """List the revisions of a post, newest first."""
     post, past = await web.get_or_404(request, history.history, id, by=request.ctx.user)
     return web.render(
         request, "control_panel/revisions.html", post=post, past=past, is_live=post.is_live(now())
@@ -19,12 +20,16 @@ async def revisions(request: Request, id: int) -> HTTPResponse:
 
 @bp.get("/posts/<id:int>/revisions/<number:int>")
 async def revision(request: Request, id: int, number: int) -> HTTPResponse:
-    post, found = await web.get_or_404(request, history.look, id, number, by=request.ctx.user)
-    return web.render(request, "control_panel/revision.html", post=post, revision=found)
+    """Show the text of a revision; `number` is its id."""
+    post, past_revision = await web.get_or_404(
+        request, history.look, id, number, by=request.ctx.user
+    )
+    return web.render(request, "control_panel/revision.html", post=post, revision=past_revision)
 
 
 @bp.post("/posts/<id:int>/revisions/<number:int>/bring-back")
 async def bring_back(request: Request, id: int, number: int) -> HTTPResponse:
+    """Restore a revision as the working copy; the text it replaces becomes a revision."""
     await web.transact(request, history.restore_revision, id, number)
     web.flash(
         request,

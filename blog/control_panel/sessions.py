@@ -1,4 +1,4 @@
-"""The browsers in which a writer is signed in, and the way to sign them out from here."""
+"""The list of an author's sessions (signed-in browsers), and signing them out."""
 
 from sanic import HTTPResponse, Request
 
@@ -29,13 +29,15 @@ SYSTEMS = {
 
 @bp.get("/sign-ins")
 async def sign_ins(request: Request) -> HTTPResponse:
-    found = await web.read(request, signin.mine, by=request.ctx.user)
-    browsers = [(row, name_of(row.agent), auth.is_known(row, request)) for row in found]
+    """List the browsers in which the author is signed in."""
+    sessions = await web.read(request, signin.mine, by=request.ctx.user)
+    browsers = [(row, name_of(row.agent), auth.is_known(row, request)) for row in sessions]
     return web.render(request, "control_panel/sign_ins.html", browsers=browsers, here="sign_ins")
 
 
 @bp.post("/sign-ins/<id:int>/revoke")
 async def revoke_sign_in(request: Request, id: int) -> HTTPResponse:
+    """Sign out one browser of the author."""
     await web.transact(request, signin.revoke, id)
     web.flash(request, N_("That browser was signed out."))
     return web.redirect(request, "control_panel.sign_ins")
@@ -43,14 +45,15 @@ async def revoke_sign_in(request: Request, id: int) -> HTTPResponse:
 
 @bp.post("/sign-ins/revoke-others")
 async def revoke_other_sign_ins(request: Request) -> HTTPResponse:
-    mine = auth.session_token(request)
-    await web.transact(request, signin.revoke_all, request.ctx.user.id, but=mine)
+    """Sign out all browsers of the author except this one."""
+    current_token = auth.session_token(request)
+    await web.transact(request, signin.revoke_all, request.ctx.user.id, but=current_token)
     web.flash(request, N_("Your other browsers were signed out."))
     return web.redirect(request, "control_panel.sign_ins")
 
 
 def name_of(agent: str) -> tuple[str, str]:
-    """Browser and system as a User-Agent names them; empty where it is none that we know."""
+    """Return the browser and the operating system of a User-Agent; "" for an unknown one."""
     browser = next((name for mark, name in BROWSERS.items() if mark in agent), "")
     system = next((name for mark, name in SYSTEMS.items() if mark in agent), "")
     return browser, system

@@ -53,7 +53,7 @@ class GuestForm(CommentForm):
 
 
 @dataclass(frozen=True)
-class Attempt:
+class CommentAttempt:
     """One submission: the post, the form, and the proof that the guest has seen a preview."""
 
     about: About
@@ -67,7 +67,7 @@ async def comment(request: Request, id: int) -> HTTPResponse:
     request.ctx.private = True
     about = await web.get_or_404(request, submission.about, id)
     form = _blank_form(request, answers=request.args.get("answers") or "")
-    return await _comment_page(request, Attempt(about, form))
+    return await _comment_page(request, CommentAttempt(about, form))
 
 
 @bp.post("/comments/<id:int>")
@@ -77,7 +77,7 @@ async def send_comment(request: Request, id: int) -> HTTPResponse:
     about = await web.get_or_404(request, submission.about, id)
     form = _form_class(request).read(request)
     proof = guest_cookie.read_proof(request, str(form.values.get("proof", "")), id)
-    attempt = Attempt(about, form, proof)
+    attempt = CommentAttempt(about, form, proof)
     try:
         return await _send(request, attempt)
     except (Refusal, TooMuch, SandboxBusy) as error:
@@ -120,7 +120,7 @@ def _form_class(request: Request) -> type[CommentForm]:
     return CommentForm if request.ctx.user else GuestForm
 
 
-async def _send(request: Request, attempt: Attempt) -> HTTPResponse:
+async def _send(request: Request, attempt: CommentAttempt) -> HTTPResponse:
     """Validate the form, then show a guest the preview, then store the comment."""
     form = attempt.form
     if attempt.about.closed:
@@ -161,7 +161,7 @@ def _check_guest(form: CommentForm) -> None:
         form.refuse(Refusal(TRAPPED))
 
 
-def _preview_reason(attempt: Attempt) -> tuple[str, int] | None:
+def _preview_reason(attempt: CommentAttempt) -> tuple[str, int] | None:
     """Return why a guest gets the preview: an error message ("" for the first time) and the status.
 
     None means that they have seen the preview and took a plausible time over it.
@@ -173,7 +173,7 @@ def _preview_reason(attempt: Attempt) -> tuple[str, int] | None:
     return (TOO_LATE, 422) if attempt.proof.is_late else None
 
 
-async def _store(request: Request, attempt: Attempt, rendered: Rendered) -> HTTPResponse:
+async def _store(request: Request, attempt: CommentAttempt, rendered: Rendered) -> HTTPResponse:
     about, form = attempt.about, attempt.form
     key = "" if request.ctx.user else _guest_key(request, attempt)
     ip = headers.client_ip(request)
@@ -204,7 +204,7 @@ async def _submit_once(request: Request, sent: Submission) -> str:
         return str(duplicate)
 
 
-def _guest_key(request: Request, attempt: Attempt) -> str:
+def _guest_key(request: Request, attempt: CommentAttempt) -> str:
     """Return the random key that identifies a guest: from their cookie, or from their proof."""
     return guest_cookie.key_of(request) or (attempt.proof.key if attempt.proof else "")
 
@@ -223,7 +223,7 @@ def _status(error: Refusal | TooMuch | SandboxBusy) -> int:
 
 
 async def _comment_page(
-    request: Request, attempt: Attempt, rendered: Rendered | None = None, status: int = 200
+    request: Request, attempt: CommentAttempt, rendered: Rendered | None = None, status: int = 200
 ) -> HTTPResponse:
     """Show the form with everything typed, and above it the preview where `rendered` is given."""
     about, form = attempt.about, attempt.form
@@ -243,7 +243,7 @@ async def _comment_page(
     )
 
 
-def _signed_proof(request: Request, attempt: Attempt) -> str:
+def _signed_proof(request: Request, attempt: CommentAttempt) -> str:
     """Sign the guest's proof again, with the time of the first preview unless that is too late."""
     proof = attempt.proof
     if proof is None or proof.is_late:

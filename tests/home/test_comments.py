@@ -532,7 +532,7 @@ def test_editors_and_the_authors_of_a_post_read_what_waits_where_it_will_stand(c
 
 
 def test_guests_leave_room_before_the_crew_for_authors(client, monkeypatch):
-    monkeypatch.setattr("blog.home.comments.AT_ONCE", 0)
+    monkeypatch.setattr("blog.home.comments.MAX_RENDERING", 0)
     answer = send(client)
     assert answer.status == 503
     assert shows_typed(answer)

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from blog.config import Config
-from blog.home.feeds import outward
+from blog.home.feeds import absolute_links
 from blog.markup import render
 from blog.models.posts import editing, publishing
 from blog.models.posts.post import Post
@@ -81,7 +81,7 @@ def test_links_in_a_feed_work_wherever_it_is_read() -> None:
         '<p><a href="/about">a</a> <img alt="" src="/media/aa/b.webp"> <a href="#fn1">1</a> '
         '<a href="//else.example/">b</a> <code>&lt;a href="/x"&gt;</code></p>'
     )
-    assert outward(html, "https://ink.example", "/posts/x") == (
+    assert absolute_links(html, "https://ink.example", "/posts/x") == (
         '<p><a href="https://ink.example/about">a</a> '
         '<img alt="" src="https://ink.example/media/aa/b.webp"> '
         '<a href="https://ink.example/posts/x#fn1">1</a> '
@@ -91,7 +91,7 @@ def test_links_in_a_feed_work_wherever_it_is_read() -> None:
 
 def test_every_size_of_a_picture_in_a_feed_is_found_wherever_it_is_read() -> None:
     html = '<img src="/media/a.jpg" srcset="/media/a-800.webp 800w, /media/a.jpg 1600w">, /x'
-    assert outward(html, "https://ink.example", "/posts/x") == (
+    assert absolute_links(html, "https://ink.example", "/posts/x") == (
         '<img src="https://ink.example/media/a.jpg" srcset="https://ink.example/media/a-800.webp'
         ' 800w, https://ink.example/media/a.jpg 1600w">, /x'
     )
