@@ -25,53 +25,53 @@ def shown(database: Database, by: User, **chosen: object) -> Desk:
     return database.read_now(dashboard.desk, by=by, **{**plain, **chosen})
 
 
-def test_every_post_stands_in_the_list_of_its_state_and_is_counted_there(database, people):
+def test_each_list_holds_and_counts_the_posts_in_its_state(database, people):
     for state in STATES:
         found = shown(database, people.eve, state=state, whose="all")
         assert found.counts[state] == len(found.rows)
         assert state == "all" or {row.state for row in found.rows} == {state}
 
 
-def test_the_states_together_are_everything(database, people):
+def test_the_counts_of_the_states_add_up_to_all_posts(database, people):
     counts = shown(database, people.eve, whose="all").counts
     assert counts["all"] == sum(counts[state] for state in STATES[1:-1])
 
 
-def test_scheduled_posts_stand_in_the_order_in_which_they_will_appear(database, people):
+def test_scheduled_posts_are_listed_in_the_order_of_publication(database, people):
     rows = shown(database, people.eve, state="scheduled", whose="all").rows
     assert [row.publish_at for row in rows] == sorted(row.publish_at for row in rows)
 
 
-def test_everybody_s_is_for_an_author_what_they_may_touch(database, people):
+def test_an_author_sees_only_editable_posts_in_everybodys_list(database, people):
     mine, all_ = shown(database, people.ann), shown(database, people.ann, whose="all")
     assert mine.rows == all_.rows
 
 
-def test_a_title_is_found_in_any_case_and_its_signs_mean_themselves(database, people):
+def test_the_title_search_ignores_case_and_treats_wildcards_literally(database, people):
     assert shown(database, people.bob, title="青花").total == 1
     assert shown(database, people.bob, title="CELADONIC").total == 1
     assert shown(database, people.bob, title="%").total == 0
 
 
-def test_what_was_typed_since_it_was_published_is_marked(database, people):
+def test_posts_with_unpublished_changes_are_marked(database, people):
     rows = {row.id: row for row in shown(database, people.ann).rows}
     assert rows[people.ann_edited.id].is_edited
     assert not rows[people.ann_live.id].is_edited
 
 
-def test_only_what_readers_can_see_has_an_address_to_view(database, people):
+def test_only_live_posts_have_a_view_link(database, people):
     for row in shown(database, people.ann).rows:
         assert bool(row.href) is (row.state == "live")
 
 
-def test_the_edit_page_offers_the_authors_first_and_nobody_disabled(database, people):
+def test_the_edit_page_lists_authors_first_and_omits_disabled_accounts(database, people):
     sheet = database.read_now(dashboard.sheet, people.bob_live.id, by=people.eve)
     names = [person.name for person in sheet.people]
     assert names[0] == "bob"
     assert set(names) == {"ann", "bob", "eve", "kim", "lee"}
 
 
-def test_pictures_are_one_s_own_and_an_editor_sees_all(database, people):
+def test_authors_see_their_own_pictures_and_editors_see_all(database, people):
     facts = {"width": 4, "height": 3, "size": 99, "type": "image/png"}
     name = f"ab/ab{'0' * 30}.png"
     database.transact_now(upload.note, name=name, original="x.png", by=people.ann, **facts)
@@ -84,14 +84,14 @@ def test_pictures_are_one_s_own_and_an_editor_sees_all(database, people):
     assert database.read_now(upload.sizes, "![](x.png)", {"x.png": f"/media/{name}"})
 
 
-def test_a_page_of_a_list_that_is_not_there_is_not_found(database, people):
+def test_a_page_number_past_the_end_raises_lookup_error(database, people):
     with pytest.raises(LookupError):
         shown(database, people.ann, page=2)
     with pytest.raises(LookupError):
         database.read_now(dashboard.album, by=people.ann, page=2)
 
 
-def test_bringing_a_revision_back_keeps_what_it_replaces(database, people):
+def test_restoring_a_revision_keeps_the_replaced_text_as_a_revision(database, people):
     id = people.ann_edited.id
     post, past = database.read_now(revisions.history, id, by=people.ann)
     live = next(one for one in past if one.is_live)
@@ -103,9 +103,7 @@ def test_bringing_a_revision_back_keeps_what_it_replaces(database, people):
     assert after.version == post.version + 1
 
 
-def test_a_draft_that_was_left_empty_is_taken_up_again_only_by_who_left_it(
-    database, people, monkeypatch
-):
+def test_an_empty_draft_is_reused_only_by_its_own_author(database, people, monkeypatch):
     left = database.transact_now(editing.start, "post", "en", by=people.ann)
     assert database.transact_now(editing.start, "post", "en", by=people.ann) != left
     later = now() + timedelta(hours=2)
@@ -115,7 +113,7 @@ def test_a_draft_that_was_left_empty_is_taken_up_again_only_by_who_left_it(
     assert database.transact_now(editing.start, "post", "en", by=people.ann) == left
 
 
-def test_the_signed_in_browsers_of_a_list_are_one_s_own(database, people):
+def test_the_session_list_holds_only_ones_own_sessions(database, people):
     cast.sign_in(database, people.ann)
     cast.sign_in(database, people.bob)
     rows = database.read_now(signin.mine, by=people.ann)

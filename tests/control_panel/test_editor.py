@@ -14,7 +14,7 @@ from tests.support import cast
 from tests.support.dashboard_client import fields_of, revisions
 
 
-def test_a_draft_that_was_left_empty_is_taken_up_before_another_is_begun(ann, monkeypatch):
+def test_an_empty_draft_is_reused_before_a_new_one_is_started(ann, monkeypatch):
     id, page = ann.new(), ann.new("page")
     assert len({ann.new(), id, page}) == 3
     later = datetime.now(UTC) + timedelta(hours=2)
@@ -24,7 +24,7 @@ def test_a_draft_that_was_left_empty_is_taken_up_before_another_is_begun(ann, mo
     assert ann.new("page") == page
 
 
-def test_two_who_save_the_same_post_are_told_and_nothing_is_lost(ann, eve):
+def test_a_conflicting_save_shows_both_texts(ann, eve):
     id = ann.client.cast.ann_draft.id
     mine = ann.sheet(id)
     eve.press("save", id, body="Eve's words")
@@ -35,7 +35,7 @@ def test_two_who_save_the_same_post_are_told_and_nothing_is_lost(ann, eve):
     assert ann.row(id).body == "Eve's words"
 
 
-def test_after_a_conflict_one_may_save_over_it_and_the_other_text_becomes_a_revision(ann, eve):
+def test_overwriting_after_a_conflict_keeps_the_other_text_as_a_revision(ann, eve):
     id = ann.client.cast.ann_draft.id
     mine = ann.sheet(id)
     eve.press("save", id, body="Eve's words")
@@ -45,7 +45,7 @@ def test_after_a_conflict_one_may_save_over_it_and_the_other_text_becomes_a_revi
     assert "Eve's words" in revisions(ann, id)
 
 
-def test_a_third_save_in_between_is_a_conflict_again(ann, eve):
+def test_another_save_during_a_conflict_is_a_new_conflict(ann, eve):
     id = ann.client.cast.ann_draft.id
     mine = ann.sheet(id)
     eve.press("save", id, body="one")
@@ -55,7 +55,7 @@ def test_a_third_save_in_between_is_a_conflict_again(ann, eve):
     assert ann.post(f"/control-panel/posts/{id}/save", over).status == 409
 
 
-def test_a_form_sent_twice_is_saved_once_and_is_no_conflict(ann):
+def test_a_form_sent_twice_is_saved_once_without_a_conflict(ann):
     id = ann.client.cast.ann_draft.id
     form = {**ann.sheet(id), "body": "Pressed twice"}
     first = ann.post(f"/control-panel/posts/{id}/save", form)
@@ -71,7 +71,7 @@ def test_a_chinese_title_becomes_a_pinyin_slug(ann):
     assert ann.client.get("/posts/zu-se-de-yi-shu").status == 200
 
 
-def test_the_slug_follows_the_title_until_the_post_is_public_then_it_stays(ann):
+def test_the_slug_follows_the_title_until_the_post_is_published(ann):
     id = ann.new()
     ann.press("save", id, title="First though", body="x")
     assert 'placeholder="first-though"' in ann.get(f"/control-panel/posts/{id}").text
@@ -81,7 +81,7 @@ def test_the_slug_follows_the_title_until_the_post_is_public_then_it_stays(ann):
     assert ann.client.get("/posts/second-thought").status == 404
 
 
-def test_the_same_title_gets_a_number_and_a_typed_slug_that_is_taken_a_sentence(ann):
+def test_a_duplicate_title_gets_a_numbered_slug_and_a_taken_slug_is_an_error(ann):
     one = ann.new()
     ann.press("save", one, title="Twice", body="x")
     two = ann.new()
@@ -93,7 +93,7 @@ def test_the_same_title_gets_a_number_and_a_typed_slug_that_is_taken_a_sentence(
     assert "Every word of it" in answer.text
 
 
-def test_a_new_slug_of_a_public_post_leaves_a_redirect_behind(ann):
+def test_changing_the_slug_of_a_live_post_adds_a_redirect(ann):
     live = ann.client.cast.ann_live
     ann.press("publish", live.id, slug="jam")
     assert ann.client.get(live.path).status == 301
@@ -111,7 +111,7 @@ FAULTS: dict[str, tuple[str, Any]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_shows_the_form_again_with_its_sentence_and_all_that_was_typed(looking_ann, fault):
+def test_an_invalid_field_shows_the_form_again_with_its_error_and_all_values(looking_ann, fault):
     name, value = FAULTS[fault]
     answer = looking_ann.press(
         "save", looking_ann.client.cast.ann_draft.id, **{"tags": "kept, tags", name: value}
@@ -131,14 +131,14 @@ def test_a_post_without_a_title_is_saved_but_not_published(ann):
     assert ann.post(f"/control-panel/posts/{id}/save", {**again, "title": "Now"}).status == 303
 
 
-def test_an_empty_submission_wipes_nothing(looking_ann):
+def test_an_empty_submission_does_not_erase_the_post(looking_ann):
     id = looking_ann.client.cast.ann_draft.id
     before = looking_ann.row(id).body
     assert looking_ann.post(f"/control-panel/posts/{id}/save", {}).status == 422
     assert looking_ann.row(id).body == before
 
 
-def test_two_authors_stand_under_the_post_in_their_order(ann, bob):
+def test_two_authors_are_shown_in_the_chosen_order(ann, bob):
     id = ann.new()
     both = [str(bob.user.id), str(ann.user.id)]
     ann.press("publish", id, title="Together", body="x", authors=both)
@@ -147,7 +147,7 @@ def test_two_authors_stand_under_the_post_in_their_order(ann, bob):
     assert bob.get(f"/control-panel/posts/{id}").status == 200
 
 
-def test_an_unlisted_post_is_read_by_its_address_only(ann):
+def test_an_unlisted_post_is_reachable_only_by_its_address(ann):
     id = ann.new()
     form = {**ann.sheet(id), "title": "Hush", "body": "x"}
     form.pop("is_listed")
@@ -156,7 +156,7 @@ def test_an_unlisted_post_is_read_by_its_address_only(ann):
     assert "Hush" not in ann.client.get("/").text
 
 
-def test_preview_saves_and_opens_the_private_page(ann):
+def test_preview_saves_the_post_and_opens_its_private_link(ann):
     id = ann.client.cast.ann_live.id
     answer = ann.press("preview", id, body="A *xylophonic* preview")
     assert answer.status == 303
@@ -165,7 +165,7 @@ def test_preview_saves_and_opens_the_private_page(ann):
     assert "xylophonic" not in ann.client.get(ann.client.cast.ann_live.path).text
 
 
-def test_a_private_link_can_be_taken_back(ann):
+def test_a_private_link_can_be_revoked(ann):
     id = ann.client.cast.ann_live.id
     place = ann.press("preview", id, body="For a friend").header("location")
     assert place in ann.get(f"/control-panel/posts/{id}").text
@@ -174,7 +174,7 @@ def test_a_private_link_can_be_taken_back(ann):
     assert place not in ann.get(f"/control-panel/posts/{id}").text
 
 
-def test_a_script_saves_and_is_told_the_new_version_or_the_faults(ann):
+def test_saving_by_script_returns_the_new_version_or_the_errors(ann):
     id = ann.client.cast.ann_draft.id
     json = (*cast.OURS.items(), ("accept", "application/json"))
     form = {**ann.sheet(id), "body": "By itself"}
@@ -186,7 +186,7 @@ def test_a_script_saves_and_is_told_the_new_version_or_the_faults(ann):
     assert "Somebody else" in behind.text
 
 
-def test_an_earlier_text_is_looked_at_and_brought_back(ann):
+def test_a_revision_can_be_viewed_and_restored(ann):
     id = ann.client.cast.ann_live.id
     before = ann.row(id).body
     ann.press("save", id, body="Something worse")
@@ -201,7 +201,7 @@ def test_an_earlier_text_is_looked_at_and_brought_back(ann):
     assert "Something worse" in revisions(ann, id)
 
 
-def test_a_revision_of_another_post_is_not_found_under_this_one(looking_ann):
+def test_a_revision_of_another_post_is_not_found(looking_ann):
     others = looking_ann.row(looking_ann.client.cast.ann_edited.id).live_revision_id
     mine = looking_ann.client.cast.ann_live.id
     assert looking_ann.get(f"/control-panel/posts/{mine}/revisions/{others}").status == 404
@@ -209,7 +209,7 @@ def test_a_revision_of_another_post_is_not_found_under_this_one(looking_ann):
     assert looking_ann.post(bring).status == 404
 
 
-def test_a_text_that_takes_too_long_is_refused_beside_it(ann):
+def test_a_text_too_slow_to_render_gets_an_error_beside_the_text(ann):
     id = ann.new()
     heavy = "| a |\n|---|\n" + "| " + "x |\n| " * 25_000
     answer = ann.press("publish", id, title="Heavy", body=heavy)
@@ -217,7 +217,7 @@ def test_a_text_that_takes_too_long_is_refused_beside_it(ann):
     assert 'id="f-body-fault"' in answer.text
 
 
-def test_what_is_typed_over_after_ten_minutes_is_kept_first(ann, monkeypatch):
+def test_text_older_than_ten_minutes_becomes_a_revision_before_it_is_overwritten(ann, monkeypatch):
     id = ann.client.cast.ann_draft.id
     ann.press("save", id, body="Yesterday's words")
     later = datetime.now(UTC) + timedelta(minutes=11)
@@ -226,7 +226,7 @@ def test_what_is_typed_over_after_ten_minutes_is_kept_first(ann, monkeypatch):
     assert "Yesterday's words" in revisions(ann, id)
 
 
-def test_history_is_newest_first(ann):
+def test_revisions_are_listed_newest_first(ann):
     id = ann.client.cast.ann_live.id
     ann.press("publish", id, body="Second edition")
     _, past = ann.client.database.read_now(history.history, id, by=ann.user)
@@ -234,7 +234,7 @@ def test_history_is_newest_first(ann):
     assert past == sorted(past, key=lambda one: (one.created_at, one.id), reverse=True)
 
 
-def test_what_a_signed_out_writer_sends_waits_on_the_page_and_can_be_sent_again(ann):
+def test_a_form_sent_after_signing_out_can_be_sent_again(ann):
     id = ann.new()
     form = {**ann.sheet(id), "title": "Tea", "body": "Line <one>\n\nline two"}
     path = f"/control-panel/posts/{id}/save"
@@ -258,9 +258,7 @@ def _raise(fault: Exception) -> None:
 
 
 @pytest.mark.parametrize("status", [503, 507])
-def test_what_the_disk_cannot_take_waits_on_the_page_and_can_be_sent_again(
-    ann, monkeypatch, status
-):
+def test_a_form_that_the_database_could_not_store_can_be_sent_again(ann, monkeypatch, status):
     id = ann.new()
     form = {**ann.sheet(id), "title": "Tea", "body": "Line <one>\n\nline two"}
     path = f"/control-panel/posts/{id}/save"

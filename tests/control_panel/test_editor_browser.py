@@ -65,7 +65,7 @@ def png() -> bytes:
     return made.getvalue()
 
 
-def test_a_post_is_written_saved_and_published_by_keyboard_alone(page):
+def test_a_post_can_be_written_saved_and_published_with_the_keyboard_only(page):
     expect(page.locator("#f-title")).to_be_focused()
     page.keyboard.type("Without a mouse")
     page.keyboard.press("Tab")  # the marks are one stop
@@ -85,7 +85,7 @@ def test_a_post_is_written_saved_and_published_by_keyboard_alone(page):
     assert page.locator("article .prose strong").inner_text() == "quiet"
 
 
-def test_what_is_typed_is_saved_by_itself_and_nothing_is_left_behind(page):
+def test_typed_text_is_saved_automatically_and_leaves_no_notice(page):
     page.fill("#f-title", "By itself")
     expect(status(page)).to_have_text("Not saved yet")
     expect(status(page)).to_contain_text("Saved at", timeout=20_000)
@@ -95,7 +95,7 @@ def test_what_is_typed_is_saved_by_itself_and_nothing_is_left_behind(page):
 
 
 @pytest.mark.parametrize("how", ["paste", "drop"])
-def test_a_picture_is_written_where_the_caret_stands_while_one_types_on(page, how):
+def test_a_pasted_or_dropped_picture_is_inserted_at_the_caret_while_typing_goes_on(page, how):
     page.click("#f-body")
     page.keyboard.type("Look:")
     bring(page, png(), "red-kite.png", how)
@@ -105,7 +105,7 @@ def test_a_picture_is_written_where_the_caret_stands_while_one_types_on(page, ho
     expect(page.locator("[data-progress]")).to_contain_text("was added")
 
 
-def test_a_picture_chosen_by_the_button_comes_in_without_a_second_press(page):
+def test_a_picture_chosen_with_the_button_is_uploaded_at_once(page):
     kite = {"name": "red-kite.png", "mimeType": "image/png", "buffer": png()}
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Picture", exact=True).click()
@@ -119,14 +119,14 @@ def test_a_picture_chosen_by_the_button_comes_in_without_a_second_press(page):
     expect(page.locator("#f-cover")).to_have_value(re.compile(r"^/media/\S+\.png$"))
 
 
-def test_what_is_no_picture_leaves_the_text_alone_and_says_why(page):
+def test_a_file_that_is_not_a_picture_is_refused_and_the_text_is_unchanged(page):
     page.fill("#f-body", "Look:")
     bring(page, b"nonsense", "x.png", "drop")
     expect(page.locator("[data-progress]")).to_contain_text("is not a picture")
     assert page.input_value("#f-body").strip() == "Look:"
 
 
-def test_words_typed_while_the_network_is_gone_are_offered_on_return(context, page):
+def test_text_typed_offline_is_offered_when_the_page_is_opened_again(context, page):
     address = page.url
     context.set_offline(True)
     page.click("#f-body")
@@ -143,7 +143,7 @@ def test_words_typed_while_the_network_is_gone_are_offered_on_return(context, pa
     expect(status(back)).to_contain_text("Saved at")
 
 
-def test_leaving_with_unsaved_words_asks_first(page):
+def test_leaving_with_unsaved_text_asks_for_confirmation(page):
     asked = []
     page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
     page.click("#f-body")
@@ -152,7 +152,7 @@ def test_leaving_with_unsaved_words_asks_first(page):
     assert asked == ["beforeunload"]
 
 
-def test_a_conflict_shows_both_texts_and_loses_neither(context, page):
+def test_a_conflict_shows_both_texts_and_keeps_them(context, page):
     other = context.new_page()
     other.goto(page.url)
     other.fill("#f-body", "Theirs")
@@ -168,7 +168,7 @@ def test_a_conflict_shows_both_texts_and_loses_neither(context, page):
     expect(page.locator("#f-body")).to_have_value("Mine")
 
 
-def test_a_fault_stands_beside_its_field_without_leaving_the_page(page, site):
+def test_an_error_is_shown_beside_its_field_without_leaving_the_page(page, site):
     page.fill("#f-title", "Taken")
     page.fill("#f-slug", site.cast.ann_live.path.rpartition("/")[2])
     page.keyboard.press("Control+s")
@@ -179,7 +179,7 @@ def test_a_fault_stands_beside_its_field_without_leaving_the_page(page, site):
     expect(status(page)).to_contain_text("Saved at")
 
 
-def test_the_preview_beside_the_text_follows_each_save(page):
+def test_the_preview_pane_is_updated_after_each_save(page):
     page.fill("#f-title", "Beside")
     page.fill("#f-body", "First.")
     page.get_by_role("button", name="Preview").click()
@@ -190,7 +190,7 @@ def test_the_preview_beside_the_text_follows_each_save(page):
     expect(beside).to_have_text("Second.")
 
 
-def test_on_a_narrow_screen_the_preview_comes_into_view(page):
+def test_on_a_narrow_screen_the_page_scrolls_to_the_preview(page):
     page.set_viewport_size({"width": 360, "height": 740})
     page.fill("#f-title", "Below")
     page.fill("#f-body", "A line.\n\n" * 60)
@@ -198,7 +198,7 @@ def test_on_a_narrow_screen_the_preview_comes_into_view(page):
     expect(page.locator("[data-beside-frame]")).to_be_in_viewport(ratio=0.9)
 
 
-def test_words_that_were_saved_before_a_refusal_are_not_offered_again(page):
+def test_text_saved_before_a_validation_error_is_not_offered_again(page):
     page.fill("#f-title", "Tomorrow, then")
     page.fill("#f-body", "x")
     page.wait_for_timeout(700)  # the copy in the browser is written when the hands rest
@@ -211,7 +211,7 @@ def test_words_that_were_saved_before_a_refusal_are_not_offered_again(page):
     expect(page.locator("[data-notices]")).to_be_empty()
 
 
-def test_words_that_went_along_with_publish_are_not_offered_again(page):
+def test_text_saved_by_publishing_is_not_offered_again(page):
     page.fill("#f-title", "  Spaces around  ")
     page.fill("#f-body", "x")
     page.fill("#f-tags", "one,,two")
@@ -221,7 +221,7 @@ def test_words_that_went_along_with_publish_are_not_offered_again(page):
     expect(page.locator("[data-notices]")).to_be_empty()
 
 
-def test_who_was_signed_out_is_told_and_keeps_every_word(page, context, site):
+def test_a_signed_out_author_is_told_so_and_loses_no_text(page, context, site):
     page.fill("#f-body", "Still here")
     cookies = context.cookies()
     context.clear_cookies()
@@ -235,7 +235,7 @@ def test_who_was_signed_out_is_told_and_keeps_every_word(page, context, site):
 
 
 @pytest.mark.parametrize("context", [False], indirect=True)
-def test_with_scripts_off_a_post_is_written_with_a_picture_and_published(page, tmp_path):
+def test_a_post_with_a_picture_can_be_published_without_scripts(page, tmp_path):
     (tmp_path / "kite.png").write_bytes(png())
     page.fill("#f-title", "No scripts")
     page.fill("#f-body", "Plain.")

@@ -54,7 +54,7 @@ def multipart(writer: Writer, address: str, fields: dict[str, str], raw: bytes, 
     return writer.client.ask("POST", address, cookies=writer.cookies, headers=headers, body=body)
 
 
-def test_a_picture_comes_back_as_markdown_and_says_no_longer_where_it_was_taken(ann):
+def test_an_upload_returns_markdown_and_its_metadata_is_removed(ann):
     raw = photograph()
     assert b"SECRETPLACE" in raw
     answer = send(ann, raw)
@@ -67,11 +67,11 @@ def test_a_picture_comes_back_as_markdown_and_says_no_longer_where_it_was_taken(
     assert Image.open(BytesIO(served.body)).getexif() == {}
 
 
-def test_the_name_of_a_camera_is_no_description(ann):
+def test_a_camera_file_name_is_not_used_as_the_description(ann):
     assert json.loads(send(ann, photograph(), "IMG_2034.jpg").text)["markdown"].startswith("![](")
 
 
-def test_the_same_picture_twice_is_one(ann):
+def test_uploading_the_same_picture_twice_stores_it_once(ann):
     first, second = send(ann, photograph()), send(ann, photograph(), "other.jpg")
     assert json.loads(first.text)["address"] == json.loads(second.text)["address"]
 
@@ -80,7 +80,7 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
 
 @pytest.mark.parametrize("raw", [SVG, b"GIF89a no more", b"<html>", b"\xff\xd8\xff cut"])
-def test_what_is_no_picture_is_refused_with_a_sentence(ann, raw):
+def test_a_file_that_is_not_a_picture_is_refused_with_an_error(ann, raw):
     stored = set(ann.client.config.media_dir.rglob("*"))
     answer = send(ann, raw, "x.jpg")
     assert answer.status == 422
@@ -99,7 +99,7 @@ def test_a_picture_over_the_limit_is_refused_as_too_large(ann):
     assert answer.status == 413
 
 
-def test_without_scripts_a_picture_goes_to_the_end_of_the_text_and_all_that_was_typed_is_saved(ann):
+def test_without_scripts_a_picture_is_appended_to_the_text_and_the_form_is_saved(ann):
     id = ann.client.cast.ann_draft.id
     fields = {**ann.sheet(id), "body": "Look:", "into": "text"}
     fields["authors"] = fields["authors"][0]
@@ -120,7 +120,7 @@ def test_without_scripts_a_picture_becomes_the_cover(ann):
     assert ann.row(id).cover.startswith(media.ADDRESS)
 
 
-def test_a_refused_picture_keeps_what_was_typed_beside_its_sentence(ann):
+def test_a_refused_picture_shows_an_error_and_keeps_the_form(ann):
     id = ann.client.cast.ann_draft.id
     fields = {**ann.sheet(id), "body": "Not lost", "into": "text"}
     fields["authors"] = fields["authors"][0]
@@ -130,7 +130,7 @@ def test_a_refused_picture_keeps_what_was_typed_beside_its_sentence(ann):
     assert 'id="f-picture-fault"' in answer.text
 
 
-def test_a_published_text_says_how_large_its_pictures_are(ann):
+def test_published_pictures_have_their_width_and_height(ann):
     markdown = json.loads(send(ann, photograph(size=(640, 480))).text)["markdown"]
     id = ann.new()
     ann.press("publish", id, title="A kite", body=markdown)
@@ -139,7 +139,7 @@ def test_a_published_text_says_how_large_its_pictures_are(ann):
     assert 'height="480"' in page
 
 
-def test_the_pictures_page_shows_one_s_own(ann):
+def test_the_pictures_page_shows_only_ones_own_pictures(ann):
     send(ann, photograph())
     assert "a red kite" in ann.get("/control-panel/pictures").text
     assert "a red kite" not in Writer(ann.client, "bob").get("/control-panel/pictures").text
@@ -151,12 +151,12 @@ def test_the_pictures_page_shows_one_s_own(ann):
 PROFILE = {"display_name": "Ann A.", "email": "ann@ink.example", "bio": "Writes.", "language": ""}
 
 
-def test_a_new_name_stands_under_the_posts(ann):
+def test_a_new_display_name_is_shown_on_the_posts(ann):
     assert ann.post("/control-panel/profile", PROFILE).status == 303
     assert "Ann A." in ann.client.get(ann.client.cast.ann_live.path).text
 
 
-def test_a_mail_address_changes_only_with_the_present_password(ann):
+def test_changing_the_email_address_needs_the_current_password(ann):
     wanted = {**PROFILE, "email": "new@ink.example"}
     refused = ann.post("/control-panel/profile", {**wanted, "password": "guessed"})
     assert refused.status == 422
@@ -168,7 +168,7 @@ def test_a_mail_address_changes_only_with_the_present_password(ann):
 @pytest.mark.parametrize(
     ("name", "value"), [("display_name", " "), ("email", "nowhere"), ("language", "tlh")]
 )
-def test_a_fault_in_the_profile_stands_beside_its_field(ann, name, value):
+def test_an_error_in_the_profile_is_shown_beside_its_field(ann, name, value):
     given = {**PROFILE, "password": cast.PASSWORD, name: value}
     answer = ann.post("/control-panel/profile", given)
     assert answer.status == 422
@@ -183,7 +183,7 @@ def change(writer: Writer, **given: str):
     return writer.post("/control-panel/password", form)
 
 
-def test_a_new_password_signs_out_the_other_browsers_and_not_this_one(ann):
+def test_a_new_password_signs_out_only_the_other_browsers(ann):
     other = Writer(ann.client, "ann")
     answer = change(ann)
     assert answer.status == 303
@@ -201,7 +201,7 @@ def test_a_new_password_signs_out_the_other_browsers_and_not_this_one(ann):
         ("password", {"password": "short", "again": "short"}),
     ],
 )
-def test_a_fault_in_a_password_stands_beside_its_field_and_no_password_is_shown(ann, name, given):
+def test_an_error_in_a_password_is_shown_beside_its_field_without_the_password(ann, name, given):
     answer = change(ann, **given)
     assert answer.status == 422
     assert f'id="f-{name}-fault"' in answer.text
@@ -209,7 +209,7 @@ def test_a_fault_in_a_password_stands_beside_its_field_and_no_password_is_shown(
     assert cast.PASSWORD not in answer.text
 
 
-def test_one_browser_or_all_others_are_signed_out(ann):
+def test_one_browser_or_all_other_browsers_can_be_signed_out(ann):
     second, third = Writer(ann.client, "ann"), Writer(ann.client, "ann")
     page = ann.get("/control-panel/sign-ins").text
     numbers = sorted({int(n) for n in _numbers(page)})
@@ -229,7 +229,7 @@ def _numbers(page: str) -> list[str]:
     ]
 
 
-def test_the_browser_of_another_person_stays_signed_in(ann):
+def test_the_session_of_another_person_cannot_be_revoked(ann):
     bob = Writer(ann.client, "bob")
     for number in range(1, 6):
         ann.post(f"/control-panel/sign-ins/{number}/revoke")

@@ -8,7 +8,7 @@ from blog.models.posts.post import Post
 from tests.support.dashboard_client import told_after
 
 
-def test_a_writer_begins_saves_and_publishes_and_the_visitor_reads(ann):
+def test_a_new_post_is_hidden_until_it_is_published(ann):
     id = ann.new()
     assert ann.press("save", id, title="Tea & time", body="It *steeps*.").status == 303
     assert ann.client.get("/posts/tea-time").status == 404
@@ -18,13 +18,13 @@ def test_a_writer_begins_saves_and_publishes_and_the_visitor_reads(ann):
     assert "<em>steeps</em>" in page.text
 
 
-def test_publish_takes_along_what_was_typed_but_not_saved(ann):
+def test_publishing_includes_unsaved_text(ann):
     id = ann.new()
     ann.press("publish", id, title="At once", body="Typed just now.")
     assert "Typed just now." in ann.client.get("/posts/at-once").text
 
 
-def test_half_a_sentence_saved_in_a_live_post_is_seen_nowhere_until_it_is_published(ann):
+def test_changes_saved_in_a_live_post_are_public_only_after_publishing(ann):
     live = ann.client.cast.ann_live
     assert ann.press("save", live.id, body="A zanzibarian half a sen").status == 303
     places = ("/", live.path, "/feed.atom", "/search?q=zanzibarian", "/tags/python", "/sitemap.xml")
@@ -34,7 +34,7 @@ def test_half_a_sentence_saved_in_a_live_post_is_seen_nowhere_until_it_is_publis
     assert "zanzibarian half" in ann.client.get(live.path).text
 
 
-def test_update_says_so_and_a_post_without_a_change_is_not_published_anew(ann):
+def test_updating_creates_a_revision_only_if_the_text_has_changed(ann):
     live = ann.client.cast.ann_live
     before = ann.row(live.id).live_revision_id
     ann.press("publish", live.id)
@@ -44,7 +44,7 @@ def test_update_says_so_and_a_post_without_a_change_is_not_published_anew(ann):
     assert "Updated" in told_after(ann, answer)
 
 
-def test_a_scheduled_post_waits_for_its_moment_in_the_time_zone_of_the_site(ann):
+def test_a_post_is_scheduled_in_the_time_zone_of_the_site(ann):
     id = ann.new()
     moment = (datetime.now(UTC) + timedelta(days=2)).replace(second=0, microsecond=0, tzinfo=None)
     at = moment.isoformat(timespec="minutes")
@@ -55,7 +55,7 @@ def test_a_scheduled_post_waits_for_its_moment_in_the_time_zone_of_the_site(ann)
     assert "Scheduled" in ann.get("/control-panel?state=scheduled").text
 
 
-def test_a_page_left_open_past_the_moment_updates_what_is_public_by_then(ann):
+def test_rescheduling_after_the_post_went_live_updates_it(ann):
     id = ann.new()
     moment = (datetime.now(UTC) + timedelta(days=2)).replace(second=0, microsecond=0)
     at = moment.strftime("%Y-%m-%dT%H:%M")
@@ -74,7 +74,7 @@ def _move_to(session, id, moment, *, by):
 
 
 @pytest.mark.parametrize("at", ["", "2020-01-01T10:00", "tomorrow"])
-def test_a_moment_that_cannot_be_is_told_beside_its_field(ann, at):
+def test_an_invalid_publication_time_is_an_error_beside_its_field(ann, at):
     id = ann.new()
     answer = ann.press("schedule", id, title="Later", body="kept as typed", publish_at=at)
     assert answer.status == 422
@@ -82,13 +82,13 @@ def test_a_moment_that_cannot_be_is_told_beside_its_field(ann, at):
     assert "kept as typed" in answer.text
 
 
-def test_an_unscheduled_post_is_a_draft_again(ann):
+def test_unscheduling_makes_a_post_a_draft(ann):
     id = ann.client.cast.ann_scheduled.id
     assert ann.press("unpublish", id).status == 303
     assert ann.row(id).state(datetime.now(UTC)) == "draft"
 
 
-def test_an_unpublished_post_is_gone_for_readers_and_keeps_its_date(ann):
+def test_an_unpublished_post_is_hidden_and_keeps_its_publication_date(ann):
     live = ann.client.cast.ann_live
     before = ann.row(live.id).publish_at
     ann.press("unpublish", live.id, body="and what was typed is kept")
@@ -99,7 +99,7 @@ def test_an_unpublished_post_is_gone_for_readers_and_keeps_its_date(ann):
     assert ann.row(live.id).publish_at == before
 
 
-def test_a_trashed_post_is_restored_without_going_public(ann):
+def test_a_post_restored_from_the_trash_stays_hidden(ann):
     live = ann.client.cast.ann_live
     ann.press("trash", live.id)
     assert ann.client.get(live.path).status == 404
@@ -108,7 +108,7 @@ def test_a_trashed_post_is_restored_without_going_public(ann):
     assert ann.row(live.id).trashed_at is None
 
 
-def test_only_from_the_trash_is_a_post_deleted_for_good_and_it_is_asked_again(ann):
+def test_only_a_trashed_post_can_be_deleted_permanently_after_confirmation(ann):
     id, live = ann.client.cast.ann_trashed.id, ann.client.cast.ann_live.id
     assert ann.get(f"/control-panel/posts/{live}/delete").status == 404
     assert ann.post(f"/control-panel/posts/{live}/delete").status == 422

@@ -6,7 +6,7 @@ ACTS = ("save", "publish", "schedule", "preview", "unpublish", "trash", "restore
 
 
 @pytest.mark.parametrize("act", ACTS)
-def test_an_author_finds_nothing_where_another_writes(looking_bob, act):
+def test_an_author_cannot_change_the_post_of_another(looking_bob, act):
     id = looking_bob.client.cast.ann_draft.id
     form = {"title": "Mine now", "body": "x", "language": "en", "version": "2"}
     assert looking_bob.post(f"/control-panel/posts/{id}/{act}", form).status == 404
@@ -15,20 +15,20 @@ def test_an_author_finds_nothing_where_another_writes(looking_bob, act):
 
 
 @pytest.mark.parametrize("page", ["", "/revisions", "/revisions/1", "/delete"])
-def test_an_author_cannot_look_at_the_working_copy_of_another(looking_bob, page):
+def test_an_author_cannot_view_the_working_copy_of_another(looking_bob, page):
     assert (
         looking_bob.get(f"/control-panel/posts/{looking_bob.client.cast.ann_draft.id}{page}").status
         == 404
     )
 
 
-def test_an_editor_may_write_in_every_post(eve):
+def test_an_editor_can_edit_every_post(eve):
     id = eve.client.cast.bob_draft.id
     assert eve.press("publish", id, body="With a comma less.").status == 303
     assert eve.client.get(eve.client.cast.bob_draft.path).status == 200
 
 
-def test_the_desk_shows_one_s_own_posts_and_an_editor_may_see_everybody_s(ann, eve):
+def test_the_dashboard_lists_ones_own_posts_and_everybodys_for_editors(ann, eve):
     page = ann.get("/control-panel").text
     assert ann.client.cast.ann_live.title in page
     assert ann.client.cast.bob_live.title not in page
@@ -52,7 +52,7 @@ def test_each_state_has_its_own_list(looking_ann, state, name):
         assert (looking_ann.client.cast.posts[other].title in page) is (other == name)
 
 
-def test_a_post_is_found_by_words_of_its_title(looking_ann):
+def test_posts_can_be_searched_by_title(looking_ann):
     page = looking_ann.get("/control-panel?title=MARMA").text
     assert looking_ann.client.cast.ann_live.title in page
     assert looking_ann.client.cast.ann_draft.title not in page
@@ -60,11 +60,11 @@ def test_a_post_is_found_by_words_of_its_title(looking_ann):
 
 
 @pytest.mark.parametrize("query", ["state=x", "kind=x", "page=0", "page=x", "page=99", "whose=x"])
-def test_a_list_that_does_not_exist_is_not_found(looking_ann, query):
+def test_an_invalid_filter_is_not_found(looking_ann, query):
     assert looking_ann.get(f"/control-panel?{query}").status == 404
 
 
-def test_a_long_list_comes_in_pages(ann):
+def test_a_long_list_is_paginated(ann):
     for number in range(31):
         id = ann.new()
         ann.press("save", id, title=f"Number {number:02}", body="x")
@@ -75,7 +75,7 @@ def test_a_long_list_comes_in_pages(ann):
     assert "page=2" in first.text
 
 
-def test_pages_stand_on_a_list_of_their_own_and_at_the_top_of_the_site(eve):
+def test_pages_have_their_own_list_and_a_top_level_address(eve):
     id = eve.new("page")
     eve.press("publish", id, title="Imprint", body="Who we are.")
     assert eve.client.get("/imprint").status == 200
@@ -83,12 +83,12 @@ def test_pages_stand_on_a_list_of_their_own_and_at_the_top_of_the_site(eve):
     assert "Imprint" not in eve.get("/control-panel").text
 
 
-def test_every_page_of_the_desk_is_kept_nowhere(looking_ann):
+def test_no_page_of_the_dashboard_may_be_cached(looking_ann):
     for page in ("", "/pictures", "/profile", "/password", "/sign-ins", "/posts/1"):
         assert looking_ann.get(f"/control-panel{page}").header("cache-control") == "no-store"
 
 
-def test_the_desk_speaks_the_language_of_whoever_sits_at_it(ann):
+def test_the_dashboard_uses_the_language_of_the_author(ann):
     ann.post(
         "/control-panel/profile",
         {"display_name": "Ann", "email": "ann@ink.example", "language": "zh", "bio": ""},

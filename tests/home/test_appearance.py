@@ -65,25 +65,25 @@ def sheets(page: str) -> list[str]:
 # --- colours -----------------------------------------------------------------------------------
 
 
-def test_contrast_is_counted_as_wcag_counts_it() -> None:
+def test_contrast_follows_the_wcag_formula() -> None:
     assert contrast("#000", "#fff") == pytest.approx(21)
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
     assert contrast("#ffffff", "#777777") == contrast("#777777", "#ffffff")
 
 
 @pytest.mark.parametrize("text", ACCENTS)
-def test_a_colour_survives_the_way_there_and_back(text: str) -> None:
+def test_a_colour_survives_a_round_trip(text: str) -> None:
     assert Colour.of(text).hex == text
 
 
 @pytest.mark.parametrize("text", ["", "#12", "blue", "#12345g", "#1234567", "red;}"])
-def test_what_is_no_colour_is_none(text: str) -> None:
+def test_an_invalid_colour_raises_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         Colour.of(text)
 
 
 @pytest.mark.parametrize("accent", ACCENTS)
-def test_every_accent_can_be_read_by_day_and_by_night(accent: str) -> None:
+def test_every_accent_has_enough_contrast_in_both_schemes(accent: str) -> None:
     tone = shades(accent)
     assert least(tone.day, (*DAY, tone.day_wash)) >= TEXT
     assert least(tone.night, (*NIGHT, tone.night_wash)) >= TEXT
@@ -91,18 +91,18 @@ def test_every_accent_can_be_read_by_day_and_by_night(accent: str) -> None:
     assert least(tone.night_seal, NIGHT) >= MARK
 
 
-def test_an_accent_that_can_be_read_stays_as_it_was_chosen() -> None:
+def test_a_readable_accent_is_not_adjusted() -> None:
     assert shades("#7c3aed").day == "#7c3aed"
     assert not is_moved("#7c3aed")
     assert is_moved("#ffd400")
 
 
-def test_a_colour_is_moved_no_further_than_it_must() -> None:
+def test_a_colour_is_adjusted_no_further_than_necessary() -> None:
     moved = readable(Colour.of("#ffd400"), ("#ffffff",), 4.5, darker=True)
     assert 4.5 <= contrast(moved, "#ffffff") < 4.6
 
 
-def test_the_papers_are_those_of_the_stylesheet() -> None:
+def test_the_background_colours_match_the_stylesheet() -> None:
     values = (ROOT / "static/css/values.css").read_text("utf-8")
     papers = re.findall(r"--paper[\w-]*: light-dark\((#\w+), (#\w+)\)", values)
     assert papers == list(zip(DAY, NIGHT, strict=True))
@@ -115,13 +115,13 @@ def test_the_papers_are_those_of_the_stylesheet() -> None:
 # --- the stylesheet ----------------------------------------------------------------------------
 
 
-def test_our_own_look_needs_no_sheet_of_its_own() -> None:
+def test_the_default_theme_needs_no_stylesheet() -> None:
     assert Look().path == ""
 
 
 @pytest.mark.parametrize("typeface", TYPEFACES)
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_a_name_says_the_whole_look(typeface: str, scheme: str) -> None:
+def test_a_theme_can_be_restored_from_its_name(typeface: str, scheme: str) -> None:
     look = Look("#c2185b", typeface, scheme)
     assert Look.named(look.name) == look
 
@@ -130,19 +130,19 @@ def test_a_name_says_the_whole_look(typeface: str, scheme: str) -> None:
     "name",
     ["", "book", "book-auto-12345", "book-auto-12345G", "comic-auto-123456", "book-dim-123456"],
 )
-def test_what_is_no_name_of_a_look_is_not_here(open_client: AppClient, name: str) -> None:
+def test_an_invalid_theme_name_is_not_found(open_client: AppClient, name: str) -> None:
     with pytest.raises(LookupError):
         Look.named(name)
     assert open_client.get(f"/look/{name}.0123456789ab.css").status == 404
 
 
-def test_a_pairing_names_only_faces_that_systems_have() -> None:
+def test_typefaces_load_no_web_fonts() -> None:
     for sheet in FACES.values():
         assert "url(" not in sheet
         assert "@import" not in sheet
 
 
-def test_a_changed_look_is_seen_with_the_next_page(client: AppClient) -> None:
+def test_a_changed_theme_applies_to_the_next_page(client: AppClient) -> None:
     before = sheets(client.get("/").text)
     choose(client, accent="#c2185b", typeface="plain", scheme="dark")
     (added,) = set(sheets(client.get("/").text)) - set(before)
@@ -154,27 +154,27 @@ def test_a_changed_look_is_seen_with_the_next_page(client: AppClient) -> None:
     assert "color-scheme: dark" in sheet.text
 
 
-def test_a_page_of_yesterday_finds_the_look_of_yesterday(client: AppClient) -> None:
+def test_the_stylesheet_of_an_earlier_theme_is_still_served(client: AppClient) -> None:
     choose(client, accent="#c2185b")
     yesterday = Look("#c2185b").path
     choose(client, accent="#00687a")
     assert "#c2185b" in client.get(yesterday).text
 
 
-def test_a_look_under_another_hash_is_not_kept_for_ever(open_client: AppClient) -> None:
+def test_a_stylesheet_with_another_hash_is_not_cached_for_ever(open_client: AppClient) -> None:
     answer = open_client.get("/look/plain-auto-c2185b.000000000000.css")
     assert answer.status == 200
     assert answer.header("cache-control") == "no-cache"
 
 
-def test_a_forced_scheme_is_said_to_the_browser_before_any_sheet(client: AppClient) -> None:
+def test_a_fixed_colour_scheme_is_in_a_meta_element(client: AppClient) -> None:
     assert '<meta name="color-scheme" content="light dark">' in client.get("/").text
     choose(client, scheme="dark")
     assert '<meta name="color-scheme" content="dark">' in client.get("/").text
 
 
 @pytest.mark.server
-def test_every_worker_shows_a_changed_look(site: Site) -> None:
+def test_every_worker_applies_a_changed_theme(site: Site) -> None:
     cast.choose(site.database, accent="#5b2a3c")
     try:
         for _ in range(24):
@@ -200,13 +200,15 @@ def test_every_worker_shows_a_changed_look(site: Site) -> None:
         {"front": 7},
     ],
 )
-def test_what_cannot_be_is_refused_at_its_field(client: AppClient, chosen: dict[str, Any]) -> None:
+def test_an_invalid_setting_is_refused_at_its_field(
+    client: AppClient, chosen: dict[str, Any]
+) -> None:
     with pytest.raises(Refusal) as refused:
         choose(client, **chosen)
     assert refused.value.field == next(iter(chosen))
 
 
-def test_what_was_kept_and_cannot_be_any_more_breaks_no_page(client: AppClient) -> None:
+def test_stored_settings_that_are_no_longer_valid_break_no_page(client: AppClient) -> None:
     def spoil(session: Session) -> None:
         kept = {"accent": "rosy", "typeface": "comic", "blogroll": "x", "analytics": 7, "icp": ""}
         session.get_one(site.Site, site.THE_ONE).choices = {**kept, "scheme": "dark"}
@@ -233,14 +235,14 @@ def test_a_card_without_a_cover_shows_the_first_letter_of_its_title(client: AppC
 
 
 @pytest.mark.parametrize(("words", "letter"), [("“真”的", "真"), ("a b", "A"), ("…", "…")])
-def test_a_first_letter_is_no_quotation_mark(words: str, letter: str) -> None:
+def test_the_initial_skips_quotation_marks(words: str, letter: str) -> None:
     assert initial(words) == letter
 
 
 # --- the footer --------------------------------------------------------------------------------
 
 
-def test_filing_numbers_lead_to_their_registers(client: AppClient) -> None:
+def test_filing_numbers_link_to_their_registers(client: AppClient) -> None:
     choose(client, icp="京ICP备12345678号-1", police="京公网安备 11010102001234号")
     for path in ("/", "/archive", "/posts/a-marmalade-morning"):
         page = client.get(path).text
@@ -252,19 +254,19 @@ def test_filing_numbers_lead_to_their_registers(client: AppClient) -> None:
     "number",
     ["", "京ICP备12345678号", "粤ICP备2021012345号-12", "京ICP证030173号", "沪icp备1234567号"],
 )
-def test_an_icp_number_is_taken(number: str) -> None:
+def test_a_valid_icp_number_is_accepted(number: str) -> None:
     check_icp(number)
 
 
 @pytest.mark.parametrize(
     "number", ["12345678", "ICP备12345678", "京ICP备号", "<b>京ICP备12345678号"]
 )
-def test_what_is_no_icp_number_is_refused(number: str) -> None:
+def test_an_invalid_icp_number_is_refused(number: str) -> None:
     with pytest.raises(Refusal):
         check_icp(number)
 
 
-def test_a_police_number_is_taken_with_spaces_or_without() -> None:
+def test_a_police_number_is_accepted_with_or_without_spaces() -> None:
     for number in ("京公网安备11010102001234号", "京公网安备 11010102001234 号"):
         check_police(number)
         assert police_link(number).endswith("code=11010102001234")
@@ -275,7 +277,7 @@ def test_a_police_number_is_taken_with_spaces_or_without() -> None:
 # --- friends -----------------------------------------------------------------------------------
 
 
-def test_friends_are_lines_of_name_address_and_a_remark() -> None:
+def test_the_blogroll_is_parsed_as_lines_of_name_address_and_remark() -> None:
     lines = (
         "老王 https://wang.example/ 写诗 也写代码\n\n  Low-tech　https://www.low.example:8080/a?b  "
     )
@@ -289,12 +291,12 @@ def test_friends_are_lines_of_name_address_and_a_remark() -> None:
 @pytest.mark.parametrize(
     "line", ["Wang", "Wang wang.example", "W javascript:alert(1)", "W https://["]
 )
-def test_a_friend_without_an_address_is_refused(line: str) -> None:
+def test_a_blogroll_line_without_a_valid_address_is_refused(line: str) -> None:
     with pytest.raises(Refusal):
         read_blogroll(line)
 
 
-def test_the_blogroll_is_a_page_when_there_is_one(client: AppClient) -> None:
+def test_the_blogroll_is_a_page_unless_it_is_empty(client: AppClient) -> None:
     assert client.get("/links").status == 404
     assert 'href="/links"' not in client.get("/").text
     assert "/links</loc>" not in client.get("/sitemap.xml").text
@@ -307,7 +309,7 @@ def test_the_blogroll_is_a_page_when_there_is_one(client: AppClient) -> None:
     assert client.get("/sitemap.xml").text.count("/links</loc>") == 1
 
 
-def test_a_page_of_the_keepers_own_comes_before_the_blogroll(client: AppClient) -> None:
+def test_a_page_at_the_same_address_takes_precedence_over_the_blogroll(client: AppClient) -> None:
     choose(client, blogroll="Wang https://wang.example/")
     kim = Writer(client, "kim")
     id = kim.new("page")
@@ -324,7 +326,7 @@ def test_a_page_of_the_keepers_own_comes_before_the_blogroll(client: AppClient) 
 # --- other services ----------------------------------------------------------------------------
 
 
-def test_verification_tags_stand_on_the_front_page_alone(client: AppClient) -> None:
+def test_verification_tags_are_only_on_the_front_page(client: AppClient) -> None:
     given = 'google-site-verification a-b_c=\n<meta name="baidu-site-verification" content="x1" />'
     choose(client, verification=given)
     page = client.get("/").text
@@ -345,7 +347,7 @@ def test_verification_tags_stand_on_the_front_page_alone(client: AppClient) -> N
         f"name {'x' * 301}",
     ],
 )
-def test_a_tag_that_could_change_our_own_is_refused(line: str) -> None:
+def test_a_verification_tag_that_could_change_the_page_is_refused(line: str) -> None:
     with pytest.raises(Refusal):
         read_verification(line)
 
@@ -353,7 +355,7 @@ def test_a_tag_that_could_change_our_own_is_refused(line: str) -> None:
 SCRIPT = "https://stats.example.org/script.js website-id=12-ab data-domains=a.example,b.example"
 
 
-def test_the_analytics_script_stands_on_public_pages_and_its_host_alone_is_let_in(
+def test_public_pages_load_the_analytics_script_and_allow_only_its_host(
     client: AppClient,
 ) -> None:
     choose(client, analytics=SCRIPT)
@@ -377,7 +379,7 @@ def test_the_analytics_script_stands_on_public_pages_and_its_host_alone_is_let_i
     "path", ["/admin", "/admin/settings", "/admin/look", "/control-panel", "/sign-in", "/preview/x"]
 )
 @pytest.mark.parametrize("who", ["kim", None])
-def test_no_other_host_is_let_into_a_private_room(
+def test_private_pages_do_not_load_the_analytics_script(
     client: AppClient, path: str, who: str | None
 ) -> None:
     choose(client, analytics=SCRIPT)
@@ -387,19 +389,21 @@ def test_no_other_host_is_let_into_a_private_room(
 
 
 @pytest.mark.parametrize("path", ["/feed.atom", "/sitemap.xml", "/robots.txt", "/health/live"])
-def test_no_other_host_is_let_in_by_what_is_no_page(client: AppClient, path: str) -> None:
+def test_responses_other_than_pages_do_not_allow_the_analytics_host(
+    client: AppClient, path: str
+) -> None:
     choose(client, analytics=SCRIPT)
     assert "stats.example.org" not in client.get(path).header("content-security-policy")
 
 
-def test_whoever_is_signed_in_is_not_counted(client: AppClient) -> None:
+def test_signed_in_people_do_not_load_the_analytics_script(client: AppClient) -> None:
     choose(client, analytics=SCRIPT)
     answer = client.get("/", cookies=client.let_in("ann"))
     assert "stats.example.org" not in answer.text
     assert "stats.example.org" not in answer.header("content-security-policy")
 
 
-def test_without_a_script_no_other_host_is_let_in(open_client: AppClient) -> None:
+def test_without_analytics_no_other_host_is_allowed(open_client: AppClient) -> None:
     assert "http" not in open_client.get("/").header("content-security-policy")
 
 

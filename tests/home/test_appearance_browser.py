@@ -58,23 +58,23 @@ def brightness(page: Any) -> int:
 
 @pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize("typeface", TYPEFACES)
-def test_axe_finds_nothing_in_any_look(visit: Open, axe: str, path: str, typeface: str) -> None:
+def test_axe_finds_no_violation_with_any_typeface(
+    visit: Open, axe: str, path: str, typeface: str
+) -> None:
     page = visit(path, {**EVERYTHING, "typeface": typeface}, reduced_motion="reduce")
     assert complaints(page, axe) == []
 
 
 @pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize("typeface", TYPEFACES)
-def test_every_look_fits_where_it_is_read_at_four_hundred_percent(
-    visit: Open, path: str, typeface: str
-) -> None:
+def test_every_typeface_fits_at_400_percent_zoom(visit: Open, path: str, typeface: str) -> None:
     page = visit(path, {**EVERYTHING, "typeface": typeface}, width=320)
     assert page.evaluate("document.documentElement.scrollWidth") == 320
     assert page.evaluate(SMALL_TARGETS) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_forced_scheme_holds_whatever_the_device_wants_and_without_a_script(
+def test_a_fixed_colour_scheme_overrides_the_device_without_scripts(
     visit: Open, scheme: str
 ) -> None:
     other = "dark" if scheme == "light" else "light"
@@ -82,7 +82,7 @@ def test_a_forced_scheme_holds_whatever_the_device_wants_and_without_a_script(
     assert (brightness(page) > 380) == (scheme == "light")
 
 
-def test_paper_is_white_where_the_screen_is_always_dark(visit: Open) -> None:
+def test_print_is_dark_on_white_with_a_dark_theme(visit: Open) -> None:
     page = visit("/posts/a-marmalade-morning", {"scheme": "dark"})
     page.emulate_media(media="print")
     assert brightness(page) == 3 * 255
@@ -98,7 +98,7 @@ def test_paper_is_white_where_the_screen_is_always_dark(visit: Open) -> None:
         ("typewriter", "Consolas", "STFangsong"),
     ],
 )
-def test_each_pairing_has_faces_for_both_scripts(
+def test_each_typeface_has_fonts_for_latin_and_chinese(
     visit: Open, client: AppClient, typeface: str, english: str, chinese: str
 ) -> None:
     page = visit("/posts/a-marmalade-morning", {"typeface": typeface})
@@ -110,7 +110,7 @@ def test_each_pairing_has_faces_for_both_scripts(
 
 
 @pytest.mark.parametrize("typeface", TYPEFACES)
-def test_a_line_has_a_good_length_in_every_pairing(
+def test_lines_have_a_readable_length_with_every_typeface(
     visit: Open, client: AppClient, typeface: str
 ) -> None:
     def mean(path: str, text: str) -> float:
@@ -121,7 +121,7 @@ def test_a_line_has_a_good_length_in_every_pairing(
     assert 34 <= mean(client.cast.bob_zh.path, ZH_TEXT) <= 40
 
 
-def test_a_card_is_one_large_link_and_its_tags_are_links_of_their_own(visit: Open) -> None:
+def test_a_card_is_one_large_link_with_separate_tag_links(visit: Open) -> None:
     page = visit("/", EVERYTHING)
     card = page.locator(".plate").nth(1)
     title = card.locator("h2 a").inner_text()
@@ -134,14 +134,14 @@ def test_a_card_is_one_large_link_and_its_tags_are_links_of_their_own(visit: Ope
     assert page.locator("h1").inner_text() == name
 
 
-def test_the_title_on_the_spine_stays_in_view(visit: Open) -> None:
+def test_the_site_title_at_the_side_stays_in_view(visit: Open) -> None:
     page = visit("/", EVERYTHING)
     page.evaluate("scrollTo(0, 700)")
     page.wait_for_function("scrollY > 100")
     assert 0 <= page.locator(".spine a span").bounding_box()["y"] < 300
 
 
-def test_the_name_of_a_friend_leads_there(visit: Open) -> None:
+def test_blogroll_names_link_to_the_blogs(visit: Open) -> None:
     page = visit("/links", EVERYTHING)
     names = page.locator(".friend h2 a")
     assert names.evaluate_all("each => each.map(one => one.href)") == [
@@ -152,7 +152,7 @@ def test_the_name_of_a_friend_leads_there(visit: Open) -> None:
 
 
 @pytest.mark.parametrize("path", ["/posts/a-marmalade-morning", "{zh}"])
-def test_a_post_with_everything_chosen_weighs_little(client: AppClient, path: str) -> None:
+def test_a_post_with_every_appearance_setting_stays_small(client: AppClient, path: str) -> None:
     cast.choose(client.database, **{**EVERYTHING, "typeface": "typewriter"})
     page = client.get(path.format(zh=client.cast.bob_zh.path))
     sheets = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page.text)
@@ -174,9 +174,7 @@ document.head.append(other);
 """
 
 
-def test_the_chosen_script_counts_and_reaches_no_host_but_its_own(
-    browser: Any, client: AppClient
-) -> None:
+def test_the_analytics_script_can_reach_only_its_own_host(browser: Any, client: AppClient) -> None:
     """The page is not told by the other hosts, but by the browser, what it asked them for."""
     cast.choose(client.database, analytics="https://stats.example.org/script.js site=1")
     asked: list[str] = []

@@ -65,7 +65,7 @@ def fields(page: Reply) -> str:
     return unescape(" ".join(re.findall(r"<textarea[^>]*>\n?(.*?)</textarea>", page.text, re.S)))
 
 
-def test_two_thousand_scripted_posts_leave_twenty_in_the_queue_and_none_public(site):
+def test_two_thousand_scripted_comments_leave_twenty_pending_and_none_public(site):
     post = site.cast.ann_live
     seen = asyncio.run(flood(site.url, post.id, post.path, POSTS))
     assert sum(seen.sends.values()) == POSTS

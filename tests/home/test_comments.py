@@ -79,7 +79,7 @@ def shows_typed(answer: Answer) -> bool:
 # --- the page ---
 
 
-def test_the_form_on_a_page_is_the_same_for_all_and_carries_no_secret(open_client):
+def test_the_form_below_a_post_is_the_same_for_every_guest(open_client):
     path = open_client.cast.ann_live.path
     one, other = open_client.get(path), open_client.get(path)
     assert one.body == other.body
@@ -89,7 +89,7 @@ def test_the_form_on_a_page_is_the_same_for_all_and_carries_no_secret(open_clien
     assert one.header("cache-control") == "no-cache"
 
 
-def test_a_page_shows_approved_comments_with_their_number_and_anchors(open_client):
+def test_a_post_shows_approved_comments_with_count_and_anchors(open_client):
     page = open_client.get(open_client.cast.ann_live.path).text
     assert "2 comments" in page
     assert 'id="comment-rita-said"' in page
@@ -98,7 +98,7 @@ def test_a_page_shows_approved_comments_with_their_number_and_anchors(open_clien
     assert "elsewhere.example" not in page  # nobody's mail address
 
 
-def test_nothing_that_waits_is_shown_anywhere_public(open_client):
+def test_pending_comments_are_not_public(open_client):
     for path in ("/", "/feed.atom", "/search?q=unapprovedly", "/search?q=pillsandwatches"):
         text = open_client.get(path).text
         assert "unapprovedly</" not in text
@@ -121,7 +121,7 @@ def test_the_comments_of_a_post_have_a_feed(open_client):
 # --- two presses ---
 
 
-def test_a_guest_sees_a_preview_and_sends_it_with_the_second_press(client, monkeypatch):
+def test_a_guest_sees_a_preview_before_the_comment_is_stored(client, monkeypatch):
     shown = client.post(address(client), TYPED)
     assert (shown.status, shown.header("cache-control"), shown.cookies) == (200, "no-store", {})
     assert "A <em>fine</em> morning." in shown.text
@@ -135,7 +135,7 @@ def test_a_guest_sees_a_preview_and_sends_it_with_the_second_press(client, monke
     assert sent.cookies.keys() == {"waiting"}
 
 
-def test_the_writer_sees_it_waiting_and_nobody_else_does(client):
+def test_a_pending_comment_is_shown_only_to_its_writer(client):
     sent = send(client)
     mine = client.get(client.cast.ann_live.path, cookies=sent.cookies)
     assert "Pending" in mine.text
@@ -146,7 +146,7 @@ def test_the_writer_sees_it_waiting_and_nobody_else_does(client):
     assert "fine</em>" not in other.text
 
 
-def test_after_approval_everybody_sees_it(client):
+def test_an_approved_comment_is_public(client):
     send(client)
     client.database.transact_now(
         moderation.decide, [kept(client)[0].id], APPROVED, by=client.cast.eve
@@ -154,7 +154,7 @@ def test_after_approval_everybody_sees_it(client):
     assert "A <em>fine</em> morning." in client.get(client.cast.ann_live.path).text
 
 
-def test_where_a_reader_was_is_for_the_queue_and_not_for_the_log(client):
+def test_the_address_of_a_guest_is_in_the_moderation_queue_but_not_in_the_audit_log(client):
     kim = client.let_in("kim")
     send(client)
     assert kept(client)[0].ip == "127.0.0.1"
@@ -166,14 +166,14 @@ def test_where_a_reader_was_is_for_the_queue_and_not_for_the_log(client):
     assert "A visitor" in told and "not recorded for readers" in told
 
 
-def test_the_cookie_is_for_a_month_for_us_alone_and_out_of_reach_of_scripts(client):
+def test_the_guest_cookie_is_http_only_and_lasts_a_month(client):
     (line,) = send(client).all("set-cookie")
     parts = {part.strip().lower() for part in line.split(";")[1:]}
     assert {"httponly", "samesite=lax", "max-age=2592000", "path=/"} <= parts
     assert re.fullmatch(r"waiting=[\w-]{32}", line.split(";")[0].replace('"', ""))
 
 
-def test_over_tls_the_cookie_travels_over_tls_only(client):
+def test_the_guest_cookie_is_secure_over_https(client):
     def secure(session):
         session.get_one(site.Site, site.THE_ONE).address = cast.SECURE_ADDRESS
 
@@ -183,7 +183,7 @@ def test_over_tls_the_cookie_travels_over_tls_only(client):
     assert "secure" in line.lower()
 
 
-def test_a_second_comment_keeps_the_key_of_the_first(client):
+def test_a_second_comment_keeps_the_key_in_the_cookie(client):
     first = send(client)
     again = send(client, body="Once more.", cookies=first.cookies)
     assert again.cookies == first.cookies
@@ -193,7 +193,7 @@ def test_a_second_comment_keeps_the_key_of_the_first(client):
 @pytest.mark.parametrize(
     ("seconds", "sentence"), [(0, "very quick"), (1, "very quick"), (90_000, "more than a day")]
 )
-def test_too_early_or_too_late_it_is_shown_again_with_its_text(client, seconds, sentence):
+def test_a_comment_sent_too_early_or_too_late_is_shown_again(client, seconds, sentence):
     answer = send(client, proof=aged(client, seconds))
     assert answer.status == 422
     assert sentence in answer.text
@@ -201,7 +201,7 @@ def test_too_early_or_too_late_it_is_shown_again_with_its_text(client, seconds, 
     assert kept(client) == []
 
 
-def test_whoever_was_too_early_need_not_begin_anew(client, monkeypatch):
+def test_a_comment_sent_too_early_can_be_sent_again(client, monkeypatch):
     early = send(client, proof=aged(client, 1))
     read_on(monkeypatch, 2)
     assert send(client, proof=proof_of(early)).status == 303
@@ -218,18 +218,18 @@ def test_whoever_was_too_early_need_not_begin_anew(client, monkeypatch):
         lambda proof: "½.é." + "x" * 64,
     ],
 )
-def test_a_forged_time_only_brings_the_preview(client, forge):
+def test_a_forged_proof_only_shows_the_preview(client, forge):
     answer = send(client, proof=forge(aged(client)))
     assert answer.status == 200
     assert kept(client) == []
 
 
-def test_a_time_of_another_post_is_worth_nothing(client):
+def test_the_proof_of_another_post_is_not_accepted(client):
     assert send(client, proof=aged(client, post="bob_live")).status == 200
     assert kept(client) == []
 
 
-def test_twenty_presses_at_once_are_one_comment(client):
+def test_twenty_simultaneous_submissions_store_one_comment(client):
     form = {**TYPED, "proof": aged(client)}
     answers: list[Answer] = []
     pressing = [
@@ -245,7 +245,7 @@ def test_twenty_presses_at_once_are_one_comment(client):
     assert {answer.status for answer in answers} <= {303, 503}  # 503: told to press again
 
 
-def test_pressed_again_later_it_is_still_one_comment(client):
+def test_a_repeated_submission_stores_one_comment(client):
     first = send(client)
     again = send(client, cookies=first.cookies)
     assert again.header("location") == first.header("location")
@@ -271,7 +271,7 @@ def test_pressed_again_later_it_is_still_one_comment(client):
         ({"answers": "nobody-said"}, "no longer exists"),
     ],
 )
-def test_what_is_wrong_is_told_in_a_sentence_and_nothing_typed_is_lost(client, wrong, sentence):
+def test_an_invalid_comment_gets_an_error_and_keeps_the_form(client, wrong, sentence):
     answer = send(client, **wrong)
     assert answer.status == 422
     assert sentence in unescape(answer.text)
@@ -284,14 +284,14 @@ def test_what_is_wrong_is_told_in_a_sentence_and_nothing_typed_is_lost(client, w
     assert kept(client) == []
 
 
-def test_the_hidden_field_is_empty_again_and_the_next_press_goes_through(client):
+def test_the_honeypot_field_is_cleared_and_the_comment_can_be_sent_again(client):
     trapped = send(client, homepage="https://filled.example")
     assert "https://filled.example" not in trapped.text
     assert send(client, proof=proof_of(trapped)).status == 303
 
 
 @pytest.mark.parametrize("settings", [{"comments": "closed"}, {"comments_days": 5}])
-def test_where_comments_are_closed_the_page_says_so_and_a_post_is_refused(client, settings):
+def test_closed_comments_are_announced_and_refused(client, settings):
     choose(client, **settings)
     page = client.get(client.cast.ann_live.path).text
     assert 'name="body"' not in page
@@ -306,7 +306,7 @@ def test_where_comments_are_closed_the_page_says_so_and_a_post_is_refused(client
     assert kept(client) == []
 
 
-def test_an_author_closes_the_comments_of_one_post(client):
+def test_an_author_can_close_the_comments_of_one_post(client):
     from tests.support.dashboard_client import Writer
 
     ann = Writer(client, "ann")
@@ -317,7 +317,7 @@ def test_an_author_closes_the_comments_of_one_post(client):
     assert 'name="body"' in client.get(client.cast.bob_live.path).text
 
 
-def test_a_page_takes_comments_once_its_author_says_so(client):
+def test_a_page_takes_comments_once_they_are_switched_on(client):
     from tests.support.dashboard_client import Writer
 
     eve = Writer(client, "eve")
@@ -328,7 +328,7 @@ def test_a_page_takes_comments_once_its_author_says_so(client):
 
 
 @pytest.mark.parametrize("post", ["ann_draft", "ann_scheduled", "ann_trashed", "ann_withdrawn"])
-def test_what_is_not_public_cannot_be_commented_on(client, post):
+def test_a_post_that_is_not_live_takes_no_comment(client, post):
     assert client.get(address(client, post)).status == 404
     assert send(client, post=post).status == 404
 
@@ -339,7 +339,7 @@ def test_a_post_that_does_not_exist_takes_no_comment(client, id):
     assert client.get(f"/comments/{id}").status == 404
 
 
-def test_too_many_are_refused_with_429_and_their_text(client):
+def test_too_many_comments_are_refused_with_429_and_the_form_is_kept(client):
     statuses = [send(client, body=f"Number {number}.").status for number in range(8)]
     assert statuses[0] == 303
     answer = send(client)
@@ -348,7 +348,7 @@ def test_too_many_are_refused_with_429_and_their_text(client):
     assert proof_of(answer)
 
 
-def test_a_full_queue_takes_the_browser_that_was_approved_and_nobody_who_types_its_address(client):
+def test_a_full_queue_accepts_only_browsers_with_an_approved_comment(client):
     sent = send(client)
     client.database.transact_now(
         moderation.decide, [kept(client)[0].id], APPROVED, by=client.cast.eve
@@ -365,7 +365,7 @@ def test_a_full_queue_takes_the_browser_that_was_approved_and_nobody_who_types_i
 # --- who is signed in ---
 
 
-def test_who_is_signed_in_sends_with_one_press_under_their_own_name(client):
+def test_a_signed_in_person_comments_without_a_preview_under_their_own_name(client):
     ann = client.let_in("ann")
     page = client.get(client.cast.ann_live.path, cookies=ann).text
     assert "You are commenting as Ann Archer." in page
@@ -377,14 +377,14 @@ def test_who_is_signed_in_sends_with_one_press_under_their_own_name(client):
     assert text.count("Ann Archer</bdi>") == 2
 
 
-def test_another_author_waits_and_sees_it_waiting(client):
+def test_a_comment_by_another_author_is_pending_and_visible_to_them(client):
     bob = client.let_in("bob")
     client.post(address(client), {"body": "From a colleague."}, cookies=bob)
     assert "Pending" in client.get(client.cast.ann_live.path, cookies=bob).text
     assert "From a colleague." not in client.get(client.cast.ann_live.path).text
 
 
-def test_whose_session_ended_meanwhile_keeps_the_text_and_is_asked_for_a_name(client):
+def test_a_comment_sent_after_the_session_ended_asks_for_a_name(client):
     answer = client.post(address(client), {"body": "Written while signed in."})
     assert answer.status == 422
     assert "Written while signed in." in answer.text
@@ -394,7 +394,7 @@ def test_whose_session_ended_meanwhile_keeps_the_text_and_is_asked_for_a_name(cl
 # --- answers ---
 
 
-def test_a_reply_has_a_page_of_its_own_that_shows_what_it_answers(open_client):
+def test_the_reply_page_shows_the_parent_comment(open_client):
     page = open_client.get(address(open_client) + "?answers=rita-said")
     assert page.status == 200
     assert "You are replying to Rita:" in page.text
@@ -403,14 +403,14 @@ def test_a_reply_has_a_page_of_its_own_that_shows_what_it_answers(open_client):
 
 
 @pytest.mark.parametrize("uid", ["paul-said", "nobody", quote("<b>x</b>"), ""])
-def test_what_cannot_be_read_cannot_be_answered(open_client, uid):
+def test_a_comment_that_is_not_public_cannot_be_replied_to(open_client, uid):
     page = open_client.get(f"{address(open_client)}?answers={uid}")
     assert page.status == 200
     assert "You are replying" not in page.text
     assert "<b>x" not in page.text
 
 
-def test_an_answer_stands_under_what_it_answers(client):
+def test_a_reply_is_shown_below_its_parent(client):
     sent = send(client, answers="ann-said")
     page = client.get(client.cast.ann_live.path, cookies=sent.cookies).text
     answers = page.partition('class="thread answers"')[2].partition("</ol>")[0]
@@ -431,13 +431,13 @@ def test_an_answer_stands_under_what_it_answers(client):
         (("Origin", cast.ADDRESS), ("Origin", cast.ADDRESS)),
     ],
 )
-def test_no_other_site_comments_in_a_readers_name(client, headers):
+def test_a_cross_site_submission_is_refused(client, headers):
     form = {**TYPED, "proof": aged(client)}
     assert client.post(address(client), form, headers=headers).status == 403
     assert kept(client) == []
 
 
-def test_a_browser_that_says_nothing_of_itself_may_comment_but_not_with_a_cookie(client):
+def test_a_submission_without_origin_headers_is_accepted_only_without_a_cookie(client):
     form = {**TYPED, "proof": aged(client)}
     first = client.post(address(client), form, headers=())
     assert first.status == 303
@@ -448,7 +448,7 @@ def test_a_browser_that_says_nothing_of_itself_may_comment_but_not_with_a_cookie
 @pytest.mark.parametrize(
     "cookie", ["x", "k" * 33, "k" * 31 + ";", "é" * 16, "../../etc", "k" * 5000]
 )
-def test_a_made_up_cookie_is_no_key(client, cookie):
+def test_a_malformed_guest_cookie_is_replaced(client, cookie):
     answer = send(client, cookies={"waiting": quote(cookie)})
     assert answer.status == 303
     assert re.fullmatch(r"[\w-]{32}", answer.cookies["waiting"])
@@ -470,7 +470,7 @@ def test_a_made_up_cookie_is_no_key(client, cookie):
         "<style>body{display:none}</style>",
     ],
 )
-def test_a_guests_words_bring_no_pictures_tables_headings_or_html(client, nasty):
+def test_a_comment_cannot_contain_pictures_tables_headings_or_html(client, nasty):
     sent = send(client, body=nasty)
     page = client.get(client.cast.ann_live.path, cookies=sent.cookies).text
     body = page.partition(sent.header("location").partition("#")[2])[2].partition("</article>")[0]
@@ -479,21 +479,21 @@ def test_a_guests_words_bring_no_pictures_tables_headings_or_html(client, nasty)
     assert "javascript:" not in re.findall(r'href="([^"]*)"', html)
 
 
-def test_links_of_guests_are_not_vouched_for(client):
+def test_links_in_comments_are_nofollow_ugc(client):
     sent = send(client, body="See https://elsewhere.example/x for more.")
     page = client.get(client.cast.ann_live.path, cookies=sent.cookies).text
     (rel,) = re.findall(r'href="https://elsewhere.example/x" rel="([^"]+)"', page)
     assert {"nofollow", "ugc"} <= set(rel.split())
 
 
-def test_names_are_shown_as_text(client):
+def test_names_are_escaped(client):
     sent = send(client, name="<b>Greta</b>")
     page = client.get(client.cast.ann_live.path, cookies=sent.cookies).text
     assert "&lt;b&gt;Greta&lt;/b&gt;" in page
     assert "<b>Greta" not in page
 
 
-def test_no_field_but_the_declared_ones_is_taken(client):
+def test_undeclared_form_fields_are_ignored(client):
     more = {"state": "approved", "user_id": "1", "score": "0", "parent_id": "1", "uid": "mine"}
     send(client, **more)
     (comment,) = kept(client)
@@ -501,7 +501,7 @@ def test_no_field_but_the_declared_ones_is_taken(client):
     assert comment.uid != "mine"
 
 
-def test_nothing_is_kept_of_who_only_looks_at_a_preview(client):
+def test_a_preview_stores_nothing(client):
     before = rows(client)
     for _ in range(3):
         client.post(address(client), TYPED)
@@ -516,7 +516,7 @@ def rows(client: AppClient) -> int:
 # --- who decides ---
 
 
-def test_editors_and_the_authors_of_a_post_read_what_waits_where_it_will_stand(client):
+def test_editors_and_the_posts_authors_see_pending_comments_in_place(client):
     path = client.cast.ann_live.path
     seen = {
         name: client.get(path, cookies=client.let_in(name)).text for name in ("eve", "ann", "bob")
@@ -531,7 +531,7 @@ def test_editors_and_the_authors_of_a_post_read_what_waits_where_it_will_stand(c
     assert all("pillsandwatches" not in text for text in seen.values())
 
 
-def test_guests_leave_room_before_the_crew_for_authors(client, monkeypatch):
+def test_comments_are_refused_when_too_many_are_being_rendered(client, monkeypatch):
     monkeypatch.setattr("blog.home.comments.MAX_RENDERING", 0)
     answer = send(client)
     assert answer.status == 503

@@ -58,7 +58,7 @@ def judge(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("page", [(320, "dark"), (1280, "light")], indirect=True)
-def test_a_guest_answers_a_comment_without_a_script(site: Site, page: Any, judge: Any) -> None:
+def test_a_guest_replies_to_a_comment_without_scripts(site: Site, page: Any, judge: Any) -> None:
     words = f"Written on a page of {page.viewport_size['width']} pixels."
     page.goto(site.url + site.cast.ann_live.path)
     assert judge(page) == []
@@ -80,7 +80,7 @@ def test_a_guest_answers_a_comment_without_a_script(site: Site, page: Any, judge
     assert words not in page.content()
 
 
-def test_a_slip_is_told_and_the_form_is_as_it_was(site: Site, page: Any, judge: Any) -> None:
+def test_an_error_is_shown_and_the_form_keeps_its_text(site: Site, page: Any, judge: Any) -> None:
     page.goto(site.url + site.cast.ann_live.path)
     page.fill("#f-body", "Words that must not be lost.")
     page.fill("#f-name", "Ann Archer")
@@ -92,9 +92,7 @@ def test_a_slip_is_told_and_the_form_is_as_it_was(site: Site, page: Any, judge: 
     assert judge(page) == []
 
 
-def test_the_hidden_field_is_neither_seen_nor_reached_by_the_keyboard(
-    site: Site, page: Any
-) -> None:
+def test_the_honeypot_field_is_invisible_and_skipped_by_the_tab_key(site: Site, page: Any) -> None:
     page.goto(site.url + site.cast.ann_live.path)
     box = page.locator("#f-homepage").bounding_box()
     assert box["x"] + box["width"] < 0

@@ -21,7 +21,7 @@ def post(port: int, path: str, form: dict[str, str], **headers: str) -> Reply:
     return ask(port, path, "POST", urlencode(form).encode(), **kind, **headers)
 
 
-def test_twenty_presses_over_four_workers_are_one_comment(site: Site) -> None:
+def test_twenty_submissions_to_four_workers_store_one_comment(site: Site) -> None:
     path = f"/comments/{site.cast.bob_live.id}"
     form = {"name": "Press Often", "body": "Twenty times at once.", "email": ""}
     shown = post(site.port, path, form)
@@ -43,7 +43,7 @@ def test_twenty_presses_over_four_workers_are_one_comment(site: Site) -> None:
 
 
 @pytest.mark.nginx
-def test_through_nginx_a_page_is_everybodys_until_one_has_commented(front: Nginx) -> None:
+def test_behind_nginx_only_guests_who_commented_get_an_uncached_page(front: Nginx) -> None:
     path = front.site.cast.ann_live.path
     everybody = front.get(path)
     mine = front.get(path, Cookie="waiting=" + "k" * 32)

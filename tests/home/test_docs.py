@@ -38,7 +38,7 @@ def switch_on(session) -> None:
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
-def test_a_chapter_says_the_same_in_both_languages(name):
+def test_a_chapter_has_the_same_structure_in_both_languages(name):
     english, chinese = DOCS / f"{name}.md", DOCS / "zh" / f"{name}.md"
     assert headings(english) == headings(chinese)
     assert headings(english)[0] == 1
@@ -46,48 +46,48 @@ def test_a_chapter_says_the_same_in_both_languages(name):
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
-def test_a_chinese_chapter_has_chinese_headings_but_for_names(name):
+def test_headings_of_chinese_chapters_are_chinese_except_names(name):
     text = re.sub(r"(?ms)^```.*?^```", "", (DOCS / "zh" / f"{name}.md").read_text())
     foreign = re.findall(r"(?m)^#+ ([^一-龥\n]* [^一-龥\n]*)$", text)
     assert foreign == []
 
 
-def test_a_server_is_started_by_the_same_words_in_both_languages():
+def test_the_commands_for_servers_are_the_same_in_both_languages():
     assert code(DOCS / "servers.md") == code(DOCS / "zh" / "servers.md")
 
 
-def test_the_contents_lead_to_every_chapter():
+def test_the_contents_page_links_to_every_chapter():
     for folder in (DOCS, DOCS / "zh"):
         led_to = set(re.findall(r"\]\(([a-z-]+)\.md\)", (folder / "README.md").read_text()))
         assert led_to == set(CHAPTERS) - {"README"}
 
 
 @pytest.mark.parametrize(("language", "path"), list(pages()), ids=str)
-def test_every_setting_and_command_stands_in_the_handbook(language, path, monkeypatch):
+def test_every_setting_and_command_is_in_the_handbook(language, path, monkeypatch):
     monkeypatch.setenv("LC_ALL", "C.UTF-8")  # and back to what it was
     assert path.read_text() == written(language, path.read_text()), "type `make docs`"
 
 
 @pytest.mark.parametrize(("language", "folder"), [("en", DOCS), ("zh", DOCS / "zh")])
-def test_every_section_of_the_office_stands_in_the_chapter_on_keeping(language, folder):
+def test_every_section_of_the_admin_area_is_in_the_site_owner_chapter(language, folder):
     text = (folder / "keep.md").read_text()
     assert len(SECTIONS) > 10
     assert [one.name for one in SECTIONS if translate(language, one.label) not in text] == []
 
 
-def test_there_is_no_handbook_before_the_keeper_wants_one(open_client):
+def test_the_handbook_is_not_found_until_it_is_switched_on(open_client):
     for path in ("/docs", "/docs/zh", "/docs/install", "/docs/pictures/desk.png"):
         assert open_client.get(path).status == 404
 
 
-def test_who_works_here_finds_the_handbook_where_it_is_switched_on(open_docs):
+def test_the_dashboard_and_admin_area_link_to_the_handbook(open_docs):
     for room in ("/control-panel", "/admin"):
         page = open_docs.get(room, cookies=open_docs.let_in("kim")).text
         assert '<a href="/docs">Handbook</a>' in page
 
 
 @pytest.mark.parametrize("language", ["", "/zh"])
-def test_every_chapter_is_served_and_its_links_stay_inside(open_docs, language):
+def test_every_chapter_is_served_and_its_links_work(open_docs, language):
     for name in ["", *(f"/{name}" for name in CHAPTERS if name != "README")]:
         page = open_docs.get(f"/docs{language}{name}")
         assert page.status == 200, name
@@ -103,17 +103,17 @@ def test_every_chapter_is_served_and_its_links_stay_inside(open_docs, language):
     "path",
     ["/docs/nothing", "/docs/../README", "/docs/%2e%2e/README", "/docs/zh/x/y", "/docs/A%20b"],
 )
-def test_what_is_no_chapter_is_not_found(open_docs, path):
+def test_an_unknown_chapter_is_not_found(open_docs, path):
     assert open_docs.get(path).status == 404
 
 
-def test_a_chapter_has_one_address(open_docs):
+def test_a_trailing_slash_redirects_to_the_chapter(open_docs):
     answer = open_docs.get("/docs/install/")
     assert (answer.status, answer.header("location")) == (301, "/docs/install")
 
 
 @pytest.mark.browser
-def test_on_a_telephone_the_rows_of_a_wide_table_stay_rows(open_docs, browser):
+def test_on_a_phone_the_cells_of_a_wide_table_stay_in_one_row(open_docs, browser):
     context = browser.new_context(viewport={"width": 360, "height": 800})
     page = context.new_page()
     page.goto(f"http://127.0.0.1:{open_docs.port}/docs/servers")

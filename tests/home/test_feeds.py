@@ -51,7 +51,7 @@ def uid_of(client: AppClient, id: int) -> str:
     return client.database.read_now(lambda session: session.get_one(Post, id).uid)
 
 
-def test_the_feed_says_what_atom_asks_for(client: AppClient, world: Cast) -> None:
+def test_the_feed_has_the_elements_that_atom_requires(client: AppClient, world: Cast) -> None:
     feed = feed_of(client)
     links = {link.get("rel"): link.get("href") for link in feed.findall(ATOM + "link")}
     assert links == {"self": f"{cast.ADDRESS}/feed.atom", "alternate": f"{cast.ADDRESS}/"}
@@ -76,7 +76,7 @@ def test_an_entry_holds_the_whole_post_in_its_language(client: AppClient, world:
     assert entry.get("{http://www.w3.org/XML/1998/namespace}lang") == "zh"
 
 
-def test_links_in_a_feed_work_wherever_it_is_read() -> None:
+def test_links_in_a_feed_are_absolute() -> None:
     html = (
         '<p><a href="/about">a</a> <img alt="" src="/media/aa/b.webp"> <a href="#fn1">1</a> '
         '<a href="//else.example/">b</a> <code>&lt;a href="/x"&gt;</code></p>'
@@ -89,7 +89,7 @@ def test_links_in_a_feed_work_wherever_it_is_read() -> None:
     )
 
 
-def test_every_size_of_a_picture_in_a_feed_is_found_wherever_it_is_read() -> None:
+def test_srcset_addresses_in_a_feed_are_absolute() -> None:
     html = '<img src="/media/a.jpg" srcset="/media/a-800.webp 800w, /media/a.jpg 1600w">, /x'
     assert absolute_links(html, "https://ink.example", "/posts/x") == (
         '<img src="https://ink.example/media/a.jpg" srcset="https://ink.example/media/a-800.webp'
@@ -135,12 +135,14 @@ def test_tags_and_authors_have_feeds_of_their_own(client: AppClient, world: Cast
 
 
 @pytest.mark.parametrize("path", ["/tags/quillwort/feed.atom", "/authors/lee/feed.atom"])
-def test_whom_no_public_post_names_has_no_feed(client: AppClient, world: Cast, path: str) -> None:
+def test_a_tag_or_author_without_live_posts_has_no_feed(
+    client: AppClient, world: Cast, path: str
+) -> None:
     assert client.get(path).status == 404
 
 
 @pytest.mark.parametrize("old", ["/feed", "/rss", "/atom.xml", "/feed.xml", "/index.xml", "/feed/"])
-def test_where_other_blogs_have_their_feed_leads_to_ours(
+def test_common_feed_addresses_redirect_to_the_feed(
     client: AppClient, world: Cast, old: str
 ) -> None:
     path, hops = old, 0
@@ -151,14 +153,16 @@ def test_where_other_blogs_have_their_feed_leads_to_ours(
 
 
 @pytest.mark.parametrize("path", ["/feed.atom", "/sitemap.xml"])
-def test_who_has_it_already_is_not_sent_it_again(client: AppClient, world: Cast, path: str) -> None:
+def test_an_unchanged_feed_or_sitemap_is_answered_with_304(
+    client: AppClient, world: Cast, path: str
+) -> None:
     etag = client.get(path).header("etag")
     again = client.get(path, headers=[("If-None-Match", f'"other", W/{etag}')])
     assert (again.status, again.body, again.header("etag")) == (304, b"", etag)
     assert client.get(path, headers=[("If-None-Match", '"other"')]).status == 200
 
 
-def test_links_are_made_from_the_configured_address_whatever_the_request_says(
+def test_links_use_the_configured_address_and_not_the_host_header(
     client: AppClient, world: Cast
 ) -> None:
     for path in ("/feed.atom", "/sitemap.xml", "/robots.txt"):
@@ -169,7 +173,7 @@ def test_links_are_made_from_the_configured_address_whatever_the_request_says(
         assert cast.ADDRESS in answer.text
 
 
-def test_characters_that_xml_cannot_hold_are_left_out(client: AppClient, world: Cast) -> None:
+def test_characters_that_xml_cannot_represent_are_removed(client: AppClient, world: Cast) -> None:
     def spoil(session: Session, *, by: User) -> None:
         post = session.get_one(Post, world.bob_live.id)
         copy = editing.WorkingCopy(
@@ -187,7 +191,7 @@ def test_characters_that_xml_cannot_hold_are_left_out(client: AppClient, world: 
     assert str(entry.findtext(ATOM + "title")).split() == ["Bell", "and", "<&>"]
 
 
-def test_the_sitemap_has_every_listed_post_and_page(client: AppClient, world: Cast) -> None:
+def test_the_sitemap_holds_every_listed_post_and_page(client: AppClient, world: Cast) -> None:
     tree = ElementTree.fromstring(client.get("/sitemap.xml").body)  # noqa: S314 -- our own
     places = [url.findtext(MAP + "loc") for url in tree]
     shown = ["/", world.about.path, world.ann_edited.path, world.bob_zh.path]
@@ -196,7 +200,7 @@ def test_the_sitemap_has_every_listed_post_and_page(client: AppClient, world: Ca
     assert all(url.findtext(MAP + "lastmod") for url in list(tree)[1:])
 
 
-def test_the_sitemap_of_a_large_blog_comes_in_parts_that_stay_as_they_are(
+def test_the_sitemap_of_a_large_blog_is_an_index_of_parts(
     client: AppClient, world: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def places(path: str) -> list[str]:
@@ -221,7 +225,7 @@ def touch(session: Session, *, by: User) -> None:
     session.get_one(site.Site, site.THE_ONE).tagline += "!"
 
 
-def test_robots_are_kept_out_of_the_private_rooms(client: AppClient, world: Cast) -> None:
+def test_robots_txt_disallows_the_private_pages(client: AppClient, world: Cast) -> None:
     lines = client.get("/robots.txt").text.splitlines()
     assert {"Disallow: /admin/", "Disallow: /control-panel/", "Disallow: /preview/"} <= set(lines)
     assert f"Sitemap: {cast.ADDRESS}/sitemap.xml" in lines

@@ -124,12 +124,12 @@ def complaints(page: Any, axe: str) -> list[str]:
 
 
 @pytest.mark.parametrize("path", READERS)
-def test_axe_finds_nothing_in_the_front_room(visit: Open, axe: str, path: str) -> None:
+def test_axe_finds_no_violation_on_public_pages(visit: Open, axe: str, path: str) -> None:
     assert complaints(visit(path, reduced_motion="reduce"), axe) == []
 
 
 @pytest.mark.parametrize("path", [*WRITERS, *KEEPERS])
-def test_axe_finds_nothing_in_the_rooms_behind(
+def test_axe_finds_no_violation_on_the_dashboard_and_admin_pages(
     visit: Open, site: Site, axe: str, path: str
 ) -> None:
     page = visit(path, by=site.cast.kim, reduced_motion="reduce")
@@ -137,16 +137,14 @@ def test_axe_finds_nothing_in_the_rooms_behind(
 
 
 @pytest.mark.parametrize("path", [*READERS, *WRITERS, *KEEPERS])
-def test_a_page_fits_where_it_is_read_at_four_hundred_percent(
-    visit: Open, site: Site, path: str
-) -> None:
+def test_every_page_fits_at_400_percent_zoom(visit: Open, site: Site, path: str) -> None:
     behind = path.startswith(("/control-panel", "/admin"))
     page = visit(path, width=320, by=site.cast.kim if behind else None)
     assert page.evaluate("document.documentElement.scrollWidth") == 320
     assert page.evaluate(SMALL_TARGETS) == []
 
 
-def test_the_first_stop_of_the_keyboard_leads_past_the_links(visit: Open) -> None:
+def test_the_first_tab_stop_is_the_skip_link(visit: Open) -> None:
     page = visit("/")
     page.keyboard.press("Tab")
     skip = page.locator(".skip")
@@ -156,7 +154,7 @@ def test_the_first_stop_of_the_keyboard_leads_past_the_links(visit: Open) -> Non
     assert page.evaluate("document.activeElement.id") == "main"
 
 
-def test_focus_is_seen(visit: Open) -> None:
+def test_focus_is_visible(visit: Open) -> None:
     page = visit("/")
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
@@ -165,7 +163,7 @@ def test_focus_is_seen(visit: Open) -> None:
     assert page.evaluate(f"parseFloat(({focused})().outlineWidth)") >= 2
 
 
-def test_nothing_moves_for_those_who_asked_for_stillness(visit: Open) -> None:
+def test_reduced_motion_disables_transitions(visit: Open) -> None:
     still, moving = visit("/", reduced_motion="reduce"), visit("/", reduced_motion="no-preference")
     assert still.evaluate(STYLE, ["html", "scrollBehavior"]) == "auto"
     assert still.evaluate(STYLE, ["a", "transitionDuration"]) == "0s"
@@ -189,7 +187,7 @@ def test_reading_and_searching_need_no_script_and_no_other_host(browser: Any, si
     assert [address for address in asked if not address.startswith(site.url)] == []
 
 
-def test_paper_has_the_text_without_the_furniture(visit: Open) -> None:
+def test_print_shows_the_text_without_navigation(visit: Open) -> None:
     page = visit("/posts/a-marmalade-morning", color_scheme="dark")
     page.emulate_media(media="print")
     for hidden in (".masthead nav", ".colophon", ".neighbours"):
@@ -198,7 +196,7 @@ def test_paper_has_the_text_without_the_furniture(visit: Open) -> None:
     assert page.evaluate(STYLE, ["html", "backgroundColor"]) == "rgb(255, 255, 255)"
 
 
-def test_dark_is_dark_and_light_is_light(visit: Open) -> None:
+def test_the_page_follows_the_colour_scheme_of_the_device(visit: Open) -> None:
     def brightness(scheme: str) -> int:
         colour = visit("/", color_scheme=scheme).evaluate(STYLE, ["html", "backgroundColor"])
         return sum(int(part) for part in re.findall(r"\d+", colour)[:3])
@@ -214,7 +212,7 @@ def test_dark_is_dark_and_light_is_light(visit: Open) -> None:
     ("path", "size", "height"),
     [("{zh}", (17, 18), (1.75, 1.85)), ("/posts/a-marmalade-morning", (17, 20), (1.55, 1.65))],
 )
-def test_size_and_leading_suit_the_script(
+def test_font_size_and_line_height_suit_the_script(
     visit: Open, path: str, size: tuple[float, float], height: tuple[float, float]
 ) -> None:
     page = visit(path)
@@ -229,14 +227,14 @@ def test_size_and_leading_suit_the_script(
     [("{zh}", ZH_TEXT, 34, 40), ("/posts/a-marmalade-morning", EN_TEXT, 62, 72)],
 )
 @pytest.mark.parametrize("width", [900, 1440])
-def test_a_line_is_as_long_as_the_script_likes_it(
+def test_line_length_suits_the_script(
     visit: Open, path: str, text: str, least: int, most: int, width: int
 ) -> None:
     lines = visit(path, width=width).evaluate(CHARACTERS_A_LINE, text)
     assert least <= sum(lines) / len(lines) <= most
 
 
-def test_chinese_is_emphasised_by_dots_and_english_by_slant_whatever_the_page_speaks(
+def test_emphasis_is_dots_in_chinese_and_italic_in_english(
     visit: Open,
 ) -> None:
     page = visit("/posts/a-marmalade-morning")
@@ -250,7 +248,7 @@ def test_chinese_is_emphasised_by_dots_and_english_by_slant_whatever_the_page_sp
     assert "dot" in page.evaluate(STYLE, ["#zh", "textEmphasisStyle"])
 
 
-def test_a_chinese_post_is_set_as_chinese_in_an_english_house(visit: Open) -> None:
+def test_a_chinese_post_on_an_english_site_uses_chinese_typography(visit: Open) -> None:
     page = visit("{zh}")
     assert page.evaluate(STYLE, [".prose p", "lineBreak"]) == "strict"
     faces = page.evaluate(STYLE, [".prose p", "fontFamily"])
@@ -263,7 +261,7 @@ def test_a_chinese_post_is_set_as_chinese_in_an_english_house(visit: Open) -> No
 
 
 @pytest.mark.parametrize("path", ["/posts/a-marmalade-morning", "{zh}"])
-def test_a_post_with_its_stylesheets_weighs_little(site: Site, path: str) -> None:
+def test_a_post_with_its_stylesheets_stays_small(site: Site, path: str) -> None:
     page = site.get(path.format(zh=site.cast.bob_zh.path))
     sheets = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page.text)
     assert sheets

@@ -52,7 +52,7 @@ def sign_in(client: AppClient, word: str = cast.PASSWORD, **how: object) -> Answ
 
 
 @pytest.mark.parametrize("login", ["ann", "ANN", "ann@ink.example"])
-def test_who_has_forgotten_a_password_is_owed_a_mail_with_a_link(mailing, login):
+def test_asking_for_a_reset_queues_an_email_with_a_link(mailing, login):
     answer = ask(mailing, login)
     assert (answer.status, answer.header("location")) == (303, "/sign-in")
     (mail,) = owed(mailing)
@@ -64,14 +64,14 @@ def test_who_has_forgotten_a_password_is_owed_a_mail_with_a_link(mailing, login)
 NOBODY = ["zzz", "zzz@ink.example", "lee", "dan", "dan@ink.example"]
 
 
-def test_the_answer_is_the_same_whether_or_not_anybody_is_known(mailing):
+def test_the_answer_is_the_same_for_known_and_unknown_accounts(mailing):
     answers = [ask(mailing, login) for login in ["ann", *NOBODY]]
     said = {(one.status, one.body, tuple(sorted(one.pairs))) for one in answers}
     assert len(said) == 1
     assert {mail.to for mail in owed(mailing)} == {"ann@ink.example"}
 
 
-def test_the_same_rows_are_written_whether_or_not_anybody_is_known(mailing):
+def test_the_same_rows_are_written_for_known_and_unknown_accounts(mailing):
     counts = []
     for login in ("ann", "zzz@ink.example"):
         before = rows_of(mailing)
@@ -87,7 +87,7 @@ def rows_of(client: AppClient) -> dict[str, int]:
     return {table: len(found) for table, found in rows(client).items()}
 
 
-def test_what_is_owed_to_nobody_is_never_sent_and_its_link_opens_nothing(mailing):
+def test_the_email_for_an_unknown_account_is_never_sent(mailing):
     ask(mailing, "zzz@ink.example")
     assert owed(mailing) == []
     query = select(PasswordReset)
@@ -95,14 +95,14 @@ def test_what_is_owed_to_nobody_is_never_sent_and_its_link_opens_nothing(mailing
     assert [row.user_id for row in found] == [None]
 
 
-def test_the_database_knows_no_key(mailing):
+def test_the_database_does_not_store_the_key(mailing):
     path = link(mailing)
     files = mailing.config.data_dir.glob("blog.sqlite3*")
     stored = b"".join(file.read_bytes() for file in files)
     assert path.removeprefix("/reset/").encode() not in stored
 
 
-def test_another_link_makes_the_first_worthless(mailing):
+def test_a_new_link_invalidates_the_previous_one(mailing):
     ask(mailing, "ann")
     first = mailed_path(mailing)
     ask(mailing, "ann@ink.example")
@@ -110,7 +110,7 @@ def test_another_link_makes_the_first_worthless(mailing):
     assert mailing.get(mailed_path(mailing)).status == 200
 
 
-def test_one_address_is_sent_few_mails_and_one_network_asks_for_few(mailing):
+def test_requests_are_limited_per_login_and_per_network(mailing):
     limit = login_throttle.LIMITS["forgotten"]
     assert [ask(mailing, "zzz").status for _ in range(limit + 1)] == [303] * limit + [429]
     left = login_throttle.LIMITS["asking"] - limit
@@ -118,42 +118,42 @@ def test_one_address_is_sent_few_mails_and_one_network_asks_for_few(mailing):
     assert ask(mailing, "ann").status == 429
 
 
-def test_in_a_day_one_person_is_sent_few_mails_under_whichever_name(mailing):
+def test_emails_are_limited_per_account_and_day(mailing):
     for _ in range(4):
         for login in ("ann", "ann@ink.example"):
             mailing.database.transact_now(password_reset.ask_for_reset, login, "en")
     assert len(owed(mailing)) == login_throttle.LIMITS["mailed"]
 
 
-def test_a_link_is_made_of_the_configured_address_and_nothing_the_visitor_says(mailing):
+def test_the_link_uses_the_configured_address_and_not_the_request_headers(mailing):
     sent = [*cast.OURS.items(), ("X-Forwarded-Host", "evil.example"), ("Forwarded", "host=evil")]
     ask(mailing, "ann", headers=sent, host="evil.example")
     assert "evil" not in str(owed(mailing)[0].facts)
     assert mailed_path(mailing).startswith("/reset/")
 
 
-def test_without_mail_the_page_says_whom_to_ask(open_client):
+def test_without_email_the_page_names_the_command_to_run(open_client):
     page = open_client.get("/forgotten").text
     assert "blog reset-password NAME" in page and "<form" not in page
     assert ask(open_client, "ann").status == 422
     assert owed(open_client) == []
 
 
-def test_the_sign_in_page_leads_there(open_client):
+def test_the_sign_in_page_links_to_the_reset_form(open_client):
     assert 'href="/forgotten"' in open_client.get("/sign-in").text
 
 
 # --- using the link ---
 
 
-def test_looking_at_a_link_does_not_use_it(client):
+def test_opening_a_link_does_not_use_it_up(client):
     path = link(client)
     for method in ("GET", "HEAD", "OPTIONS", "GET"):
         assert client.ask(method, path).status in (200, 204)
     assert renew(client, path).status == 303
 
 
-def test_a_link_renews_the_password_once(client):
+def test_a_link_resets_the_password_once(client):
     path = link(client)
     answer = renew(client, path)
     assert (answer.status, answer.header("location")) == (303, "/sign-in")
@@ -163,7 +163,7 @@ def test_a_link_renews_the_password_once(client):
     assert sign_in(client, NEW).status == 303
 
 
-def test_a_renewed_password_ends_every_session_and_its_owner_is_told(client):
+def test_a_reset_ends_every_session_and_notifies_the_owner(client):
     ann, bob = client.let_in("ann"), client.let_in("bob")
     renew(client, link(client))
     assert client.get("/control-panel", cookies=ann).status == 303
@@ -172,7 +172,7 @@ def test_a_renewed_password_ends_every_session_and_its_owner_is_told(client):
     assert (mail.to, mail.facts["ip"]) == ("ann@ink.example", "127.0.0.1")
 
 
-def test_a_password_that_will_not_do_leaves_the_link_as_it_was(client):
+def test_a_rejected_password_does_not_use_up_the_link(client):
     path = link(client)
     for bad in ("", "short", "ann archer 12", "1111111111", "x" * 2000):
         answer = renew(client, path, bad)
@@ -180,7 +180,7 @@ def test_a_password_that_will_not_do_leaves_the_link_as_it_was(client):
     assert renew(client, path).status == 303
 
 
-def test_a_link_ends_after_an_hour(client):
+def test_a_link_expires_after_an_hour(client):
     path = link(client)
 
     def age(session: Session, time: timedelta) -> None:
@@ -193,7 +193,7 @@ def test_a_link_ends_after_an_hour(client):
     assert client.get(path).status == renew(client, path).status == 404
 
 
-def test_a_mailed_link_ends_with_the_address_that_it_was_sent_to(mailing):
+def test_an_emailed_link_is_invalid_once_the_email_address_changes(mailing):
     ask(mailing, "ann")
     path = mailed_path(mailing)
     given = {"display_name": "Ann", "email": "other@ink.example", "role": "author"}
@@ -203,18 +203,18 @@ def test_a_mailed_link_ends_with_the_address_that_it_was_sent_to(mailing):
 
 
 @pytest.mark.parametrize("key", ["x", "%00", "%ff%fe", "é".encode().hex(), "a" * 3000, "..%2fx"])
-def test_what_is_no_link_opens_nothing(open_client, key):
+def test_an_invalid_link_is_not_found(open_client, key):
     assert open_client.get(f"/reset/{key}").status == 404
     assert renew(open_client, f"/reset/{key}").status == 404
 
 
-def test_nobody_who_was_shut_out_comes_back_by_a_link(client):
+def test_a_disabled_account_cannot_use_a_link(client):
     path = link(client)
     client.post(f"/admin/people/{client.cast.ann.id}/disable", cookies=client.let_in("kim"))
     assert client.get(path).status == renew(client, path).status == 404
 
 
-def test_of_twenty_who_use_a_link_at_once_one_finds_it(database, world, config_of):
+def test_of_twenty_concurrent_uses_of_a_link_one_succeeds(database, world, config_of):
     key = database.transact_now(password_reset.reset_link, "ann").rpartition("/")[2]
     others = [database, *(Database(config_of(database)) for _ in range(3))]
 
@@ -233,7 +233,7 @@ def test_of_twenty_who_use_a_link_at_once_one_finds_it(database, world, config_o
     assert done.count(True) == 1 and ann.password_hash == f"hash-{done.index(True)}"
 
 
-def test_a_link_cannot_be_told_from_elsewhere(open_client):
+def test_the_reset_page_is_not_cached_and_links_to_no_other_host(open_client):
     """The page with a key in its address is kept by no cache and names no other host."""
     answer = open_client.get("/reset/x")
     assert answer.header("cache-control") == "no-store"
@@ -244,7 +244,7 @@ def test_a_link_cannot_be_told_from_elsewhere(open_client):
 
 
 @pytest.mark.slow
-def test_a_keeper_prints_a_link_while_the_blog_runs(config, furnished):
+def test_the_reset_password_command_works_while_the_blog_runs(config, furnished):
     with AppClient(config, furnished) as client:
         command = [sys.executable, "-m", "blog", "reset-password", "ann@ink.example"]
         env = live_server.environment(config)
@@ -258,7 +258,7 @@ def test_a_keeper_prints_a_link_while_the_blog_runs(config, furnished):
 
 
 @pytest.mark.parametrize(("name", "why"), [("zzz", "named"), ("dan", "disab"), ("lee", "byline")])
-def test_no_link_is_printed_for_who_cannot_sign_in(database, world, name, why):
+def test_no_link_is_made_for_an_account_that_cannot_sign_in(database, world, name, why):
     with pytest.raises(Refusal, match=why):
         database.transact_now(password_reset.reset_link, name)
 
@@ -266,13 +266,13 @@ def test_no_link_is_printed_for_who_cannot_sign_in(database, world, name, why):
 # --- the owner is told of every new password ---
 
 
-def test_whose_password_a_keeper_sets_is_told(client):
+def test_an_admin_setting_a_password_notifies_its_owner(client):
     kim, path = client.let_in("kim"), f"/admin/people/{client.cast.ann.id}/set-password"
     assert client.post(path, {"password": NEW}, cookies=kim).status == 303
     assert [mail.to for mail in owed(client, "password_changed")] == ["ann@ink.example"]
 
 
-def test_who_changes_a_password_is_told_and_every_open_link_is_over(client):
+def test_changing_a_password_notifies_its_owner_and_invalidates_links(client):
     path, ann = link(client), client.let_in("ann")
     given = {"old": cast.PASSWORD, "password": NEW, "again": NEW}
     assert client.post("/control-panel/password", given, cookies=ann).status == 303
@@ -280,7 +280,7 @@ def test_who_changes_a_password_is_told_and_every_open_link_is_over(client):
     assert client.get(path).status == 404
 
 
-def test_a_hash_that_is_only_strengthened_is_no_news(client, monkeypatch):
+def test_rehashing_a_password_sends_no_notification(client, monkeypatch):
     monkeypatch.setattr(
         type(client.app.ctx.passwords.hasher), "check_needs_rehash", lambda *_: True
     )
@@ -298,21 +298,21 @@ def hammer(client: AppClient, **how: object) -> int:
     ][-1]
 
 
-def test_who_signed_in_here_before_gets_in_while_strangers_hammer(client):
+def test_a_recognized_device_can_sign_in_during_an_attack(client):
     mine = sign_in(client).cookies
     assert hammer(client) == 429
     assert sign_in(client).status == 429
     assert sign_in(client, cookies={"browser": mine["browser"]}).status == 303
 
 
-def test_who_signs_out_is_known_still(client):
+def test_a_device_is_still_recognized_after_signing_out(client):
     mine = sign_in(client).cookies
     assert "browser" not in client.post("/sign-out", cookies=mine).cookies
     hammer(client)
     assert sign_in(client, cookies={"browser": mine["browser"]}).status == 303
 
 
-def test_a_known_browser_has_tries_of_its_own_and_gives_strangers_none(client):
+def test_a_recognized_device_has_its_own_limit_of_attempts(client):
     mine = {"browser": sign_in(client).cookies["browser"]}
     assert hammer(client, cookies=mine) == 429
     assert sign_in(client, cookies=mine).status == 429
@@ -325,14 +325,14 @@ def test_a_known_browser_has_tries_of_its_own_and_gives_strangers_none(client):
 BOB = {"login": "bob", "password": cast.PASSWORD}
 
 
-def test_a_success_in_a_known_browser_gives_strangers_no_new_tries(client):
+def test_a_sign_in_from_a_recognized_device_does_not_reset_the_limit_for_others(client):
     mine = {"browser": sign_in(client).cookies["browser"]}
     hammer(client)
     assert sign_in(client, cookies=mine).status == 303
     assert sign_in(client).status == 429
 
 
-def test_two_people_in_one_browser_are_both_known(client):
+def test_one_browser_is_recognized_for_two_people(client):
     mine = {"browser": sign_in(client).cookies["browser"]}
     mine = {"browser": client.post("/sign-in", BOB, cookies=mine).cookies["browser"]}
     hammer(client)
@@ -340,13 +340,13 @@ def test_two_people_in_one_browser_are_both_known(client):
 
 
 @pytest.mark.parametrize("forged", ["", ".", "x.y", "{key}", "{key}.", "{key}.0", "{key}.é"])
-def test_no_browser_can_say_by_itself_that_it_is_known(client, forged):
+def test_a_forged_device_cookie_is_not_recognized(client, forged):
     key = sign_in(client).cookies["browser"].partition(".")[0]
     hammer(client)
     assert sign_in(client, cookies={"browser": forged.format(key=key)}).status == 429
 
 
-def test_a_new_password_makes_every_other_browser_strange(client):
+def test_a_new_password_forgets_every_other_device(client):
     old, here = sign_in(client).cookies, sign_in(client).cookies
     given = {"old": cast.PASSWORD, "password": NEW, "again": NEW}
     client.post("/control-panel/password", given, cookies=here)
@@ -355,27 +355,27 @@ def test_a_new_password_makes_every_other_browser_strange(client):
     assert sign_in(client, NEW, cookies={"browser": here["browser"]}).status == 303
 
 
-def test_who_used_a_link_gets_in_while_strangers_hammer(client):
+def test_using_a_link_makes_the_device_recognized(client):
     hammer(client)
     mine = renew(client, link(client)).cookies
     assert sign_in(client, NEW, cookies={"browser": mine["browser"]}).status == 303
 
 
-def test_the_present_password_can_be_typed_while_strangers_hammer(client):
+def test_the_password_can_be_changed_during_an_attack(client):
     mine = sign_in(client).cookies
     hammer(client)
     given = {"old": cast.PASSWORD, "password": NEW, "again": NEW}
     assert client.post("/control-panel/password", given, cookies=mine).status == 303
 
 
-def test_the_cookie_of_a_browser_is_as_guarded_as_a_session(client):
+def test_the_device_cookie_is_http_only_and_stored_as_a_hash(client):
     given = next(one for one in sign_in(client).all("set-cookie") if one.startswith("browser="))
     assert {"HttpOnly", "Path=/", "SameSite=Lax"} <= set(given.split("; "))
     stored = b"".join(f.read_bytes() for f in client.config.data_dir.glob("blog.sqlite3*"))
     assert given.partition("=")[2].partition(".")[0].encode() not in stored
 
 
-def test_with_https_no_sibling_host_can_plant_the_cookie_of_a_browser(client):
+def test_over_https_the_device_cookie_needs_the_host_prefix(client):
     client.database.transact_now(change_address, cast.SECURE_ADDRESS)
     told = sign_in(client)
     given = next(one for one in told.all("set-cookie") if "browser=" in one)
@@ -391,7 +391,7 @@ def change_address(session: Session, address: str) -> None:
     setup.blank(session).address = address
 
 
-def test_what_was_counted_long_ago_is_forgotten(client):
+def test_old_sign_in_attempts_expire(client):
     for login in ("ann", "zzz"):
         client.database.transact_now(login_throttle.claim, login, "192.0.2.1")
         client.database.transact_now(login_throttle.claim_mail, login, None)

@@ -89,7 +89,7 @@ def link_to(office: PostOffice, address: str, number: int) -> str:
     return re.findall(r"http://127\.0\.0\.1:\d+(/(?:reset|invitation)/\S+)", text)[0]
 
 
-def test_somebody_is_invited_by_a_link_and_writes(visit: Open, blog: Site) -> None:
+def test_an_invitation_link_creates_an_account(visit: Open, blog: Site) -> None:
     kim = visit("/admin/people", by="kim")
     assert faults(kim) == []
     kim.click("a:text-is('Invite somebody')")
@@ -114,7 +114,9 @@ def test_somebody_is_invited_by_a_link_and_writes(visit: Open, blog: Site) -> No
     assert "This link no longer works" in gone.inner_text("h1") and faults(gone) == []
 
 
-def test_a_byline_is_taken_over_by_mail(visit: Open, blog: Site, office: PostOffice) -> None:
+def test_a_byline_is_taken_over_by_an_emailed_invitation(
+    visit: Open, blog: Site, office: PostOffice
+) -> None:
     kim = visit(f"/admin/people/{blog.cast.lee.id}", by="kim")
     assert faults(kim) == []
     kim.click("a:text-is('Invite somebody')")
@@ -132,7 +134,7 @@ def test_a_byline_is_taken_over_by_mail(visit: Open, blog: Site, office: PostOff
     assert "A marmalade morning" in lee.inner_text("main")
 
 
-def test_a_forgotten_password_is_renewed_by_mail(
+def test_a_forgotten_password_is_reset_by_email(
     visit: Open, blog: Site, office: PostOffice
 ) -> None:
     elsewhere = visit("/control-panel", by="ann")
@@ -167,7 +169,7 @@ CHINESE = {
 
 
 @pytest.mark.parametrize("path", CHINESE)
-def test_every_page_speaks_chinese(visit: Open, blog: Site, path: str) -> None:
+def test_every_account_page_is_translated_to_chinese(visit: Open, blog: Site, path: str) -> None:
     speak(blog, "zh")
     try:
         page = visit(path, by="kim" if path.startswith("/admin") else "")

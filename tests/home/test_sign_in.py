@@ -40,13 +40,13 @@ def world(client: AppClient) -> Cast:
 
 
 @pytest.mark.parametrize("login", ["ann", "ANN ", "ann@ink.example"])
-def test_who_knows_the_password_is_let_in(client: AppClient, world: Cast, login: str) -> None:
+def test_name_or_email_and_password_sign_in(client: AppClient, world: Cast, login: str) -> None:
     answer = client.post("/sign-in", {"login": login, "password": cast.PASSWORD, "next": "/about"})
     assert (answer.status, answer.header("location")) == (303, "/about")
     assert client.get("/control-panel", cookies=answer.cookies).status == 200
 
 
-def test_every_wrong_way_in_looks_the_same(client: AppClient, world: Cast) -> None:
+def test_every_failed_sign_in_gets_the_same_answer(client: AppClient, world: Cast) -> None:
     tries = [("ann", "wrong words"), ("nobody", cast.PASSWORD), ("dan", cast.PASSWORD), ("lee", "")]
     answers = [client.post("/sign-in", {"login": a, "password": b or "x"}) for a, b in tries]
     said = [re.sub(r'value="[^"]*"', "", answer.text) for answer in answers]
@@ -55,7 +55,7 @@ def test_every_wrong_way_in_looks_the_same(client: AppClient, world: Cast) -> No
     assert all("set-cookie" not in dict(answer.pairs) for answer in answers)
 
 
-def test_a_form_shows_itself_again_with_what_was_typed_but_the_password(
+def test_a_failed_sign_in_keeps_the_login_but_not_the_password(
     client: AppClient, world: Cast
 ) -> None:
     answer = client.post("/sign-in", {"login": "<ann>", "password": "hush hush hush"})
@@ -64,7 +64,7 @@ def test_a_form_shows_itself_again_with_what_was_typed_but_the_password(
     assert answer.header("cache-control") == "no-store"
 
 
-def test_a_fault_is_tied_to_its_field(client: AppClient, world: Cast) -> None:
+def test_an_error_is_linked_to_its_field(client: AppClient, world: Cast) -> None:
     text = client.post("/sign-in", {"login": "", "password": "x"}).text
     field = re.search(r"<input[^>]*name=\"login\"[^>]*>", text)
     assert field
@@ -78,20 +78,22 @@ def test_a_fault_is_tied_to_its_field(client: AppClient, world: Cast) -> None:
     "going",
     ["//evil.example", "https://evil.example", "/\\evil.example", "\t//evil.example", "evil", ""],
 )
-def test_nobody_is_led_to_another_site(client: AppClient, world: Cast, going: str) -> None:
+def test_sign_in_never_redirects_to_another_site(
+    client: AppClient, world: Cast, going: str
+) -> None:
     form = {"login": "eve", "password": cast.PASSWORD, "next": going}
     assert client.post("/sign-in", form).header("location") == "/control-panel"
 
 
-def test_who_is_in_already_goes_on(client: AppClient, world: Cast) -> None:
+def test_a_signed_in_person_is_redirected_from_the_sign_in_page(
+    client: AppClient, world: Cast
+) -> None:
     cookies = cast.sign_in(client.database, world.ann)
     answer = client.get("/sign-in?next=/about", cookies=cookies)
     assert (answer.status, answer.header("location")) == (303, "/about")
 
 
-def test_signing_out_ends_the_session_and_not_only_the_cookie(
-    client: AppClient, world: Cast
-) -> None:
+def test_signing_out_ends_the_session_on_the_server(client: AppClient, world: Cast) -> None:
     cookies = cast.sign_in(client.database, world.ann)
     answer = client.post("/sign-out", cookies=cookies)
     assert answer.status == 303
@@ -122,7 +124,7 @@ def post_while(client: AppClient, path: str, typed: dict[str, str], **how: Any) 
         partial(password.hand_over, password_hash=cast.CHEAP.hash("another")),
     ],
 )
-def test_a_sign_in_that_is_under_way_is_ended_too(
+def test_a_sign_in_fails_if_access_is_revoked_while_the_password_is_hashed(
     client: AppClient, world: Cast, work: Any
 ) -> None:
     typed = {"login": "ann", "password": cast.PASSWORD}
@@ -135,7 +137,7 @@ def test_a_sign_in_that_is_under_way_is_ended_too(
 @pytest.mark.parametrize(
     "work", [user_list.disable_person, partial(user_list.save_person, **EVE, role="editor")]
 )
-def test_an_act_that_is_under_way_is_not_done_for_whoever_was_shut_out(
+def test_an_action_fails_if_access_is_revoked_while_it_runs(
     client: AppClient, world: Cast, work: Any
 ) -> None:
     client.database.transact_now(user.set_role, world.eve.id, "admin", by=world.kim)
@@ -146,7 +148,7 @@ def test_an_act_that_is_under_way_is_not_done_for_whoever_was_shut_out(
     assert client.database.read_now(user.with_login, "zoe") is None
 
 
-def test_a_stronger_hash_of_the_old_password_replaces_no_new_one(
+def test_rehashing_the_old_password_does_not_overwrite_a_new_one(
     client: AppClient, world: Cast
 ) -> None:
     given = {"by": world.ann, "instead_of": world.ann.password_hash}
@@ -164,7 +166,7 @@ def link(client: AppClient) -> str:
     return f"/set-up?key={auth.setup_key(client.app.ctx.secret)}"
 
 
-def test_an_empty_blog_says_how_to_go_on(empty_client: AppClient) -> None:
+def test_a_new_blog_says_how_to_set_it_up(empty_client: AppClient) -> None:
     answer = empty_client.get("/")
     assert answer.status == 200
     assert "console" in answer.text
@@ -172,13 +174,13 @@ def test_an_empty_blog_says_how_to_go_on(empty_client: AppClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/set-up", "/set-up?key=", "/set-up?key=" + "0" * 32])
-def test_nobody_without_the_link_can_claim_the_blog(empty_client: AppClient, path: str) -> None:
+def test_the_setup_page_needs_the_setup_key(empty_client: AppClient, path: str) -> None:
     assert empty_client.get(path).status == 403
     assert empty_client.post(path, SET_UP).status == 403
     assert not empty_client.database.read_now(site.facts).set_up
 
 
-def test_the_link_makes_the_blog_the_first_keepers(empty_client: AppClient) -> None:
+def test_setup_creates_the_site_and_its_owner(empty_client: AppClient) -> None:
     assert empty_client.get(link(empty_client)).status == 200
     answer = empty_client.post(link(empty_client), SET_UP)
     assert (answer.status, answer.header("location")) == (303, "/control-panel")
@@ -191,7 +193,7 @@ def test_the_link_makes_the_blog_the_first_keepers(empty_client: AppClient) -> N
     assert (keeper.display_name, keeper.role) == ("王小明", "admin")
 
 
-def test_the_link_works_once(empty_client: AppClient) -> None:
+def test_the_setup_link_works_once(empty_client: AppClient) -> None:
     empty_client.post(link(empty_client), SET_UP)
     assert empty_client.get(link(empty_client)).status == 404
     again = empty_client.post(link(empty_client), {**SET_UP, "email": "mallory@ink.example"})
@@ -213,7 +215,7 @@ def test_the_link_works_once(empty_client: AppClient) -> None:
         ("password", "moshe20261111"),
     ],
 )
-def test_a_fault_in_the_set_up_form_is_told_beside_its_field(
+def test_an_error_in_the_setup_form_is_shown_beside_its_field(
     empty_client: AppClient, field: str, typed: str
 ) -> None:
     answer = empty_client.post(link(empty_client), {**SET_UP, field: typed})
@@ -223,7 +225,7 @@ def test_a_fault_in_the_set_up_form_is_told_beside_its_field(
     assert not empty_client.database.read_now(site.facts).set_up
 
 
-def test_the_set_up_page_offers_what_the_browser_speaks(empty_client: AppClient) -> None:
+def test_the_setup_page_uses_the_language_of_the_browser(empty_client: AppClient) -> None:
     text = empty_client.get(
         link(empty_client), headers=[("Accept-Language", "zh-CN,zh;q=0.9")]
     ).text
@@ -232,13 +234,13 @@ def test_the_set_up_page_offers_what_the_browser_speaks(empty_client: AppClient)
 
 
 @pytest.mark.parametrize("path", ["/", "/set-up", "/nowhere"])
-def test_an_empty_blog_speaks_what_the_browser_speaks(empty_client: AppClient, path: str) -> None:
+def test_a_new_blog_uses_the_language_of_the_browser(empty_client: AppClient, path: str) -> None:
     text = empty_client.get(path, headers=[("Accept-Language", "zh-CN,zh;q=0.9")]).text
     assert '<html lang="zh">' in text
 
 
 @pytest.mark.slow
-def test_sample_posts_come_in_with_the_set_up(tmp_path: Path) -> None:
+def test_setup_can_import_sample_posts(tmp_path: Path) -> None:
     with AppClient(Config(data_dir=tmp_path)) as empty:
         answer = empty.post(link(empty), {**SET_UP, "samples": "on"})
         assert answer.status == 303

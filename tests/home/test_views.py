@@ -83,7 +83,7 @@ def year_of(world: Cast, client: AppClient) -> int:
 
 
 @pytest.mark.parametrize("path", PUBLIC)
-def test_a_reader_gets_no_cookie_and_no_script_and_nothing_from_elsewhere(
+def test_public_pages_set_no_cookie_and_load_no_script_or_external_resource(
     client: AppClient, world: Cast, path: str
 ) -> None:
     answer = client.get(path.format(year=year_of(world, client)))
@@ -96,7 +96,7 @@ def test_a_reader_gets_no_cookie_and_no_script_and_nothing_from_elsewhere(
 
 
 @pytest.mark.parametrize("path", PUBLIC)
-def test_every_page_has_one_heading_a_language_and_a_way_past_the_links(
+def test_every_page_has_one_h1_a_language_and_a_skip_link(
     client: AppClient, world: Cast, path: str
 ) -> None:
     page = Page(client.get(path.format(year=year_of(world, client))).text)
@@ -108,7 +108,7 @@ def test_every_page_has_one_heading_a_language_and_a_way_past_the_links(
     assert len(ids) == len(set(ids))
 
 
-def test_the_interface_speaks_the_language_of_the_site(client: AppClient, world: Cast) -> None:
+def test_the_interface_uses_the_language_of_the_site(client: AppClient, world: Cast) -> None:
     def speak(session: Session, language: str) -> None:
         session.get_one(site.Site, site.THE_ONE).language = language
 
@@ -124,7 +124,7 @@ def test_the_interface_speaks_the_language_of_the_site(client: AppClient, world:
 # --- the front page ------------------------------------------------------------------------------
 
 
-def test_the_front_page_shows_the_newest_first_each_in_its_own_language(
+def test_the_front_page_lists_posts_newest_first_with_their_language(
     client: AppClient, world: Cast
 ) -> None:
     page = page_of(client, "/")
@@ -134,7 +134,7 @@ def test_the_front_page_shows_the_newest_first_each_in_its_own_language(
     assert [each["lang"] for each in page.all("article")] == ["zh", "en", "en", "en"]
 
 
-def test_older_posts_stand_on_further_pages(client: AppClient, world: Cast) -> None:
+def test_older_posts_are_on_further_pages(client: AppClient, world: Cast) -> None:
     def show(session: Session, number: int) -> None:
         session.get_one(site.Site, site.THE_ONE).posts_per_page = number
 
@@ -149,7 +149,7 @@ def test_older_posts_stand_on_further_pages(client: AppClient, world: Cast) -> N
         client.database.transact_now(show, 10)
 
 
-def test_page_one_is_the_front_page_itself(client: AppClient, world: Cast) -> None:
+def test_page_one_redirects_to_the_front_page(client: AppClient, world: Cast) -> None:
     answer = client.get("/page/1")
     assert (answer.status, answer.header("location")) == (301, "/")
 
@@ -157,14 +157,14 @@ def test_page_one_is_the_front_page_itself(client: AppClient, world: Cast) -> No
 @pytest.mark.parametrize(
     "number", ["0", "-1", "two", "01", "1e3", "99999999", "%32%00", "%EF%BC%91"]
 )
-def test_a_page_number_that_is_none_is_no_page(client: AppClient, world: Cast, number: str) -> None:
+def test_an_invalid_page_number_is_not_found(client: AppClient, world: Cast, number: str) -> None:
     assert client.get(f"/page/{number}").status == 404
 
 
 # --- a post --------------------------------------------------------------------------------------
 
 
-def test_a_post_names_itself_to_programs_that_share_it(client: AppClient, world: Cast) -> None:
+def test_a_post_has_metadata_for_link_previews(client: AppClient, world: Cast) -> None:
     page = page_of(client, world.ann_live.path)
     said = {
         each.get("property") or each.get("name"): each["content"]
@@ -181,9 +181,7 @@ def test_a_post_names_itself_to_programs_that_share_it(client: AppClient, world:
     assert "robots" not in said
 
 
-def test_a_post_leads_to_its_neighbours_and_to_what_is_like_it(
-    client: AppClient, world: Cast
-) -> None:
+def test_a_post_links_to_its_neighbours_and_related_posts(client: AppClient, world: Cast) -> None:
     page = page_of(client, world.ann_edited.path)
     assert page.one("a", rel="prev")["href"] == world.ann_live.path
     assert page.one("a", rel="next")["href"] == world.bob_live.path
@@ -200,21 +198,19 @@ def test_a_long_post_has_an_outline_beside_it(client: AppClient, world: Cast) ->
     assert set(here) <= ids
 
 
-def test_a_page_stands_outside_time(client: AppClient, world: Cast) -> None:
+def test_a_page_has_no_date_and_no_neighbours(client: AppClient, world: Cast) -> None:
     page = page_of(client, "/about")
     assert page.all("time") == []
     assert not [each for each in page.all("a") if each.get("rel") in ("prev", "next")]
 
 
-def test_an_unlisted_post_is_read_at_its_address_but_not_indexed(
-    client: AppClient, world: Cast
-) -> None:
+def test_an_unlisted_post_is_served_but_not_indexed(client: AppClient, world: Cast) -> None:
     page = page_of(client, world.ann_unlisted.path)
     assert page.one("meta", name="robots")["content"] == "noindex"
 
 
 @pytest.mark.parametrize("name", ["ann_draft", "ann_scheduled", "ann_trashed", "ann_withdrawn"])
-def test_what_is_not_public_is_not_there(client: AppClient, world: Cast, name: str) -> None:
+def test_a_post_that_is_not_live_is_not_found(client: AppClient, world: Cast, name: str) -> None:
     answer = client.get(getattr(world, name).path)
     assert answer.status == 404
     assert getattr(world, name).title not in answer.text
@@ -232,14 +228,14 @@ def test_what_is_not_public_is_not_there(client: AppClient, world: Cast, name: s
         "/posts/a%2Dmarmalade-morning/index.html",
     ],
 )
-def test_other_spellings_of_an_address_lead_to_it(
+def test_other_spellings_of_an_address_redirect_to_it(
     client: AppClient, world: Cast, spelling: str
 ) -> None:
     answer = client.get(spelling)
     assert (answer.status, answer.header("location")) == (301, world.ann_live.path)
 
 
-def test_an_address_may_be_chinese(client: AppClient, world: Cast) -> None:
+def test_an_address_can_be_chinese(client: AppClient, world: Cast) -> None:
     path = publish(
         client, world, WorkingCopy(title="旧文", body="正文。", language="zh"), "/旧/文章"
     )
@@ -247,7 +243,9 @@ def test_an_address_may_be_chinese(client: AppClient, world: Cast) -> None:
     assert page_of(client, path).one("article")["lang"] == "zh"
 
 
-def test_an_accent_is_the_same_however_it_is_typed(client: AppClient, world: Cast) -> None:
+def test_composed_and_decomposed_accents_reach_the_same_post(
+    client: AppClient, world: Cast
+) -> None:
     """In the names of a Mac's files it stands apart from its letter."""
     apart, one = "/cafe\u0301", "/caf%C3%A9"
     post = WorkingCopy(title="Café", body="Noir.")
@@ -261,7 +259,7 @@ def test_an_accent_is_the_same_however_it_is_typed(client: AppClient, world: Cas
 
 
 @pytest.mark.parametrize("path", ["/archive/", "/search/", "/sign-in/", "/tags/python/"])
-def test_a_slash_at_the_end_of_our_own_addresses_does_no_harm(
+def test_a_trailing_slash_redirects_to_the_address_without_it(
     client: AppClient, world: Cast, path: str
 ) -> None:
     answer = client.get(path)
@@ -273,11 +271,11 @@ def test_a_slash_at_the_end_of_our_own_addresses_does_no_harm(
 @pytest.mark.parametrize(
     "path", ["/%00", "/%ff%fe", "/" + "x" * 4000, "/a//b", "/..%2f..%2fetc", "/%252e%252e/x"]
 )
-def test_nonsense_in_an_address_is_not_found(client: AppClient, world: Cast, path: str) -> None:
+def test_a_malformed_address_is_not_found(client: AppClient, world: Cast, path: str) -> None:
     assert client.get(path).status == 404
 
 
-def test_a_missing_page_offers_search_and_what_is_near(client: AppClient, world: Cast) -> None:
+def test_the_404_page_offers_search_and_similar_addresses(client: AppClient, world: Cast) -> None:
     page = page_of(client, "/posts/a-marmelade-morning.html", status=404)
     assert world.ann_live.path in page.links()
     assert page.one("input", name="q")["value"] == "a marmelade morning"
@@ -286,7 +284,7 @@ def test_a_missing_page_offers_search_and_what_is_near(client: AppClient, world:
 # --- tags, authors, archive ----------------------------------------------------------------------
 
 
-def test_a_tag_shows_its_posts_and_its_feed(client: AppClient, world: Cast) -> None:
+def test_a_tag_page_lists_its_posts_and_links_to_its_feed(client: AppClient, world: Cast) -> None:
     page = page_of(client, "/tags/marmalade")
     assert [link for link in page.links() if link.startswith("/posts/")] == [world.ann_live.path]
     assert "/tags/marmalade/feed.atom" in page.links()
@@ -296,7 +294,7 @@ def test_a_tag_shows_its_posts_and_its_feed(client: AppClient, world: Cast) -> N
     ("typed", "meant"),
     [("Python", "python"), ("%E5%BC%82%E6%AD%A5", "yi-bu")],
 )
-def test_the_name_of_a_tag_leads_to_its_page(
+def test_the_name_of_a_tag_redirects_to_its_slug(
     client: AppClient, world: Cast, typed: str, meant: str
 ) -> None:
     answer = client.get(f"/tags/{typed}")
@@ -310,7 +308,7 @@ def test_tags_and_authors_without_a_public_post_have_no_page(
     assert client.get(path).status == 404
 
 
-def test_the_archive_leads_to_every_month_with_a_post(client: AppClient, world: Cast) -> None:
+def test_the_archive_links_to_every_month_with_a_post(client: AppClient, world: Cast) -> None:
     months = [
         link for link in page_of(client, "/archive").links() if re.match(r"/archive/\d+/", link)
     ]
@@ -322,14 +320,16 @@ def test_the_archive_leads_to_every_month_with_a_post(client: AppClient, world: 
 @pytest.mark.parametrize(
     "path", ["/archive/1999", "/archive/0", "/archive/2026/13", "/archive/99999/1", "/archive/x"]
 )
-def test_a_time_without_posts_has_no_page(client: AppClient, world: Cast, path: str) -> None:
+def test_a_year_or_month_without_posts_is_not_found(
+    client: AppClient, world: Cast, path: str
+) -> None:
     assert client.get(path).status == 404
 
 
 # --- search --------------------------------------------------------------------------------------
 
 
-def test_search_marks_the_hit_in_its_context(client: AppClient, world: Cast) -> None:
+def test_search_marks_the_matching_words_in_a_snippet(client: AppClient, world: Cast) -> None:
     answer = client.get("/search?q=%E9%9D%92%E8%8A%B1%E7%93%B7")
     page = Page(answer.text)
     assert world.bob_zh.path in page.links()
@@ -337,7 +337,7 @@ def test_search_marks_the_hit_in_its_context(client: AppClient, world: Cast) -> 
     assert page.one("input", name="q")["value"] == cast.ZH_WORD
 
 
-def test_whoever_searches_keeps_nobody_from_reading(
+def test_slow_searches_do_not_block_other_pages(
     client: AppClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, gate = searching.find, threading.Event()
@@ -357,7 +357,7 @@ def test_whoever_searches_keeps_nobody_from_reading(
     assert {one.result().status for one in found} == {200}
 
 
-def test_search_without_a_hit_says_so_and_escapes_what_was_typed(
+def test_search_without_results_says_so_and_escapes_the_query(
     client: AppClient, world: Cast
 ) -> None:
     answer = client.get("/search?q=%3Cb%3Enowhere%3C/b%3E")
@@ -369,20 +369,18 @@ def test_search_without_a_hit_says_so_and_escapes_what_was_typed(
 @pytest.mark.parametrize(
     "query", ["q=" + "x" * 5000, "q=%00%ff", "q=%22", "q=a&page=1", "q=%E7%9A%84"]
 )
-def test_search_bears_whatever_is_typed(client: AppClient, world: Cast, query: str) -> None:
+def test_search_accepts_any_query(client: AppClient, world: Cast, query: str) -> None:
     assert client.get(f"/search?{query}").status == 200
 
 
-def test_pages_of_hits_end(client: AppClient, world: Cast) -> None:
+def test_a_search_page_past_the_end_is_not_found(client: AppClient, world: Cast) -> None:
     assert client.get("/search?q=marmalade&page=2").status == 404
 
 
 # --- preview -------------------------------------------------------------------------------------
 
 
-def test_a_private_link_shows_the_working_copy_to_whoever_has_it(
-    client: AppClient, world: Cast
-) -> None:
+def test_a_private_link_shows_the_working_copy(client: AppClient, world: Cast) -> None:
     key = client.database.transact_now(preview.open_preview, world.ann_edited.id, by=world.ann)
     answer = client.get(f"/preview/{key}")
     assert answer.status == 200
@@ -393,7 +391,7 @@ def test_a_private_link_shows_the_working_copy_to_whoever_has_it(
     assert cast.HALF_TYPED not in client.get(world.ann_edited.path).text
 
 
-def test_a_made_up_private_link_shows_nothing(client: AppClient, world: Cast) -> None:
+def test_an_unknown_private_link_is_not_found(client: AppClient, world: Cast) -> None:
     assert client.get("/preview/" + "a" * 43).status == 404
 
 
