@@ -1,6 +1,6 @@
-// The time zone of the browser, offered until somebody has chosen another.
+// Fills in the time zone of the browser on the setup page, if the list has it.
 
 const field = document.querySelector("[data-guess]");
-const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
-const known = field && [...field.list.options].some((one) => one.value === here);
-if (known) field.value = here;
+const browserZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const isListed = field && [...field.list.options].some((option) => option.value === browserZone);
+if (isListed) field.value = browserZone;
