@@ -1,12 +1,12 @@
-/* The edit page with scripts. Without them it is a form that does all the same. */
+/* Starts the scripts of the edit page. Without them the page is a plain form that can do the same. */
 
-import * as beside from "./beside.js";
-import * as counting from "./counting.js";
-import * as keeping from "./keeping.js";
-import * as leaving from "./leaving.js";
-import * as marks from "./marks.js";
+import * as autosave from "./autosave.js";
+import * as localCopy from "./local_copy.js";
 import * as pictures from "./pictures.js";
-import * as saving from "./saving.js";
+import * as previewPane from "./preview_pane.js";
+import * as submit from "./submit.js";
 import * as tags from "./tags.js";
+import * as toolbar from "./toolbar.js";
+import * as wordCount from "./word_count.js";
 
-for (const part of [keeping, saving, leaving, pictures, marks, counting, tags, beside]) part.start();
+for (const part of [localCopy, autosave, submit, pictures, toolbar, wordCount, tags, previewPane]) part.start();

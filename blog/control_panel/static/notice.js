@@ -1,6 +1,6 @@
-/* A boxed remark above the text, with buttons. One of a kind at a time. */
+/* Notices above the text, with buttons. There is at most one notice of each kind. */
 
-export function notice(kind, sentence, ...acts) {
+export function notice(kind, sentence, ...buttons) {
   dismiss(kind);
   const box = document.createElement("div");
   box.className = kind === "kept" ? "notice is-warn" : "notice is-bad";
@@ -10,8 +10,8 @@ export function notice(kind, sentence, ...acts) {
   line.textContent = sentence;
   const row = document.createElement("p");
   row.className = "row";
-  row.append(...acts);
-  box.append(line, ...(acts.length ? [row] : []));
+  row.append(...buttons);
+  box.append(line, ...(buttons.length ? [row] : []));
   document.querySelector("[data-notices]").append(box);
 }
 
@@ -19,20 +19,20 @@ export function dismiss(kind) {
   document.querySelector(`[data-notices] [data-kind="${kind}"]`)?.remove();
 }
 
-export function button(label, act) {
-  const made = document.createElement("button");
-  made.type = "button";
-  made.className = "button is-small";
-  made.textContent = label;
-  made.addEventListener("click", act);
-  return made;
+export function button(label, onClick) {
+  const element = document.createElement("button");
+  element.type = "button";
+  element.className = "button is-small";
+  element.textContent = label;
+  element.addEventListener("click", onClick);
+  return element;
 }
 
 export function link(label, address) {
-  const made = document.createElement("a");
-  made.href = address;
-  made.target = "_blank";
-  made.rel = "noopener";
-  made.textContent = label;
-  return made;
+  const element = document.createElement("a");
+  element.href = address;
+  element.target = "_blank";
+  element.rel = "noopener";
+  element.textContent = label;
+  return element;
 }

@@ -1,52 +1,52 @@
-/* Pictures by button, paste and drop: sent one after the other, written into the text. */
+/* Uploads pictures that are chosen, pasted or dropped, one after the other, and inserts them. */
 
-import { hold } from "./saving.js";
-import { announce, say } from "./sentences.js";
-import { body, form, write } from "./sheet.js";
+import { hold } from "./autosave.js";
+import { message } from "./messages.js";
+import { body, form, write } from "./form.js";
 
 const panel = form.querySelector("[data-pictures]");
 const chooser = form.elements.picture;
-const note = form.querySelector("[data-progress]");
-const most = Number(form.dataset.maxUpload);
+const progress = form.querySelector("[data-progress]");
+const maxBytes = Number(form.dataset.maxUpload);
 let queue = Promise.resolve();
-let into = "text"; // what the next chosen file is for
+let target = "text"; // what the next chosen file is for: "text" or "cover"
 
-/* Resolves when every picture that was dropped has come in or was refused. */
-export const ready = () => queue;
+/* Resolves when every picture has been uploaded or refused. */
+export const uploadsDone = () => queue;
 
 export function choose(wanted = "text") {
-  into = wanted;
+  target = wanted;
   chooser.click();
 }
 
 function insert(files) {
   body.focus({ preventScroll: true });
   for (const file of files) {
-    const place = `![${say("working", { name: plain(file.name) })}]()`;
+    const placeholder = `![${message("working", { name: withoutBrackets(file.name) })}]()`;
     const release = hold();
-    write(apart(place));
-    queue = queue.then(() => send(file)).then((sent) => replace(place, sent?.markdown ?? "")).finally(release);
+    write(asParagraph(placeholder));
+    queue = queue.then(() => send(file)).then((sent) => replace(placeholder, sent?.markdown ?? "")).finally(release);
   }
 }
 
-/* A paragraph of its own, whatever stands around the caret. */
-function apart(text) {
+/* Adds the blank lines that make the text a paragraph of its own at the caret. */
+function asParagraph(text) {
   const { selectionStart, selectionEnd, value } = body;
-  const missing = (found) => "\n\n".slice(found.length);
+  const missing = (newlines) => "\n\n".slice(newlines.length);
   const before = selectionStart ? missing(value.slice(0, selectionStart).match(/\n{0,2}$/)[0]) : "";
   return before + text + missing(value.slice(selectionEnd).match(/^\n{0,2}/)[0]);
 }
 
-function plain(name) {
+function withoutBrackets(name) {
   return name.replace(/[[\]()\\]/g, " ");
 }
 
-/* The place is looked up again: its writer may have typed on meanwhile. */
-function replace(place, text) {
-  const at = body.value.indexOf(place);
+/* Replaces a placeholder, which is looked up again because the author may have typed on meanwhile. */
+function replace(placeholder, text) {
+  const at = body.value.indexOf(placeholder);
   if (at < 0) return;
   const { selectionStart, selectionEnd } = body;
-  const end = at + place.length;
+  const end = at + placeholder.length;
   const move = (caret) => (caret >= end ? caret + text.length - (end - at) : Math.min(caret, at));
   write(text, at, end);
   if (document.activeElement === body) body.setSelectionRange(move(selectionStart), move(selectionEnd));
@@ -54,38 +54,38 @@ function replace(place, text) {
 
 async function send(file) {
   const name = file.name;
-  if (file.size > most) return refuse(say("tooLarge", { name }));
+  if (file.size > maxBytes) return refuse(message("tooLarge", { name }));
   try {
-    const { status, told } = await request(file);
+    const { status, result } = await request(file);
     if (status === 200) {
-      finish(say(told.markdown.startsWith("![]") ? "describe" : "added", { name }));
-      return told;
+      finish(message(result.markdown.startsWith("![]") ? "describe" : "added", { name }));
+      return result;
     }
-    return refuse(told.faults?.picture ?? say(status === 413 ? "tooLarge" : "notAdded", { name }));
+    return refuse(result.faults?.picture ?? message(status === 413 ? "tooLarge" : "notAdded", { name }));
   } catch {
-    return refuse(say("notAdded", { name }));
+    return refuse(message("notAdded", { name }));
   }
 }
 
-/* XMLHttpRequest, since fetch cannot say how far an upload has come. */
+/* Uses XMLHttpRequest, because fetch does not report the progress of an upload. */
 function request(file) {
-  const wire = new XMLHttpRequest();
-  wire.open("POST", `${form.dataset.pictures}?name=${encodeURIComponent(file.name)}`);
-  wire.setRequestHeader("accept", "application/json");
-  wire.setRequestHeader("content-type", "application/octet-stream");
-  wire.upload.onprogress = (event) => {
+  const upload = new XMLHttpRequest();
+  upload.open("POST", `${form.dataset.pictures}?name=${encodeURIComponent(file.name)}`);
+  upload.setRequestHeader("accept", "application/json");
+  upload.setRequestHeader("content-type", "application/octet-stream");
+  upload.upload.onprogress = (event) => {
     const percent = Math.round((100 * event.loaded) / event.total);
-    const sending = say("sending", { name: file.name, percent });
-    note.textContent = percent < 100 ? sending : say("working", { name: file.name });
+    const sending = message("sending", { name: file.name, percent });
+    progress.textContent = percent < 100 ? sending : message("working", { name: file.name });
   };
   return new Promise((resolve, reject) => {
-    wire.onload = () => resolve({ status: wire.status, told: parsed(wire.responseText) });
-    wire.onerror = wire.onabort = reject;
-    wire.send(file);
+    upload.onload = () => resolve({ status: upload.status, result: parseJson(upload.responseText) });
+    upload.onerror = upload.onabort = reject;
+    upload.send(file);
   });
 }
 
-function parsed(text) {
+function parseJson(text) {
   try {
     return JSON.parse(text);
   } catch {
@@ -94,39 +94,39 @@ function parsed(text) {
 }
 
 function refuse(sentence) {
-  note.textContent = sentence;
-  note.classList.add("is-bad");
+  progress.textContent = sentence;
+  progress.classList.add("is-bad");
   return null;
 }
 
 function finish(sentence) {
-  note.textContent = sentence;
-  note.classList.remove("is-bad");
+  progress.textContent = sentence;
+  progress.classList.remove("is-bad");
 }
 
-const pictures = (list) => [...(list ?? [])].filter((file) => file.type.startsWith("image/"));
+const imagesIn = (list) => [...(list ?? [])].filter((file) => file.type.startsWith("image/"));
 
-function dropped(event) {
+function onDrop(event) {
   const files = [...(event.dataTransfer?.files ?? [])];
   if (!files.length) return;
   event.preventDefault();
   body.classList.remove("is-dropping");
-  const wanted = pictures(files);
-  if (!wanted.length) return refuse(say("noPicture", { name: files[0].name }));
+  const wanted = imagesIn(files);
+  if (!wanted.length) return refuse(message("noPicture", { name: files[0].name }));
   insert(wanted);
 }
 
-export function cover(address) {
+function setCover(address) {
   form.elements.cover.value = address;
   form.elements.cover.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
-/* Whoever has chosen a file wants it in: no second press, which nobody would look for. */
-async function chosen() {
+/* Uploads chosen files at once, without a second button press. */
+async function onChoose() {
   const files = [...chooser.files];
-  const wanted = into;
+  const wanted = target;
   chooser.value = "";
-  into = "text";
+  target = "text";
   if (!files.length) return;
   if (wanted === "text") return insert(files);
   const release = hold();
@@ -134,7 +134,7 @@ async function chosen() {
   queue = queue.then(() => sending);
   const sent = await sending;
   release();
-  if (sent) cover(sent.address);
+  if (sent) setCover(sent.address);
 }
 
 function showCover() {
@@ -142,14 +142,14 @@ function showCover() {
   const address = form.elements.cover.value.trim();
   image.hidden = !address;
   if (address && image.getAttribute("src") !== address) image.src = address;
-  for (const one of form.querySelectorAll("[data-cover]")) {
-    one.setAttribute("aria-pressed", String(one.dataset.cover === address));
+  for (const button of form.querySelectorAll("[data-cover]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.cover === address));
   }
 }
 
 export function start() {
   body.addEventListener("paste", (event) => {
-    const files = pictures(event.clipboardData?.files);
+    const files = imagesIn(event.clipboardData?.files);
     if (!files.length) return;
     event.preventDefault();
     insert(files);
@@ -160,21 +160,21 @@ export function start() {
     body.classList.add("is-dropping");
   });
   body.addEventListener("dragleave", () => body.classList.remove("is-dropping"));
-  body.addEventListener("drop", dropped);
+  body.addEventListener("drop", onDrop);
   chooser.multiple = true;
-  chooser.addEventListener("change", chosen);
-  chooser.addEventListener("cancel", () => (into = "text"));
-  for (const act of panel.querySelectorAll('[name="into"]')) {
-    act.addEventListener("click", (event) => {
+  chooser.addEventListener("change", onChoose);
+  chooser.addEventListener("cancel", () => (target = "text"));
+  for (const button of panel.querySelectorAll('[name="into"]')) {
+    button.addEventListener("click", (event) => {
       event.preventDefault();
-      choose(act.value);
+      choose(button.value);
     });
   }
-  const shelf = panel.querySelector("[data-shelf]");
-  if (shelf) shelf.hidden = false;
-  shelf?.addEventListener("click", (event) => {
-    const one = event.target.closest("[data-cover]");
-    if (one) cover(one.dataset.cover);
+  const latest = panel.querySelector("[data-shelf]");
+  if (latest) latest.hidden = false;
+  latest?.addEventListener("click", (event) => {
+    const picture = event.target.closest("[data-cover]");
+    if (picture) setCover(picture.dataset.cover);
   });
   form.addEventListener("input", showCover);
   showCover();

@@ -1,11 +1,11 @@
-/* Tags that the blog has already, offered while one is typed: one word for one thing. */
+/* Suggests existing tags while one is typed, so that the same thing is tagged with the same word. */
 
-import { form } from "./sheet.js";
+import { form } from "./form.js";
 
 const field = form.elements.tags;
 const offers = form.querySelector("[data-tags]");
 const known = offers.dataset.known.split(",").filter(Boolean);
-const MOST = 6;
+const MAX_OFFERS = 6;
 
 function parts() {
   return field.value.split(/[,，、]/);
@@ -13,27 +13,27 @@ function parts() {
 
 function offer() {
   const all = parts();
-  const begun = all.at(-1).trim().toLowerCase();
+  const prefix = all.at(-1).trim().toLowerCase();
   const used = new Set(all.slice(0, -1).map((tag) => tag.trim().toLowerCase()));
-  const found = known.filter((tag) => {
+  const matching = known.filter((tag) => {
     const folded = tag.toLowerCase();
-    return begun && folded.includes(begun) && folded !== begun && !used.has(folded);
+    return prefix && folded.includes(prefix) && folded !== prefix && !used.has(folded);
   });
-  offers.replaceChildren(...found.slice(0, MOST).map(choice));
-  offers.hidden = !found.length;
+  offers.replaceChildren(...matching.slice(0, MAX_OFFERS).map(offerButton));
+  offers.hidden = !matching.length;
 }
 
-function choice(tag) {
-  const made = document.createElement("button");
-  made.type = "button";
-  made.textContent = tag;
-  made.addEventListener("click", () => {
-    const before = parts().slice(0, -1).map((one) => one.trim());
+function offerButton(tag) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = tag;
+  button.addEventListener("click", () => {
+    const before = parts().slice(0, -1).map((part) => part.trim());
     field.value = [...before, tag, ""].join(", ");
     field.dispatchEvent(new Event("input", { bubbles: true }));
     field.focus();
   });
-  return made;
+  return button;
 }
 
 export function start() {

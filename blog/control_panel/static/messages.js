@@ -1,10 +1,10 @@
-/* What the scripts say; the sentences stand in the page, in the language of the desk. */
+/* Messages of the scripts. Their translations are in the page, in _sentences.html. */
 
-const said = document.getElementById("sentences").dataset;
+const messages = document.getElementById("sentences").dataset;
 const language = document.documentElement.lang;
 
-export function say(name, places = {}) {
-  return said[name].replace(/\{(\w+)\}/g, (whole, place) => places[place] ?? whole);
+export function message(name, values = {}) {
+  return messages[name].replace(/\{(\w+)\}/g, (placeholder, key) => values[key] ?? placeholder);
 }
 
 export function clock(moment) {
@@ -15,7 +15,7 @@ export function dayAndClock(moment) {
   return new Date(moment).toLocaleString(language, { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" });
 }
 
-/* Spoken once by a screen reader, and seen nowhere. */
+/* Makes a screen reader say a message that is not visible. */
 export function announce(sentence) {
   document.querySelector("[data-announce]").textContent = sentence;
 }

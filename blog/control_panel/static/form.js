@@ -1,0 +1,50 @@
+/* The form of the edit page: reading its values, filling them in, and typing into its text. */
+
+export const form = document.getElementById("sheet");
+export const body = form.elements.body;
+const TEXT_FIELDS = ["title", "body", "slug", "summary", "tags", "cover", "language"];
+const CHECKBOXES = ["is_listed", "takes_comments"];
+
+/* Returns the values as the server will store them, so that extra spaces are no change. */
+export function typed() {
+  const values = Object.fromEntries(TEXT_FIELDS.map((name) => [name, form.elements[name].value.trim()]));
+  values.body = body.value;
+  values.tags = values.tags.split(/[,，、]/).map((tag) => tag.trim()).filter(Boolean).join(", ");
+  for (const name of CHECKBOXES) values[name] = form.elements[name].checked;
+  values.authors = authors().filter((box) => box.checked).map((box) => box.value);
+  return values;
+}
+
+export function fill(values) {
+  for (const name of TEXT_FIELDS) form.elements[name].value = values[name];
+  for (const name of CHECKBOXES) form.elements[name].checked = values[name] ?? form.elements[name].checked;
+  for (const box of authors()) box.checked = values.authors.includes(box.value);
+  form.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+export function same(values, others) {
+  return JSON.stringify(values) === JSON.stringify(others);
+}
+
+function authors() {
+  return [...form.querySelectorAll('[name="authors"]')];
+}
+
+/* Returns what a save sends: the fields, with the version of the post that they are based on. */
+export function fields() {
+  const data = new FormData(form);
+  data.delete("picture");
+  data.delete("publish_at");
+  return new URLSearchParams(data);
+}
+
+/* Inserts text as if it had been typed, so that undo removes it. Does not move the focus or the caret
+   when the author is in another field. */
+export function write(text, start = body.selectionStart, end = body.selectionEnd) {
+  if (document.activeElement === body) {
+    body.setSelectionRange(start, end);
+    if (text ? document.execCommand("insertText", false, text) : document.execCommand("delete")) return;
+  }
+  body.setRangeText(text, start, end, "preserve");
+  body.dispatchEvent(new Event("input", { bubbles: true }));
+}
