@@ -315,7 +315,7 @@ def test_every_template_escapes_whatever_its_name_ends_in(tmp_path):
 # What may stand unescaped: text that markup has sanitised.
 SANITISED = {"post.body_html", "row.body_html", "chosen.footer_html"}
 SANITISED = SANITISED | {"comment_form"}  # a template of ours, rendered before
-SANITISED |= {"said.body_html", "answered.body_html", "rendered.html", "chapter.body_html"}
+SANITISED |= {"comment.body_html", "answered.body_html", "rendered.html", "chapter.body_html"}
 
 
 def test_nothing_is_exempt_from_escaping_but_rendered_text(tmp_path):

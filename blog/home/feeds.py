@@ -91,10 +91,10 @@ for feed_path in ("feed", "rss", "atom.xml", "feed.xml", "index.xml"):
 @cached()
 async def sitemap(request: Request) -> HTTPResponse:
     """Serve the sitemap; for a large blog, an index of its parts."""
-    found = await web.read(request, archives.for_sitemap)
-    if not found.parts:
-        return _first_sitemap(request, found.places)
-    parts = range(found.parts + 1)
+    content = await web.read(request, archives.for_sitemap)
+    if not content.parts:
+        return _first_sitemap(request, content.places)
+    parts = range(content.parts + 1)
     return _response(_xml(request, "home/sitemaps.xml", parts=parts), "application/xml")
 
 

@@ -1,4 +1,4 @@
-"""What the desk asks the database, on both of them."""
+"""The queries behind the dashboard, on SQLite and PostgreSQL."""
 
 from datetime import timedelta
 
@@ -21,15 +21,15 @@ def people(world: Cast) -> Cast:
 
 
 def shown(database: Database, by: User, **chosen: object) -> Desk:
-    plain = {"kind": "post", "state": "all", "whose": "mine", "title": "", "page": 1}
-    return database.read_now(dashboard.desk, by=by, **{**plain, **chosen})
+    defaults = {"kind": "post", "state": "all", "whose": "mine", "title": "", "page": 1}
+    return database.read_now(dashboard.desk, by=by, **{**defaults, **chosen})
 
 
 def test_each_list_holds_and_counts_the_posts_in_its_state(database, people):
     for state in STATES:
-        found = shown(database, people.eve, state=state, whose="all")
-        assert found.counts[state] == len(found.rows)
-        assert state == "all" or {row.state for row in found.rows} == {state}
+        listing = shown(database, people.eve, state=state, whose="all")
+        assert listing.counts[state] == len(listing.rows)
+        assert state == "all" or {row.state for row in listing.rows} == {state}
 
 
 def test_the_counts_of_the_states_add_up_to_all_posts(database, people):
@@ -43,8 +43,8 @@ def test_scheduled_posts_are_listed_in_the_order_of_publication(database, people
 
 
 def test_an_author_sees_only_editable_posts_in_everybodys_list(database, people):
-    mine, all_ = shown(database, people.ann), shown(database, people.ann, whose="all")
-    assert mine.rows == all_.rows
+    own, everybodys = shown(database, people.ann), shown(database, people.ann, whose="all")
+    assert own.rows == everybodys.rows
 
 
 def test_the_title_search_ignores_case_and_treats_wildcards_literally(database, people):
@@ -65,8 +65,8 @@ def test_only_live_posts_have_a_view_link(database, people):
 
 
 def test_the_edit_page_lists_authors_first_and_omits_disabled_accounts(database, people):
-    sheet = database.read_now(dashboard.sheet, people.bob_live.id, by=people.eve)
-    names = [person.name for person in sheet.people]
+    editable = database.read_now(dashboard.sheet, people.bob_live.id, by=people.eve)
+    names = [person.name for person in editable.people]
     assert names[0] == "bob"
     assert set(names) == {"ann", "bob", "eve", "kim", "lee"}
 
@@ -75,11 +75,11 @@ def test_authors_see_their_own_pictures_and_editors_see_all(database, people):
     facts = {"width": 4, "height": 3, "size": 99, "type": "image/png"}
     name = f"ab/ab{'0' * 30}.png"
     database.transact_now(upload.note, name=name, original="x.png", by=people.ann, **facts)
-    seen = {
-        who: database.read_now(dashboard.album, by=people.people[who], page=1).total
-        for who in ("ann", "bob", "eve")
+    totals = {
+        name: database.read_now(dashboard.album, by=people.people[name], page=1).total
+        for name in ("ann", "bob", "eve")
     }
-    assert seen == {"ann": 1, "bob": 0, "eve": 1}
+    assert totals == {"ann": 1, "bob": 0, "eve": 1}
     assert database.read_now(upload.sizes, f"![](/media/{name})", {}) == {f"/media/{name}": (4, 3)}
     assert database.read_now(upload.sizes, "![](x.png)", {"x.png": f"/media/{name}"})
 
@@ -94,7 +94,7 @@ def test_a_page_number_past_the_end_raises_lookup_error(database, people):
 def test_restoring_a_revision_keeps_the_replaced_text_as_a_revision(database, people):
     id = people.ann_edited.id
     post, past = database.read_now(revisions.history, id, by=people.ann)
-    live = next(one for one in past if one.is_live)
+    live = next(revision for revision in past if revision.is_live)
     database.transact_now(revisions.restore_revision, id, live.id, by=people.ann)
     after = database.read_now(editing.load, id, by=people.ann)
     assert cast.HALF_TYPED in post.body and cast.HALF_TYPED not in after.body
@@ -104,13 +104,13 @@ def test_restoring_a_revision_keeps_the_replaced_text_as_a_revision(database, pe
 
 
 def test_an_empty_draft_is_reused_only_by_its_own_author(database, people, monkeypatch):
-    left = database.transact_now(editing.start, "post", "en", by=people.ann)
-    assert database.transact_now(editing.start, "post", "en", by=people.ann) != left
+    draft_id = database.transact_now(editing.start, "post", "en", by=people.ann)
+    assert database.transact_now(editing.start, "post", "en", by=people.ann) != draft_id
     later = now() + timedelta(hours=2)
     monkeypatch.setattr(editing, "now", lambda: later)
-    assert database.transact_now(editing.start, "post", "en", by=people.bob) != left
-    assert database.transact_now(editing.start, "page", "en", by=people.ann) != left
-    assert database.transact_now(editing.start, "post", "en", by=people.ann) == left
+    assert database.transact_now(editing.start, "post", "en", by=people.bob) != draft_id
+    assert database.transact_now(editing.start, "page", "en", by=people.ann) != draft_id
+    assert database.transact_now(editing.start, "post", "en", by=people.ann) == draft_id
 
 
 def test_the_session_list_holds_only_ones_own_sessions(database, people):

@@ -1,4 +1,4 @@
-"""What is typed at the desk is saved, told, previewed, kept: nothing is ever lost."""
+"""The edit page: saving, conflicts, validation, preview and revisions, without losing text."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -26,9 +26,9 @@ def test_an_empty_draft_is_reused_before_a_new_one_is_started(ann, monkeypatch):
 
 def test_a_conflicting_save_shows_both_texts(ann, eve):
     id = ann.client.cast.ann_draft.id
-    mine = ann.sheet(id)
+    form = ann.sheet(id)
     eve.press("save", id, body="Eve's words")
-    answer = ann.post(f"/control-panel/posts/{id}/save", {**mine, "body": "Ann's words"})
+    answer = ann.post(f"/control-panel/posts/{id}/save", {**form, "body": "Ann's words"})
     assert answer.status == 409
     for words in ("Ann&#39;s words", "Eve&#39;s words"):
         assert words in answer.text
@@ -37,22 +37,22 @@ def test_a_conflicting_save_shows_both_texts(ann, eve):
 
 def test_overwriting_after_a_conflict_keeps_the_other_text_as_a_revision(ann, eve):
     id = ann.client.cast.ann_draft.id
-    mine = ann.sheet(id)
+    form = ann.sheet(id)
     eve.press("save", id, body="Eve's words")
-    over = {**mine, "body": "Ann's words", "over": str(ann.row(id).version)}
-    assert ann.post(f"/control-panel/posts/{id}/save", over).status == 303
+    overwriting = {**form, "body": "Ann's words", "over": str(ann.row(id).version)}
+    assert ann.post(f"/control-panel/posts/{id}/save", overwriting).status == 303
     assert ann.row(id).body == "Ann's words"
     assert "Eve's words" in revisions(ann, id)
 
 
 def test_another_save_during_a_conflict_is_a_new_conflict(ann, eve):
     id = ann.client.cast.ann_draft.id
-    mine = ann.sheet(id)
+    form = ann.sheet(id)
     eve.press("save", id, body="one")
     seen = ann.row(id).version
     eve.press("save", id, body="two")
-    over = {**mine, "body": "mine", "over": str(seen)}
-    assert ann.post(f"/control-panel/posts/{id}/save", over).status == 409
+    overwriting = {**form, "body": "mine", "over": str(seen)}
+    assert ann.post(f"/control-panel/posts/{id}/save", overwriting).status == 409
 
 
 def test_a_form_sent_twice_is_saved_once_without_a_conflict(ann):
@@ -82,12 +82,12 @@ def test_the_slug_follows_the_title_until_the_post_is_published(ann):
 
 
 def test_a_duplicate_title_gets_a_numbered_slug_and_a_taken_slug_is_an_error(ann):
-    one = ann.new()
-    ann.press("save", one, title="Twice", body="x")
-    two = ann.new()
-    ann.press("save", two, title="Twice", body="x")
-    assert ann.row(two).slug == "twice-2"
-    answer = ann.press("save", two, title="Twice", slug="twice", body="Every word of it")
+    first = ann.new()
+    ann.press("save", first, title="Twice", body="x")
+    second = ann.new()
+    ann.press("save", second, title="Twice", body="x")
+    assert ann.row(second).slug == "twice-2"
+    answer = ann.press("save", second, title="Twice", slug="twice", body="Every word of it")
     assert answer.status == 422
     assert "The address /posts/twice is already in use." in answer.text
     assert "Every word of it" in answer.text
@@ -100,7 +100,7 @@ def test_changing_the_slug_of_a_live_post_adds_a_redirect(ann):
     assert ann.client.get("/posts/jam").status == 200
 
 
-FAULTS: dict[str, tuple[str, Any]] = {
+INVALID_VALUES: dict[str, tuple[str, Any]] = {
     "title": ("title", "x" * 301),
     "summary": ("summary", "x" * 2001),
     "language": ("language", "tlh"),
@@ -110,9 +110,9 @@ FAULTS: dict[str, tuple[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_an_invalid_field_shows_the_form_again_with_its_error_and_all_values(looking_ann, fault):
-    name, value = FAULTS[fault]
+@pytest.mark.parametrize("case", INVALID_VALUES)
+def test_an_invalid_field_shows_the_form_again_with_its_error_and_all_values(looking_ann, case):
+    name, value = INVALID_VALUES[case]
     answer = looking_ann.press(
         "save", looking_ann.client.cast.ann_draft.id, **{"tags": "kept, tags", name: value}
     )
@@ -167,11 +167,11 @@ def test_preview_saves_the_post_and_opens_its_private_link(ann):
 
 def test_a_private_link_can_be_revoked(ann):
     id = ann.client.cast.ann_live.id
-    place = ann.press("preview", id, body="For a friend").header("location")
-    assert place in ann.get(f"/control-panel/posts/{id}").text
+    path = ann.press("preview", id, body="For a friend").header("location")
+    assert path in ann.get(f"/control-panel/posts/{id}").text
     assert ann.press("close-preview", id).status == 303
-    assert ann.client.get(place).status == 404
-    assert place not in ann.get(f"/control-panel/posts/{id}").text
+    assert ann.client.get(path).status == 404
+    assert path not in ann.get(f"/control-panel/posts/{id}").text
 
 
 def test_saving_by_script_returns_the_new_version_or_the_errors(ann):
@@ -181,9 +181,9 @@ def test_saving_by_script_returns_the_new_version_or_the_errors(ann):
     saved = ann.post(f"/control-panel/posts/{id}/save", form, headers=json)
     assert saved.status == 200
     assert f'"version":{ann.row(id).version}' in saved.text
-    behind = ann.post(f"/control-panel/posts/{id}/save", {**form, "body": "late"}, headers=json)
-    assert behind.status == 409
-    assert "Somebody else" in behind.text
+    conflict = ann.post(f"/control-panel/posts/{id}/save", {**form, "body": "late"}, headers=json)
+    assert conflict.status == 409
+    assert "Somebody else" in conflict.text
 
 
 def test_a_revision_can_be_viewed_and_restored(ann):
@@ -205,8 +205,8 @@ def test_a_revision_of_another_post_is_not_found(looking_ann):
     others = looking_ann.row(looking_ann.client.cast.ann_edited.id).live_revision_id
     mine = looking_ann.client.cast.ann_live.id
     assert looking_ann.get(f"/control-panel/posts/{mine}/revisions/{others}").status == 404
-    bring = f"/control-panel/posts/{mine}/revisions/{others}/bring-back"
-    assert looking_ann.post(bring).status == 404
+    path = f"/control-panel/posts/{mine}/revisions/{others}/bring-back"
+    assert looking_ann.post(path).status == 404
 
 
 def test_a_text_too_slow_to_render_gets_an_error_beside_the_text(ann):
@@ -231,7 +231,9 @@ def test_revisions_are_listed_newest_first(ann):
     ann.press("publish", id, body="Second edition")
     _, past = ann.client.database.read_now(history.history, id, by=ann.user)
     assert past[0].is_live
-    assert past == sorted(past, key=lambda one: (one.created_at, one.id), reverse=True)
+    assert past == sorted(
+        past, key=lambda revision: (revision.created_at, revision.id), reverse=True
+    )
 
 
 def test_a_form_sent_after_signing_out_can_be_sent_again(ann):
@@ -241,20 +243,20 @@ def test_a_form_sent_after_signing_out_can_be_sent_again(ann):
     refused = ann.client.post(path, {**form, "password": "four words in a row"})
     assert refused.status == 401
     assert "four words in a row" not in refused.text
-    assert ann.post(path, kept_on(refused.text, path)).status == 303
+    assert ann.post(path, resend_form(refused.text, path)).status == 303
     assert ann.row(id).body == form["body"]
 
 
-def kept_on(page: str, path: str) -> dict[str, str]:
-    """The form that waits on a page to be sent again."""
+def resend_form(page: str, path: str) -> dict[str, str]:
+    """The values of the form on an error page, which sends the request again."""
     assert f'action="{path}"' in page
     hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page)
     body = re.search(r"<textarea [^>]*>\n(.*?)</textarea>", page, re.DOTALL)
     return {name: unescape(value) for name, value in hidden} | {"body": unescape(body[1])}
 
 
-def _raise(fault: Exception) -> None:
-    raise fault
+def _raise(error: Exception) -> None:
+    raise error
 
 
 @pytest.mark.parametrize("status", [503, 507])
@@ -262,11 +264,11 @@ def test_a_form_that_the_database_could_not_store_can_be_sent_again(ann, monkeyp
     id = ann.new()
     form = {**ann.sheet(id), "title": "Tea", "body": "Line <one>\n\nline two"}
     path = f"/control-panel/posts/{id}/save"
-    said = {503: "database is locked", 507: "database or disk is full"}[status]
+    message = {503: "database is locked", 507: "database or disk is full"}[status]
     with monkeypatch.context() as patched:
-        fault = OperationalError("", None, Exception(said))
-        patched.setattr(editing, "save", lambda *_, **__: _raise(fault))
+        error = OperationalError("", None, Exception(message))
+        patched.setattr(editing, "save", lambda *_, **__: _raise(error))
         refused = ann.post(path, form)
     assert refused.status == status
-    assert ann.post(path, kept_on(refused.text, path)).status == 303
+    assert ann.post(path, resend_form(refused.text, path)).status == 303
     assert ann.row(id).body == form["body"]

@@ -15,8 +15,8 @@ from tests.support.live_server import Site
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]
 
-BRING = """([data, name, how]) => {
-  const raw = Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
+DISPATCH_FILE = """([data, name, how]) => {
+  const raw = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
   const files = new DataTransfer();
   files.items.add(new File([raw], name, { type: "image/png" }));
   const text = document.getElementById("f-body");
@@ -29,7 +29,7 @@ BRING = """([data, name, how]) => {
 
 @pytest.fixture
 def context(browser: Any, site: Site, request: pytest.FixtureRequest) -> Iterator[Any]:
-    """Ann's browser."""
+    """A browser in which Ann is signed in; the parameter says whether scripts are on."""
     opened = browser.new_context(
         base_url=site.url, java_script_enabled=getattr(request, "param", True)
     )
@@ -43,7 +43,7 @@ def context(browser: Any, site: Site, request: pytest.FixtureRequest) -> Iterato
 
 @pytest.fixture
 def page(context: Any) -> Page:
-    """An empty new post."""
+    """The edit page of a new, empty post."""
     page = context.new_page()
     page.goto("/control-panel")
     page.get_by_role("button", name="New post").click()
@@ -55,20 +55,20 @@ def status(page: Page) -> Any:
     return page.locator("[data-status]")
 
 
-def bring(page: Page, raw: bytes, name: str, how: str) -> None:
-    page.evaluate(BRING, [base64.b64encode(raw).decode(), name, how])
+def paste_or_drop(page: Page, raw: bytes, name: str, how: str) -> None:
+    page.evaluate(DISPATCH_FILE, [base64.b64encode(raw).decode(), name, how])
 
 
 def png() -> bytes:
-    made = BytesIO()
-    Image.new("RGB", (40, 30), "teal").save(made, "PNG")
-    return made.getvalue()
+    file = BytesIO()
+    Image.new("RGB", (40, 30), "teal").save(file, "PNG")
+    return file.getvalue()
 
 
 def test_a_post_can_be_written_saved_and_published_with_the_keyboard_only(page):
     expect(page.locator("#f-title")).to_be_focused()
     page.keyboard.type("Without a mouse")
-    page.keyboard.press("Tab")  # the marks are one stop
+    page.keyboard.press("Tab")  # the toolbar is one tab stop
     page.keyboard.press("Tab")
     page.keyboard.type("It was ")
     page.keyboard.press("Control+b")
@@ -98,10 +98,10 @@ def test_typed_text_is_saved_automatically_and_leaves_no_notice(page):
 def test_a_pasted_or_dropped_picture_is_inserted_at_the_caret_while_typing_goes_on(page, how):
     page.click("#f-body")
     page.keyboard.type("Look:")
-    bring(page, png(), "red-kite.png", how)
+    paste_or_drop(page, png(), "red-kite.png", how)
     page.keyboard.type("And on.")
-    whole = re.compile(r"^Look:\n\n!\[red kite\]\(/media/[0-9a-f/]+\.png\)\n\nAnd on\.$")
-    expect(page.locator("#f-body")).to_have_value(whole)
+    expected = re.compile(r"^Look:\n\n!\[red kite\]\(/media/[0-9a-f/]+\.png\)\n\nAnd on\.$")
+    expect(page.locator("#f-body")).to_have_value(expected)
     expect(page.locator("[data-progress]")).to_contain_text("was added")
 
 
@@ -121,7 +121,7 @@ def test_a_picture_chosen_with_the_button_is_uploaded_at_once(page):
 
 def test_a_file_that_is_not_a_picture_is_refused_and_the_text_is_unchanged(page):
     page.fill("#f-body", "Look:")
-    bring(page, b"nonsense", "x.png", "drop")
+    paste_or_drop(page, b"nonsense", "x.png", "drop")
     expect(page.locator("[data-progress]")).to_contain_text("is not a picture")
     assert page.input_value("#f-body").strip() == "Look:"
 
@@ -135,21 +135,21 @@ def test_text_typed_offline_is_offered_when_the_page_is_opened_again(context, pa
     expect(status(page)).to_contain_text("No connection")
     page.close(run_before_unload=False)
     context.set_offline(False)
-    back = context.new_page()
-    back.goto(address)
-    assert back.input_value("#f-body") == ""
-    back.get_by_role("button", name="Restore it").click()
-    expect(back.locator("#f-body")).to_have_value("Written in a tunnel.")
-    expect(status(back)).to_contain_text("Saved at")
+    reopened = context.new_page()
+    reopened.goto(address)
+    assert reopened.input_value("#f-body") == ""
+    reopened.get_by_role("button", name="Restore it").click()
+    expect(reopened.locator("#f-body")).to_have_value("Written in a tunnel.")
+    expect(status(reopened)).to_contain_text("Saved at")
 
 
 def test_leaving_with_unsaved_text_asks_for_confirmation(page):
-    asked = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    dialogs = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.type), dialog.accept()))
     page.click("#f-body")
     page.keyboard.type("Half a")
     page.goto("/control-panel")
-    assert asked == ["beforeunload"]
+    assert dialogs == ["beforeunload"]
 
 
 def test_a_conflict_shows_both_texts_and_keeps_them(context, page):
@@ -183,11 +183,11 @@ def test_the_preview_pane_is_updated_after_each_save(page):
     page.fill("#f-title", "Beside")
     page.fill("#f-body", "First.")
     page.get_by_role("button", name="Preview").click()
-    beside = page.frame_locator("[data-beside-frame]").locator(".prose")
-    expect(beside).to_have_text("First.")
+    preview = page.frame_locator("[data-beside-frame]").locator(".prose")
+    expect(preview).to_have_text("First.")
     page.fill("#f-body", "Second.")
     page.keyboard.press("Control+s")
-    expect(beside).to_have_text("Second.")
+    expect(preview).to_have_text("Second.")
 
 
 def test_on_a_narrow_screen_the_page_scrolls_to_the_preview(page):
@@ -201,7 +201,7 @@ def test_on_a_narrow_screen_the_page_scrolls_to_the_preview(page):
 def test_text_saved_before_a_validation_error_is_not_offered_again(page):
     page.fill("#f-title", "Tomorrow, then")
     page.fill("#f-body", "x")
-    page.wait_for_timeout(700)  # the copy in the browser is written when the hands rest
+    page.wait_for_timeout(700)  # the copy in the browser is written after a pause in typing
     page.get_by_text("Schedule…").click()
     for year, answer in (("2020", ".faults"), ("2099", ".flash")):
         page.fill("#f-publish_at", f"{year}-01-01T10:00")
@@ -215,7 +215,7 @@ def test_text_saved_by_publishing_is_not_offered_again(page):
     page.fill("#f-title", "  Spaces around  ")
     page.fill("#f-body", "x")
     page.fill("#f-tags", "one,,two")
-    page.wait_for_timeout(700)  # the copy in the browser is written when the hands rest
+    page.wait_for_timeout(700)  # the copy in the browser is written after a pause in typing
     page.get_by_role("button", name="Publish", exact=True).click()
     expect(page.locator(".flashes")).to_contain_text("Published")
     expect(page.locator("[data-notices]")).to_be_empty()

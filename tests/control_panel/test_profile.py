@@ -1,4 +1,4 @@
-"""Profile, password, signed-in browsers and pictures, through the desk's door."""
+"""An author's profile, password, sessions and pictures, through the test client."""
 
 import json
 from io import BytesIO
@@ -19,13 +19,13 @@ NEW = "nine loud parakeets"
 
 
 def photograph(format: str = "JPEG", size: tuple[int, int] = (1200, 800)) -> bytes:
-    """A picture that says where it was taken."""
+    """A picture whose metadata says where it was taken."""
     exif = Image.Exif()
     exif[0x010E] = "SECRETPLACE"
     exif[0x8825] = {1: "N", 2: (48.0, 8.0, 14.0)}
-    made = BytesIO()
-    Image.new("RGB", size, "teal").save(made, format, exif=exif)
-    return made.getvalue()
+    file = BytesIO()
+    Image.new("RGB", size, "teal").save(file, format, exif=exif)
+    return file.getvalue()
 
 
 def send(writer: Writer, raw: bytes, name: str = "a%20red%20kite.jpg"):
@@ -59,9 +59,9 @@ def test_an_upload_returns_markdown_and_its_metadata_is_removed(ann):
     assert b"SECRETPLACE" in raw
     answer = send(ann, raw)
     assert answer.status == 200
-    told = json.loads(answer.text)
-    assert told["markdown"] == f"![a red kite]({told['address']})"
-    served = ann.client.get(told["address"])
+    uploaded = json.loads(answer.text)
+    assert uploaded["markdown"] == f"![a red kite]({uploaded['address']})"
+    served = ann.client.get(uploaded["address"])
     assert served.status == 200
     assert b"SECRETPLACE" not in served.body
     assert Image.open(BytesIO(served.body)).getexif() == {}
@@ -169,8 +169,8 @@ def test_changing_the_email_address_needs_the_current_password(ann):
     ("name", "value"), [("display_name", " "), ("email", "nowhere"), ("language", "tlh")]
 )
 def test_an_error_in_the_profile_is_shown_beside_its_field(ann, name, value):
-    given = {**PROFILE, "password": cast.PASSWORD, name: value}
-    answer = ann.post("/control-panel/profile", given)
+    form = {**PROFILE, "password": cast.PASSWORD, name: value}
+    answer = ann.post("/control-panel/profile", form)
     assert answer.status == 422
     assert f'id="f-{name}-fault"' in answer.text
 
@@ -213,7 +213,7 @@ def test_one_browser_or_all_other_browsers_can_be_signed_out(ann):
     second, third = Writer(ann.client, "ann"), Writer(ann.client, "ann")
     page = ann.get("/control-panel/sign-ins").text
     numbers = sorted({int(n) for n in _numbers(page)})
-    assert len(numbers) == 2, "this browser has no button"
+    assert len(numbers) == 2, "this browser must not have a button"
     answer = ann.post(f"/control-panel/sign-ins/{numbers[0]}/revoke")
     assert "signed out" in told_after(ann, answer)
     assert second.get("/control-panel").status == 303

@@ -1,4 +1,4 @@
-"""What readers see of what a writer does: publish, schedule, unpublish, trash, delete."""
+"""Publishing, scheduling, unpublishing, trash and deletion, as authors and readers see them."""
 
 from datetime import UTC, datetime, timedelta
 

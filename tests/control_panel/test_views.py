@@ -1,16 +1,16 @@
-"""The desk's lists, and who may do what at it."""
+"""The lists of the dashboard, and who may view and change which posts."""
 
 import pytest
 
-ACTS = ("save", "publish", "schedule", "preview", "unpublish", "trash", "restore", "delete")
+ACTIONS = ("save", "publish", "schedule", "preview", "unpublish", "trash", "restore", "delete")
 
 
-@pytest.mark.parametrize("act", ACTS)
-def test_an_author_cannot_change_the_post_of_another(looking_bob, act):
+@pytest.mark.parametrize("action", ACTIONS)
+def test_an_author_cannot_change_the_post_of_another(looking_bob, action):
     id = looking_bob.client.cast.ann_draft.id
     form = {"title": "Mine now", "body": "x", "language": "en", "version": "2"}
-    assert looking_bob.post(f"/control-panel/posts/{id}/{act}", form).status == 404
-    assert looking_bob.post(f"/control-panel/posts/{id}/{act}").status in (404, 422)
+    assert looking_bob.post(f"/control-panel/posts/{id}/{action}", form).status == 404
+    assert looking_bob.post(f"/control-panel/posts/{id}/{action}").status in (404, 422)
     assert looking_bob.row(id).title == looking_bob.client.cast.ann_draft.title
 
 

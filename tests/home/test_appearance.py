@@ -1,4 +1,4 @@
-"""The look: what a keeper chooses without code, and what readers are sent of it."""
+"""Appearance settings: colours, theme stylesheets, front page, footer, blogroll, analytics."""
 
 import re
 from typing import Any
@@ -37,7 +37,7 @@ from tests.support.live_server import Site, wait_for
 from tests.support.source_tree import ROOT
 
 FOREVER = "public, max-age=31536000, immutable"
-# Every corner of the cube, greys, and what people really choose.
+# The corners and edges of the RGB cube, greys, and colours that people choose.
 ACCENTS = [
     *(f"#{r}{g}{b}" for r in ("00", "80", "ff") for g in ("00", "80", "ff") for b in ("00", "ff")),
     *(
@@ -106,10 +106,10 @@ def test_the_background_colours_match_the_stylesheet() -> None:
     values = (ROOT / "static/css/values.css").read_text("utf-8")
     papers = re.findall(r"--paper[\w-]*: light-dark\((#\w+), (#\w+)\)", values)
     assert papers == list(zip(DAY, NIGHT, strict=True))
-    ours = shades(ACCENT)
-    assert f"--blue: light-dark({ACCENT}, {ours.night});" in values
-    assert f"--blue-wash: light-dark({ours.day_wash}, {ours.night_wash});" in values
-    assert f"--seal: light-dark({ours.day_seal}, {ours.night_seal});" in values
+    tone = shades(ACCENT)
+    assert f"--blue: light-dark({ACCENT}, {tone.night});" in values
+    assert f"--blue-wash: light-dark({tone.day_wash}, {tone.night_wash});" in values
+    assert f"--seal: light-dark({tone.day_seal}, {tone.night_seal});" in values
 
 
 # --- the stylesheet ----------------------------------------------------------------------------
@@ -156,9 +156,9 @@ def test_a_changed_theme_applies_to_the_next_page(client: AppClient) -> None:
 
 def test_the_stylesheet_of_an_earlier_theme_is_still_served(client: AppClient) -> None:
     choose(client, accent="#c2185b")
-    yesterday = Look("#c2185b").path
+    earlier = Look("#c2185b").path
     choose(client, accent="#00687a")
-    assert "#c2185b" in client.get(yesterday).text
+    assert "#c2185b" in client.get(earlier).text
 
 
 def test_a_stylesheet_with_another_hash_is_not_cached_for_ever(open_client: AppClient) -> None:
@@ -209,11 +209,17 @@ def test_an_invalid_setting_is_refused_at_its_field(
 
 
 def test_stored_settings_that_are_no_longer_valid_break_no_page(client: AppClient) -> None:
-    def spoil(session: Session) -> None:
-        kept = {"accent": "rosy", "typeface": "comic", "blogroll": "x", "analytics": 7, "icp": ""}
-        session.get_one(site.Site, site.THE_ONE).choices = {**kept, "scheme": "dark"}
+    def store_invalid(session: Session) -> None:
+        invalid = {
+            "accent": "rosy",
+            "typeface": "comic",
+            "blogroll": "x",
+            "analytics": 7,
+            "icp": "",
+        }
+        session.get_one(site.Site, site.THE_ONE).choices = {**invalid, "scheme": "dark"}
 
-    client.database.transact_now(spoil)
+    client.database.transact_now(store_invalid)
     assert "/look/book-dark-1b4a8a." in client.get("/").text
     assert client.get("/admin/settings", cookies=client.let_in("kim")).status == 200
 
@@ -274,7 +280,7 @@ def test_a_police_number_is_accepted_with_or_without_spaces() -> None:
         check_police("京公网备11010102001234号")
 
 
-# --- friends -----------------------------------------------------------------------------------
+# --- blogroll ----------------------------------------------------------------------------------
 
 
 def test_the_blogroll_is_parsed_as_lines_of_name_address_and_remark() -> None:
@@ -327,8 +333,8 @@ def test_a_page_at_the_same_address_takes_precedence_over_the_blogroll(client: A
 
 
 def test_verification_tags_are_only_on_the_front_page(client: AppClient) -> None:
-    given = 'google-site-verification a-b_c=\n<meta name="baidu-site-verification" content="x1" />'
-    choose(client, verification=given)
+    lines = 'google-site-verification a-b_c=\n<meta name="baidu-site-verification" content="x1" />'
+    choose(client, verification=lines)
     page = client.get("/").text
     assert '<meta name="google-site-verification" content="a-b_c=">' in page
     assert '<meta name="baidu-site-verification" content="x1">' in page

@@ -1,4 +1,4 @@
-"""The chosen look in Chromium: cards, pairings, schemes, blogroll and footer, in two scripts."""
+"""Appearance settings in Chromium: cards, typefaces, schemes, blogroll, footer, in two scripts."""
 
 import gzip
 import re
@@ -35,7 +35,7 @@ Open = Callable[..., Any]
 
 @pytest.fixture
 def visit(browser: Any, client: AppClient) -> Iterator[Open]:
-    """`visit(path, chosen, …)`: a page in the chosen look, in a fresh browser."""
+    """`visit(path, chosen, …)` opens a page with these settings in a new browser."""
     contexts: list[Any] = []
 
     def visit(path: str, chosen: dict[str, Any], width: int = 1280, **options: Any) -> Any:
@@ -144,7 +144,7 @@ def test_the_site_title_at_the_side_stays_in_view(visit: Open) -> None:
 def test_blogroll_names_link_to_the_blogs(visit: Open) -> None:
     page = visit("/links", EVERYTHING)
     names = page.locator(".friend h2 a")
-    assert names.evaluate_all("each => each.map(one => one.href)") == [
+    assert names.evaluate_all("links => links.map(link => link.href)") == [
         "https://wang.example/",
         "https://low.example/",
     ]
@@ -160,11 +160,11 @@ def test_a_post_with_every_appearance_setting_stays_small(client: AppClient, pat
     bodies = [client.get(sheet).body for sheet in sheets]
     weight = sum(len(gzip.compress(body, 6)) for body in bodies)
     assert b"/*" not in b"".join(bodies)
-    assert weight < 10_500  # so that a text of three thousand words keeps the whole below 20 kB
+    assert weight < 10_500  # leaves room for 3,000 words below 20 kB
     assert weight + len(gzip.compress(page.body, 6)) < 20_000
 
 
-COUNTS = """
+ANALYTICS_SCRIPT = """
 fetch('https://stats.example.org/collect', {method: 'POST', mode: 'no-cors'});
 fetch('https://elsewhere.example/collect', {mode: 'no-cors'}).catch(() => {});
 new Image().src = 'https://stats.example.org/pixel.gif';
@@ -175,13 +175,13 @@ document.head.append(other);
 
 
 def test_the_analytics_script_can_reach_only_its_own_host(browser: Any, client: AppClient) -> None:
-    """The page is not told by the other hosts, but by the browser, what it asked them for."""
+    """The requests are intercepted in the browser, so no other host is contacted."""
     cast.choose(client.database, analytics="https://stats.example.org/script.js site=1")
-    asked: list[str] = []
+    requested: list[str] = []
 
     def answer(route: Any) -> None:
-        asked.append(route.request.url)
-        route.fulfill(body=COUNTS, content_type="text/javascript")
+        requested.append(route.request.url)
+        route.fulfill(body=ANALYTICS_SCRIPT, content_type="text/javascript")
 
     context = browser.new_context()
     try:
@@ -191,6 +191,6 @@ def test_the_analytics_script_can_reach_only_its_own_host(browser: Any, client: 
         assert page.locator("script[data-site='1']").count() == 1
     finally:
         context.close()
-    assert set(asked) == {
+    assert set(requested) == {
         f"https://stats.example.org/{name}" for name in ("script.js", "collect", "pixel.gif")
     }

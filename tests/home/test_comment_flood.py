@@ -1,4 +1,4 @@
-"""A flood of comments: the queue stays short, nothing of it is seen, and honest people are told."""
+"""A flood of scripted comments: the queue stays short, and real guests get an error message."""
 
 import asyncio
 import re
@@ -31,7 +31,7 @@ HONEST = {
 
 @pytest.fixture
 def site(tmp_path) -> Iterator[Site]:
-    """Four workers behind a proxy that tells where each comes from."""
+    """Four workers behind a proxy that passes on the address of each client."""
     port = free_port()
     config = Config(data_dir=tmp_path / "data", port=port, proxies=1)
     migrate(config)
@@ -61,7 +61,7 @@ def send(site: Site, typed: dict[str, str], network: str) -> Reply:
 
 
 def fields(page: Reply) -> str:
-    """What the form still holds."""
+    """The text in the form."""
     return unescape(" ".join(re.findall(r"<textarea[^>]*>\n?(.*?)</textarea>", page.text, re.S)))
 
 
@@ -75,9 +75,9 @@ def test_two_thousand_scripted_comments_leave_twenty_pending_and_none_public(sit
     assert count(site) == count(site, Comment.state.in_((PENDING, SPAM))) <= 300
     assert seen.failed == [] and len(seen.waits) > 50
 
-    told = send(site, HONEST, "203.0.113.9")
-    assert told.status == 429
-    assert "Your text is still here" in told.text and fields(told) == HONEST["body"]
+    refused = send(site, HONEST, "203.0.113.9")
+    assert refused.status == 429
+    assert "Your text is still here" in refused.text and fields(refused) == HONEST["body"]
 
     waiting = select(Comment.id).where(Comment.state == PENDING, Comment.body.contains("floodword"))
     ids = site.database.read_now(lambda session: session.scalars(waiting).all())

@@ -1,4 +1,4 @@
-"""Commenting through the door: the preview, the cookie, what is refused, and what is never lost."""
+"""Submitting comments: the preview, the cookie, validation, and keeping what was typed."""
 
 import json
 import re
@@ -38,37 +38,39 @@ def proof_of(answer: Answer) -> str:
     return re.findall(r'name="proof" value="([^"]+)"', answer.text)[0]
 
 
-def aged(client: AppClient, seconds: int = 10, post: str = "ann_live", key: str = "k" * 32) -> str:
-    """A proof as a preview carried it so long ago."""
+def old_proof(
+    client: AppClient, seconds: int = 10, post: str = "ann_live", key: str = "k" * 32
+) -> str:
+    """A proof from a preview that was shown this many seconds ago."""
     request = type("Request", (), {"app": client.app})
     proof = Proof(int(now().timestamp()) - seconds, key)
     return guest_cookie.sign(request, proof, client.cast.posts[post].id)
 
 
-def read_on(monkeypatch: pytest.MonkeyPatch, seconds: int = 3) -> None:
-    """So much time passes, on the clock that proofs are read by."""
+def advance_time(monkeypatch: pytest.MonkeyPatch, seconds: int = 3) -> None:
+    """Let this many seconds pass for `guest_cookie`."""
     later = now() + timedelta(seconds=seconds)
     monkeypatch.setattr(guest_cookie, "now", lambda: later)
 
 
 def send(client: AppClient, post: str = "ann_live", **how: object) -> Answer:
-    """The second press, after a while of reading the preview."""
+    """Send a comment with a proof that is ten seconds old, as after reading the preview."""
     cookies = how.pop("cookies", {})
-    form = {**TYPED, "proof": aged(client, post=post), **how}
+    form = {**TYPED, "proof": old_proof(client, post=post), **how}
     return client.post(address(client, post), form, cookies=cookies)
 
 
-def kept(client: AppClient) -> list[Comment]:
+def stored_comments(client: AppClient) -> list[Comment]:
     query = select(Comment).where(Comment.name == "Greta Guest").order_by(Comment.id)
     return list(client.database.read_now(lambda session: session.scalars(query).all()))
 
 
 def choose(client: AppClient, **settings: object) -> None:
-    def put(session):
+    def update_settings(session):
         row = session.get_one(site.Site, site.THE_ONE)
         row.choices = {**row.choices, **settings}
 
-    client.database.transact_now(put)
+    client.database.transact_now(update_settings)
 
 
 def shows_typed(answer: Answer) -> bool:
@@ -76,17 +78,17 @@ def shows_typed(answer: Answer) -> bool:
     return all(value in text for value in (TYPED["body"], TYPED["name"], TYPED["email"]))
 
 
-# --- the page ---
+# --- the form and the comments below a post ---
 
 
 def test_the_form_below_a_post_is_the_same_for_every_guest(open_client):
     path = open_client.cast.ann_live.path
-    one, other = open_client.get(path), open_client.get(path)
-    assert one.body == other.body
-    assert 'name="body"' in one.text
-    assert 'name="proof"' not in one.text
-    assert one.cookies == {}
-    assert one.header("cache-control") == "no-cache"
+    first, second = open_client.get(path), open_client.get(path)
+    assert first.body == second.body
+    assert 'name="body"' in first.text
+    assert 'name="proof"' not in first.text
+    assert first.cookies == {}
+    assert first.header("cache-control") == "no-cache"
 
 
 def test_a_post_shows_approved_comments_with_count_and_anchors(open_client):
@@ -95,7 +97,7 @@ def test_a_post_shows_approved_comments_with_count_and_anchors(open_client):
     assert 'id="comment-rita-said"' in page
     assert "A <em>lovely</em> spoonful." in page
     assert "unapprovedly" not in page
-    assert "elsewhere.example" not in page  # nobody's mail address
+    assert "elsewhere.example" not in page  # no email address
 
 
 def test_pending_comments_are_not_public(open_client):
@@ -118,7 +120,7 @@ def test_the_comments_of_a_post_have_a_feed(open_client):
     assert open_client.get(f"{address(open_client, 'ann_draft')}/feed.atom").status == 404
 
 
-# --- two presses ---
+# --- preview and submission ---
 
 
 def test_a_guest_sees_a_preview_before_the_comment_is_stored(client, monkeypatch):
@@ -126,10 +128,10 @@ def test_a_guest_sees_a_preview_before_the_comment_is_stored(client, monkeypatch
     assert (shown.status, shown.header("cache-control"), shown.cookies) == (200, "no-store", {})
     assert "A <em>fine</em> morning." in shown.text
     assert shows_typed(shown)
-    assert kept(client) == []
-    read_on(monkeypatch)
+    assert stored_comments(client) == []
+    advance_time(monkeypatch)
     sent = client.post(address(client), {**TYPED, "proof": proof_of(shown)})
-    (comment,) = kept(client)
+    (comment,) = stored_comments(client)
     assert sent.status == 303
     assert sent.header("location") == f"{client.cast.ann_live.path}#comment-{comment.uid}"
     assert sent.cookies.keys() == {"waiting"}
@@ -137,10 +139,10 @@ def test_a_guest_sees_a_preview_before_the_comment_is_stored(client, monkeypatch
 
 def test_a_pending_comment_is_shown_only_to_its_writer(client):
     sent = send(client)
-    mine = client.get(client.cast.ann_live.path, cookies=sent.cookies)
-    assert "Pending" in mine.text
-    assert "A <em>fine</em> morning." in mine.text
-    assert mine.header("cache-control") == "private, no-store"
+    own = client.get(client.cast.ann_live.path, cookies=sent.cookies)
+    assert "Pending" in own.text
+    assert "A <em>fine</em> morning." in own.text
+    assert own.header("cache-control") == "private, no-store"
     assert "fine</em>" not in client.get(client.cast.ann_live.path).text
     other = client.get(client.cast.ann_live.path, cookies={"waiting": "o" * 32})
     assert "fine</em>" not in other.text
@@ -149,7 +151,7 @@ def test_a_pending_comment_is_shown_only_to_its_writer(client):
 def test_an_approved_comment_is_public(client):
     send(client)
     client.database.transact_now(
-        moderation.decide, [kept(client)[0].id], APPROVED, by=client.cast.eve
+        moderation.decide, [stored_comments(client)[0].id], APPROVED, by=client.cast.eve
     )
     assert "A <em>fine</em> morning." in client.get(client.cast.ann_live.path).text
 
@@ -157,20 +159,20 @@ def test_an_approved_comment_is_public(client):
 def test_the_address_of_a_guest_is_in_the_moderation_queue_but_not_in_the_audit_log(client):
     kim = client.let_in("kim")
     send(client)
-    assert kept(client)[0].ip == "127.0.0.1"
+    assert stored_comments(client)[0].ip == "127.0.0.1"
     assert "from 127.0.0.1" in client.get("/admin/comments", cookies=client.let_in("eve")).text
     newest = select(Change).where(Change.action == "comment.submit").order_by(Change.id.desc())
-    line = client.database.read_now(lambda session: session.scalars(newest).first())
-    assert line.ip == WITHHELD and "127.0.0.1" not in json.dumps(line.facts)
-    told = client.get(f"/admin/audit/{line.id}", cookies=kim).text
-    assert "A visitor" in told and "not recorded for readers" in told
+    entry = client.database.read_now(lambda session: session.scalars(newest).first())
+    assert entry.ip == WITHHELD and "127.0.0.1" not in json.dumps(entry.facts)
+    page = client.get(f"/admin/audit/{entry.id}", cookies=kim).text
+    assert "A visitor" in page and "not recorded for readers" in page
 
 
 def test_the_guest_cookie_is_http_only_and_lasts_a_month(client):
-    (line,) = send(client).all("set-cookie")
-    parts = {part.strip().lower() for part in line.split(";")[1:]}
+    (cookie,) = send(client).all("set-cookie")
+    parts = {part.strip().lower() for part in cookie.split(";")[1:]}
     assert {"httponly", "samesite=lax", "max-age=2592000", "path=/"} <= parts
-    assert re.fullmatch(r"waiting=[\w-]{32}", line.split(";")[0].replace('"', ""))
+    assert re.fullmatch(r"waiting=[\w-]{32}", cookie.split(";")[0].replace('"', ""))
 
 
 def test_the_guest_cookie_is_secure_over_https(client):
@@ -178,32 +180,32 @@ def test_the_guest_cookie_is_secure_over_https(client):
         session.get_one(site.Site, site.THE_ONE).address = cast.SECURE_ADDRESS
 
     client.database.transact_now(secure)
-    (line,) = send(client).all("set-cookie")
-    assert line.startswith("__Host-waiting=")
-    assert "secure" in line.lower()
+    (cookie,) = send(client).all("set-cookie")
+    assert cookie.startswith("__Host-waiting=")
+    assert "secure" in cookie.lower()
 
 
 def test_a_second_comment_keeps_the_key_in_the_cookie(client):
     first = send(client)
     again = send(client, body="Once more.", cookies=first.cookies)
     assert again.cookies == first.cookies
-    assert len({comment.waiting_hash for comment in kept(client)}) == 1
+    assert len({comment.waiting_hash for comment in stored_comments(client)}) == 1
 
 
 @pytest.mark.parametrize(
     ("seconds", "sentence"), [(0, "very quick"), (1, "very quick"), (90_000, "more than a day")]
 )
 def test_a_comment_sent_too_early_or_too_late_is_shown_again(client, seconds, sentence):
-    answer = send(client, proof=aged(client, seconds))
+    answer = send(client, proof=old_proof(client, seconds))
     assert answer.status == 422
     assert sentence in answer.text
     assert shows_typed(answer)
-    assert kept(client) == []
+    assert stored_comments(client) == []
 
 
 def test_a_comment_sent_too_early_can_be_sent_again(client, monkeypatch):
-    early = send(client, proof=aged(client, 1))
-    read_on(monkeypatch, 2)
+    early = send(client, proof=old_proof(client, 1))
+    advance_time(monkeypatch, 2)
     assert send(client, proof=proof_of(early)).status == 303
 
 
@@ -219,40 +221,40 @@ def test_a_comment_sent_too_early_can_be_sent_again(client, monkeypatch):
     ],
 )
 def test_a_forged_proof_only_shows_the_preview(client, forge):
-    answer = send(client, proof=forge(aged(client)))
+    answer = send(client, proof=forge(old_proof(client)))
     assert answer.status == 200
-    assert kept(client) == []
+    assert stored_comments(client) == []
 
 
 def test_the_proof_of_another_post_is_not_accepted(client):
-    assert send(client, proof=aged(client, post="bob_live")).status == 200
-    assert kept(client) == []
+    assert send(client, proof=old_proof(client, post="bob_live")).status == 200
+    assert stored_comments(client) == []
 
 
 def test_twenty_simultaneous_submissions_store_one_comment(client):
-    form = {**TYPED, "proof": aged(client)}
+    form = {**TYPED, "proof": old_proof(client)}
     answers: list[Answer] = []
-    pressing = [
+    threads = [
         threading.Thread(target=lambda: answers.append(client.post(address(client), form)))
         for _ in range(20)
     ]
-    for one in pressing:
-        one.start()
-    for one in pressing:
-        one.join()
-    assert len(kept(client)) == 1
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(stored_comments(client)) == 1
     assert len({answer.header("location") for answer in answers if answer.status == 303}) == 1
-    assert {answer.status for answer in answers} <= {303, 503}  # 503: told to press again
+    assert {answer.status for answer in answers} <= {303, 503}  # 503: asked to send it again
 
 
 def test_a_repeated_submission_stores_one_comment(client):
     first = send(client)
     again = send(client, cookies=first.cookies)
     assert again.header("location") == first.header("location")
-    assert len(kept(client)) == 1
+    assert len(stored_comments(client)) == 1
 
 
-# --- what is refused, and keeps its text ---
+# --- refused comments keep their text ---
 
 
 @pytest.mark.parametrize(
@@ -281,7 +283,7 @@ def test_an_invalid_comment_gets_an_error_and_keeps_the_form(client, wrong, sent
         assert typed.translate({0x200B: None, 0x202E: None}).replace(
             "\r\n", "\n"
         ) in shown.translate({0x200B: None, 0x202E: None})
-    assert kept(client) == []
+    assert stored_comments(client) == []
 
 
 def test_the_honeypot_field_is_cleared_and_the_comment_can_be_sent_again(client):
@@ -303,7 +305,7 @@ def test_closed_comments_are_announced_and_refused(client, settings):
     assert answer.status == 422
     assert TYPED["body"] in unescape(answer.text)
     assert client.get(address(client)).status == 200
-    assert kept(client) == []
+    assert stored_comments(client) == []
 
 
 def test_an_author_can_close_the_comments_of_one_post(client):
@@ -351,18 +353,19 @@ def test_too_many_comments_are_refused_with_429_and_the_form_is_kept(client):
 def test_a_full_queue_accepts_only_browsers_with_an_approved_comment(client):
     sent = send(client)
     client.database.transact_now(
-        moderation.decide, [kept(client)[0].id], APPROVED, by=client.cast.eve
+        moderation.decide, [stored_comments(client)[0].id], APPROVED, by=client.cast.eve
     )
     choose(client, comments_waiting=1)
-    stranger = {**TYPED, "proof": aged(client, key="s" * 32)}
-    assert client.post(address(client), {**stranger, "email": ""}).status == 303  # now it is full
+    stranger = {**TYPED, "proof": old_proof(client, key="s" * 32)}
+    filling = {**stranger, "email": ""}
+    assert client.post(address(client), filling).status == 303  # now the queue is full
     refused = client.post(address(client), {**stranger, "body": "Me again."})
     assert refused.status == 429 and "still here" in refused.text
-    assert client.post(address(client), TYPED).status == 429  # not so much as a preview
+    assert client.post(address(client), TYPED).status == 429  # not even a preview
     assert send(client, body="Me again.", cookies=sent.cookies).status == 303
 
 
-# --- who is signed in ---
+# --- signed-in people ---
 
 
 def test_a_signed_in_person_comments_without_a_preview_under_their_own_name(client):
@@ -391,7 +394,7 @@ def test_a_comment_sent_after_the_session_ended_asks_for_a_name(client):
     assert 'name="name"' in answer.text
 
 
-# --- answers ---
+# --- replies ---
 
 
 def test_the_reply_page_shows_the_parent_comment(open_client):
@@ -417,7 +420,7 @@ def test_a_reply_is_shown_below_its_parent(client):
     assert "A <em>fine</em> morning." in answers
 
 
-# --- from where ---
+# --- cross-site requests ---
 
 
 @pytest.mark.parametrize(
@@ -432,13 +435,13 @@ def test_a_reply_is_shown_below_its_parent(client):
     ],
 )
 def test_a_cross_site_submission_is_refused(client, headers):
-    form = {**TYPED, "proof": aged(client)}
+    form = {**TYPED, "proof": old_proof(client)}
     assert client.post(address(client), form, headers=headers).status == 403
-    assert kept(client) == []
+    assert stored_comments(client) == []
 
 
 def test_a_submission_without_origin_headers_is_accepted_only_without_a_cookie(client):
-    form = {**TYPED, "proof": aged(client)}
+    form = {**TYPED, "proof": old_proof(client)}
     first = client.post(address(client), form, headers=())
     assert first.status == 303
     again = client.post(address(client), {**form, "body": "x"}, headers=(), cookies=first.cookies)
@@ -454,7 +457,7 @@ def test_a_malformed_guest_cookie_is_replaced(client, cookie):
     assert re.fullmatch(r"[\w-]{32}", answer.cookies["waiting"])
 
 
-# --- what may stand in it ---
+# --- allowed content ---
 
 
 @pytest.mark.parametrize(
@@ -494,9 +497,15 @@ def test_names_are_escaped(client):
 
 
 def test_undeclared_form_fields_are_ignored(client):
-    more = {"state": "approved", "user_id": "1", "score": "0", "parent_id": "1", "uid": "mine"}
-    send(client, **more)
-    (comment,) = kept(client)
+    undeclared = {
+        "state": "approved",
+        "user_id": "1",
+        "score": "0",
+        "parent_id": "1",
+        "uid": "mine",
+    }
+    send(client, **undeclared)
+    (comment,) = stored_comments(client)
     assert (comment.state, comment.user_id, comment.parent_id) == ("pending", None, None)
     assert comment.uid != "mine"
 
@@ -513,7 +522,7 @@ def rows(client: AppClient) -> int:
     return int(client.database.read_now(lambda session: session.scalar(count)) or 0)
 
 
-# --- who decides ---
+# --- moderators ---
 
 
 def test_editors_and_the_posts_authors_see_pending_comments_in_place(client):
@@ -537,4 +546,4 @@ def test_comments_are_refused_when_too_many_are_being_rendered(client, monkeypat
     assert answer.status == 503
     assert shows_typed(answer)
     assert proof_of(answer)
-    assert kept(client) == []
+    assert stored_comments(client) == []

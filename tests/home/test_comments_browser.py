@@ -1,4 +1,4 @@
-"""Commenting in Chromium without scripts: narrow, in the dark, with a keyboard."""
+"""Commenting in Chromium without scripts: on narrow screens, in dark mode, with the keyboard."""
 
 import time
 from collections.abc import Iterator
@@ -28,59 +28,64 @@ def page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 @pytest.fixture
-def judge(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
-    """What axe says of a page as it stands, and how far it sticks out of its window.
+def violations(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The violations that axe finds on a page, and how far it is wider than its window.
 
-    axe is itself a script, so it reads the page in a second browser that may run some.
+    axe is itself a script, so it checks a copy of the page in a second browser with scripts on.
     """
     axe = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
     contexts = []
 
-    def complaints(page: Any) -> list[str]:
+    def find(page: Any) -> list[str]:
         scheme = "dark" if page.viewport_size["width"] == 320 else "light"
         context = browser.new_context(
             viewport=page.viewport_size, color_scheme=scheme, reduced_motion="reduce"
         )
         contexts.append(context)
         other = context.new_page()
-        other.goto(page.url.partition("/comments/")[0])  # for the addresses of the style sheets
+        # the address of the blog, so that relative stylesheet addresses work
+        other.goto(page.url.partition("/comments/")[0])
         other.set_content(page.content())
         other.evaluate(axe)
-        found = other.evaluate("rules => axe.run({runOnly: rules})", RULES)["violations"]
+        results = other.evaluate("rules => axe.run({runOnly: rules})", RULES)["violations"]
         wide = other.evaluate("document.documentElement.scrollWidth - innerWidth")
-        return [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]] + (
+        return [f"{each['id']}: {node['html']}" for each in results for node in each["nodes"]] + (
             [f"{wide} px too wide"] if wide > 0 else []
         )
 
-    yield complaints
+    yield find
     for context in contexts:
         context.close()
 
 
 @pytest.mark.parametrize("page", [(320, "dark"), (1280, "light")], indirect=True)
-def test_a_guest_replies_to_a_comment_without_scripts(site: Site, page: Any, judge: Any) -> None:
-    words = f"Written on a page of {page.viewport_size['width']} pixels."
+def test_a_guest_replies_to_a_comment_without_scripts(
+    site: Site, page: Any, violations: Any
+) -> None:
+    text = f"Written on a page of {page.viewport_size['width']} pixels."
     page.goto(site.url + site.cast.ann_live.path)
-    assert judge(page) == []
+    assert violations(page) == []
     page.click(".comment-acts a >> nth=0")
-    page.fill("#f-body", words)
+    page.fill("#f-body", text)
     page.fill("#f-name", "Greta Guest")
-    assert judge(page) == []
+    assert violations(page) == []
     page.click("#comment-form button")
-    assert page.locator(".comment-look .prose").inner_text() == words
-    assert judge(page) == []
+    assert page.locator(".comment-look .prose").inner_text() == text
+    assert violations(page) == []
     time.sleep(3.1)
     page.click(".comment-look button")
-    mine = page.locator(".comment:target")
-    assert words in mine.inner_text()
-    assert "Pending" in mine.inner_text()
-    assert judge(page) == []
+    own = page.locator(".comment:target")
+    assert text in own.inner_text()
+    assert "Pending" in own.inner_text()
+    assert violations(page) == []
     page.context.clear_cookies()
     page.reload()
-    assert words not in page.content()
+    assert text not in page.content()
 
 
-def test_an_error_is_shown_and_the_form_keeps_its_text(site: Site, page: Any, judge: Any) -> None:
+def test_an_error_is_shown_and_the_form_keeps_its_text(
+    site: Site, page: Any, violations: Any
+) -> None:
     page.goto(site.url + site.cast.ann_live.path)
     page.fill("#f-body", "Words that must not be lost.")
     page.fill("#f-name", "Ann Archer")
@@ -89,7 +94,7 @@ def test_an_error_is_shown_and_the_form_keeps_its_text(site: Site, page: Any, ju
     page.click(".comment-look button")
     assert "has this name" in page.locator(".faults").inner_text()
     assert page.input_value("#f-body") == "Words that must not be lost."
-    assert judge(page) == []
+    assert violations(page) == []
 
 
 def test_the_honeypot_field_is_invisible_and_skipped_by_the_tab_key(site: Site, page: Any) -> None:

@@ -1,4 +1,4 @@
-"""Comments on a blog with four workers, as it stands behind nginx."""
+"""Comments on a blog with four workers, with and without nginx."""
 
 import re
 import threading
@@ -28,15 +28,15 @@ def test_twenty_submissions_to_four_workers_store_one_comment(site: Site) -> Non
     form["proof"] = re.findall(r'name="proof" value="([^"]+)"', shown.text)[0]
     time.sleep(3.1)
     answers: list[Reply] = []
-    pressing = [
+    threads = [
         threading.Thread(target=lambda: answers.append(post(site.port, path, form)))
         for _ in range(20)
     ]
-    for one in pressing:
-        one.start()
-    for one in pressing:
-        one.join()
-    assert {answer.status for answer in answers} <= {303, 503}  # 503: asked to press once more
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {answer.status for answer in answers} <= {303, 503}  # 503: asked to send it again
     assert len({a.headers["location"] for a in answers if a.status == 303}) == 1
     count = select(func.count()).select_from(Comment).where(Comment.name == "Press Often")
     assert site.database.read_now(lambda session: session.scalar(count)) == 1
@@ -45,9 +45,9 @@ def test_twenty_submissions_to_four_workers_store_one_comment(site: Site) -> Non
 @pytest.mark.nginx
 def test_behind_nginx_only_guests_who_commented_get_an_uncached_page(front: Nginx) -> None:
     path = front.site.cast.ann_live.path
-    everybody = front.get(path)
-    mine = front.get(path, Cookie="waiting=" + "k" * 32)
+    shared = front.get(path)
+    private = front.get(path, Cookie="waiting=" + "k" * 32)
     again = front.get(path)
-    assert everybody.headers["cache-control"] == "no-cache"
-    assert mine.headers["cache-control"] == "private, no-store"
-    assert again.body == everybody.body
+    assert shared.headers["cache-control"] == "no-cache"
+    assert private.headers["cache-control"] == "private, no-store"
+    assert again.body == shared.body

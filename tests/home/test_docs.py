@@ -1,4 +1,4 @@
-"""The handbook is whole in both languages, and the blog serves it where its keeper wants it."""
+"""The handbook is complete in both languages, and served where the site owner switched it on."""
 
 import re
 from pathlib import Path
@@ -48,8 +48,8 @@ def test_a_chapter_has_the_same_structure_in_both_languages(name):
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_headings_of_chinese_chapters_are_chinese_except_names(name):
     text = re.sub(r"(?ms)^```.*?^```", "", (DOCS / "zh" / f"{name}.md").read_text())
-    foreign = re.findall(r"(?m)^#+ ([^一-龥\n]* [^一-龥\n]*)$", text)
-    assert foreign == []
+    latin_headings = re.findall(r"(?m)^#+ ([^一-龥\n]* [^一-龥\n]*)$", text)
+    assert latin_headings == []
 
 
 def test_the_commands_for_servers_are_the_same_in_both_languages():
@@ -58,21 +58,23 @@ def test_the_commands_for_servers_are_the_same_in_both_languages():
 
 def test_the_contents_page_links_to_every_chapter():
     for folder in (DOCS, DOCS / "zh"):
-        led_to = set(re.findall(r"\]\(([a-z-]+)\.md\)", (folder / "README.md").read_text()))
-        assert led_to == set(CHAPTERS) - {"README"}
+        linked = set(re.findall(r"\]\(([a-z-]+)\.md\)", (folder / "README.md").read_text()))
+        assert linked == set(CHAPTERS) - {"README"}
 
 
 @pytest.mark.parametrize(("language", "path"), list(pages()), ids=str)
 def test_every_setting_and_command_is_in_the_handbook(language, path, monkeypatch):
-    monkeypatch.setenv("LC_ALL", "C.UTF-8")  # and back to what it was
-    assert path.read_text() == written(language, path.read_text()), "type `make docs`"
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")  # restored by monkeypatch
+    assert path.read_text() == written(language, path.read_text()), "run `make docs`"
 
 
 @pytest.mark.parametrize(("language", "folder"), [("en", DOCS), ("zh", DOCS / "zh")])
 def test_every_section_of_the_admin_area_is_in_the_site_owner_chapter(language, folder):
     text = (folder / "keep.md").read_text()
     assert len(SECTIONS) > 10
-    assert [one.name for one in SECTIONS if translate(language, one.label) not in text] == []
+    assert [
+        section.name for section in SECTIONS if translate(language, section.label) not in text
+    ] == []
 
 
 def test_the_handbook_is_not_found_until_it_is_switched_on(open_client):
@@ -81,8 +83,8 @@ def test_the_handbook_is_not_found_until_it_is_switched_on(open_client):
 
 
 def test_the_dashboard_and_admin_area_link_to_the_handbook(open_docs):
-    for room in ("/control-panel", "/admin"):
-        page = open_docs.get(room, cookies=open_docs.let_in("kim")).text
+    for path in ("/control-panel", "/admin"):
+        page = open_docs.get(path, cookies=open_docs.let_in("kim")).text
         assert '<a href="/docs">Handbook</a>' in page
 
 
@@ -95,8 +97,8 @@ def test_every_chapter_is_served_and_its_links_work(open_docs, language):
         assert not re.findall(r'href="[^":]+\.md', page.text)
         for link in re.findall(r'(?:href|src)="(/docs[^"#]*)', page.text):
             assert open_docs.get(link).status == 200, (name, link)
-        for there, place in re.findall(r'href="(/docs[^"#]*)#([^"]*)"', page.text):
-            assert f'id="{unquote(place)}"' in open_docs.get(there).text, (name, there, place)
+        for path, anchor in re.findall(r'href="(/docs[^"#]*)#([^"]*)"', page.text):
+            assert f'id="{unquote(anchor)}"' in open_docs.get(path).text, (name, path, anchor)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What programs read of the blog: feeds that keep their word, the sitemap, robots.txt."""
+"""Feeds with stable ids, the sitemap, and robots.txt."""
 
 from collections.abc import Iterator
 from xml.etree import ElementTree
@@ -174,7 +174,7 @@ def test_links_use_the_configured_address_and_not_the_host_header(
 
 
 def test_characters_that_xml_cannot_represent_are_removed(client: AppClient, world: Cast) -> None:
-    def spoil(session: Session, *, by: User) -> None:
+    def add_control_characters(session: Session, *, by: User) -> None:
         post = session.get_one(Post, world.bob_live.id)
         copy = editing.WorkingCopy(
             title="Bell \x07 and \ufffe <&>",
@@ -186,7 +186,7 @@ def test_characters_that_xml_cannot_represent_are_removed(client: AppClient, wor
         editing.save(session, post.id, copy, by=by)
         publishing.publish(session, post.id, render(copy.body), post.version, by=by)
 
-    client.database.transact_now(spoil, by=world.bob)
+    client.database.transact_now(add_control_characters, by=world.bob)
     entry = entry_of(client, uid_of(client, world.bob_live.id))
     assert str(entry.findtext(ATOM + "title")).split() == ["Bell", "and", "<&>"]
 
@@ -212,11 +212,11 @@ def test_the_sitemap_of_a_large_blog_is_an_index_of_parts(
     client.database.transact_now(touch, by=world.bob)
     parts = places("/sitemap.xml")
     assert parts == [f"/sitemap.xml/{number}" for number in range(len(parts))] and len(parts) > 2
-    found = [places(part) for part in parts]
-    assert sorted(path for part in found for path in part) == sorted(whole)
-    assert [len(part) for part in found[1:-1]] == [2] * len(found[1:-1])
-    assert found[0] == ["/", world.about.path]
-    assert client.database.read_now(archives.for_sitemap).places == []  # nothing that goes unused
+    part_paths = [places(part) for part in parts]
+    assert sorted(path for part in part_paths for path in part) == sorted(whole)
+    assert [len(part) for part in part_paths[1:-1]] == [2] * len(part_paths[1:-1])
+    assert part_paths[0] == ["/", world.about.path]
+    assert client.database.read_now(archives.for_sitemap).places == []  # the index needs none
     for beyond in (len(parts), -1, 10**9):
         assert client.get(f"/sitemap.xml/{beyond}").status == 404
 

@@ -1,4 +1,4 @@
-"""How the pages look, in Chromium: in two scripts, wide and narrow, light and dark, on paper."""
+"""All pages in Chromium: accessibility, typography, screen sizes, dark mode, print."""
 
 import gzip
 import re
@@ -28,7 +28,7 @@ READERS = (
     "/sign-in",
     "/set-up",
 )
-MEANT_TO_FAIL = {"/posts/no-such-post": 404, "/set-up": 404}
+EXPECTED_STATUS = {"/posts/no-such-post": 404, "/set-up": 404}
 WRITERS = (
     "/control-panel",
     "/control-panel/posts/{draft}",
@@ -39,8 +39,8 @@ WRITERS = (
     "/control-panel/password",
     "/control-panel/sign-ins",
 )
-KEEPERS = ("/admin", "/admin/posts", "/admin/people", "/admin/settings", "/admin/look")
-KEEPERS += (
+ADMINS = ("/admin", "/admin/posts", "/admin/people", "/admin/settings", "/admin/look")
+ADMINS += (
     "/admin/settings/history",
     "/admin/settings/addresses",
     "/admin/audit",
@@ -56,7 +56,7 @@ ZH_TEXT = (
     "在开发的过程中，我们最大的敌人不是用户，而是阻塞。异步可以有效地解决网络阻塞与文件阻塞，"
     "性能上也能与别的语言比肩，除非是计算密集的任务，否则没有理由不使用异步的框架。"
 ) * 6
-# Lines of a paragraph: how many characters stand on each but the last.
+# Returns the number of characters on each line of a paragraph except the last.
 CHARACTERS_A_LINE = """(text) => {
   const paragraph = document.querySelector('.prose p');
   paragraph.textContent = text;
@@ -69,10 +69,10 @@ CHARACTERS_A_LINE = """(text) => {
   return [...lines.values()].slice(0, -1);
 }"""
 STYLE = """([selector, name]) => {
-  const found = document.querySelector(selector);
-  return getComputedStyle(found)[name];
+  const element = document.querySelector(selector);
+  return getComputedStyle(element)[name];
 }"""
-# Whatever can be pressed, but for links in a running text, which the rule leaves out.
+# Controls smaller than 24 px, except links in running text, which WCAG exempts.
 SMALL_TARGETS = """() => [...document.querySelectorAll('a,button,input,select,textarea,summary')]
   .filter(each => each.checkVisibility() && !each.closest('.prose, p:not(.tags, .spine, .meta)'))
   .filter(each => !each.matches('.skip, [type=hidden]'))
@@ -88,7 +88,7 @@ Open = Callable[..., Any]
 
 @pytest.fixture
 def visit(browser: Any, site: Site) -> Iterator[Open]:
-    """`visit(path, …)`: a page in a fresh browser; the options are Playwright's."""
+    """`visit(path, …)` opens a page in a new browser; the options are Playwright's."""
     contexts: list[Any] = []
 
     def visit(path: str, width: int = 1280, by: Any = None, **options: Any) -> Any:
@@ -103,7 +103,7 @@ def visit(browser: Any, site: Site) -> Iterator[Open]:
         cast_of = site.cast
         ids = {"draft": cast_of.ann_draft.id, "trashed": cast_of.ann_trashed.id}
         answer = page.goto(site.url + path.format(zh=cast_of.bob_zh.path, **ids))
-        assert answer.status == MEANT_TO_FAIL.get(path, 200), path
+        assert answer.status == EXPECTED_STATUS.get(path, 200), path
         return page
 
     yield visit
@@ -112,15 +112,15 @@ def visit(browser: Any, site: Site) -> Iterator[Open]:
 
 
 def complaints(page: Any, axe: str) -> list[str]:
-    """What axe finds by day, and of colours by night; one line each."""
+    """The violations that axe finds in light mode, and those of contrast in dark mode."""
     page.evaluate(axe)
-    found = page.evaluate("rules => axe.run({runOnly: rules})", RULES)["violations"]
+    results = page.evaluate("rules => axe.run({runOnly: rules})", RULES)["violations"]
     page.emulate_media(color_scheme="dark")
-    found += page.evaluate("rules => axe.run({runOnly: rules})", COLOURS)["violations"]
-    return [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]]
+    results += page.evaluate("rules => axe.run({runOnly: rules})", COLOURS)["violations"]
+    return [f"{each['id']}: {node['html']}" for each in results for node in each["nodes"]]
 
 
-# --- for everybody -----------------------------------------------------------------------------
+# --- all pages ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", READERS)
@@ -128,7 +128,7 @@ def test_axe_finds_no_violation_on_public_pages(visit: Open, axe: str, path: str
     assert complaints(visit(path, reduced_motion="reduce"), axe) == []
 
 
-@pytest.mark.parametrize("path", [*WRITERS, *KEEPERS])
+@pytest.mark.parametrize("path", [*WRITERS, *ADMINS])
 def test_axe_finds_no_violation_on_the_dashboard_and_admin_pages(
     visit: Open, site: Site, axe: str, path: str
 ) -> None:
@@ -136,10 +136,10 @@ def test_axe_finds_no_violation_on_the_dashboard_and_admin_pages(
     assert complaints(page, axe) == []
 
 
-@pytest.mark.parametrize("path", [*READERS, *WRITERS, *KEEPERS])
+@pytest.mark.parametrize("path", [*READERS, *WRITERS, *ADMINS])
 def test_every_page_fits_at_400_percent_zoom(visit: Open, site: Site, path: str) -> None:
-    behind = path.startswith(("/control-panel", "/admin"))
-    page = visit(path, width=320, by=site.cast.kim if behind else None)
+    is_private = path.startswith(("/control-panel", "/admin"))
+    page = visit(path, width=320, by=site.cast.kim if is_private else None)
     assert page.evaluate("document.documentElement.scrollWidth") == 320
     assert page.evaluate(SMALL_TARGETS) == []
 
@@ -172,10 +172,10 @@ def test_reduced_motion_disables_transitions(visit: Open) -> None:
 
 def test_reading_and_searching_need_no_script_and_no_other_host(browser: Any, site: Site) -> None:
     context = browser.new_context(java_script_enabled=False)
-    asked: list[str] = []
+    requested: list[str] = []
     try:
         page = context.new_page()
-        page.on("request", lambda request: asked.append(request.url))
+        page.on("request", lambda request: requested.append(request.url))
         page.goto(f"{site.url}/search")
         page.fill("input[name=q]", "marmalade")
         page.press("input[name=q]", "Enter")
@@ -184,7 +184,7 @@ def test_reading_and_searching_need_no_script_and_no_other_host(browser: Any, si
         assert context.cookies() == []
     finally:
         context.close()
-    assert [address for address in asked if not address.startswith(site.url)] == []
+    assert [address for address in requested if not address.startswith(site.url)] == []
 
 
 def test_print_shows_the_text_without_navigation(visit: Open) -> None:

@@ -1,4 +1,4 @@
-"""People come and go in Chromium, with a real server and real mails: invited, let in, forgetful."""
+"""Invitations and password resets in Chromium, with a real server and real emails."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -24,19 +24,19 @@ Open = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def office() -> Iterator[PostOffice]:
+def mail_server() -> Iterator[PostOffice]:
     with PostOffice() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def blog(tmp_path_factory: pytest.TempPathFactory, office: PostOffice) -> Iterator[Site]:
+def blog(tmp_path_factory: pytest.TempPathFactory, mail_server: PostOffice) -> Iterator[Site]:
     """A blog of two workers that sends mail."""
     config = Config(data_dir=tmp_path_factory.mktemp("people") / "data", port=free_port())
     migrate(config)
     database = Database(config)
     world = cast.fill(database, f"http://127.0.0.1:{config.port}")
-    mail = {"BLOG_SMTP_URL": office.url(), "BLOG_MAIL_FROM": "blog@ink.example"}
+    mail = {"BLOG_SMTP_URL": mail_server.url(), "BLOG_MAIL_FROM": "blog@ink.example"}
     with Site(config, "-w", "2", env=live_server.environment(config, **mail)) as running:
         running.cast, running.database = world, database
         yield running
@@ -45,7 +45,7 @@ def blog(tmp_path_factory: pytest.TempPathFactory, office: PostOffice) -> Iterat
 
 @pytest.fixture
 def visit(browser: Any, blog: Site) -> Iterator[Open]:
-    """A new browser at an address of the blog; `by` signs it in."""
+    """`visit(path, by)` opens a page in a new browser where `by` is signed in."""
     contexts = []
 
     def open_(path: str, by: str = "", width: int = 1280) -> Any:
@@ -68,24 +68,24 @@ def visit(browser: Any, blog: Site) -> Iterator[Open]:
 
 
 def faults(page: Any) -> list[str]:
-    """What axe finds by day, and of colours by night, and how far it sticks out on a telephone."""
+    """What axe finds in light mode, its contrast errors in dark mode, and overflow on a phone."""
     page.evaluate((files("axe_playwright_python") / "axe.min.js").read_text("utf-8"))
-    found = page.evaluate("rules => axe.run({runOnly: rules})", RULES)["violations"]
+    results = page.evaluate("rules => axe.run({runOnly: rules})", RULES)["violations"]
     page.emulate_media(color_scheme="dark")
-    found += page.evaluate("rules => axe.run({runOnly: rules})", COLOURS)["violations"]
+    results += page.evaluate("rules => axe.run({runOnly: rules})", COLOURS)["violations"]
     page.emulate_media(color_scheme="light")
     size = page.viewport_size
     page.set_viewport_size({"width": 320, "height": 800})
     wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     page.set_viewport_size(size)
-    said = [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]]
-    return said + ([f"{wide} px too wide"] if wide > 0 else [])
+    messages = [f"{each['id']}: {node['html']}" for each in results for node in each["nodes"]]
+    return messages + ([f"{wide} px too wide"] if wide > 0 else [])
 
 
-def link_to(office: PostOffice, address: str, number: int) -> str:
-    """The link in the newest of so many mails to this address."""
-    wait_for(lambda: len(office.to(address)) >= number, why=f"no mail to {address}")
-    text = office.to(address)[-1].part("plain")
+def link_to(mail_server: PostOffice, address: str, number: int) -> str:
+    """The link in the newest email to this address, once there are `number` of them."""
+    wait_for(lambda: len(mail_server.to(address)) >= number, why=f"no email to {address}")
+    text = mail_server.to(address)[-1].part("plain")
     return re.findall(r"http://127\.0\.0\.1:\d+(/(?:reset|invitation)/\S+)", text)[0]
 
 
@@ -115,7 +115,7 @@ def test_an_invitation_link_creates_an_account(visit: Open, blog: Site) -> None:
 
 
 def test_a_byline_is_taken_over_by_an_emailed_invitation(
-    visit: Open, blog: Site, office: PostOffice
+    visit: Open, blog: Site, mail_server: PostOffice
 ) -> None:
     kim = visit(f"/admin/people/{blog.cast.lee.id}", by="kim")
     assert faults(kim) == []
@@ -125,7 +125,7 @@ def test_a_byline_is_taken_over_by_an_emailed_invitation(
     kim.select_option("#f-role", "editor")
     kim.click("button:text-is('Invite')")
     assert "on its way" in kim.inner_text("h1") and faults(kim) == []
-    lee = visit(link_to(office, "lee@ink.example", 1))
+    lee = visit(link_to(mail_server, "lee@ink.example", 1))
     assert lee.locator("input[name=name]").count() == 0 and faults(lee) == []
     lee.fill("#f-password", PASSWORD)
     lee.click("text=Accept the invitation")
@@ -135,7 +135,7 @@ def test_a_byline_is_taken_over_by_an_emailed_invitation(
 
 
 def test_a_forgotten_password_is_reset_by_email(
-    visit: Open, blog: Site, office: PostOffice
+    visit: Open, blog: Site, mail_server: PostOffice
 ) -> None:
     elsewhere = visit("/control-panel", by="ann")
     ann = visit("/sign-in")
@@ -144,7 +144,7 @@ def test_a_forgotten_password_is_reset_by_email(
     ann.fill("#f-login", "ann@ink.example")
     ann.click("text=Send the link")
     assert "an email has been sent" in ann.inner_text("main") and faults(ann) == []
-    ann.goto(link_to(office, "ann@ink.example", 1))
+    ann.goto(link_to(mail_server, "ann@ink.example", 1))
     assert faults(ann) == []
     ann.fill("#f-password", NEW)
     ann.click("text=Save the password")
@@ -155,8 +155,8 @@ def test_a_forgotten_password_is_reset_by_email(
     ann.wait_for_url("**/control-panel")
     elsewhere.goto("/control-panel")
     assert "/sign-in" in elsewhere.url
-    wait_for(lambda: len(office.to("ann@ink.example")) == 2)
-    assert "was changed" in office.to("ann@ink.example")[-1].part("plain")
+    wait_for(lambda: len(mail_server.to("ann@ink.example")) == 2)
+    assert "was changed" in mail_server.to("ann@ink.example")[-1].part("plain")
 
 
 CHINESE = {
@@ -170,15 +170,15 @@ CHINESE = {
 
 @pytest.mark.parametrize("path", CHINESE)
 def test_every_account_page_is_translated_to_chinese(visit: Open, blog: Site, path: str) -> None:
-    speak(blog, "zh")
+    set_language(blog, "zh")
     try:
         page = visit(path, by="kim" if path.startswith("/admin") else "")
         assert CHINESE[path] in page.inner_text("h1") and faults(page) == []
     finally:
-        speak(blog, "en")
+        set_language(blog, "en")
 
 
-def speak(blog: Site, language: str) -> None:
+def set_language(blog: Site, language: str) -> None:
     def change(session: Any) -> None:
         session.get_one(Row, sites.THE_ONE).language = language
 

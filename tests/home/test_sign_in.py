@@ -1,4 +1,4 @@
-"""The door: who signs in and out, and how an empty blog becomes somebody's."""
+"""Signing in and out, and setting up a new blog."""
 
 import re
 import threading
@@ -47,11 +47,19 @@ def test_name_or_email_and_password_sign_in(client: AppClient, world: Cast, logi
 
 
 def test_every_failed_sign_in_gets_the_same_answer(client: AppClient, world: Cast) -> None:
-    tries = [("ann", "wrong words"), ("nobody", cast.PASSWORD), ("dan", cast.PASSWORD), ("lee", "")]
-    answers = [client.post("/sign-in", {"login": a, "password": b or "x"}) for a, b in tries]
-    said = [re.sub(r'value="[^"]*"', "", answer.text) for answer in answers]
+    attempts = [
+        ("ann", "wrong words"),
+        ("nobody", cast.PASSWORD),
+        ("dan", cast.PASSWORD),
+        ("lee", ""),
+    ]
+    answers = [
+        client.post("/sign-in", {"login": login, "password": word or "x"})
+        for login, word in attempts
+    ]
+    pages = [re.sub(r'value="[^"]*"', "", answer.text) for answer in answers]
     assert {answer.status for answer in answers} == {422}
-    assert len(set(said)) == 1
+    assert len(set(pages)) == 1
     assert all("set-cookie" not in dict(answer.pairs) for answer in answers)
 
 
@@ -75,13 +83,13 @@ def test_an_error_is_linked_to_its_field(client: AppClient, world: Cast) -> None
 
 
 @pytest.mark.parametrize(
-    "going",
+    "next_path",
     ["//evil.example", "https://evil.example", "/\\evil.example", "\t//evil.example", "evil", ""],
 )
 def test_sign_in_never_redirects_to_another_site(
-    client: AppClient, world: Cast, going: str
+    client: AppClient, world: Cast, next_path: str
 ) -> None:
-    form = {"login": "eve", "password": cast.PASSWORD, "next": going}
+    form = {"login": "eve", "password": cast.PASSWORD, "next": next_path}
     assert client.post("/sign-in", form).header("location") == "/control-panel"
 
 
@@ -102,18 +110,18 @@ def test_signing_out_ends_the_session_on_the_server(client: AppClient, world: Ca
 
 
 def post_while(client: AppClient, path: str, typed: dict[str, str], **how: Any) -> Answer:
-    """A form arrived, its password is being dealt with, and meanwhile something happens."""
-    passwords, dealing = client.app.ctx.passwords, threading.Event()
+    """Post a form, and run `meanwhile` while its password waits to be hashed."""
+    passwords, release = client.app.ctx.passwords, threading.Event()
     meanwhile = how.pop("meanwhile")
     with ThreadPoolExecutor(1) as browser:
         try:
-            for _ in range(2):  # both of its threads have something else to do
-                passwords.threads.submit(dealing.wait)
+            for _ in range(2):  # block both hashing threads
+                passwords.threads.submit(release.wait)
             answer = browser.submit(client.post, path, typed, **how)
             wait_for(lambda: passwords.waiting)
             client.database.transact_now(meanwhile, by=client.cast.kim)
         finally:
-            dealing.set()
+            release.set()
         return answer.result()
 
 
@@ -151,10 +159,10 @@ def test_an_action_fails_if_access_is_revoked_while_it_runs(
 def test_rehashing_the_old_password_does_not_overwrite_a_new_one(
     client: AppClient, world: Cast
 ) -> None:
-    given = {"by": world.ann, "instead_of": world.ann.password_hash}
+    conditions = {"by": world.ann, "instead_of": world.ann.password_hash}
     new = cast.CHEAP.hash("nine slow trains")
     client.database.transact_now(password.hand_over, world.ann.id, new, by=world.kim)
-    client.database.transact_now(user.set_password, world.ann.id, cast.HASHED, **given)
+    client.database.transact_now(user.set_password, world.ann.id, cast.HASHED, **conditions)
     typed = {"login": "ann", "password": "nine slow trains"}
     assert client.post("/sign-in", typed).status == 303
 
@@ -187,10 +195,10 @@ def test_setup_creates_the_site_and_its_owner(empty_client: AppClient) -> None:
     assert empty_client.get("/admin", cookies=answer.cookies).status == 200
     facts = empty_client.database.read_now(site.facts)
     assert (facts.title, facts.language, facts.timezone) == ("墨舍", "zh", "Asia/Shanghai")
-    keeper = empty_client.database.read_now(
+    owner = empty_client.database.read_now(
         lambda s: s.scalar(user.User.by_login("wang@ink.example"))
     )
-    assert (keeper.display_name, keeper.role) == ("王小明", "admin")
+    assert (owner.display_name, owner.role) == ("王小明", "admin")
 
 
 def test_the_setup_link_works_once(empty_client: AppClient) -> None:
@@ -248,4 +256,4 @@ def test_setup_can_import_sample_posts(tmp_path: Path) -> None:
     assert 'lang="zh"' in front
     assert 'lang="en"' in front
     assert front.count("<article") >= 4
-    assert front.count('rel="author"') >= 4  # theirs is the name of the first keeper
+    assert front.count('rel="author"') >= 4  # their author is the owner

@@ -1,4 +1,4 @@
-"""The front room as a visitor finds it: lists, posts, addresses, the archive, search, previews."""
+"""The public pages: lists, posts, addresses, the archive, search, previews."""
 
 import re
 import threading
@@ -46,7 +46,7 @@ def world(client: AppClient) -> Cast:
 
 
 class Page(HTMLParser):
-    """The tags of a page, as pairs of a name and its attributes."""
+    """Parses a page into tags, as pairs of a name and its attributes."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -60,9 +60,9 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
     def one(self, tag: str, **wanted: str) -> dict[str, str | None]:
-        found = [each for each in self.all(tag) if wanted.items() <= each.items()]
-        assert len(found) == 1, (tag, wanted, found)
-        return found[0]
+        matching = [each for each in self.all(tag) if wanted.items() <= each.items()]
+        assert len(matching) == 1, (tag, wanted, matching)
+        return matching[0]
 
     def links(self) -> list[str]:
         return [str(each["href"]) for each in self.all("a")]
@@ -79,7 +79,7 @@ def year_of(world: Cast, client: AppClient) -> int:
     return moment.year
 
 
-# --- what every page owes its reader -------------------------------------------------------------
+# --- every page ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", PUBLIC)
@@ -109,14 +109,14 @@ def test_every_page_has_one_h1_a_language_and_a_skip_link(
 
 
 def test_the_interface_uses_the_language_of_the_site(client: AppClient, world: Cast) -> None:
-    def speak(session: Session, language: str) -> None:
+    def set_language(session: Session, language: str) -> None:
         session.get_one(site.Site, site.THE_ONE).language = language
 
-    client.database.transact_now(speak, "zh")
+    client.database.transact_now(set_language, "zh")
     try:
         page = page_of(client, "/posts/a-marmalade-morning")
     finally:
-        client.database.transact_now(speak, "en")
+        client.database.transact_now(set_language, "en")
     assert page.one("html")["lang"] == "zh"
     assert page.one("article", **{"class": "post wrap"})["lang"] == "en"
 
@@ -135,10 +135,10 @@ def test_the_front_page_lists_posts_newest_first_with_their_language(
 
 
 def test_older_posts_are_on_further_pages(client: AppClient, world: Cast) -> None:
-    def show(session: Session, number: int) -> None:
+    def set_posts_per_page(session: Session, number: int) -> None:
         session.get_one(site.Site, site.THE_ONE).posts_per_page = number
 
-    client.database.transact_now(show, 3)
+    client.database.transact_now(set_posts_per_page, 3)
     try:
         first, second = page_of(client, "/"), page_of(client, "/page/2")
         assert "/page/2" in first.links()
@@ -146,7 +146,7 @@ def test_older_posts_are_on_further_pages(client: AppClient, world: Cast) -> Non
         assert "/" in second.links()
         assert client.get("/page/3").status == 404
     finally:
-        client.database.transact_now(show, 10)
+        client.database.transact_now(set_posts_per_page, 10)
 
 
 def test_page_one_redirects_to_the_front_page(client: AppClient, world: Cast) -> None:
@@ -166,26 +166,26 @@ def test_an_invalid_page_number_is_not_found(client: AppClient, world: Cast, num
 
 def test_a_post_has_metadata_for_link_previews(client: AppClient, world: Cast) -> None:
     page = page_of(client, world.ann_live.path)
-    said = {
+    metadata = {
         each.get("property") or each.get("name"): each["content"]
         for each in page.all("meta")
         if "content" in each
     }
     address = cast.ADDRESS + world.ann_live.path
     assert page.one("link", rel="canonical")["href"] == address
-    assert said["og:url"] == address
-    assert said["og:title"] == world.ann_live.title
-    assert said["og:type"] == "article"
-    assert said["description"] == "What the marmalade was about."
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:]+Z", str(said["article:published_time"]))
-    assert "robots" not in said
+    assert metadata["og:url"] == address
+    assert metadata["og:title"] == world.ann_live.title
+    assert metadata["og:type"] == "article"
+    assert metadata["description"] == "What the marmalade was about."
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:]+Z", str(metadata["article:published_time"]))
+    assert "robots" not in metadata
 
 
 def test_a_post_links_to_its_neighbours_and_related_posts(client: AppClient, world: Cast) -> None:
     page = page_of(client, world.ann_edited.path)
     assert page.one("a", rel="prev")["href"] == world.ann_live.path
     assert page.one("a", rel="next")["href"] == world.bob_live.path
-    assert page.links().count(world.ann_live.path) == 2  # once more among those with its tag
+    assert page.links().count(world.ann_live.path) == 2  # as a neighbour and as a related post
 
 
 def test_a_long_post_has_an_outline_beside_it(client: AppClient, world: Cast) -> None:
@@ -193,9 +193,9 @@ def test_a_long_post_has_an_outline_beside_it(client: AppClient, world: Cast) ->
     path = publish(client, world, WorkingCopy(title="In four parts", body=body))
     page = page_of(client, path)
     ids = {attributes.get("id") for _, attributes in page.tags}
-    here = [link[1:] for link in page.links() if link.startswith("#") and link != "#main"]
-    assert len(here) == 8  # folded for narrow pages, open beside wide ones
-    assert set(here) <= ids
+    anchors = [link[1:] for link in page.links() if link.startswith("#") and link != "#main"]
+    assert len(anchors) == 8  # once folded for narrow pages, once open for wide ones
+    assert set(anchors) <= ids
 
 
 def test_a_page_has_no_date_and_no_neighbours(client: AppClient, world: Cast) -> None:
@@ -246,16 +246,18 @@ def test_an_address_can_be_chinese(client: AppClient, world: Cast) -> None:
 def test_composed_and_decomposed_accents_reach_the_same_post(
     client: AppClient, world: Cast
 ) -> None:
-    """In the names of a Mac's files it stands apart from its letter."""
-    apart, one = "/cafe\u0301", "/caf%C3%A9"
+    """macOS decomposes accents in file names, so old addresses can have either form."""
+    decomposed, composed = "/cafe\u0301", "/caf%C3%A9"
     post = WorkingCopy(title="Café", body="Noir.")
-    assert publish(client, world, post, apart) == one
-    assert client.get(one).status == client.get(quote(apart)).status == 200
-    put = update(Address).where(Address.path == unquote(one)).values(path=apart)  # as by an old one
+    assert publish(client, world, post, decomposed) == composed
+    assert client.get(composed).status == client.get(quote(decomposed)).status == 200
+    decompose = (
+        update(Address).where(Address.path == unquote(composed)).values(path=decomposed)
+    )  # as an older version stored it
     client.database.transact_now(
-        lambda session: session.execute(put, execution_options={"tags": ("addresses",)})
+        lambda session: session.execute(decompose, execution_options={"tags": ("addresses",)})
     )
-    assert client.get(one).status == client.get(quote(apart)).status == 200
+    assert client.get(composed).status == client.get(quote(decomposed)).status == 200
 
 
 @pytest.mark.parametrize("path", ["/archive/", "/search/", "/sign-in/", "/tags/python/"])
@@ -264,7 +266,7 @@ def test_a_trailing_slash_redirects_to_the_address_without_it(
 ) -> None:
     answer = client.get(path)
     assert (answer.status, answer.header("location")) == (301, path.rstrip("/"))
-    spelled = client.get(path.rstrip("/") + "%2F")  # and does not lead to itself
+    spelled = client.get(path.rstrip("/") + "%2F")  # which must not redirect to itself
     assert (spelled.status, spelled.header("location")) == (301, path.rstrip("/"))
 
 
@@ -312,9 +314,9 @@ def test_the_archive_links_to_every_month_with_a_post(client: AppClient, world: 
     months = [
         link for link in page_of(client, "/archive").links() if re.match(r"/archive/\d+/", link)
     ]
-    found = [link for month in months for link in page_of(client, month).links()]
+    links = [link for month in months for link in page_of(client, month).links()]
     for post in (world.ann_live, world.ann_edited, world.bob_live, world.bob_zh):
-        assert post.path in found
+        assert post.path in links
 
 
 @pytest.mark.parametrize(
@@ -340,21 +342,21 @@ def test_search_marks_the_matching_words_in_a_snippet(client: AppClient, world: 
 def test_slow_searches_do_not_block_other_pages(
     client: AppClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, gate = searching.find, threading.Event()
+    original_find, gate = searching.find, threading.Event()
 
     def slow(*args: Any, **kwargs: Any) -> Any:
         gate.wait(10)
-        return real(*args, **kwargs)
+        return original_find(*args, **kwargs)
 
     monkeypatch.setattr(searching, "find", slow)
-    with ThreadPoolExecutor(8) as people:
-        found = [people.submit(client.get, f"/search?q=marmalade+{n}") for n in range(8)]
-        time.sleep(0.3)  # until all of them have asked
+    with ThreadPoolExecutor(8) as threads:
+        searches = [threads.submit(client.get, f"/search?q=marmalade+{n}") for n in range(8)]
+        time.sleep(0.3)  # until all requests have arrived
         read = client.get("/archive", cookies={"waiting": "a page of one's own"})
-        still_search = [not one.done() for one in found]
+        still_searching = [not search.done() for search in searches]
         gate.set()
-    assert read.status == 200 and all(still_search)
-    assert {one.result().status for one in found} == {200}
+    assert read.status == 200 and all(still_searching)
+    assert {search.result().status for search in searches} == {200}
 
 
 def test_search_without_results_says_so_and_escapes_the_query(
@@ -396,12 +398,12 @@ def test_an_unknown_private_link_is_not_found(client: AppClient, world: Cast) ->
 
 
 def publish(client: AppClient, world: Cast, copy: WorkingCopy, path: str = "") -> str:
-    """A new live post of Ann's, unlisted so that lists stay as they were; returns its address."""
+    """Publish a post by Ann and return its address. It is unlisted, so that lists do not change."""
     copy = replace(copy, is_listed=False)
-    return client.database.transact_now(plant, copy, path, by=world.ann)
+    return client.database.transact_now(create_live_post, copy, path, by=world.ann)
 
 
-def plant(session: Session, copy: WorkingCopy, path: str, *, by: User) -> str:
+def create_live_post(session: Session, copy: WorkingCopy, path: str, *, by: User) -> str:
     id = editing.start(session, POST, copy.language, by=by)
     editing.save(session, id, copy, by=by)
     post = session.get_one(Post, id)
