@@ -391,13 +391,9 @@ def test_any_address_survives_an_export(config, tmp_path, path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not CONTENT, reason="BLOG_TEST_CONTENT names no folder of real blogs")
-def test_real_blogs_survive_an_export(config, tmp_path):
-    startup.prepare(config)
-    options = ImportOptions(permalink="/:year/:month/:day/:title/", old_url="https://huangxuan.me")
-    asyncio.run(importer.import_folder(config, Path(CONTENT) / "jekyll", options))
-    asyncio.run(importer.import_folder(config, Path(CONTENT) / "seeds", ImportOptions()))
-    asyncio.run(importer.import_folder(config, Path(CONTENT) / "zola", ImportOptions()))
+@needs_content
+def test_real_blogs_survive_an_export(config, tmp_path, imported_blogs):
+    imported_blogs.copy_to(config)
     export.write(config, tmp_path / "first")
     there = import_export(config, tmp_path / "first", tmp_path / "there")
     export.write(there, tmp_path / "second")

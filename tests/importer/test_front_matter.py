@@ -129,7 +129,6 @@ FRAGMENTS = st.lists(
 
 
 @given(FRAGMENTS.map("".join))
-@settings(max_examples=300, deadline=None)
 def test_any_text_is_split_without_an_error(text: str) -> None:
     for whole in (text, f"---\n{text}\n---\nB", f"+++\n{text}\n+++\nB"):
         result = split(whole)
@@ -164,7 +163,6 @@ def test_an_invalid_date_is_none(typed: object) -> None:
 
 
 @given(st.text(max_size=40) | st.from_regex(dates.DATE_TIME))
-@settings(max_examples=300, deadline=None)
 def test_any_text_is_parsed_as_a_date_without_an_error(typed: str) -> None:
     parsed = dates.parse(typed, UTC)
     assert parsed is None or parsed.tzinfo is not None

@@ -21,35 +21,23 @@ from blog.models.public.cards import PostPage
 from tests.support.live_server import free_port
 from tests.support.real_blogs import CONTENT, ImportedBlogs, import_all, needs_content
 
-CONTENT = Path(os.environ.get("BLOG_TEST_CONTENT", ""))
-OPTIONS = {
-    "seeds": ImportOptions(),
-    "jekyll": ImportOptions(permalink="/:year/:month/:day/:title/", old_url="https://huangxuan.me"),
-    "zola": ImportOptions(old_url="https://blog.rust-lang.org"),
-}
 POSTS = {"seeds": 5, "jekyll": 85, "zola": 745}
 
 pytestmark = [pytest.mark.slow, needs_content]
 
 
 @pytest.fixture(scope="module")
-def config(tmp_path_factory: pytest.TempPathFactory, empty_sqlite: Path) -> Config:
-    folder = tmp_path_factory.mktemp("content")
-    shutil.copy(empty_sqlite, folder)
-    return Config(data_dir=folder, port=free_port())
-
-
-async def import_all(config: Config) -> dict[str, ImportReport]:
-    return {
-        name: await importer.import_folder(config, CONTENT / name, options)
-        for name, options in OPTIONS.items()
-    }
+def config(tmp_path_factory: pytest.TempPathFactory, imported_blogs: ImportedBlogs) -> Config:
+    """Return a copy of the imported blogs, which the tests of this file may change."""
+    config = Config(data_dir=tmp_path_factory.mktemp("content"), port=free_port())
+    imported_blogs.copy_to(config)
+    return config
 
 
 @pytest.fixture(scope="module")
-def reports(config: Config) -> dict[str, ImportReport]:
-    """Import all blogs for the first time."""
-    return asyncio.run(import_all(config))
+def reports(imported_blogs: ImportedBlogs) -> dict[str, ImportReport]:
+    """Return the report of the first import of each blog."""
+    return imported_blogs.reports
 
 
 @pytest.fixture

@@ -226,9 +226,7 @@ def test_any_text_can_be_indexed_and_any_query_searched(database: Database) -> N
 
 
 # All examples share one database; each example restores its state.
-ON_ONE_DATABASE = settings(
-    PURE, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+ON_ONE_DATABASE = settings(PURE, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @ON_ONE_DATABASE

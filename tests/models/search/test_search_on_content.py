@@ -13,10 +13,7 @@ from tests.support.real_blogs import import_all, needs_content
 
 QUERIES = tomllib.loads(Path(__file__).with_name("queries.toml").read_text("utf-8"))["query"]
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not CONTENT, reason="BLOG_TEST_CONTENT is not set to a folder of blogs"),
-]
+pytestmark = [pytest.mark.slow, needs_content]
 
 
 @pytest.fixture
