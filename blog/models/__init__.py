@@ -1,4 +1,4 @@
-"""The nouns of the blog: tables, rules and queries. No web, no disk, no network."""
+"""Database tables, business rules and queries. This package knows no web, disk or network."""
 
 from blog.models.addresses import address
 from blog.models.audit import change_log
@@ -10,7 +10,7 @@ from blog.models.tags import tag
 from blog.models.uploads import upload
 from blog.models.users import device, invitation, login_throttle, password_reset, signin, user
 
-# Every module that defines a table: importing this package registers them all.
+# Every module that defines a table. Importing this package registers all tables with `Base`.
 TABLE_MODULES = (
     address,
     change_log,

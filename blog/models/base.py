@@ -1,4 +1,4 @@
-"""What every model stands on: the declarative base, UTC times, the clock, and `Refusal`."""
+"""Shared by all models: the declarative base, UTC column type, `now()` and `Refusal` errors."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -8,6 +8,10 @@ from sqlalchemy import JSON, DateTime, Dialect, Executable, MetaData
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
+
+# What a JSON column holds; use these as `Mapped[JSONObject]` and `Mapped[JSONList]`.
+JSONObject = dict[str, Any]
+JSONList = list[Any]
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -19,12 +23,13 @@ NAMES = {
 
 
 class Refusal(Exception):
-    """A rule that was broken, in one sentence (marked with `N_`) for whoever broke it.
+    """A business rule was violated.
 
-    `field` names the form field at fault, where there is one.
+    `message` is one sentence for the user, marked with `N_` for translation; `params` fill its
+    placeholders. `field` names the form field at fault, or is empty.
     """
 
-    def __init__(self, message: str, field: str = "", **params: Any) -> None:
+    def __init__(self, message: str, field: str = "", **params: object) -> None:
         super().__init__(message % params if params else message)
         self.message = message
         self.field = field
@@ -32,12 +37,16 @@ class Refusal(Exception):
 
 
 class UTCTime(TypeDecorator[datetime]):
-    """An aware time in UTC. SQLite hands back naive ones, which compare with nothing."""
+    """A column type for times in UTC that are always time zone-aware.
+
+    SQLite returns naive datetimes, which cannot be compared with aware ones, so UTC is added.
+    """
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Convert a value to UTC before it is stored. Raises `ValueError` for a naive datetime."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -45,37 +54,44 @@ class UTCTime(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return a stored value as an aware datetime in UTC."""
         if value is None or value.tzinfo is not None:
             return value and value.astimezone(UTC)
         return value.replace(tzinfo=UTC)
 
 
 class Base(DeclarativeBase):
-    """The base of every table. `change_tags` and `audited` feed the change table."""
+    """The declarative base of every table. The change log uses `change_tags` and `audit_*`."""
 
     metadata = MetaData(naming_convention=NAMES)
-    type_annotation_map = {datetime: UTCTime, dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012 -- SQLAlchemy's own
+    type_annotation_map = {datetime: UTCTime, JSONObject: JSON, JSONList: JSON}  # noqa: RUF012 -- SQLAlchemy's own
 
     @classmethod
-    def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
-        """The tags that a row with these column values bears, such as `post:7`.
+    def change_tags(
+        cls, session: Session, values: dict[str, object], changed: set[str]
+    ) -> set[str]:
+        """Return the cache tags of a row with these column values, such as `post:7`.
 
-        Asked at flush for the values before and after; `changed` are the columns that differ.
+        Called at flush, once with the values before the change and once with those after it.
+        `changed` holds the names of the columns that differ.
         """
         return set()
 
 
-def rows(session: Session, statement: Executable, **values: Any) -> Sequence[Any]:
-    """Columns for a page, asked past the ORM: by its way the same takes twice as long."""
+def rows(session: Session, statement: Executable, **values: object) -> Sequence[Any]:
+    """Return all rows of a Core statement, with `values` as its bind parameters.
+
+    Executes on the connection, without the ORM: the same query takes twice as long through it.
+    """
     return session.connection().execute(statement, values).all()
 
 
-def dialect_insert(session: Session, table: Any) -> Any:
-    """An INSERT of the dialect in use; both know `on_conflict_do_update`."""
+def dialect_insert(session: Session, table: type[Base]) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT of the dialect in use; both have `on_conflict_do_update`."""
     is_postgresql = session.get_bind().dialect.name == "postgresql"
     return postgresql.insert(table) if is_postgresql else sqlite.insert(table)
 
 
 def now() -> datetime:
-    """The one clock."""
+    """Return the current time in UTC. No other code reads the system clock."""
     return datetime.now(UTC)

@@ -1,7 +1,8 @@
-"""Any section's list: what it may be narrowed, searched and ordered by, a page at a time.
+"""Generic filtered, searchable, sortable lists for the admin area, and actions on many rows.
 
-Pages are found by where the last one ended and not by a number, so the thousandth costs what the
-first does, and a row that comes in meanwhile pushes nothing onto another page.
+Pages use keyset pagination: a page starts after the last row of the previous one rather than at
+an offset. The thousandth page therefore costs as much as the first, and a row that is added
+meanwhile does not shift others onto another page.
 """
 
 import base64
@@ -10,23 +11,33 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, SQLColumnExpression, and_, func, or_, select
 from sqlalchemy.orm import Session
-from sqlalchemy.types import NullType
+from sqlalchemy.types import NullType, TypeEngine
 
 from blog.models.base import Refusal, UTCTime
 
 T = TypeVar("T")
+P = ParamSpec("P")
+# Any number of columns: what a list selects is known only to the module that declares it.
+ListQueryRows = Select[*tuple[Any, ...]]
+ListRow = Row[*tuple[Any, ...]]
+Column = SQLColumnExpression[object]
+CursorValue = str | int | float | datetime
 PER_PAGE = 30
 MOST_ROWS_PER_ACTION = 200
-MOST_COUNTED = 10_000  # beyond it a page says "more than"
+MOST_COUNTED = 10_000  # beyond this number a page shows "more than"
 
 
 @dataclass(frozen=True)
 class QueryFilter:
-    """One way to narrow a list. `options` are the values there are; without any, each is tried."""
+    """A filter of a list.
+
+    `where` returns the SQL condition for a value. `options` are the allowed values; if empty,
+    `where` checks the value itself and raises `LookupError`.
+    """
 
     where: Callable[[str], ColumnElement[bool]]
     options: tuple[str, ...] = ()
@@ -34,16 +45,20 @@ class QueryFilter:
 
 @dataclass(frozen=True)
 class Order:
-    """What rows are ordered by. It is never NULL: no row stands before or after that."""
+    """A sort order. The expression must never be NULL, because NULLs cannot be compared."""
 
-    by: Any
+    by: Column
     descending: bool = False
 
 
 @dataclass(frozen=True)
 class ListQuery:
-    """What somebody wants to see: values by filter, words, an order (`-title` turns it round), and
-    the row after or before which the page begins."""
+    """A request for a page of a list.
+
+    `filters` maps filter names to values. `words` is the search text. `sort` names an order, and
+    a leading hyphen (`-title`) reverses it. `after` and `before` are cursors from a `ListPage`;
+    the page starts after, or ends before, that row.
+    """
 
     filters: Mapping[str, str] = field(default_factory=dict)
     words: str = ""
@@ -55,11 +70,11 @@ class ListQuery:
 
 @dataclass(frozen=True)
 class ListPage(Generic[T]):
-    """One page of a list. `before` and `after` lead to its neighbours; empty where none is."""
+    """One page of a list. `before` and `after` are cursors of its neighbours, or empty."""
 
     rows: tuple[T, ...]
     total: int
-    is_more: bool  # `total` is only as far as was counted
+    is_more: bool  # there are more rows than `total`, which is where counting stopped
     sort: str
     is_down: bool
     before: str = ""
@@ -67,7 +82,7 @@ class ListPage(Generic[T]):
 
 
 class NumberedPage:
-    """A page of a list whose pages are numbered from 1, such as an archive's. A base class."""
+    """Base class for a page of a list whose pages are numbered from 1, such as an archive."""
 
     total: int
     page: int
@@ -81,28 +96,34 @@ class NumberedPage:
 
 @dataclass(frozen=True)
 class Listing(Generic[T]):
-    """The rows of a section, as a declaration. `make` turns rows of `query` into what is shown;
-    each has an `id`, the value of `key`."""
+    """The declaration of a list: its query, orders, filters and search.
 
-    query: Callable[[], Select[Any]]
-    key: Any  # the column that tells rows apart
-    make: Callable[[Session, Sequence[Row[Any]]], Sequence[T]]
+    `query` returns the SELECT without conditions or order. `make` turns its rows into what the
+    page shows; each result has an `id`, which is the value of `key`.
+    """
+
+    query: Callable[[], ListQueryRows]
+    key: Column  # the column that identifies a row
+    make: Callable[[Session, Sequence[ListRow]], Sequence[T]]
     orders: Mapping[str, Order]
-    sort: str  # by which order rows stand when none is asked for
+    sort: str  # the name of the default order
     filters: Mapping[str, QueryFilter] = field(default_factory=dict)
     search: Callable[[str], ColumnElement[bool]] | None = None
 
     def page(self, session: Session, asked: ListQuery) -> ListPage[T]:
-        """Raises `LookupError` for a filter, value, order or place that there is not."""
+        """Return the requested page, or the first page if the cursor has no rows beyond it.
+
+        Raises `LookupError` for an unknown filter, value or order, or an invalid cursor.
+        """
         sort = asked.sort or self.sort
         order = self._order(sort)
         where = self._where(asked)
-        found, before, after = self._slice(session, order, where, asked)
-        if not found and (asked.before or asked.after):
+        selected, before, after = self._slice(session, order, where, asked)
+        if not selected and (asked.before or asked.after):
             return self.page(session, replace(asked, before="", after=""))
         total = self._count(session, where)
         return ListPage(
-            rows=tuple(self.make(session, found)),
+            rows=tuple(self.make(session, selected)),
             total=min(total, MOST_COUNTED),
             is_more=total > MOST_COUNTED,
             sort=sort,
@@ -112,32 +133,39 @@ class Listing(Generic[T]):
         )
 
     def only(self, session: Session, ids: Sequence[int]) -> tuple[T, ...]:
-        """The rows with these ids, as the list shows them; those that are gone are left out."""
-        found = session.execute(self.query().where(self.key.in_(ids))).all()
-        return tuple(self.make(session, found))
+        """Return the rows with these ids as the list shows them, without those that are gone."""
+        selected = session.execute(self.query().where(self.key.in_(ids))).all()
+        return tuple(self.make(session, selected))
 
     def count(self, session: Session, **filters: str) -> int:
-        """How many rows meet the filters, as far as is counted."""
+        """Return the number of rows that match the filters, at most `MOST_COUNTED` + 1."""
         return self._count(session, self._where(ListQuery(filters)))
 
     def _slice(
         self, session: Session, order: Order, where: ColumnElement[bool], asked: ListQuery
-    ) -> tuple[Sequence[Row[Any]], str, str]:
-        """The rows of a page, and the places of its first and last where there is more."""
-        backwards = bool(asked.before)
-        down = order.descending is not backwards
+    ) -> tuple[Sequence[ListRow], str, str]:
+        """Return the rows of a page and the cursors of the pages before and after it.
+
+        Reads one row more than the page holds, to know whether there is a further page.
+        """
+        is_backwards = bool(asked.before)
+        is_down = order.descending is not is_backwards
         query = self.query().where(where)
         query = query.add_columns(order.by.label("order_"), self.key.label("key_"))
-        if place := asked.before or asked.after:
-            query = query.where(_beyond(order.by, self.key, place, down))
-        ends = [column.desc() if down else column.asc() for column in (order.by, self.key)]
+        cursor = asked.before or asked.after
+        if cursor:
+            query = query.where(_beyond(order.by, self.key, cursor, is_down))
+        ends = [column.desc() if is_down else column.asc() for column in (order.by, self.key)]
         rows = session.execute(query.order_by(None).order_by(*ends).limit(asked.size + 1)).all()
-        is_more, found = len(rows) > asked.size, list(rows[: asked.size])
-        if backwards:
-            found.reverse()
-        has_before, has_after = (is_more, True) if backwards else (bool(asked.after), is_more)
-        before = _place(found[0]) if found and has_before else ""
-        return found, before, _place(found[-1]) if found and has_after else ""
+        has_further, selected = len(rows) > asked.size, list(rows[: asked.size])
+        if is_backwards:
+            selected.reverse()
+            has_before, has_after = has_further, True
+        else:
+            has_before, has_after = bool(asked.after), has_further
+        before = _cursor(selected[0]) if selected and has_before else ""
+        after = _cursor(selected[-1]) if selected and has_after else ""
+        return selected, before, after
 
     def _order(self, sort: str) -> Order:
         order = self.orders.get(sort.removeprefix("-"))
@@ -146,15 +174,15 @@ class Listing(Generic[T]):
         return replace(order, descending=not order.descending) if sort.startswith("-") else order
 
     def _where(self, asked: ListQuery) -> ColumnElement[bool]:
-        which: list[ColumnElement[bool]] = [self.key.is_not(None)]
+        conditions: list[ColumnElement[bool]] = [self.key.is_not(None)]
         for name, value in asked.filters.items():
-            known = self.filters.get(name)
-            if known is None or (known.options and value not in known.options):
+            declared = self.filters.get(name)
+            if declared is None or (declared.options and value not in declared.options):
                 raise LookupError(value)
-            which.append(known.where(value))
+            conditions.append(declared.where(value))
         if asked.words and self.search:
-            which.append(self.search(asked.words))
-        return and_(*which)
+            conditions.append(self.search(asked.words))
+        return and_(*conditions)
 
     def _count(self, session: Session, where: ColumnElement[bool]) -> int:
         rows = self.query().where(where).with_only_columns(self.key, maintain_column_froms=True)
@@ -162,8 +190,8 @@ class Listing(Generic[T]):
         return session.scalar(select(func.count()).select_from(counted)) or 0
 
 
-def containing(*columns: Any) -> Callable[[str], ColumnElement[bool]]:
-    """A search: every word stands somewhere in one of the columns, small or capital."""
+def containing(*columns: Column) -> Callable[[str], ColumnElement[bool]]:
+    """Return a search condition: each word occurs in one of the columns, ignoring case."""
 
     def where(words: str) -> ColumnElement[bool]:
         return and_(
@@ -177,31 +205,36 @@ def containing(*columns: Any) -> Callable[[str], ColumnElement[bool]]:
 
 
 def together(session: Session, *works: Callable[[Session], Any]) -> tuple[Any, ...]:
-    """Several readings on one snapshot, in one hop."""
+    """Run several queries in one transaction, so that all of them see the same snapshot."""
     return tuple(work(session) for work in works)
 
 
-# --- acts on several rows ---
+# --- actions on many rows ---
 
 
 class RowRefusal(Refusal):
-    """A rule that one row of several broke; nothing was done to any."""
+    """A rule was violated by one of several rows. The transaction changes none of them."""
 
     def __init__(self, refusal: Refusal, id: int) -> None:
         super().__init__(refusal.message, refusal.field, **refusal.params)
         self.id = id
 
 
-def each(verb: Callable[..., Any]) -> Callable[..., int]:
-    """`verb(session, id, *, by)` for each of several rows, whole or not at all. What is gone by
-    now is passed over; returns how many were there."""
+def each(verb: Callable[Concatenate[Session, int, P], object]) -> Callable[..., int]:
+    """Make an action on one row, `verb(session, id, *, by)`, into one on many: `(session, ids)`.
+
+    Rows that no longer exist are skipped. Returns the number of rows that were changed. Raises
+    `RowRefusal` for the first row that violates a rule, which rolls back the transaction.
+    """
 
     @functools.wraps(verb)
-    def verb_for_each(session: Session, ids: Sequence[int], **given: Any) -> int:
+    def verb_for_each(
+        session: Session, ids: Sequence[int], *args: P.args, **kwargs: P.kwargs
+    ) -> int:
         done = 0
         for id in ids:
             try:
-                verb(session, id, **given)
+                verb(session, id, *args, **kwargs)
                 done += 1
             except Refusal as refusal:
                 raise RowRefusal(refusal, id) from refusal
@@ -213,61 +246,69 @@ def each(verb: Callable[..., Any]) -> Callable[..., int]:
 
 
 class Tried(Exception):
-    """Ends a trial: it could be done, and nothing was."""
+    """Ends a dry run that succeeded; the exception rolls back its transaction."""
 
 
-def trial(verb: Callable[..., Any]) -> Callable[..., None]:
-    """A verb that does nothing: it raises its `Refusal`, or `Tried`, and all is rolled back."""
+def trial(verb: Callable[Concatenate[Session, Sequence[int], P], object]) -> Callable[..., None]:
+    """Make a dry run of an action on many rows.
+
+    It raises the action's own `Refusal`, or `Tried` if the action would succeed. Either exception
+    rolls back the transaction.
+    """
 
     @functools.wraps(verb)
-    def tried_verb(session: Session, ids: Sequence[int], **given: Any) -> None:
-        verb(session, ids, **given)
+    def tried_verb(session: Session, ids: Sequence[int], *args: P.args, **kwargs: P.kwargs) -> None:
+        verb(session, ids, *args, **kwargs)
         raise Tried
 
     return tried_verb
 
 
-# --- places in a list ---
+# --- cursors ---
 
 
-def _beyond(by: ColumnElement[Any], key: Any, place: str, down: bool) -> ColumnElement[bool]:
-    """What stands after a place where rows go down, or before it."""
-    value, id = _read(place, _kind(by.type))
-    if by is key:  # said so simply, a database jumps there
-        return and_(key < id if down else key > id)
-    if down:
+def _beyond(by: Column, key: Column, cursor: str, is_down: bool) -> ColumnElement[bool]:
+    """Return the condition for rows after a cursor, in descending or ascending order."""
+    value, id = _read_cursor(cursor, _python_type(by.label(None).type))
+    if by is key:  # a single comparison lets the database use the index
+        return and_(key < id if is_down else key > id)
+    if is_down:
         return or_(by < value, and_(by == value, key < id))
     return or_(by > value, and_(by == value, key > id))
 
 
-def _kind(of: Any) -> type:
-    """The Python type of an order; what SQL makes of a text, such as `lower(…)`, is a text."""
-    if isinstance(of, UTCTime):
+def _python_type(column_type: TypeEngine[Any]) -> type:
+    """Return the Python type of a column; a text function such as `lower(…)` has NullType."""
+    if isinstance(column_type, UTCTime):
         return datetime
-    return str if isinstance(of, NullType) else of.python_type
+    return str if isinstance(column_type, NullType) else column_type.python_type
 
 
-def _place(row: Row[Any]) -> str:
+def _cursor(row: ListRow) -> str:
+    """Encode the position of a row: its sort value and its key, as JSON in URL-safe base64."""
     value = row.order_.isoformat() if isinstance(row.order_, datetime) else row.order_
     text = json.dumps([value, row.key_], ensure_ascii=False, separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _read(place: str, kind: type) -> tuple[Any, int]:
-    """Raises `LookupError` for a place that no list of ours has named."""
+def _read_cursor(cursor: str, expected: type) -> tuple[CursorValue, int]:
+    """Decode a cursor to a sort value of the expected type and a key.
+
+    Raises `LookupError` for anything that `_cursor` does not produce.
+    """
     try:
-        value, id = json.loads(base64.urlsafe_b64decode(place + "=" * (-len(place) % 4)))
-        value = _moment(value) if kind is datetime else value
-        is_one = type(value) is kind and "\0" not in str(value).encode().decode()
-        if is_one and type(id) is int and abs(id) < 2**31:
+        value, id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        value = _read_time(value) if expected is datetime else value
+        is_valid = type(value) is expected and "\0" not in str(value).encode().decode()
+        if is_valid and type(id) is int and abs(id) < 2**31:
             return value, id
-    except (ValueError, TypeError, RecursionError) as nonsense:
-        raise LookupError(place) from nonsense
-    raise LookupError(place)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise LookupError(cursor) from error
+    raise LookupError(cursor)
 
 
-def _moment(text: Any) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
+def _read_time(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
         raise ValueError(text)
-    return moment
+    return time

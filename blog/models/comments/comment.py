@@ -1,10 +1,13 @@
-"""What readers answer to a post: it waits for approval, and one level of replies hangs under it."""
+"""The comment table, and the comments of a post as a given reader may see them.
+
+New comments wait for approval. Replies have one level: a reply to a reply joins its thread.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Protocol
 
 from sqlalchemy import (
     ColumnElement,
@@ -35,13 +38,13 @@ from blog.models.users.user import EDITOR, ROLES, User
 
 PENDING, APPROVED, REJECTED, SPAM = "pending", "approved", "rejected", "spam"
 STATES = (PENDING, APPROVED, REJECTED, SPAM)
-# What its writer sees waiting. Nobody is told that their words were taken for spam.
+# The writer sees these states as "waiting for approval": a spammer must not learn of the filter.
 WAITING = (PENDING, SPAM)
 USER_ID = bindparam("user_id", type_=Integer)
 
 
 class Comment(Base):
-    """A guest's words, or a signed-in person's. Readers see it while it is approved."""
+    """A comment by a guest or by a user. It is public while its state is "approved"."""
 
     __tablename__ = "comment"
     __table_args__ = (
@@ -62,19 +65,21 @@ class Comment(Base):
     renderer: Mapped[int]
     language: Mapped[str] = mapped_column(String(10), default="")
     state: Mapped[str] = mapped_column(String(10), default=PENDING)
-    score: Mapped[float] = mapped_column(default=0.0)  # how much it looks like spam, 0 to 1
-    # The hash of the key in the writer's `waiting` cookie, which shows it to them before approval.
+    score: Mapped[float] = mapped_column(default=0.0)  # probability of spam, 0 to 1
+    # Hash of the key in the writer's `waiting` cookie, which shows them their pending comment.
     waiting_hash: Mapped[str] = mapped_column(String(64), default="", index=True)
-    ip: Mapped[str] = mapped_column(String(64), default="")  # forgotten after a while
+    ip: Mapped[str] = mapped_column(String(64), default="")  # cleared by retention.py
     created_at: Mapped[datetime] = mapped_column(default=now)
     decided_at: Mapped[datetime | None]
 
     audit_secret = frozenset({"waiting_hash"})
-    audit_ignored = frozenset({"ip"})  # the log is for good
+    audit_ignored = frozenset({"ip"})  # addresses are cleared here; the audit log is permanent
 
     @classmethod
-    def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
-        """What waits touches the office; what is or was approved touches its post's page."""
+    def change_tags(
+        cls, session: Session, values: dict[str, object], changed: set[str]
+    ) -> set[str]:
+        """Return the tags: an approved comment also affects the page of its post."""
         tags = {f"comment:{values['id']}", "comments"}
         if values["state"] == APPROVED:
             tags |= {f"post:{values['post_id']}", f"comments:{values['post_id']}"}
@@ -82,7 +87,7 @@ class Comment(Base):
 
 
 def was_approved_last(session: Session, *same: ColumnElement[bool]) -> bool:
-    """Whether the last decided one of these comments was approved."""
+    """Return whether the newest moderated comment that meets the conditions is approved."""
     decided = select(Comment.state).where(*same, Comment.state.in_((APPROVED, REJECTED, SPAM)))
     latest = decided.order_by(Comment.created_at.desc(), Comment.id.desc()).limit(1)
     return session.scalar(latest) == APPROVED
@@ -90,7 +95,7 @@ def was_approved_last(session: Session, *same: ColumnElement[bool]) -> bool:
 
 @dataclass(frozen=True)
 class Reader:
-    """Who looks at a page of comments: anybody, unless they have commented or signed in."""
+    """The viewer of comments. The defaults stand for a visitor who has not commented."""
 
     waiting_hash: str = ""
     user_id: int | None = None
@@ -99,10 +104,11 @@ class Reader:
 
 
 @dataclass(frozen=True)
-class Said:
-    """A comment on a page. `badge` is "author", "editor" or "writer" for who can sign in here.
+class ShownComment:
+    """A comment as a page shows it.
 
-    An answer whose comment was taken away stands under one that `is_gone`, without any words.
+    `badge` is "author" (of the post), "editor" or "writer" for a user, and empty for a guest.
+    `is_gone` marks an empty placeholder: its comment is not public, but it has public replies.
     """
 
     uid: str
@@ -114,34 +120,54 @@ class Said:
     is_waiting: bool = False
     is_mine: bool = False
     is_gone: bool = False
-    answers: tuple["Said", ...] = ()
+    answers: tuple["ShownComment", ...] = ()
+
+
+class CommentRow(Protocol):
+    """A row of the query in `_shown_to`."""
+
+    id: int
+    uid: str
+    parent_id: int | None
+    name: str
+    body_html: str
+    language: str
+    state: str
+    created_at: datetime
+    display_name: str | None
+    badge: str
+    is_mine: bool | int
 
 
 @dataclass(frozen=True)
 class Thread:
-    """The comments of a post, oldest first. `closed` says why no more are taken, if so."""
+    """The comments of a post, oldest first.
+
+    `count` is the number of approved comments. `closed` is the reason why the post accepts no
+    comments, or None.
+    """
 
     post_id: int
-    comments: tuple[Said, ...] = ()
+    comments: tuple[ShownComment, ...] = ()
     count: int = 0
     closed: Refusal | None = None
     kind: str = POST
 
     @property
     def is_silent(self) -> bool:
-        """A page that never asked for comments and has none says nothing of them."""
+        """Whether to leave out the comment section: a page that takes none and has none."""
         return self.closed is not None and self.kind == PAGE and not self.comments
 
     @property
-    def everything(self) -> tuple[Said, ...]:
-        """Every comment that can be read, answers too."""
-        said = (*self.comments, *(one for said in self.comments for one in said.answers))
-        return tuple(one for one in said if not one.is_gone)
+    def everything(self) -> tuple[ShownComment, ...]:
+        """All comments and replies, without placeholders."""
+        replies = (reply for comment in self.comments for reply in comment.answers)
+        return tuple(shown for shown in (*self.comments, *replies) if not shown.is_gone)
 
     @property
     def has_code(self) -> bool:
-        """Whether a page that shows it needs the colours of code."""
-        return any('class="highlight' in said.body_html for said in self.everything)
+        """Whether a comment contains highlighted code, which needs an additional stylesheet."""
+        return any('class="highlight' in comment.body_html for comment in self.everything)
 
 
 def of_post(
@@ -152,18 +178,18 @@ def of_post(
     closed: Refusal | None = None,
     kind: str = POST,
 ) -> Thread:
-    """All comments of a post that this reader may see, in one query."""
+    """Return all comments of a post that this reader may see, with one query."""
     statement = _shown_to(
         has_cookie=bool(reader.waiting_hash),
         is_person=bool(reader.user_id),
         is_editor=reader.is_editor,
     )
     mine = {"waiting_hash": reader.waiting_hash, "user_id": reader.user_id}
-    found = statement.rows(session, post_id=post_id, **mine)
+    rows = statement.rows(session, post_id=post_id, **mine)
     return Thread(
         post_id=post_id,
-        comments=_in_order(found),
-        count=sum(row.state == APPROVED for row in found),
+        comments=_nested(rows),
+        count=len([row for row in rows if row.state == APPROVED]),
         closed=closed,
         kind=kind,
     )
@@ -183,15 +209,15 @@ BADGE = case(
 
 @cache
 def _shown_to(*, has_cookie: bool, is_person: bool, is_editor: bool) -> CompiledQuery:
-    """What everybody sees, what this reader wrote, and what waits for their word.
+    """Select approved comments, the reader's own pending ones, and those they may moderate.
 
-    Made once for each kind of reader: it takes longer than to execute it.
+    Cached for each kind of reader, because building the query takes longer than executing it.
     """
     is_mine = _is_mine(has_cookie, is_person)
-    is_seen = or_(
+    is_visible = or_(
         Comment.state == APPROVED,
         is_mine & or_(*(Comment.state == state for state in WAITING)),
-        _waits_for(is_person, is_editor) & (Comment.state == PENDING),
+        _sees_pending(is_person, is_editor) & (Comment.state == PENDING),
     )
     return CompiledQuery(
         select(
@@ -210,49 +236,50 @@ def _shown_to(*, has_cookie: bool, is_person: bool, is_editor: bool) -> Compiled
         .join(Post, Post.id == Comment.post_id)
         .outerjoin(User, User.id == Comment.user_id)
         .outerjoin(RevisionAuthor, WRITES_POST)
-        .where(Comment.post_id == bindparam("post_id", type_=Integer), is_seen)
+        .where(Comment.post_id == bindparam("post_id", type_=Integer), is_visible)
         .order_by(Comment.created_at, Comment.id)
     )
 
 
 def _is_mine(has_cookie: bool, is_person: bool) -> ColumnElement[bool]:
-    """A guest is known by their cookie, a person by their sign-in."""
+    """Return the condition for the reader's comments, by cookie (guest) or by account (user)."""
     mine = (Comment.user_id == USER_ID) if is_person else false()
     if has_cookie:
         mine |= Comment.waiting_hash == bindparam("waiting_hash", type_=String)
     return mine
 
 
-def _waits_for(is_person: bool, is_editor: bool) -> ColumnElement[bool]:
-    """Editors, and the authors of the post, may read what waits where it will stand."""
+def _sees_pending(is_person: bool, is_editor: bool) -> ColumnElement[bool]:
+    """Return the condition for posts on which the reader, an editor or author, sees them."""
     if is_editor or not is_person:
         return true() if is_editor else false()
-    theirs = PostAuthor.post_id == Comment.post_id, PostAuthor.user_id == USER_ID
-    return exists().where(*theirs)
+    is_author = PostAuthor.post_id == Comment.post_id, PostAuthor.user_id == USER_ID
+    return exists().where(*is_author)
 
 
-def _in_order(rows: Iterable[Any]) -> tuple[Said, ...]:
-    """Answers under what they answer, all in the order in which they came."""
-    tops: dict[int, Said] = {}
-    answers: dict[int, list[Said]] = {}
+def _nested(rows: Iterable[CommentRow]) -> tuple[ShownComment, ...]:
+    """Nest replies under the comments they answer, oldest first."""
+    top_level: dict[int, ShownComment] = {}
+    replies: dict[int, list[ShownComment]] = {}
     for row in rows:
-        said = _said(row)
+        shown = _shown(row)
         if row.parent_id is None:
-            tops[row.id] = said
+            top_level[row.id] = shown
         else:
-            answers.setdefault(row.parent_id, []).append(said)
-    for parent in answers.keys() - tops.keys():
-        first = answers[parent][0]
-        tops[parent] = Said(f"above-{first.uid}", said_at=first.said_at, is_gone=True)
-    found = [
-        replace(said, answers=tuple(answers[id])) if id in answers else said
-        for id, said in tops.items()
+            replies.setdefault(row.parent_id, []).append(shown)
+    for parent_id in replies.keys() - top_level.keys():
+        first = replies[parent_id][0]
+        placeholder = ShownComment(f"above-{first.uid}", said_at=first.said_at, is_gone=True)
+        top_level[parent_id] = placeholder
+    nested = [
+        replace(shown, answers=tuple(replies[id])) if id in replies else shown
+        for id, shown in top_level.items()
     ]
-    return tuple(sorted(found, key=lambda said: said.said_at))
+    return tuple(sorted(nested, key=lambda shown: shown.said_at))
 
 
-def _said(row: Any) -> Said:
-    return Said(
+def _shown(row: CommentRow) -> ShownComment:
+    return ShownComment(
         uid=row.uid,
         name=row.display_name or row.name,
         badge=row.badge,
@@ -267,7 +294,7 @@ def _said(row: Any) -> Said:
 def closed(
     settings: Settings, *, takes_comments: bool, publish_at: datetime | None
 ) -> Refusal | None:
-    """Why a post takes no comments, in a sentence; None while it does."""
+    """Return the reason why a post accepts no comments, or None if it accepts them."""
     if settings.comments == "closed":
         return Refusal(N_("This blog does not accept comments at the moment."))
     if not takes_comments:

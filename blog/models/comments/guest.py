@@ -1,4 +1,4 @@
-"""What a guest calls themselves: a name that can be read, and that nobody of the house bears."""
+"""Validation of guest names in comments: readable, and not the name of a user or the site."""
 
 import unicodedata
 
@@ -12,22 +12,22 @@ from blog.models.settings import site
 from blog.models.users.user import User
 
 LONGEST_NAME = 60
-MOST_MARKS = 2  # accents on one letter; more of them would climb out of their line
-# Letters by their category, and yet there is nothing to be seen.
+MOST_MARKS = 2  # combining marks on one letter; stacks of them overlap the lines above
+# Invisible characters that Unicode nevertheless classes as letters or symbols.
 BLANK = dict.fromkeys((0x115F, 0x1160, 0x2800, 0x3164, 0xFFA0))
 # Cyrillic and Greek letters that look like Latin ones.
 LOOKALIKES = str.maketrans("аеорсухіјѕԁһӏѵοαρνικυτ", "aeopcyxijsdhlvoapvikut")
 
 
 def name_of(typed: str) -> str:
-    """The name as it is shown: one line, nothing invisible, nothing that turns the line round."""
+    """Return the name as it is shown: one line without invisible or direction characters."""
     text = unicodedata.normalize("NFC", typed).translate(BLANK)
-    seen = "".join(c for c in text if c.isspace() or unicodedata.category(c)[0] != "C")
-    return " ".join(_without_towers(seen).split())
+    visible = "".join(c for c in text if c.isspace() or unicodedata.category(c)[0] != "C")
+    return " ".join(_limit_marks(visible).split())
 
 
-def _without_towers(text: str) -> str:
-    """At most so many marks on one letter."""
+def _limit_marks(text: str) -> str:
+    """Remove combining marks beyond `MOST_MARKS` on one letter."""
     shown, marks = [], 0
     for character in text:
         marks = marks + 1 if unicodedata.category(character)[0] == "M" else 0
@@ -37,6 +37,7 @@ def _without_towers(text: str) -> str:
 
 
 def check_name(typed: str) -> None:
+    """Raise `Refusal` for a name that is too long or has no visible character."""
     name = name_of(typed)
     if not any(unicodedata.category(character)[0] in "LNS" for character in name):
         raise Refusal(N_("Enter the name to show."), "name")
@@ -44,10 +45,10 @@ def check_name(typed: str) -> None:
         raise Refusal(N_("This is longer than %(number)s characters."), "name", number=LONGEST_NAME)
 
 
-def refuse_borrowed(session: Session, name: str) -> None:
-    """Nobody signs as the blog itself or as one who writes here, however it is spelled."""
-    known = [site.facts(session).title, *session.scalars(select(User.display_name))]
-    if skeleton(name) in {skeleton(one) for one in known}:
+def refuse_impersonation(session: Session, name: str) -> None:
+    """Raise `Refusal` for a name that looks like that of a user or of the site."""
+    reserved = [site.facts(session).title, *session.scalars(select(User.display_name))]
+    if skeleton(name) in {skeleton(other) for other in reserved}:
         raise Refusal(
             N_(
                 "An author of this site has this name. If it is you, sign in. Otherwise, add "
@@ -58,6 +59,6 @@ def refuse_borrowed(session: Session, name: str) -> None:
 
 
 def skeleton(name: str) -> str:
-    """What names that look alike share."""
+    """Reduce a name to a form that is equal for names that look alike (as in UTS #39)."""
     folded = fold(fold(name_of(name)).translate(LOOKALIKES))
     return "".join(character for character in folded if character.isalnum())

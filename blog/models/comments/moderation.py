@@ -1,7 +1,7 @@
-"""What keepers decide about comments: approve, reject, spam, and take it back.
+"""Moderation of comments: approve, reject, mark as spam, undo, and delete old spam.
 
-Each press of a button is an act, and an act is one transaction: every comment of it changes, the
-filter learns, and whoever is answered is owed a mail, or nothing of it happened.
+A decision may cover several comments and is one transaction: it changes their states, trains the
+spam filter and queues the reply notices.
 """
 
 from collections.abc import Sequence
@@ -21,13 +21,14 @@ from blog.models.listing import MOST_ROWS_PER_ACTION
 from blog.models.users.user import EDITOR, User
 
 DECISIONS = (APPROVED, REJECTED, SPAM)
-TAUGHT = {APPROVED: spam_learning.APPROVED, SPAM: spam_learning.SPAM}  # a rejection tells nothing
-SPAM_KEPT, SWEPT_AT_ONCE = timedelta(days=30), 200
-SECOND_THOUGHTS = timedelta(minutes=1)  # a mail waits so long that a slip can be taken back
+# What the spam filter learns from a state; a rejection says nothing about spam.
+LESSONS = {APPROVED: spam_learning.APPROVED, SPAM: spam_learning.SPAM}
+SPAM_RETENTION, BATCH_SIZE = timedelta(days=30), 200
+NOTICE_DELAY = timedelta(minutes=1)  # an approval by mistake can be undone before the email leaves
 
 
 class Moderation(Base):
-    """One decision about one comment. Those made with one press share their `act`."""
+    """A decision about one comment. Those made together share their `act`."""
 
     __tablename__ = "moderation"
 
@@ -36,17 +37,20 @@ class Moderation(Base):
     comment_id: Mapped[int] = mapped_column(ForeignKey("comment.id"), index=True)
     before: Mapped[str] = mapped_column(String(10))
     after: Mapped[str] = mapped_column(String(10))
-    decided_before: Mapped[datetime | None]  # the comment's `decided_at`, to be put back
+    decided_before: Mapped[datetime | None]  # the comment's earlier `decided_at`, for undo
     by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
     at: Mapped[datetime] = mapped_column(default=now)
     undone_at: Mapped[datetime | None]
 
-    unaudited = True  # the comments' own states, before and after, are in the audit
+    unaudited = True  # the audit log has the change of each comment's state
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What was decided with one press: how many comments became what."""
+    """The result of a decision: `number` comments were changed to `state`.
+
+    `id` is the `Moderation.act` of the decision, which `undo` takes; 0 if nothing was changed.
+    """
 
     id: int
     state: str
@@ -58,32 +62,39 @@ class Decision:
 
 @action("comment.approve")
 def approve(session: Session, ids: Sequence[int], *, by: User) -> Decision:
+    """Approve comments; see `decide`."""
     return decide(session, ids, APPROVED, by=by)
 
 
 @action("comment.reject")
 def reject(session: Session, ids: Sequence[int], *, by: User) -> Decision:
+    """Reject comments; see `decide`."""
     return decide(session, ids, REJECTED, by=by)
 
 
 @action("comment.mark_as_spam")
 def spam(session: Session, ids: Sequence[int], *, by: User) -> Decision:
+    """Mark comments as spam; see `decide`."""
     return decide(session, ids, SPAM, by=by)
 
 
 @action("comment.moderate")
 def decide(session: Session, ids: Sequence[int], state: str, *, by: User) -> Decision:
-    """Each comment becomes this; those that are it already, or are gone, are passed over."""
-    _ask_role(by)
+    """Set the state of comments, skipping those that have it already or no longer exist.
+
+    Raises `Refusal` unless `by` is an editor, and `LookupError` for an unknown state or more than
+    `MOST_ROWS_PER_ACTION` comments.
+    """
+    _require_editor(by)
     if state not in DECISIONS or len(ids) > MOST_ROWS_PER_ACTION:
         raise LookupError(state)
     which = Comment.id.in_(ids), Comment.state != state
     comments = session.scalars(select(Comment).where(*which).order_by(Comment.id).with_for_update())
-    made = [_decide(session, comment, state, by) for comment in comments.all()]
+    decisions = [_decide(session, comment, state, by) for comment in comments.all()]
     session.flush()
-    for decision in made:
-        decision.act = made[0].id
-    return Decision(made[0].id if made else 0, state, len(made))
+    for decision in decisions:
+        decision.act = decisions[0].id
+    return Decision(decisions[0].id if decisions else 0, state, len(decisions))
 
 
 def _decide(session: Session, comment: Comment, state: str, by: User) -> Moderation:
@@ -96,56 +107,55 @@ def _decide(session: Session, comment: Comment, state: str, by: User) -> Moderat
     )
     session.add(decision)
     if comment.state == APPROVED:
-        reply_notice.take_back(session, comment)
+        reply_notice.cancel(session, comment)
     comment.state, comment.decided_at = state, now()
-    _teach(session, comment, state)
+    _train_filter(session, comment, state)
     if state == APPROVED:
-        reply_notice.tell(session, comment, SECOND_THOUGHTS)
+        reply_notice.queue(session, comment, NOTICE_DELAY)
     return decision
 
 
-def _teach(session: Session, comment: Comment, state: str) -> None:
-    if state in TAUGHT:
-        spam_learning.learn(session, comment.id, TAUGHT[state], words_of(comment))
+def _train_filter(session: Session, comment: Comment, state: str) -> None:
+    if state in LESSONS:
+        spam_learning.learn(session, comment.id, LESSONS[state], words_of(comment))
     else:
         spam_learning.unlearn(session, comment.id)
 
 
-def _ask_role(by: User) -> None:
+def _require_editor(by: User) -> None:
     if not by.has_role(EDITOR):
         raise Refusal(N_("Only editors can moderate comments."))
 
 
-# --- taking back ---
+# --- undo ---
 
 
 @action("comment.undo_moderation")
 def undo(session: Session, act: int, *, by: User) -> int:
-    """Every comment of an act becomes what it was before; but not where somebody has decided anew.
+    """Restore the comments of a decision to their earlier states; returns their number.
 
-    Raises `LookupError` where nothing of the act can be taken back any more.
+    Skips comments that have been moderated again since. Raises `LookupError` if none is left.
     """
-    _ask_role(by)
-    _wait_for(session, act)
-    decisions = session.scalars(_newest().where(Moderation.act == act).order_by(Moderation.id))
-    number = 0
-    for decision in decisions.all():
-        _take_back(session, decision)
-        number += 1
-    if not number:
+    _require_editor(by)
+    _lock_comments(session, act)
+    current = _current_decisions().where(Moderation.act == act).order_by(Moderation.id)
+    decisions = session.scalars(current).all()
+    for decision in decisions:
+        _undo(session, decision)
+    if not decisions:
         raise LookupError(act)
-    return number
+    return len(decisions)
 
 
-def _wait_for(session: Session, act: int) -> None:
-    """Whoever decides about the same comments at this moment comes first, on PostgreSQL too."""
-    theirs = select(Moderation.comment_id).where(Moderation.act == act)
-    locked = select(Comment.id).where(Comment.id.in_(theirs)).order_by(Comment.id)
+def _lock_comments(session: Session, act: int) -> None:
+    """Lock the comments, so that a concurrent decision on PostgreSQL finishes first."""
+    affected = select(Moderation.comment_id).where(Moderation.act == act)
+    locked = select(Comment.id).where(Comment.id.in_(affected)).order_by(Comment.id)
     session.execute(locked.with_for_update())
 
 
-def _newest() -> Select[Moderation]:
-    """Decisions that stand, and that no later one of the same comment has replaced."""
+def _current_decisions() -> Select[Moderation]:
+    """Select decisions that were not undone and are the latest about their comment."""
     later = aliased(Moderation)
     replaced = exists().where(
         later.comment_id == Moderation.comment_id,
@@ -155,42 +165,48 @@ def _newest() -> Select[Moderation]:
     return select(Moderation).where(Moderation.undone_at.is_(None), ~replaced)
 
 
-def _take_back(session: Session, decision: Moderation) -> None:
+def _undo(session: Session, decision: Moderation) -> None:
     comment = session.get_one(Comment, decision.comment_id)
     if comment.state == APPROVED:
-        reply_notice.take_back(session, comment)
+        reply_notice.cancel(session, comment)
     comment.state, comment.decided_at = decision.before, decision.decided_before
     decision.undone_at = now()
     session.flush()
-    earlier = session.scalar(_newest().where(Moderation.comment_id == comment.id))
-    _teach(session, comment, earlier.after if earlier else PENDING)
+    earlier = session.scalar(_current_decisions().where(Moderation.comment_id == comment.id))
+    _train_filter(session, comment, earlier.after if earlier else PENDING)
 
 
-# --- for the overview, and for who deletes ---
+# --- counting and deleting ---
 
 
 def waiting(session: Session) -> int:
-    """How many comments nobody has decided yet."""
+    """Return the number of pending comments."""
     number = select(func.count()).select_from(Comment).where(Comment.state == PENDING)
     return session.scalar(number) or 0
 
 
 def forget(session: Session, comment_ids: Sequence[int]) -> None:
-    """Whoever deletes comments asks this first; what the filter has learned of them stays."""
+    """Delete the rows that refer to these comments; call it before deleting the comments.
+
+    What the spam filter has learned from them is kept.
+    """
     spam_learning.forget(session, comment_ids)
-    gone = delete(Moderation).where(Moderation.comment_id.in_(comment_ids))
-    session.execute(gone, execution_options={"tags": ()})
+    decisions = delete(Moderation).where(Moderation.comment_id.in_(comment_ids))
+    session.execute(decisions, execution_options={"tags": ()})
 
 
 @action("comment.delete_old_spam")
 def sweep_spam(session: Session) -> int:
-    """Delete some of the spam that has lain for a month; how many, to be asked again until 0."""
+    """Delete one batch of spam older than `SPAM_RETENTION`; returns the number deleted.
+
+    Call it until it returns 0. Spam that has replies is kept.
+    """
     reply = aliased(Comment)
-    old = Comment.state == SPAM, Comment.created_at < now() - SPAM_KEPT
+    old = Comment.state == SPAM, Comment.created_at < now() - SPAM_RETENTION
     unanswered = ~exists().where(reply.parent_id == Comment.id)
-    ids = session.scalars(select(Comment.id).where(*old, unanswered).limit(SWEPT_AT_ONCE)).all()
+    ids = session.scalars(select(Comment.id).where(*old, unanswered).limit(BATCH_SIZE)).all()
     if ids:
         forget(session, ids)
-        gone = delete(Comment).where(Comment.id.in_(ids))
-        session.execute(gone, execution_options={"tags": ("comments",)})
+        comments = delete(Comment).where(Comment.id.in_(ids))
+        session.execute(comments, execution_options={"tags": ("comments",)})
     return len(ids)

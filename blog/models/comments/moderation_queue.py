@@ -1,11 +1,10 @@
-"""What keepers see of comments: those that wait, what was decided, and who wrote them."""
+"""The list of comments in the admin area, with each writer's history, and replies by editors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy import ColumnElement, Row, func, select
 from sqlalchemy.orm import Session, aliased
 
 from blog.markup import Rendered
@@ -16,41 +15,51 @@ from blog.models.comments import moderation, submission
 from blog.models.comments.comment import APPROVED, SPAM, STATES, Comment
 from blog.models.comments.spam import DOUBTFUL_FROM, SPAM_FROM
 from blog.models.comments.submission import Submission, Twice
-from blog.models.listing import Listing, Order, QueryFilter, containing
+from blog.models.listing import (
+    Listing,
+    ListQueryRows,
+    ListRow,
+    Order,
+    QueryFilter,
+    containing,
+)
 from blog.models.posts.post import Post
 from blog.models.users.user import User
 
-PROBABLE_FROM = 0.65
+PROBABLE_FROM = 0.65  # a spam score from which the list warns of probable spam
 MOST_POSTS = 100
-above = aliased(Comment)
+Parent = aliased(Comment)
 
 
 @dataclass(frozen=True)
 class Queued:
-    """A comment as a keeper sees it. `approved` and `spam` count what its writer wrote before;
-    where nothing tells who they are, there is no `writer`."""
+    """A comment as an editor sees it.
+
+    `writer` identifies the writer by account or email address, and is empty if neither is known.
+    `approved` and `spam` count the writer's other comments in these states.
+    """
 
     id: int
     state: str
     name: str
     email: str
-    badge: str  # what somebody who signs in here may do; empty for a guest
+    badge: str  # the role of a user; empty for a guest
     body_html: str
     language: str
     doubt: str  # "none", "some", "probable", "sure"
     score: int  # in percent
-    ip: str  # where it came from; empty once that is forgotten
+    ip: str  # empty after it was deleted for privacy
     said_at: datetime
-    post: str
+    post: str  # title
     post_language: str
-    path: str  # of its post, and of itself once it is approved; empty while nobody can read it
-    answers: str = ""
+    path: str  # of the post, with the comment's fragment if approved; empty if it is not public
+    answers: str = ""  # the name of the writer it replies to
     writer: str = ""
     approved: int = 0
     spam: int = 0
 
 
-def _query() -> Select[*tuple[Any, ...]]:
+def _query() -> ListQueryRows:
     return (
         select(
             *(Comment.id, Comment.uid, Comment.state, Comment.name, Comment.email),
@@ -59,26 +68,33 @@ def _query() -> Select[*tuple[Any, ...]]:
             Post.title,
             Post.language.label("post_language"),
             Address.path,
-            above.name.label("answers"),
+            Parent.name.label("answers"),
             User.role,
         )
         .join(Post, Post.id == Comment.post_id)
         .outerjoin(Address, (Address.id == Post.address_id) & Post.is_live(now()))
-        .outerjoin(above, above.id == Comment.parent_id)
+        .outerjoin(Parent, Parent.id == Comment.parent_id)
         .outerjoin(User, User.id == Comment.user_id)
     )
 
 
-def _made(session: Session, rows: Sequence[Row[*tuple[Any, ...]]]) -> tuple[Queued, ...]:
+def _make(session: Session, rows: Sequence[ListRow]) -> tuple[Queued, ...]:
     history = _history(session, rows)
     return tuple(_queued(row, history) for row in rows)
 
 
-def _queued(row: Row[*tuple[Any, ...]], history: dict[tuple[str, str], int]) -> Queued:
+def _others(row: ListRow, history: dict[tuple[str, str], int], state: str) -> int:
+    """Return how many other comments of the same writer are in a state; 0 for an unknown writer."""
     writer = _writer(row)
-    # What is decided already counts for the others of its writer, and not for itself.
-    approved = history.get((writer, APPROVED), 0) - (row.state == APPROVED)
-    spam = history.get((writer, SPAM), 0) - (row.state == SPAM)
+    if not writer:
+        return 0
+    number = history.get((writer, state), 0)
+    if row.state == state:
+        number -= 1
+    return max(0, number)
+
+
+def _queued(row: ListRow, history: dict[tuple[str, str], int]) -> Queued:
     return Queued(
         id=row.id,
         state=row.state,
@@ -95,17 +111,18 @@ def _queued(row: Row[*tuple[Any, ...]], history: dict[tuple[str, str], int]) -> 
         post_language=row.post_language,
         path=_path(row) if row.path else "",
         answers=row.answers or "",
-        writer=writer,
-        approved=max(0, approved) if writer else 0,
-        spam=max(0, spam) if writer else 0,
+        writer=_writer(row),
+        approved=_others(row, history, APPROVED),
+        spam=_others(row, history, SPAM),
     )
 
 
-def _path(row: Row[*tuple[Any, ...]]) -> str:
+def _path(row: ListRow) -> str:
     return href(row.path) + (f"#comment-{row.uid}" if row.state == APPROVED else "")
 
 
 def doubt(score: float) -> str:
+    """Return how likely a comment is spam: "none", "some", "probable" or "sure"."""
     if score >= SPAM_FROM:
         return "sure"
     if score >= PROBABLE_FROM:
@@ -113,25 +130,26 @@ def doubt(score: float) -> str:
     return "some" if score >= DOUBTFUL_FROM else "none"
 
 
-def _writer(row: Any) -> str:
-    """By what a writer is known again: their account, else their mail address."""
-    return f"user {row.user_id}" if row.user_id else row.email
+def _writer(row: ListRow | Row[int | None, str, str, int]) -> str:
+    """Return what identifies a writer: their account, else their email address (may be empty)."""
+    return f"user {row.user_id}" if row.user_id else str(row.email)
 
 
-def _history(session: Session, rows: Sequence[Row[*tuple[Any, ...]]]) -> dict[tuple[str, str], int]:
-    """How many comments each writer of these has in each state."""
+def _history(session: Session, rows: Sequence[ListRow]) -> dict[tuple[str, str], int]:
+    """Count the comments of these rows' writers, by writer and state."""
     users = {row.user_id for row in rows if row.user_id}
     emails = {row.email for row in rows if row.email and not row.user_id}
-    mine = Comment.user_id.in_(users) | (Comment.user_id.is_(None) & Comment.email.in_(emails))
-    query = select(Comment.user_id, Comment.email, Comment.state, func.count()).where(mine)
-    found: dict[tuple[str, str], int] = {}
+    theirs = Comment.user_id.in_(users) | (Comment.user_id.is_(None) & Comment.email.in_(emails))
+    query = select(Comment.user_id, Comment.email, Comment.state, func.count()).where(theirs)
+    counts: dict[tuple[str, str], int] = {}
     for row in session.execute(query.group_by(Comment.user_id, Comment.email, Comment.state)):
         key = _writer(row), row.state
-        found[key] = found.get(key, 0) + row[3]
-    return found
+        counts[key] = counts.get(key, 0) + row[3]
+    return counts
 
 
 def _of_post(value: str) -> ColumnElement[bool]:
+    """Return the condition of the filter "post". Raises `LookupError` unless it is an id."""
     if not (value.isascii() and value.isdigit() and len(value) < 10):
         raise LookupError(value)
     return Comment.post_id == int(value)
@@ -140,7 +158,7 @@ def _of_post(value: str) -> ColumnElement[bool]:
 comments = Listing[Queued](
     query=_query,
     key=Comment.id,
-    make=_made,
+    make=_make,
     orders={"said_at": Order(Comment.created_at, descending=True)},
     sort="said_at",
     filters={
@@ -152,7 +170,7 @@ comments = Listing[Queued](
 
 
 def posts(session: Session) -> list[tuple[str, str]]:
-    """The posts that have comments, as a choice: those commented on lately first."""
+    """Return options for the filter "post": ids and titles, those commented on latest first."""
     latest = func.max(Comment.id).desc()
     query = select(Post.id, Post.title).join(Comment, Comment.post_id == Post.id)
     rows = session.execute(query.group_by(Post.id, Post.title).order_by(latest).limit(MOST_POSTS))
@@ -160,23 +178,26 @@ def posts(session: Session) -> list[tuple[str, str]]:
 
 
 def one(session: Session, id: int) -> Queued:
-    """Raises `LookupError`."""
-    found = comments.only(session, [id])
-    if not found:
+    """Return one comment as the list shows it. Raises `LookupError`."""
+    rows = comments.only(session, [id])
+    if not rows:
         raise LookupError(id)
-    return found[0]
+    return rows[0]
 
 
 @action("comment.reply")
 def reply(session: Session, id: int, body: str, rendered: Rendered, ip: str, *, by: User) -> str:
-    """An editor's answer; what is answered is approved with it, for readers see both or neither."""
-    answered = session.get(Comment, id)
-    if answered is None:
+    """Reply to a comment, which is approved first if necessary, and return the reply's uid.
+
+    Raises `LookupError` if the comment does not exist.
+    """
+    parent = session.get(Comment, id)
+    if parent is None:
         raise LookupError(id)
-    if answered.state != APPROVED:
+    if parent.state != APPROVED:
         moderation.approve(session, [id], by=by)
-    sent = Submission(answered.post_id, body, rendered, answers=answered.uid, ip=ip)
+    sent = Submission(parent.post_id, body, rendered, answers=parent.uid, ip=ip)
     try:
         return submission.submit(session, sent, by=by)
-    except Twice as twice:
-        return str(twice)
+    except Twice as duplicate:
+        return str(duplicate)

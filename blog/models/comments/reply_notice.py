@@ -1,4 +1,4 @@
-"""Who was answered is told by mail, once, and not before readers can see the answer."""
+"""Reply notices: emails that tell the writer of a comment about an approved reply, once."""
 
 from datetime import timedelta
 
@@ -16,8 +16,8 @@ from blog.models.settings import site
 from blog.models.users.user import User
 
 
-def tell(session: Session, comment: Comment, wait: timedelta = timedelta()) -> None:
-    """Owe a mail to the writer of what this approved comment answers, if they asked for it."""
+def queue(session: Session, comment: Comment, delay: timedelta = timedelta()) -> None:
+    """Queue a notice of this approved reply, if the writer of its parent asked for notices."""
     parent = session.get(Comment, comment.parent_id) if comment.parent_id else None
     if parent is None or parent.state != APPROVED or not parent.wants_answers:
         return
@@ -35,14 +35,14 @@ def tell(session: Session, comment: Comment, wait: timedelta = timedelta()) -> N
             text=comment.body,
             path=f"{href(post.path)}#comment-{comment.uid}",
         )
-        if is_new and wait:
+        if is_new and delay:
             session.flush()
-            owed = session.scalars(select(Delivery).where(Delivery.key == _key(comment))).one()
-            owed.due_at = now() + wait
+            queued = session.scalars(select(Delivery).where(Delivery.key == _key(comment))).one()
+            queued.due_at = now() + delay
 
 
-def take_back(session: Session, comment: Comment) -> None:
-    """It is approved no more: a mail that has not left yet never will."""
+def cancel(session: Session, comment: Comment) -> None:
+    """Delete the notice of a reply that is no longer approved, unless sending has been tried."""
     unsent = Delivery.key == _key(comment), Delivery.done_at.is_(None), Delivery.tries == 0
     session.execute(delete(Delivery).where(*unsent), execution_options={"tags": ("deliveries",)})
 
@@ -52,17 +52,18 @@ def _key(comment: Comment) -> str:
 
 
 def _writer(session: Session, comment: Comment) -> tuple[str, str]:
-    """Where a mail reaches them, and in which language."""
-    spoken = comment.language or site.facts(session).language
+    """Return the writer's email address, which may be empty, and the language to write in."""
+    fallback = comment.language or site.facts(session).language
     if comment.user_id is None:
-        return comment.email, spoken
+        return comment.email, fallback
     user = session.get_one(User, comment.user_id)
     if not user.can_sign_in:
-        return "", spoken
-    return user.email or "", user.language or spoken
+        return "", fallback
+    return user.email or "", user.language or fallback
 
 
 def _post(session: Session, id: int) -> Row[str, str] | None:
+    """Return the title and path of a public post."""
     query = (
         select(Revision.title, Address.path)
         .join(Post, Post.live_revision_id == Revision.id)

@@ -1,7 +1,7 @@
-"""Whether a comment is spam, and how many may come: the questions that are asked of each new one.
+"""Spam score and rate limits of new guest comments.
 
-The filter learns from the queue and asks nobody outside. The limits are counted in the database,
-so that all workers count as one.
+The filter learns from moderation and uses no external service. Limits are counted in the database,
+so they hold across all workers.
 """
 
 import hashlib
@@ -28,13 +28,13 @@ __all__ = [
     "sweep",
 ]
 
-SPAM_FROM = 0.9  # a score from which a comment goes to the spam and not into the queue
-DOUBTFUL_FROM = 0.4  # such words fill only half of the queue
-MINUTES, HOUR, DAY = timedelta(minutes=10), timedelta(hours=1), timedelta(days=1)
-# How many comments of one address, in how long.
-ONE = (
+SPAM_FROM = 0.9  # a comment with at least this score is stored as spam instead of pending
+DOUBTFUL_FROM = 0.4  # comments with at least this score may fill only half of the queue
+TEN_MINUTES, HOUR, DAY = timedelta(minutes=10), timedelta(hours=1), timedelta(days=1)
+# Limits for one network or email address: window, number of comments, message.
+LIMITS_PER_SENDER = (
     (
-        MINUTES,
+        TEN_MINUTES,
         5,
         N_(
             "You have sent many comments in a short time. Wait ten minutes and send this one again."
@@ -46,17 +46,17 @@ BUSY = N_(
     "The blog is receiving too many comments at the moment and could not accept yours. "
     "Your text is still here. Please send it again in an hour."
 )
-MOST_SPAM = 300  # that is kept in an hour
+MOST_SPAM = 300  # spam comments that are stored per hour
 UNBOUNDED = 10**9
-DAYS_FULL = 3  # the queue takes so many times an hour's comments in a day
+DAILY_FACTOR = 3  # the limit of pending comments per day, as a multiple of that per hour
 
 
 class TooMany(Refusal):
-    """Too many comments; shown with status 429, and the text is kept for another try."""
+    """A rate limit was reached. Shown with status 429; the form keeps the text."""
 
 
 class Tally(Base):
-    """How many comments came under one key in one stretch of time."""
+    """A counter of comments under one key in one time window, which ends at `until`."""
 
     __tablename__ = "tally"
 
@@ -68,10 +68,10 @@ class Tally(Base):
 
 
 def admit(session: Session, words: CommentFeatures, writer: str = "") -> float:
-    """Judge a guest's comment and count it, in the transaction that keeps it.
+    """Score a guest's comment and count it against the limits, in the transaction that stores it.
 
-    Returns the score; `SPAM_FROM` and above is kept as spam. `writer` is the hash of the key in
-    the guest's cookie. Raises `TooMany`.
+    Returns the score, 0 to 1; the caller stores a comment of `SPAM_FROM` and above as spam.
+    `writer` is the hash of the key in the guest's cookie. Raises `TooMany`.
     """
     score = judge(session, words)
     claim(session, words.network, words.email, score, writer)
@@ -79,7 +79,7 @@ def admit(session: Session, words: CommentFeatures, writer: str = "") -> float:
 
 
 def judge(session: Session, words: CommentFeatures) -> float:
-    """How much a comment looks like spam: 0 to 1."""
+    """Return the probability that a comment is spam, 0 to 1."""
     listed = site.facts(session).settings.comments_words.splitlines()
     return squash(rules(words, listed) + spam_learning.odds(session, tokens(words)))
 
@@ -88,69 +88,75 @@ def judge(session: Session, words: CommentFeatures) -> float:
 
 
 def claim(session: Session, network: str, email: str, score: float = 0.0, writer: str = "") -> None:
-    """Count a guest's comment before it is kept. Raises `TooMany` when a limit is reached.
+    """Count a guest's comment before it is stored. Raises `TooMany` if a limit is reached.
 
-    What is refused is rolled back with its transaction and counts for nothing.
+    A refused comment is not counted, because its transaction is rolled back.
     """
-    # First of all: on PostgreSQL those who come at the same moment wait here in line.
+    # Must come first: on PostgreSQL this row serialises concurrent submissions.
     if score >= SPAM_FROM:
         _count(session, "spam", HOUR, MOST_SPAM, BUSY)
     else:
         _count(session, "queue", HOUR, UNBOUNDED, BUSY)
-    for address in filter(None, (network and f"net {network}", _plain(email))):
-        for limit in ONE:
-            _count(session, address, *limit)
+    for sender in filter(None, (network and f"net {network}", _normalized(email))):
+        for window, most, message in LIMITS_PER_SENDER:
+            _count(session, sender, window, most, message)
     if score < SPAM_FROM:
         refuse_if_full(session, email, writer, score)
 
 
-def _plain(email: str) -> str:
+def _normalized(email: str) -> str:
     return email.strip().casefold()
 
 
-def _count(session: Session, of: str, window: timedelta, most: int, told: str) -> None:
+def _count(session: Session, subject: str, window: timedelta, most: int, message: str) -> None:
+    """Add one to a counter. Raises `TooMany` with this message if it exceeds `most`.
+
+    Windows are aligned to multiples of their length. Only a hash of the subject is stored.
+    """
     seconds = int(window.total_seconds())
-    stretch = int(now().timestamp()) // seconds
-    hidden = hashlib.blake2s(of.encode(), digest_size=16).hexdigest()
-    until = datetime.fromtimestamp((stretch + 1) * seconds, UTC)
-    row = {"key": f"{hidden} {seconds} {stretch}", "number": 1, "until": until}
-    put = dialect_insert(session, Tally).values(row)
-    more = put.on_conflict_do_update(
+    index = int(now().timestamp()) // seconds
+    hashed = hashlib.blake2s(subject.encode(), digest_size=16).hexdigest()
+    until = datetime.fromtimestamp((index + 1) * seconds, UTC)
+    row = {"key": f"{hashed} {seconds} {index}", "number": 1, "until": until}
+    insert = dialect_insert(session, Tally).values(row)
+    upsert = insert.on_conflict_do_update(
         index_elements=[Tally.key], set_={"number": Tally.number + 1}
     ).returning(Tally.number)
-    if session.execute(more, execution_options={"tags": ()}).scalar_one() > most:
-        raise TooMany(told)
+    if session.execute(upsert, execution_options={"tags": ()}).scalar_one() > most:
+        raise TooMany(message)
 
 
 def refuse_if_full(session: Session, email: str, writer: str, score: float = 0.0) -> None:
-    """While many unread comments wait, only who was approved before may add to them."""
-    room = site.facts(session).settings.comments_waiting
+    """Raise `TooMany` if the moderation queue is full, except for writers approved before."""
+    limit = site.facts(session).settings.comments_waiting
     if score >= DOUBTFUL_FROM:
-        room //= 2
-    full = _waiting(session, HOUR) >= room or _waiting(session, DAY) >= room * DAYS_FULL
-    if full and not is_known(session, email, writer):
+        limit //= 2
+    is_full = _pending(session, HOUR) >= limit or _pending(session, DAY) >= limit * DAILY_FACTOR
+    if is_full and not is_known(session, email, writer):
         raise TooMany(BUSY)
 
 
-def _waiting(session: Session, window: timedelta) -> int:
-    """Guests' comments of so long that nobody has decided yet."""
-    waiting = select(func.count()).where(
+def _pending(session: Session, window: timedelta) -> int:
+    """Count the pending comments that guests sent within the window."""
+    pending = select(func.count()).where(
         Comment.state == PENDING, Comment.user_id.is_(None), Comment.created_at > now() - window
     )
-    return session.scalar(waiting) or 0
+    return session.scalar(pending) or 0
 
 
 def is_known(session: Session, email: str, writer: str) -> bool:
-    """Whether this writer was approved last: by the key in their cookie, for anybody can type an
-    address; and under their address, for so many may come under one in a day and no more.
+    """Return whether the latest moderated comment of this writer was approved.
+
+    Both the cookie's key and the email address must match. Anybody can type an address, so it
+    proves nothing by itself; the number of comments under one address is limited.
     """
-    same = Comment.email == _plain(email), Comment.waiting_hash == writer
-    return bool(_plain(email) and writer) and was_approved_last(session, *same)
+    same = Comment.email == _normalized(email), Comment.waiting_hash == writer
+    return bool(_normalized(email) and writer) and was_approved_last(session, *same)
 
 
 @action("spam.delete_expired")
 def sweep(session: Session) -> None:
-    """Counts that are over; signs that no longer tell anything."""
-    over = delete(Tally).where(Tally.until < now())
-    session.execute(over, execution_options={"tags": ()})
+    """Delete expired counters and rare, old features of the filter."""
+    expired = delete(Tally).where(Tally.until < now())
+    session.execute(expired, execution_options={"tags": ()})
     spam_learning.prune(session)

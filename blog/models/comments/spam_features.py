@@ -1,7 +1,8 @@
-"""What the filter sees of a comment: its words, its links' hosts, and the signs beside them.
+"""Features that the spam filter extracts from a comment, fixed rules, and the Bayesian score.
 
-Latin words are folded as search folds them. Chinese has no spaces, so it is seen two characters at
-a time; characters that stand alone, as in 代.开.票, are put together first.
+Features are words, hosts of links, and hashes of the sender's addresses. Latin words are folded as
+in search. Chinese has no spaces, so it is split into pairs of characters; characters separated to
+evade filters, as in 代.开.票, are joined first.
 """
 
 import hashlib
@@ -17,17 +18,20 @@ from urllib.parse import urlsplit
 from blog.models.comments.comment import Comment
 from blog.models.search.tokenizer import fold, is_dense, pieces
 
-MOST = 300  # of one comment
-LONGEST = 40
-# Log odds of being spam that a comment starts from, and what each sign adds.
-START, A_LINK, LINKED_NAME, LISTED = -1.5, 0.8, 2.0, 6.0
+MOST = 300  # features of one comment
+LONGEST = 40  # characters of a feature
+# Log odds of spam: of any comment, and what each link, a URL as name and a listed word add.
+PRIOR, PER_LINK, LINKED_NAME, LISTED = -1.5, 0.8, 2.0, 6.0
 MOST_LINKS = 8
 HREF = re.compile(r' href="([^"]*)"')
 
 
 @dataclass(frozen=True)
 class CommentFeatures:
-    """A comment as the filter reads it: its text as typed, and where its links lead."""
+    """The input of the spam filter: the text as typed, the link targets and the sender's network.
+
+    `network` is an IP address or network, or empty.
+    """
 
     name: str
     email: str
@@ -37,33 +41,36 @@ class CommentFeatures:
 
 
 def words_of(comment: Comment) -> CommentFeatures:
-    """A comment that is kept already. Its links are read off what was rendered."""
-    found = (unescape(target) for target in HREF.findall(comment.body_html))
-    links = tuple(target for target in found if not target.startswith("#"))
+    """Return the filter input of a stored comment, with links taken from its rendered HTML."""
+    targets = (unescape(target) for target in HREF.findall(comment.body_html))
+    links = tuple(target for target in targets if not target.startswith("#"))
     return CommentFeatures(comment.name, comment.email, comment.body, links, comment.ip)
 
 
 def tokens(words: CommentFeatures) -> list[str]:
-    """Each sign once, the strongest kinds first, so that a long text cannot crowd them out."""
+    """Return the distinct features, at most `MOST`.
+
+    Links, addresses and name come first, so that a long text cannot crowd them out.
+    """
     signs = [f"links:{min(len(set(words.links)), 4)}"]
     if words.network:
-        signs.append(f"net:{_hidden(_network(words.network))}")
+        signs.append(f"net:{_hashed(_network(words.network))}")
     if words.email:
-        signs.append(f"mail:{_hidden(words.email)}")
+        signs.append(f"mail:{_hashed(words.email)}")
         signs.append(f"at:{words.email.rpartition('@')[2].strip().casefold()[:LONGEST]}")
     signs += [f"host:{host}" for host in hosts(words.links)]
-    signs += [f"name:{piece}" for piece in _seen(words.name)]
-    return list(dict.fromkeys([*signs, *_seen(words.body)]))[:MOST]
+    signs += [f"name:{word}" for word in _words(words.name)]
+    return list(dict.fromkeys([*signs, *_words(words.body)]))[:MOST]
 
 
 def hosts(links: Iterable[str]) -> list[str]:
-    """Each host, and the domain above it: spammers change what stands before the first dot."""
-    found: list[str] = []
+    """Return each host and its parent domain, because spammers vary the first label."""
+    names: list[str] = []
     for link in links:
         host = _host(link)
-        _, _, above = host.partition(".")
-        found += [host, above] if "." in above else [host]
-    return [host[:LONGEST] for host in dict.fromkeys(found) if host]
+        _, _, parent = host.partition(".")
+        names += [host, parent] if "." in parent else [host]
+    return [name[:LONGEST] for name in dict.fromkeys(names) if name]
 
 
 def _host(link: str) -> str:
@@ -74,43 +81,45 @@ def _host(link: str) -> str:
 
 
 def _network(address: str) -> str:
-    """An IPv4 address, or the /64 of an IPv6 one: who has one of those has all of it."""
+    """Return an IPv4 address, or the /64 network of an IPv6 address, which has one owner."""
     try:
-        found = ipaddress.ip_interface(address)
+        interface = ipaddress.ip_interface(address)
     except ValueError:
         return address
-    return str(found.ip) if found.version == 4 else found.ip.packed[:8].hex()
+    return str(interface.ip) if interface.version == 4 else interface.ip.packed[:8].hex()
 
 
-def _hidden(address: str) -> str:
-    """Recognised when it is met again, and read by nobody."""
+def _hashed(address: str) -> str:
+    """Return a hash, so that an address can be recognized but not read from the database."""
     return hashlib.blake2s(address.strip().casefold().encode(), digest_size=8).hexdigest()
 
 
-def _seen(text: str) -> list[str]:
-    found: list[str] = []
+def _words(text: str) -> list[str]:
+    """Split a text into folded words of two characters or more, and pairs of Han characters."""
+    words: list[str] = []
     for piece in _rejoined(pieces(fold(text))):
         if is_dense(piece):
-            found += [piece[at : at + 2] for at in range(max(1, len(piece) - 1))]
+            words += [piece[at : at + 2] for at in range(max(1, len(piece) - 1))]
         elif len(piece) > 1:
-            found.append(piece[:LONGEST])
-    return found
+            words.append(piece[:LONGEST])
+    return words
 
 
-def _rejoined(found: Sequence[str]) -> list[str]:
-    together: list[str] = []
-    for alone, run in groupby(found, lambda piece: len(piece) == 1 and is_dense(piece)):
-        several = list(run)
-        together += ["".join(several)] if alone else several
-    return together
+def _rejoined(separate: Sequence[str]) -> list[str]:
+    """Join runs of single Han characters, which were separated by spaces or punctuation."""
+    joined: list[str] = []
+    for is_single, run in groupby(separate, lambda piece: len(piece) == 1 and is_dense(piece)):
+        run_pieces = list(run)
+        joined += ["".join(run_pieces)] if is_single else run_pieces
+    return joined
 
 
-# --- rules that need no learning ---
+# --- fixed rules ---
 
 
 def rules(words: CommentFeatures, listed: Iterable[str]) -> float:
-    """The log odds of being spam by what can be said of any comment on any blog."""
-    odds = START + A_LINK * min(len(set(words.links)), MOST_LINKS)
+    """Return the log odds of spam by the number of links, the name and the owner's word list."""
+    odds = PRIOR + PER_LINK * min(len(set(words.links)), MOST_LINKS)
     if "://" in words.name or "www." in words.name.casefold():
         odds += LINKED_NAME
     if has_listed(words, listed):
@@ -119,9 +128,12 @@ def rules(words: CommentFeatures, listed: Iterable[str]) -> float:
 
 
 def has_listed(words: CommentFeatures, listed: Iterable[str]) -> bool:
-    """Whether a word, phrase or host of the keeper's list stands in the comment."""
-    found = pieces(fold(" ".join([words.name, words.email, words.body, *words.links])))
-    spaced, dense = f" {' '.join(found)} ", "".join(found)
+    """Return whether the comment contains a word, phrase or host of the site owner's list.
+
+    Entries with Han characters match regardless of spacing; others match whole words.
+    """
+    text = pieces(fold(" ".join([words.name, words.email, words.body, *words.links])))
+    spaced, dense = f" {' '.join(text)} ", "".join(text)
     for line in listed:
         wanted = pieces(fold(line))
         if any(map(is_dense, wanted)):
@@ -132,49 +144,56 @@ def has_listed(words: CommentFeatures, listed: Iterable[str]) -> bool:
     return False
 
 
-# --- what was learned, put together ---
+# --- score of the learned features ---
 
 
 def weigh(counted: Iterable[tuple[int, int]], approved: int, spam: int) -> float:
-    """Log odds of being spam by signs seen (`approved`, `spam`) times among so many comments.
+    """Return the log odds of spam by learned features.
 
-    Robinson's way: each sign's probability, drawn to the middle while it is rare, and the telling
-    ones combined with Fisher's, so that a text without telling signs stays in the middle.
+    `counted` has, for each known feature, in how many approved and spam comments it occurred;
+    `approved` and `spam` are the totals. Uses Robinson's method: the probability of each feature,
+    pulled towards 0.5 while it is rare, combined with Fisher's method. A text without significant
+    features gets log odds near 0.
     """
-    each = [_probability(a, s, approved, spam) for a, s in counted]
-    telling = sorted((p for p in each if abs(p - 0.5) > 0.1), key=lambda p: -abs(p - 0.5))[:150]
-    if not telling or not (approved or spam):
+    all_features = [_probability(a, s, approved, spam) for a, s in counted]
+    significant = (p for p in all_features if abs(p - 0.5) > 0.1)
+    strongest = sorted(significant, key=lambda p: -abs(p - 0.5))[:150]
+    if not strongest or not (approved or spam):
         return 0.0
-    for_spam = chance(-2 * sum(math.log(1 - p) for p in telling), len(telling))
-    for_honest = chance(-2 * sum(math.log(p) for p in telling), len(telling))
-    score = min(0.995, max(0.005, (1 + for_honest - for_spam) / 2))
+    spam_chance = chance(-2 * sum(math.log(1 - p) for p in strongest), len(strongest))
+    ham_chance = chance(-2 * sum(math.log(p) for p in strongest), len(strongest))
+    score = min(0.995, max(0.005, (1 + ham_chance - spam_chance) / 2))
     return math.log(score / (1 - score)) * trust(approved, spam)
 
 
 def trust(approved: int, spam: int) -> float:
-    """How much the filter's word counts: little until both kinds have been seen a few times."""
+    """Return the weight of the learned score, 0 to 1: low until both kinds have been learned."""
     rarer = min(approved, spam)
     return rarer / (rarer + 4)
 
 
-def _probability(a: int, s: int, approved: int, spam: int) -> float:
-    honest, bad = a / max(approved, 1), s / max(spam, 1)
-    if not (honest or bad):
+def _probability(in_approved: int, in_spam: int, approved: int, spam: int) -> float:
+    """Return the probability of spam given one feature, 0.5 if it was never seen."""
+    ham_rate, spam_rate = in_approved / max(approved, 1), in_spam / max(spam, 1)
+    if not (ham_rate or spam_rate):
         return 0.5
-    seen = a + s
-    return (0.5 + seen * bad / (bad + honest)) / (1 + seen)
+    count = in_approved + in_spam
+    return (0.5 + count * spam_rate / (spam_rate + ham_rate)) / (1 + count)
 
 
 def chance(x: float, pairs: int) -> float:
-    """How likely a chi-square of `2 * pairs` degrees is at least `x`; as logs, for long texts."""
+    """Return the probability that a chi-square with `2 * pairs` degrees of freedom is >= `x`.
+
+    Adds logarithms, because the terms of a long text underflow.
+    """
     half = x / 2
     if half <= 0:
         return 1.0
     terms = [k * math.log(half) - half - math.lgamma(k + 1) for k in range(pairs)]
-    most = max(terms)
-    return min(1.0, math.exp(most) * sum(math.exp(term - most) for term in terms))
+    largest = max(terms)
+    return min(1.0, math.exp(largest) * sum(math.exp(term - largest) for term in terms))
 
 
 def squash(odds: float) -> float:
-    """Log odds as a number between 0 and 1."""
+    """Convert log odds to a probability between 0 and 1."""
     return 1 / (1 + math.exp(-max(-40.0, min(40.0, odds))))

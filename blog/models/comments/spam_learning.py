@@ -1,11 +1,11 @@
-"""What the filter has learned from the queue: how often each sign stood in approved words, in spam.
+"""What the spam filter has learned: how many approved and spam comments had each feature.
 
-Integers that are added and taken back, so that an undone decision leaves no trace.
+The counts are integers, so undoing a decision subtracts exactly what it added.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Final
 
 from sqlalchemy import ForeignKey, String, Text, delete, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -13,15 +13,15 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from blog.models.base import Base, dialect_insert, now
 from blog.models.comments.spam_features import CommentFeatures, tokens, weigh
 
-UNTOLD: Any = {"tags": ()}  # nothing that a page shows
-ALL = ""  # the sign that every comment bears: its row counts the comments
-KEPT = 50_000
+NO_TAGS: Final = {"tags": ()}  # no page shows these rows, so no cached page is invalidated
+ALL = ""  # a feature that every comment has; its row counts the comments
+KEPT = 50_000  # features that are kept at most
 RARE, OLD = 2, timedelta(days=60)
 APPROVED, SPAM = "approved", "spam"  # what can be learned
 
 
 class Feature(Base):
-    """A word, a host or another sign, and the number of comments of each kind that bore it."""
+    """A word, host or other feature, and how many approved and spam comments had it."""
 
     __tablename__ = "spam_sign"
 
@@ -32,7 +32,7 @@ class Feature(Base):
 
 
 class Lesson(Base):
-    """What was learned of one comment, to be taken back if somebody thinks better of it."""
+    """What was learned from a comment, so that it can be unlearned."""
 
     __tablename__ = "spam_lesson"
 
@@ -44,69 +44,73 @@ class Lesson(Base):
 
 
 def learn(session: Session, comment_id: int, taught: str, words: CommentFeatures) -> None:
-    """Once for each comment, however often it is said; another lesson replaces the first."""
-    known = session.get(Lesson, comment_id)
-    if known and known.taught == taught:
+    """Learn a comment as `taught` (`APPROVED` or `SPAM`).
+
+    Does nothing if it was learned so before; replaces what was learned otherwise.
+    """
+    lesson = session.get(Lesson, comment_id)
+    if lesson and lesson.taught == taught:
         return
     unlearn(session, comment_id)
     signs = tokens(words)
     session.add(Lesson(comment_id=comment_id, taught=taught, signs="\n".join(signs)))
-    _add(session, [ALL, *signs], taught, 1)
+    _add(session, [ALL, *signs], taught)
 
 
 def unlearn(session: Session, comment_id: int) -> None:
-    known = session.get(Lesson, comment_id)
-    if known is None:
+    """Subtract what was learned from a comment, if anything."""
+    lesson = session.get(Lesson, comment_id)
+    if lesson is None:
         return
-    _add(session, [ALL, *known.signs.split("\n")], known.taught, -1)
-    session.delete(known)
+    _subtract(session, [ALL, *lesson.signs.split("\n")], lesson.taught)
+    session.delete(lesson)
     session.flush()
 
 
-def _add(session: Session, signs: Sequence[str], taught: str, number: int) -> None:
-    if number < 0:
-        column = Feature.approved if taught == APPROVED else Feature.spam
-        fewer = (
-            update(Feature).where(Feature.sign.in_(signs), column > 0).values({column: column - 1})
-        )
-        session.execute(fewer, execution_options=UNTOLD)
-        empty = delete(Feature).where(
-            Feature.sign.in_(signs), Feature.approved == 0, Feature.spam == 0
-        )
-        session.execute(empty, execution_options=UNTOLD)
-        return
+def _add(session: Session, signs: Sequence[str], taught: str) -> None:
+    """Add one to the count of each feature, in the column that `taught` names."""
     rows = [
-        {"sign": sign, "approved": 0, "spam": 0, "seen_at": now(), taught: number}
-        for sign in sorted(signs)  # in one order, so that two who learn at once do not lock up
+        {"sign": sign, "approved": 0, "spam": 0, "seen_at": now(), taught: 1}
+        for sign in sorted(signs)  # a fixed order, so that concurrent writers cannot deadlock
     ]
-    put = dialect_insert(session, Feature).values(rows)
-    more = {taught: Feature.__table__.c[taught] + number, "seen_at": put.excluded.seen_at}
-    added = put.on_conflict_do_update(index_elements=[Feature.sign], set_=more)
-    session.execute(added, execution_options=UNTOLD)
+    insert = dialect_insert(session, Feature).values(rows)
+    counts = {taught: Feature.__table__.c[taught] + 1, "seen_at": insert.excluded.seen_at}
+    upsert = insert.on_conflict_do_update(index_elements=[Feature.sign], set_=counts)
+    session.execute(upsert, execution_options=NO_TAGS)
+
+
+def _subtract(session: Session, signs: Sequence[str], taught: str) -> None:
+    """Subtract one from the count of each feature, and delete features without any counts."""
+    column = Feature.approved if taught == APPROVED else Feature.spam
+    decrement = update(Feature).where(Feature.sign.in_(signs), column > 0)
+    session.execute(decrement.values({column: column - 1}), execution_options=NO_TAGS)
+    empty = delete(Feature).where(Feature.sign.in_(signs), Feature.approved == 0, Feature.spam == 0)
+    session.execute(empty, execution_options=NO_TAGS)
 
 
 def odds(session: Session, signs: Iterable[str]) -> float:
-    """Log odds of being spam by what was learned; 0 while nothing was."""
+    """Return the log odds of spam of a comment with these features; 0 if nothing was learned."""
     wanted = [ALL, *signs]
-    found = select(Feature.sign, Feature.approved, Feature.spam).where(Feature.sign.in_(wanted))
-    known = {row.sign: (row.approved, row.spam) for row in session.execute(found)}
-    approved, spam = known.pop(ALL, (0, 0))
-    return weigh(known.values(), approved, spam)
+    query = select(Feature.sign, Feature.approved, Feature.spam).where(Feature.sign.in_(wanted))
+    counts = {row.sign: (row.approved, row.spam) for row in session.execute(query)}
+    approved, spam = counts.pop(ALL, (0, 0))
+    return weigh(counts.values(), approved, spam)
 
 
 def forget(session: Session, comment_ids: Sequence[int]) -> None:
-    """Comments that are deleted take their lessons along; what was learned of them stays."""
-    gone = delete(Lesson).where(Lesson.comment_id.in_(comment_ids))
-    session.execute(gone, execution_options=UNTOLD)
+    """Delete the lessons of comments that are about to be deleted; keep the counts."""
+    lessons = delete(Lesson).where(Lesson.comment_id.in_(comment_ids))
+    session.execute(lessons, execution_options=NO_TAGS)
 
 
 def prune(session: Session) -> None:
-    """Drop what is rare and has not been met for long, then the rarest until the rest fits."""
+    """Delete features that are rare and old, then the rarest ones beyond `KEPT`."""
     number = Feature.approved + Feature.spam
     rare = delete(Feature).where(number <= RARE, Feature.seen_at < now() - OLD, Feature.sign != ALL)
-    session.execute(rare, execution_options=UNTOLD)
-    too_many = (session.scalar(select(func.count()).select_from(Feature)) or 0) - KEPT
-    if too_many > 0:
-        rarest = select(Feature.sign).where(Feature.sign != ALL).order_by(number, Feature.seen_at)
-        least = rarest.limit(too_many).scalar_subquery()
-        session.execute(delete(Feature).where(Feature.sign.in_(least)), execution_options=UNTOLD)
+    session.execute(rare, execution_options=NO_TAGS)
+    excess = (session.scalar(select(func.count()).select_from(Feature)) or 0) - KEPT
+    if excess > 0:
+        by_rarity = select(Feature.sign).where(Feature.sign != ALL)
+        by_rarity = by_rarity.order_by(number, Feature.seen_at)
+        rarest = by_rarity.limit(excess).scalar_subquery()
+        session.execute(delete(Feature).where(Feature.sign.in_(rarest)), execution_options=NO_TAGS)

@@ -1,4 +1,4 @@
-"""To comment: one transaction that keeps the words, judges them, and says who is to be told."""
+"""Submitting a comment: check it, score it, store it and queue the emails, in one transaction."""
 
 import hashlib
 from dataclasses import dataclass
@@ -16,7 +16,14 @@ from blog.models.audit.action import action
 from blog.models.base import Refusal, now
 from blog.models.comments import comment as comments
 from blog.models.comments import guest, moderation, reply_notice, spam
-from blog.models.comments.comment import APPROVED, PENDING, SPAM, Comment, Reader, Said
+from blog.models.comments.comment import (
+    APPROVED,
+    PENDING,
+    SPAM,
+    Comment,
+    Reader,
+    ShownComment,
+)
 from blog.models.comments.spam import SPAM_FROM
 from blog.models.comments.spam_features import CommentFeatures
 from blog.models.jobs import outbox
@@ -26,14 +33,14 @@ from blog.models.settings import site
 from blog.models.settings.settings import Settings
 from blog.models.users.user import EDITOR, User
 
-LONGEST_BODY = 5_000
+LONGEST_BODY = 5_000  # characters
 IN_FEED = 50
-DOUBTFUL = 0.4  # from here on a known writer's words wait like anybody's
+DOUBTFUL = 0.4  # a trusted writer's comment with at least this spam score waits for approval
 
 
 @dataclass(frozen=True)
 class About:
-    """The post that a comment is about. `closed` says why it takes none, if so."""
+    """The post of a comment. `closed` is the reason why it accepts none, or None."""
 
     post_id: int
     path: str
@@ -44,12 +51,16 @@ class About:
 
 @dataclass(frozen=True)
 class Submission:
-    """What somebody sent. `key` is that of their cookie; empty for who is signed in."""
+    """A comment as it was submitted.
+
+    `key` is the key in a guest's cookie; it is empty for a user who is signed in. `network` is the
+    guest's network, for rate limits.
+    """
 
     post_id: int
     body: str
     rendered: Rendered
-    answers: str = ""  # the uid of the comment that this one answers
+    answers: str = ""  # the uid of the comment that this one replies to
     name: str = ""
     email: str = ""
     wants_answers: bool = False
@@ -59,11 +70,11 @@ class Submission:
 
 
 class Twice(Exception):
-    """The same words arrived at the same moment; the others were kept."""
+    """A concurrent transaction has stored the same comment. Its argument is the comment's uid."""
 
 
 def about(session: Session, post_id: int) -> About:
-    """A live post, as one may comment on it. Raises `LookupError`."""
+    """Return a public post for commenting. Raises `LookupError` if there is none."""
     row = session.execute(
         select(Revision.title, Revision.language, Revision.takes_comments, Post.publish_at)
         .add_columns(Address.path)
@@ -79,26 +90,28 @@ def about(session: Session, post_id: int) -> About:
     return About(post_id, addresses.href(row.path), row.title, row.language, closed)
 
 
-def feed(session: Session, post_id: int) -> tuple[About, list[Said]]:
-    """A live post and what everybody may read of its comments, newest first."""
-    found = comments.of_post(session, post_id, Reader()).everything
-    newest = sorted(found, key=lambda said: said.said_at, reverse=True)
+def feed(session: Session, post_id: int) -> tuple[About, list[ShownComment]]:
+    """Return a public post and its newest approved comments, for the feed of its comments."""
+    public = comments.of_post(session, post_id, Reader()).everything
+    newest = sorted(public, key=lambda comment: comment.said_at, reverse=True)
     return about(session, post_id), newest[:IN_FEED]
 
 
 def answered(session: Session, post_id: int, uid: str) -> Comment | None:
-    """The comment of this post that is answered; an answer to an answer joins it."""
+    """Return the approved comment of this post that has the uid, to reply to it."""
     if not (uid.isascii() and uid.isprintable()):
         return None
-    theirs = Comment.post_id == post_id, Comment.state == APPROVED
-    return session.scalar(select(Comment).where(Comment.uid == uid, *theirs))
+    is_public = Comment.post_id == post_id, Comment.state == APPROVED
+    return session.scalar(select(Comment).where(Comment.uid == uid, *is_public))
 
 
 @action("comment.submit")
 def submit(session: Session, sent: Submission, *, by: User | None) -> str:
-    """Keep a comment; its uid. Raises `Refusal`, `Twice`, and `LookupError` where there is no post.
+    """Store a comment and return its uid.
 
-    The same words of the same writer in the same place are one comment, sent however often.
+    The same text by the same writer in the same place is stored once, however often it is sent.
+    Raises `Refusal`, `LookupError` if the post is not public, and `Twice` if a
+    concurrent transaction stored the same comment.
     """
     post = about(session, sent.post_id)
     if post.closed:
@@ -107,49 +120,50 @@ def submit(session: Session, sent: Submission, *, by: User | None) -> str:
     uid = _uid(sent, parent, by)
     if session.scalar(select(Comment.id).where(Comment.uid == uid)):
         return uid
-    comment = _written(session, sent, by)
+    comment = _new_comment(session, sent, by)
     comment.uid, comment.parent_id = uid, parent
-    _decide(session, comment, sent, by)
+    _set_state(session, comment, sent, by)
     _insert(session, comment)
     if comment.state == PENDING:
-        _tell_authors(session, comment, post)
+        _notify_authors(session, comment, post)
     elif comment.state == APPROVED:
-        reply_notice.tell(session, comment)
+        reply_notice.queue(session, comment)
     return uid
 
 
 def _parent(session: Session, sent: Submission) -> int | None:
-    """One level of replies: what answers a reply stands under the same comment."""
+    """Return the id of the top-level comment to nest under; a reply to a reply joins its thread."""
     if not sent.answers:
         return None
-    found = answered(session, sent.post_id, sent.answers)
-    if found is None:
+    target = answered(session, sent.post_id, sent.answers)
+    if target is None:
         raise Refusal(
             N_(
                 "The comment you are replying to no longer exists. If you send yours again, it "
                 "will not be a reply."
             )
         )
-    return found.parent_id or found.id
+    return target.parent_id or target.id
 
 
 def _uid(sent: Submission, parent: int | None, by: User | None) -> str:
-    """Made of what is said, where and by whom, so that the database itself refuses a double."""
+    """Return a hash of text, place and writer, so that a unique index prevents duplicates."""
     writer = f"user {by.id}" if by else f"guest {waiting_hash(sent.key)}"
     words = "\0".join((str(sent.post_id), str(parent or ""), writer, sent.body.strip()))
     return hashlib.sha256(words.encode()).hexdigest()[:20]
 
 
 def waiting_hash(key: str) -> str:
-    """What is kept of the key in a `waiting` cookie."""
+    """Return the hash of the key in a `waiting` cookie; only the hash is stored."""
     return hashlib.sha256(key.encode()).hexdigest() if key else ""
 
 
-def _written(session: Session, sent: Submission, by: User | None) -> Comment:
+def _new_comment(session: Session, sent: Submission, by: User | None) -> Comment:
+    """Check the text and, for a guest, the name, and return the row to insert."""
     if not sent.rendered.text.strip():
         raise Refusal(N_("This comment has no visible text."), "body")
     if by is None:
-        guest.refuse_borrowed(session, sent.name)
+        guest.refuse_impersonation(session, sent.name)
         change_log.withhold_address(session)
     return Comment(
         post_id=sent.post_id,
@@ -177,11 +191,11 @@ def _insert(session: Session, comment: Comment) -> None:
         raise Twice(comment.uid) from error
 
 
-# --- does it wait? ---
+# --- initial state ---
 
 
-def _decide(session: Session, comment: Comment, sent: Submission, by: User | None) -> None:
-    """Spam, waiting, or seen by everybody at once."""
+def _set_state(session: Session, comment: Comment, sent: Submission, by: User | None) -> None:
+    """Set the state to spam, pending or approved. Raises `TooMany` if a limit is reached."""
     if by is None:
         links = tuple(sent.rendered.links)
         words = CommentFeatures(comment.name, comment.email, sent.body, links, sent.network)
@@ -189,23 +203,28 @@ def _decide(session: Session, comment: Comment, sent: Submission, by: User | Non
     settings = site.facts(session).settings
     if comment.score >= SPAM_FROM:
         comment.state = SPAM
-    elif _passes(session, comment, settings, by):
+    elif _is_approved_at_once(session, comment, settings, by):
         comment.state, comment.decided_at = APPROVED, comment.created_at
     else:
         comment.state = PENDING
 
 
-def _passes(session: Session, comment: Comment, settings: Settings, by: User | None) -> bool:
+def _is_approved_at_once(
+    session: Session, comment: Comment, settings: Settings, by: User | None
+) -> bool:
+    """Return whether to skip moderation: for editors, authors of the post and trusted writers."""
     if by is not None:
-        mine = select(PostAuthor.user_id).where(PostAuthor.post_id == comment.post_id)
-        if by.has_role(EDITOR) or by.id in session.scalars(mine).all():
+        authors = select(PostAuthor.user_id).where(PostAuthor.post_id == comment.post_id)
+        if by.has_role(EDITOR) or by.id in session.scalars(authors).all():
             return True
     return settings.comments_trust and comment.score < DOUBTFUL and _is_known(session, comment)
 
 
 def _is_known(session: Session, comment: Comment) -> bool:
-    """A guest is known by the key in their cookie, which nobody can type, and only under the name
-    and the address that were approved.
+    """Return whether the writer's latest moderated comment was approved.
+
+    A guest is identified by the key in their cookie, which cannot be guessed, together with the
+    same name and email address.
     """
     if comment.user_id:
         same = Comment.user_id == comment.user_id
@@ -215,11 +234,11 @@ def _is_known(session: Session, comment: Comment) -> bool:
     return comments.was_approved_last(session, same)
 
 
-# --- who is told ---
+# --- notifications ---
 
 
-def _tell_authors(session: Session, comment: Comment, post: About) -> None:
-    """A mail to each author of the post who can read it and did not write the comment."""
+def _notify_authors(session: Session, comment: Comment, post: About) -> None:
+    """Queue an email to each author of the post, except the writer of the comment."""
     authors = session.scalars(
         select(User)
         .join(PostAuthor, PostAuthor.user_id == User.id)
@@ -242,12 +261,14 @@ def _tell_authors(session: Session, comment: Comment, post: About) -> None:
             )
 
 
-# --- with its post ---
+# --- deleting ---
 
 
 def forget(session: Session, post_id: int) -> None:
-    """The comments of a post that is deleted for good; answers before what they answer."""
-    mine = Comment.post_id == post_id
-    moderation.forget(session, session.scalars(select(Comment.id).where(mine)).all())
-    for which in (mine & Comment.parent_id.is_not(None), mine):
-        session.execute(delete(Comment).where(which), execution_options={"tags": ("comments",)})
+    """Delete all comments of a post that is being deleted permanently."""
+    of_post = Comment.post_id == post_id
+    moderation.forget(session, session.scalars(select(Comment.id).where(of_post)).all())
+    replies = of_post & Comment.parent_id.is_not(None)
+    for condition in (replies, of_post):  # replies first, because they refer to their parents
+        statement = delete(Comment).where(condition)
+        session.execute(statement, execution_options={"tags": ("comments",)})

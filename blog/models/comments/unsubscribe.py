@@ -1,11 +1,10 @@
-"""Who wants no more mail of the kind that can be stopped. Kept is only the hash of an address."""
+"""Unsubscribed email addresses, stored as hashes, and the signed keys of unsubscribe links."""
 
 import base64
 import hashlib
 import hmac
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import String
 from sqlalchemy.exc import IntegrityError
@@ -14,11 +13,11 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from blog.models.audit.action import action
 from blog.models.base import Base, now
 
-HASH = 16  # bytes; both halves of a key
+HASH = 16  # bytes of the hash and of the signature, the two halves of a key
 
 
 class Unsubscribed(Base):
-    """An address that is sent no more answers."""
+    """An address that gets no more reply notices."""
 
     __tablename__ = "unsubscribed"
 
@@ -27,24 +26,24 @@ class Unsubscribed(Base):
 
     unaudited = True
 
-    @classmethod
-    def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
-        return set()
-
 
 def hash_of(secret: bytes, address: str) -> str:
-    """Keyed with the installation's secret: nobody can try addresses on a stolen database."""
+    """Return the stored hash of an address, 32 hexadecimal digits.
+
+    It is keyed with the installation's secret, so that addresses cannot be guessed from a stolen
+    database.
+    """
     return _mac(secret, b"address:" + address.strip().casefold().encode()).hex()
 
 
 def key(secret: bytes, address: str) -> str:
-    """What the link in a mail ends in. It needs no row: it proves itself."""
+    """Return the key of an unsubscribe link. It is signed, so no row is needed to verify it."""
     hashed = bytes.fromhex(hash_of(secret, address))
     return base64.urlsafe_b64encode(hashed + _mac(secret, b"link:" + hashed)).decode().rstrip("=")
 
 
 def read_key(secret: bytes, key: str) -> str:
-    """The hash of the address that the key was made for. Raises `LookupError`."""
+    """Return the hash of the address in a key. Raises `LookupError` for an invalid key."""
     try:
         raw = base64.urlsafe_b64decode(key.encode() + b"=" * (-len(key) % 4))
     except ValueError as error:
@@ -61,7 +60,7 @@ def _mac(secret: bytes, text: bytes) -> bytes:
 
 @action("mail.unsubscribe")
 def unsubscribe(session: Session, hash: str) -> None:
-    """Once is enough; a second press, even at the same moment, changes nothing."""
+    """Store that an address is unsubscribed. Does nothing if it is, even concurrently."""
     if is_unsubscribed(session, hash):
         return
     with suppress(IntegrityError), session.begin_nested():
@@ -69,4 +68,5 @@ def unsubscribe(session: Session, hash: str) -> None:
 
 
 def is_unsubscribed(session: Session, hash: str) -> bool:
+    """Return whether the address with this hash is unsubscribed."""
     return session.get(Unsubscribed, hash) is not None

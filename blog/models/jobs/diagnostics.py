@@ -1,4 +1,4 @@
-"""How the installation stands, as far as its database knows."""
+"""Facts from the database that the checks of `blog doctor` and the admin dashboard need."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,8 +20,11 @@ from blog.models.users.user import ADMIN, User
 
 @dataclass(frozen=True)
 class Diagnostics:
-    """`samples`: sample posts that readers see as they came. `has_clock`: some process keeps it.
-    `is_asked_by_itself`: whoever has signed in seems to have come from this machine.
+    """The state of the installation, as far as the database knows it.
+
+    `born` is when the site was set up, `schema` the Alembic revision. `samples` counts published,
+    unmodified sample posts. `has_clock`: some process runs the scheduler. `is_asked_by_itself`:
+    all sessions come from this machine, which suggests a reverse proxy that is not configured.
     """
 
     site: SiteFacts
@@ -36,7 +39,7 @@ class Diagnostics:
 
 
 def look(session: Session, samples: str) -> Diagnostics:
-    """`samples` is the folder that the sample posts came from."""
+    """Collect the facts. `samples` is the folder that the sample posts were imported from."""
     row = session.get(Site, THE_ONE)
     admins = select(func.count()).select_from(User).where(User.role == ADMIN, User.can_sign_in)
     revision = select(column("version_num", String)).select_from(table("alembic_version"))
@@ -54,16 +57,15 @@ def look(session: Session, samples: str) -> Diagnostics:
 
 
 def _samples(session: Session, folder: str) -> int:
-    as_they_came = Post.version == Post.source_version
-    ours = Post.source_path.startswith(f"{folder}/", autoescape=True)
-    query = select(func.count()).select_from(Post).where(Post.is_live(now()), ours, as_they_came)
-    return session.scalar(query) or 0
+    is_unmodified = Post.version == Post.source_version
+    is_sample = Post.source_path.startswith(f"{folder}/", autoescape=True)
+    query = select(func.count()).select_from(Post)
+    return session.scalar(query.where(Post.is_live(now()), is_sample, is_unmodified)) or 0
 
 
 def _is_asked_by_itself(session: Session) -> bool:
-    """What it looks like where a proxy stands in front that nobody has told of."""
-    places = set(session.scalars(select(SignIn.ip).where(SignIn.ip != "").distinct()))
-    return bool(places) and all(is_loopback(ip) for ip in places)
+    addresses = set(session.scalars(select(SignIn.ip).where(SignIn.ip != "").distinct()))
+    return bool(addresses) and all(is_loopback(ip) for ip in addresses)
 
 
 def _has_clock(session: Session) -> bool:

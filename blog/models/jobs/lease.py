@@ -1,7 +1,7 @@
-"""Who does the clock's work: of all processes of the blog, one at a time."""
+"""Leases in the database: they let only one process at a time run the scheduler."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy import ColumnElement, String, or_, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -10,15 +10,25 @@ from blog.models.audit.action import action
 from blog.models.base import Base, now
 
 CLOCK = "clock"
-SPAN = timedelta(seconds=30)  # longest that nothing is done after a holder was killed
-# A moment beyond this is from a clock that was wrong. Not `SPAN` itself: between our look at the
-# clock and our turn to write, somebody may have taken it.
-ABSURD = 2 * SPAN
+SPAN = timedelta(seconds=30)  # after a holder was killed, nobody holds the lease for this long
+# An end beyond this was written by a process with a wrong clock, so it is ignored. This is more
+# than `SPAN`, because another process may take the lease after this one has read the clock.
+MAX_REMAINING = 2 * SPAN
 FREE = datetime.fromisoformat("1970-01-01T00:00:00Z")
 
 
+class LeaseFacts(TypedDict, total=False):
+    """The holder of a lease and when it ends; empty if the lease does not exist."""
+
+    holder: str
+    until: datetime
+
+
 class Lease(Base):
-    """A right that one process has until a moment, unless it is renewed. Rows come by migration."""
+    """A named lock that a process holds until a time, unless it renews it.
+
+    A migration inserts the rows.
+    """
 
     __tablename__ = "lease"
 
@@ -30,26 +40,26 @@ class Lease(Base):
 
     @classmethod
     def is_open_to(cls, holder: str) -> ColumnElement[bool]:
-        """Free, run out, or one's own."""
+        """Return the condition for a lease that is free, expired or held by `holder`."""
         moment = now()
-        return or_(cls.holder == holder, cls.until <= moment, cls.until > moment + ABSURD)
+        return or_(cls.holder == holder, cls.until <= moment, cls.until > moment + MAX_REMAINING)
 
 
 def held_until(session: Session, name: str, holder: str) -> datetime | None:
-    """None while somebody else holds it; the moment one's own ends, or `FREE` for the taking.
+    """Return when `holder`'s lease ends, `FREE` if nobody holds it, None if another process does.
 
-    A read, so that those who only wait for it never want the writer's lock.
+    Only reads, so that waiting processes never need SQLite's write lock.
     """
     row = session.get(Lease, name)
     moment = now()
-    if row is None or row.until <= moment or row.until > moment + ABSURD:
+    if row is None or row.until <= moment or row.until > moment + MAX_REMAINING:
         return FREE
     return row.until if row.holder == holder else None
 
 
 @action("lease.take")
 def take(session: Session, name: str, holder: str) -> datetime | None:
-    """Take or renew it; the moment it ends, or None where somebody else was faster."""
+    """Take or renew a lease. Returns when it ends, or None if another process holds it."""
     until = now() + SPAN
     taken = session.execute(
         update(Lease)
@@ -63,14 +73,14 @@ def take(session: Session, name: str, holder: str) -> datetime | None:
 
 @action("lease.release")
 def leave(session: Session, name: str, holder: str) -> None:
-    """Give it back, so that the next one need not wait for its end."""
+    """Release a lease, so that another process can take it at once."""
     session.execute(
         update(Lease).where(Lease.name == name, Lease.holder == holder).values(until=FREE),
         execution_options={"tags": (), "synchronize_session": False},
     )
 
 
-def facts(session: Session, name: str) -> dict[str, Any]:
-    """Who holds it and until when; for whoever looks after the installation."""
+def facts(session: Session, name: str) -> LeaseFacts:
+    """Return who holds a lease and until when, for diagnostics."""
     row = session.get(Lease, name)
-    return {"holder": row.holder, "until": row.until} if row else {}
+    return LeaseFacts(holder=row.holder, until=row.until) if row else LeaseFacts()

@@ -1,9 +1,9 @@
-"""Something owed to the outside, such as a mail, until it is delivered or given up."""
+"""The outbox: emails that are queued in the database until they are delivered or given up."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -20,12 +20,12 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.models.audit.action import action
-from blog.models.base import Base, UTCTime, now
+from blog.models.base import Base, JSONObject, UTCTime, now
 from blog.models.comments import unsubscribe
 from blog.models.comments.comment import APPROVED, PENDING, Comment
 from blog.models.users.user import User
 
-# What can be owed, and the facts that its template in templates/mail/ is given.
+# The kinds of email, and the facts that their templates in templates/mail/ need.
 KINDS = {
     "reset": {"name", "path"},
     "invitation": {"by", "role", "path"},
@@ -34,22 +34,25 @@ KINDS = {
     "password_changed": {"name", "at", "ip"},
     "test": set[str](),
 }
-# These can be stopped by whoever gets them, with a link of one press.
+# Kinds that the recipient can unsubscribe from with one click.
 STOPPABLE = {"answered"}
-# The wait after each try; the last one is made after a day.
+# The wait after each attempt; the last attempt is made after about a day.
 BACK_OFF = (
     *(timedelta(minutes=minutes) for minutes in (1, 5, 15)),
     *(timedelta(hours=hours) for hours in (1, 3, 6, 12)),
 )
-STALE = timedelta(days=2)  # what could not be tried before, for want of a mail server, is old news
+STALE = timedelta(days=2)  # an older email, unsent for want of a mail server, is not sent any more
 PAUSE = timedelta(minutes=1)
-UNCOUNTED: dict[str, Any] = {"tags": (), "synchronize_session": False}
+NO_TAGS: Final = {"tags": (), "synchronize_session": False}  # invalidates no cached page
+DELIVERIES: Final = {"tags": ("deliveries",), "synchronize_session": False}
 
 
 class Delivery(Base):
-    """One mail to one address. `facts` is what its template needs; wiped once it is over.
+    """An email to one address.
 
-    Whoever sends it has claimed it: `due_at` was moved to the next try, should they be killed.
+    `facts` are the variables of its template; they are deleted once it is sent or given up. A
+    process claims a row before it sends the email: claiming moves `due_at` to the next attempt, in
+    case the process is killed.
     """
 
     __tablename__ = "delivery"
@@ -60,50 +63,57 @@ class Delivery(Base):
     to: Mapped[str] = mapped_column(String(254))
     language: Mapped[str] = mapped_column(String(10), default="")
     key: Mapped[str | None] = mapped_column(String(200), unique=True)
-    facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    facts: Mapped[JSONObject] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=now)
     due_at: Mapped[datetime] = mapped_column(default=now)
     tries: Mapped[int] = mapped_column(default=0)
-    said: Mapped[str] = mapped_column(String(500), default="")  # the last fault, in short
+    said: Mapped[str] = mapped_column(String(500), default="")  # the last error, shortened
     done_at: Mapped[datetime | None]
     failed_at: Mapped[datetime | None]
 
     audit_secret = frozenset({"facts"})
 
     @classmethod
-    def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
+    def change_tags(
+        cls, session: Session, values: dict[str, object], changed: set[str]
+    ) -> set[str]:
+        """Return the tag of the list of deliveries."""
         return {"deliveries"}
 
     @classmethod
     def is_owed(cls) -> ColumnElement[bool]:
+        """Return the condition for emails that are neither sent nor given up."""
         return and_(cls.done_at.is_(None), cls.failed_at.is_(None))
 
     @classmethod
     def is_due(cls) -> ColumnElement[bool]:
+        """Return the condition for pending emails whose next attempt is due."""
         return and_(cls.is_owed(), cls.due_at <= now())
 
 
 @dataclass(frozen=True)
 class PendingDelivery:
-    """A claimed delivery, as it leaves the database to be sent."""
+    """A claimed email, detached from the database session, to be sent."""
 
     id: int
     kind: str
     to: str
     language: str
-    facts: dict[str, Any]
+    facts: JSONObject
     created_at: datetime
     tries: int
 
 
 def owe(
-    session: Session, kind: str, to: str, *, language: str, key: str | None = None, **facts: Any
+    session: Session, kind: str, to: str, *, language: str, key: str | None = None, **facts: str
 ) -> bool:
-    """Owe a mail, in the transaction of the act that causes it. With a `key`, at most once ever.
+    """Queue an email, in the transaction that causes it. Returns whether it was queued.
 
-    `key` is `kind:uid` (and more after a colon) where the mail is about a comment: it is dropped
-    if the comment is gone, or has been decided about otherwise, before it is sent. `facts` are
-    those of `KINDS`; `path` is a path of ours, made absolute when it is sent.
+    Does nothing without an address, or if the `key` was used before. For an email about a comment,
+    `key` is `kind:uid`, optionally followed by a colon and more; such an email is dropped if the
+    comment is deleted or moderated differently before it is sent. `facts` are those in `KINDS`,
+    where `path` is a path on this site, made absolute when the email is sent. Raises `TypeError` if
+    a fact is missing.
     """
     if not KINDS[kind] <= facts.keys():
         raise TypeError(f"{kind} needs {KINDS[kind]}")
@@ -113,31 +123,32 @@ def owe(
     return True
 
 
-def take_back(session: Session, keys: Sequence[str]) -> None:
-    """What is owed under these keys is sent no more, whether or not it was tried."""
+def cancel(session: Session, keys: Sequence[str]) -> None:
+    """Delete the pending emails with these keys."""
     unsent = delete(Delivery).where(Delivery.key.in_(keys), Delivery.is_owed())
-    session.execute(unsent, execution_options={**UNCOUNTED, "tags": ("deliveries",)})
+    session.execute(unsent, execution_options=DELIVERIES)
 
 
-# --- for who delivers ---
+# --- delivery ---
 
 
 def has_due(session: Session) -> bool:
-    """A look that wants no lock."""
+    """Return whether an email is due. Only reads, so it needs no write lock."""
     return session.scalar(select(Delivery.id).where(Delivery.is_due()).limit(1)) is not None
 
 
 @action("mail.claim")
 def claim(session: Session, secret: bytes) -> PendingDelivery | None:
-    """The delivery that is due first, for nobody but the caller until its next try is due.
+    """Claim the email that is due first; None if there is none.
 
-    What has become pointless meanwhile is ended on the way.
+    No other process gets it before its next attempt is due. Emails that are too old or no longer
+    needed are ended on the way. `secret` is the installation's secret, for unsubscribed addresses.
     """
     while row := _claim_any(session):
         if row.created_at < now() - STALE:
             _end(session, row, failed_at=now(), said=row.said or "too old")
-        elif why := _pointless(session, row, secret):
-            _end(session, row, done_at=now(), said=why)
+        elif reason := _reason_to_drop(session, row, secret):
+            _end(session, row, done_at=now(), said=reason)
         else:
             return PendingDelivery(
                 row.id, row.kind, row.to, row.language, row.facts, row.created_at, row.tries
@@ -146,23 +157,26 @@ def claim(session: Session, secret: bytes) -> PendingDelivery | None:
 
 
 def _claim_any(session: Session) -> Delivery | None:
-    """The conditions stand in both places: PostgreSQL looks again at the outer ones when it has
-    waited for somebody who claimed the same row."""
+    """Claim the email that is due first.
+
+    The UPDATE repeats the condition of its subquery, because PostgreSQL checks only the outer one
+    again after it has waited for another process that claimed the same row.
+    """
     first = select(Delivery.id).where(Delivery.is_due()).order_by(Delivery.due_at).limit(1)
-    tried = update(Delivery).where(Delivery.id == first.scalar_subquery(), Delivery.is_due())
+    claimed = update(Delivery).where(Delivery.id == first.scalar_subquery(), Delivery.is_due())
     return session.execute(
-        tried.values(tries=Delivery.tries + 1, due_at=_next_try()).returning(Delivery),
-        execution_options=UNCOUNTED | {"populate_existing": True},
+        claimed.values(tries=Delivery.tries + 1, due_at=_next_attempt()).returning(Delivery),
+        execution_options={**NO_TAGS, "populate_existing": True},
     ).scalar()
 
 
-def _next_try() -> ColumnElement[datetime]:
+def _next_attempt() -> ColumnElement[datetime]:
     waits = {tries: literal(now() + wait, UTCTime) for tries, wait in enumerate(BACK_OFF)}
     return case(waits, value=Delivery.tries, else_=waits[len(BACK_OFF) - 1])
 
 
-def _pointless(session: Session, row: Delivery, secret: bytes) -> str:
-    """Why it need not be sent any more; "" if it must."""
+def _reason_to_drop(session: Session, row: Delivery, secret: bytes) -> str:
+    """Return why an email is no longer needed, or "" if it must be sent."""
     if row.kind in STOPPABLE and unsubscribe.is_unsubscribed(
         session, unsubscribe.hash_of(secret, row.to)
     ):
@@ -178,71 +192,80 @@ def _pointless(session: Session, row: Delivery, secret: bytes) -> str:
     return ""
 
 
-# A mail about a comment is sent while the comment is in this state.
+# An email about a comment is sent only while the comment is in this state.
 WANTED_STATE = {"answered": APPROVED, "comment_waits": PENDING}
 
 
 @action("mail.deliver")
 def delivered(session: Session, owed: PendingDelivery) -> None:
-    """Whoever else may have claimed it since: it has been sent."""
+    """Mark an email as sent, even if another process has claimed it since."""
     _change(session, owed.id, done_at=now(), said="", facts={})
 
 
 @action("mail.fail")
 def failed(session: Session, owed: PendingDelivery, said: str, *, for_good: bool) -> bool:
-    """Note why a try failed; True if it was the last one, and the mail is given up."""
-    is_over = for_good or owed.tries > len(BACK_OFF)
-    over = {"failed_at": now(), "facts": {}} if is_over else {}
+    """Record why an attempt failed; returns whether it was the last one.
+
+    The email is then given up. `for_good` says that the error is permanent.
+    """
+    is_last = for_good or owed.tries > len(BACK_OFF)
+    ending = {"failed_at": now(), "facts": {}} if is_last else {}
     session.execute(
         update(Delivery)
         .where(Delivery.id == owed.id, Delivery.tries == owed.tries, Delivery.is_owed())
-        .values(said=in_short(said), **over),
-        execution_options={**UNCOUNTED, "tags": ("deliveries",) if is_over else ()},
+        .values(said=in_short(said), **ending),
+        execution_options=DELIVERIES if is_last else NO_TAGS,
     )
-    return is_over
+    return is_last
 
 
 @action("mail.postpone")
 def put_off(session: Session, said: str) -> None:
-    """The server itself is at fault: whatever is due waits a little, and loses no try."""
+    """Postpone all due emails by `PAUSE`, because the mail server itself has failed.
+
+    This does not count as an attempt.
+    """
     session.execute(
         update(Delivery).where(Delivery.is_due()).values(due_at=now() + PAUSE, said=in_short(said)),
-        execution_options=UNCOUNTED,
+        execution_options=NO_TAGS,
     )
 
 
 def in_short(said: str) -> str:
-    """What a server says, on one line and without anything that a terminal would obey."""
+    """Return a server's message on one line, without control characters, in 500 characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in said).split())[:500]
 
 
-def _end(session: Session, row: Delivery, **values: Any) -> None:
+def _end(session: Session, row: Delivery, **values: object) -> None:
     _change(session, row.id, facts={}, **values)
 
 
-def _change(session: Session, id: int, **values: Any) -> None:
+def _change(session: Session, id: int, **values: object) -> None:
     session.execute(
-        update(Delivery).where(Delivery.id == id).values(**values), execution_options=UNCOUNTED
+        update(Delivery).where(Delivery.id == id).values(**values), execution_options=NO_TAGS
     )
 
 
 def give_up_stale(session: Session) -> None:
-    """However it is that they were not sent: nobody waits for them any more."""
+    """Mark pending emails older than `STALE` as failed, whatever kept them from being sent."""
     session.execute(
         update(Delivery)
         .where(Delivery.is_owed(), Delivery.created_at < now() - STALE)
         .values(failed_at=now(), facts={}),
-        execution_options=UNCOUNTED,
+        execution_options=NO_TAGS,
     )
 
 
-# --- for who keeps the house ---
+# --- diagnostics ---
 
 
 @dataclass(frozen=True)
 class MailState:
-    """`waiting`: owed, tried or not; `late`: tried in vain, tried again; `failed`: given up in the
-    last week; `said`: what the mail server said last of one of those."""
+    """Numbers of emails, for diagnostics.
+
+    `waiting`: pending. `late`: those of them with a failed attempt. `failed`: given up in the last
+    week. `said`: the latest error message of a late or failed one.
+    """
 
     waiting: int = 0
     late: int = 0
@@ -251,16 +274,17 @@ class MailState:
 
 
 def state(session: Session) -> MailState:
+    """Count pending, late and failed emails."""
     recent = Delivery.failed_at.is_not(None) & (Delivery.failed_at > now() - timedelta(days=7))
     late = Delivery.is_owed() & (Delivery.said != "")
-    said = (
+    latest_error = (
         select(Delivery.said)
         .where(late | recent)
         .order_by(func.coalesce(Delivery.failed_at, Delivery.due_at).desc(), Delivery.id.desc())
         .limit(1)
     )
     waiting, tried, given_up = (
-        session.scalar(select(func.count()).select_from(Delivery).where(which)) or 0
-        for which in (Delivery.is_owed(), late, recent)
+        session.scalar(select(func.count()).select_from(Delivery).where(condition)) or 0
+        for condition in (Delivery.is_owed(), late, recent)
     )
-    return MailState(waiting, tried, given_up, session.scalar(said) or "")
+    return MailState(waiting, tried, given_up, session.scalar(latest_error) or "")

@@ -1,4 +1,4 @@
-"""What is old goes, in pieces that hold up nobody."""
+"""Retention: delete expired rows and old IP addresses, in small batches that block no writer."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,16 +17,16 @@ from blog.models.users.login_throttle import Attempt
 from blog.models.users.password_reset import PasswordReset
 from blog.models.users.signin import SignIn
 
-PIECE = 200  # rows in one transaction
-KEPT = timedelta(days=30)  # how long a delivery can be looked at after it is over
-ADDRESS_KEPT = timedelta(days=90)  # long enough for a keeper who looks after trouble
+PIECE = 200  # rows per transaction
+DELIVERIES_KEPT = timedelta(days=30)
+ADDRESSES_KEPT = timedelta(days=90)  # long enough to investigate abuse
 
 
 def _old_deliveries() -> ColumnElement[bool]:
-    return ~Delivery.is_owed() & (Delivery.created_at < now() - KEPT)
+    return ~Delivery.is_owed() & (Delivery.created_at < now() - DELIVERIES_KEPT)
 
 
-# Table -> what of it is old.
+# Table -> the condition for its expired rows.
 OLD: dict[type[Base], Callable[[], ColumnElement[bool]]] = {
     Attempt: login_throttle.over,
     Delivery: _old_deliveries,
@@ -38,28 +38,29 @@ OLD: dict[type[Base], Callable[[], ColumnElement[bool]]] = {
 
 @action("retention.delete_expired")
 def sweep(session: Session, table: type[Base]) -> bool:
-    """Delete a piece of what is old in a table; True while there is more."""
+    """Delete one batch of expired rows of a table; returns whether there may be more."""
     key = inspect(table).primary_key[0]
-    piece = select(key).where(OLD[table]()).limit(PIECE)
-    gone = session.execute(
-        delete(table).where(key.in_(piece)).returning(key),
+    batch = select(key).where(OLD[table]()).limit(PIECE)
+    deleted = session.execute(
+        delete(table).where(key.in_(batch)).returning(key),
         execution_options={"tags": (), "synchronize_session": False},
     )
-    return len(gone.all()) == PIECE
+    return len(deleted.all()) == PIECE
 
 
 @action("retention.forget_addresses")
 def forget_addresses(session: Session) -> bool:
-    """Where old comments came from, a piece at a time; True while there is more."""
-    old = Comment.ip != "", Comment.created_at < now() - ADDRESS_KEPT
-    piece = select(Comment.id).where(*old).limit(PIECE)
-    forgotten = session.execute(
-        update(Comment).where(Comment.id.in_(piece)).values(ip="").returning(Comment.id),
+    """Clear the IP addresses of one batch of old comments; returns whether there may be more."""
+    old = Comment.ip != "", Comment.created_at < now() - ADDRESSES_KEPT
+    batch = select(Comment.id).where(*old).limit(PIECE)
+    cleared = session.execute(
+        update(Comment).where(Comment.id.in_(batch)).values(ip="").returning(Comment.id),
         execution_options={"tags": (), "synchronize_session": False},
     )
-    return len(forgotten.all()) == PIECE
+    return len(cleared.all()) == PIECE
 
 
 @action("mail.expire")
 def give_up_stale(session: Session) -> None:
+    """Mark emails that are too old to be sent as failed."""
     outbox.give_up_stale(session)

@@ -1,4 +1,4 @@
-"""How much of everything a database holds, whichever release wrote it."""
+"""Row counts of all tables, to compare databases after a backup, restore or migration."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,12 +8,15 @@ from sqlalchemy.orm import Session
 
 from blog.models.settings.site import Site
 
-MADE_ANEW = ("search", "alembic_", "sqlite_")
+DERIVED = ("search", "alembic_", "sqlite_")  # prefixes of tables that hold no content
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """Rows by table, and what the site is called."""
+    """What a database holds: rows by table, names of pictures, and the site's title and address.
+
+    `revision` is the Alembic revision, empty for an empty database.
+    """
 
     revision: str
     title: str
@@ -23,7 +26,10 @@ class Inventory:
 
 
 def take(session: Session) -> Inventory:
-    """Asks only for what every release has had; an empty database has a revision of ""."""
+    """Count the rows of a database that any release has written.
+
+    Uses only tables and columns that every release has had, so it does not use the models.
+    """
     names = set(inspect(session.connection()).get_table_names())
     if "alembic_version" not in names:
         return Inventory("", "", "", {}, [])
@@ -32,14 +38,15 @@ def take(session: Session) -> Inventory:
         select(column("title", String), column("address", String)).select_from(table("site"))
     )
     title, address = site.first() or ("", "")
-    ours = sorted(name for name in names if not name.startswith(MADE_ANEW))
-    counts = {name: session.scalar(select(func.count()).select_from(table(name))) for name in ours}
+    counts = {
+        name: session.scalar(select(func.count()).select_from(table(name))) or 0
+        for name in sorted(names)
+        if not name.startswith(DERIVED)
+    }
     pictures = session.scalars(select(column("name", String)).select_from(table("upload")))
-    return Inventory(
-        str(revision), title, address, {n: c or 0 for n, c in counts.items()}, list(pictures)
-    )
+    return Inventory(str(revision), title, address, counts, list(pictures))
 
 
 def set_up_at(session: Session) -> datetime | None:
-    """When the blog began; None while it is empty."""
+    """Return when the site was set up, or None if it was not."""
     return session.scalar(select(Site.set_up_at))

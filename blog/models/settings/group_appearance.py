@@ -1,4 +1,4 @@
-"""What a keeper decides about how the blog looks, and about what must stand on its pages."""
+"""Declares the settings of the groups "look" (appearance) and "site" (legal notices, links)."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from blog.models.settings.setting import setting
 
 @dataclass(frozen=True)
 class LookChoices:
-    """The settings of the group "look"; the office draws them on a page of their own."""
+    """Settings of the group "look", which have their own page in the admin area."""
 
     accent: str = setting(
         looks.ACCENT,
@@ -58,12 +58,13 @@ class LookChoices:
 
     @property
     def look(self) -> looks.Look:
+        """The theme that these settings describe."""
         return looks.Look(self.accent, self.typeface, self.scheme)
 
 
 @dataclass(frozen=True)
-class ImprintChoices:
-    """What the law, friends and other services want to stand on the pages."""
+class LegalSettings:
+    """Settings for filing numbers, the blogroll, site verification and analytics."""
 
     icp: str = setting(
         "",
@@ -118,16 +119,20 @@ class ImprintChoices:
 
     @property
     def friends(self) -> tuple[blogrolls.Friend, ...]:
+        """The blogs of the blogroll."""
         return blogrolls.read_blogroll(self.blogroll)
 
     @property
     def verifications(self) -> tuple[tuple[str, str], ...]:
+        """Names and contents of the verification tags."""
         return legal.read_verification(self.verification)
 
     @property
     def script(self) -> legal.Script | None:
+        """The analytics script, if one is set."""
         return legal.read_analytics(self.analytics)
 
     @property
     def police_link(self) -> str:
+        """The address of the official registry entry for the public security filing number."""
         return legal.police_link(self.police)

@@ -1,4 +1,4 @@
-"""What a keeper decides about backups."""
+"""Declares the settings for backups, in the group "keeping" (Maintenance)."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from blog.models.settings.setting import setting
 
 
 @dataclass(frozen=True)
-class KeepingChoices:
-    """Settings of the group Keeping."""
+class BackupSettings:
+    """Settings for backups."""
 
     backup_every: int = setting(
         24,

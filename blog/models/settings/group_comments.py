@@ -1,4 +1,4 @@
-"""What a keeper decides about comments and spam."""
+"""Declares the settings for comments and spam."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from blog.models.settings.setting import setting
 
 
 @dataclass(frozen=True)
-class CommentChoices:
-    """The settings of the group "comments"."""
+class CommentSettings:
+    """Settings of the group "comments"."""
 
     comments: str = setting(
         "open",

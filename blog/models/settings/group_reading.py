@@ -1,4 +1,4 @@
-"""What a keeper decides about how posts are found and read."""
+"""Declares the setting for the addresses of new posts, in the group "reading"."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,8 @@ from blog.models.settings.setting import setting
 
 
 @dataclass(frozen=True)
-class ReadingChoices:
-    """The settings of the group "reading"."""
+class ReadingSettings:
+    """Settings of the group "reading"."""
 
     post_address: str = setting(
         path_pattern.FIRST,

@@ -1,10 +1,9 @@
-"""A keeper's decisions: each against what the form was shown, so that nobody overwrites another."""
+"""Saving settings: validation, and detection of concurrent edits; the settings with columns."""
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -12,14 +11,14 @@ from blog.config import LANGUAGES, N_
 from blog.models.audit.action import action
 from blog.models.base import Refusal
 from blog.models.settings import site
-from blog.models.settings.setting import Setting, declared, setting
+from blog.models.settings.setting import Setting, SettingValue, declared, setting
 from blog.models.settings.settings import Settings
 from blog.models.settings.site import THE_ONE, Site, SiteFacts
 
 
 @dataclass(frozen=True)
 class Columns:
-    """What has a column of its own in the site's row."""
+    """The settings that have their own column in the table `site`."""
 
     title: str = setting(
         "inkhouse",
@@ -72,70 +71,88 @@ class Columns:
     )
 
 
-COLUMNS = {one.name: one for one in declared(Columns)}
-SETTINGS: dict[str, Setting] = {**COLUMNS, **{one.name: one for one in declared(Settings)}}
+COLUMNS = {declaration.name: declaration for declaration in declared(Columns)}
+SETTINGS: dict[str, Setting] = COLUMNS | {
+    declaration.name: declaration for declaration in declared(Settings)
+}
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What a setting is to be. `shown` is the mark of what the form was shown, if it was one."""
+    """The new value of a setting.
 
-    value: Any
+    `shown` is the fingerprint (see `mark`) of the value that the form displayed, or empty if the
+    value does not come from a form.
+    """
+
+    value: SettingValue
     shown: str = ""
 
 
 class Overtaken(Refusal):
-    """Somebody else has changed the same settings since the form was shown; none was written."""
+    """Another user has changed the same settings since the form was displayed.
+
+    Nothing was saved. `names` are the settings in conflict.
+    """
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__(N_("Somebody else has changed this since you opened the page."), names[0])
         self.names = tuple(names)
 
 
-def mark(name: str, value: Any) -> str:
-    """A value in short, to know it again."""
+def mark(name: str, value: SettingValue) -> str:
+    """Return a fingerprint of a setting's value, 16 hexadecimal digits."""
     text = json.dumps(SETTINGS[name].tidy(value), ensure_ascii=False)
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
-def values(facts: SiteFacts) -> dict[str, Any]:
-    """Every setting as it is, in the words of a form."""
+def values(facts: SiteFacts) -> dict[str, SettingValue]:
+    """Return the current value of every setting as a form shows it."""
     columns = {name: getattr(facts, name) for name in COLUMNS}
     columns["navigation"] = site.navigation_text(facts.navigation)
-    kept = {name: getattr(facts.settings, name) for name in SETTINGS if name not in COLUMNS}
-    return {**columns, **kept}
+    others = {name: getattr(facts.settings, name) for name in SETTINGS if name not in COLUMNS}
+    return {**columns, **others}
 
 
 @action("settings.save")
 def save(session: Session, wishes: Mapping[str, Wish]) -> list[str]:
-    """Write what differs from what the form was shown; the names of what has changed.
+    """Save the settings that the user has changed; returns their names.
 
-    Raises `Overtaken` where that is no longer so, and `Refusal` at the field of the first fault.
+    Raises `Overtaken` if another user has changed them too, and `Refusal` for the first invalid
+    value.
     """
     row = session.get_one(Site, THE_ONE, with_for_update=True, populate_existing=True)
-    present = values(site.facts(session))
-    wanted = {name: SETTINGS[name].tidy(wish.value) for name, wish in wishes.items()}
-    changed = [name for name in wanted if wanted[name] != present[name]]
-    changed = [name for name in changed if mark(name, wanted[name]) != wishes[name].shown]
-    over = [n for n in changed if wishes[n].shown and wishes[n].shown != mark(n, present[n])]
-    if over:
-        raise Overtaken(over)
+    current = values(site.facts(session))
+    new = {name: SETTINGS[name].tidy(wish.value) for name, wish in wishes.items()}
+    changed = [name for name in new if new[name] != current[name]]
+    # A value that equals the displayed one was changed by somebody else, not by this user.
+    changed = [name for name in changed if mark(name, new[name]) != wishes[name].shown]
+    conflicts = [
+        name
+        for name in changed
+        if wishes[name].shown and wishes[name].shown != mark(name, current[name])
+    ]
+    if conflicts:
+        raise Overtaken(conflicts)
     for name in changed:
-        SETTINGS[name].refuse(wanted[name])
-    _write(row, {name: wanted[name] for name in changed})
+        SETTINGS[name].refuse(new[name])
+    _write(row, {name: new[name] for name in changed})
     return changed
 
 
-def _write(row: Site, values: Mapping[str, Any]) -> None:
-    kept = dict(row.choices)
+def _write(row: Site, values: Mapping[str, SettingValue]) -> None:
+    """Store values in their columns, or in `choices`, which omits settings at their default."""
+    choices = dict(row.choices)
     for name, value in values.items():
         if name == "navigation":
-            row.navigation = site.read_navigation(value)
+            row.navigation = site.read_navigation(str(value))
+        elif name == "address":
+            row.address = str(value).rstrip("/")
         elif name in COLUMNS:
-            setattr(row, name, value.rstrip("/") if name == "address" else value)
+            setattr(row, name, value)
         elif value == SETTINGS[name].default:
-            kept.pop(name, None)
+            choices.pop(name, None)
         else:
-            kept[name] = value
-    if kept != row.choices:
-        row.choices = kept
+            choices[name] = value
+    if choices != row.choices:
+        row.choices = choices

@@ -1,52 +1,78 @@
-"""How a setting of the office is declared: once, with its type, default, words and rule."""
+"""How a setting is declared: `setting()` gives its default, label, help text and validation."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from blog.config import N_
 from blog.models.base import Refusal
 
+# The maximal number of characters of a text, by kind.
 LONGEST = {"line": 400, "lines": 20_000, "text": 20_000, "colour": 7, "hidden": 40_000}
+SettingValue = bool | int | str
+V = TypeVar("V", bound=SettingValue)
 
 
-def setting(default: Any, group: str, label: str, help: str, **more: Any) -> Any:
-    """A setting of the office. Its type, bool, int or str, is that of its default.
+def setting(
+    default: V,
+    group: str,
+    label: str,
+    help: str,
+    *,
+    options: Mapping[str, str] | None = None,
+    check: Callable[[V], object] | None = None,
+    kind: str = "line",
+    least: int | None = None,
+    most: int | None = None,
+) -> V:
+    """Declare a setting as a dataclass field. Its type (bool, int or str) is that of the default.
 
-    `more` may name `options` (value to label), a `check` (raises `Refusal` for what it is given),
-    `kind` ("lines" or "text" for a long text, "colour", "hidden" for what no form shows), `least`
-    and `most` (of a number, or of letters).
+    `options` maps the allowed values to labels. `check` raises `Refusal` for an invalid value.
+    `kind` is "line", "lines" or "text" (a long text), "colour", or "hidden" (not in any form).
+    `least` and `most` limit a number; `most` also limits the characters of a text.
     """
-    return field(default=default, metadata={"group": group, "label": label, "help": help, **more})
+    metadata = {
+        "default": default,
+        "group": group,
+        "label": label,
+        "help": help,
+        "options": options or {},
+        "check": check,
+        "kind": kind,
+        "least": least,
+        "most": most,
+    }
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A declared setting, as the page of settings and their history need it."""
+    """The declaration of a setting; the arguments of `setting()` and the name of the field."""
 
     name: str
-    default: Any
+    default: SettingValue
     group: str
     label: str
     help: str
     options: Mapping[str, str] = field(default_factory=dict)
-    check: Callable[[Any], Any] | None = None
+    check: Callable[[Any], object] | None = None
     kind: str = "line"
     least: int | None = None
     most: int | None = None
 
     @property
     def type(self) -> type:
+        """The type of the setting: bool, int or str."""
         return type(self.default)
 
     @property
     def longest(self) -> int:
-        """Letters of a text."""
+        """The maximal number of characters of a text."""
         return self.most or LONGEST[self.kind]
 
-    def tidy(self, value: Any) -> Any:
-        """As it is kept: one kind of line end, no white space around it."""
+    def tidy(self, value: SettingValue) -> SettingValue:
+        """Normalize a text as it is stored: line ends as `\\n`, no surrounding white space."""
         if not isinstance(value, str):
             return value
         lines = value.replace("\r\n", "\n").replace("\r", "\n").split("\n")
@@ -54,14 +80,14 @@ class Setting:
             return " ".join(value.split())
         return "\n".join(line.rstrip() for line in lines).strip()
 
-    def refuse(self, value: Any) -> None:
-        """Raise `Refusal`, at the field of this setting, for a value that it cannot have."""
+    def refuse(self, value: object) -> None:
+        """Raise `Refusal`, with the field of this setting, for an invalid value."""
         try:
             self._refuse(value)
         except Refusal as refusal:
             raise Refusal(refusal.message, self.name, **refusal.params) from refusal
 
-    def _refuse(self, value: Any) -> None:
+    def _refuse(self, value: object) -> None:
         if type(value) is not self.type:
             raise Refusal(N_("This value is not allowed for this setting."))
         if self.options and value not in self.options:
@@ -83,5 +109,5 @@ class Setting:
 
 @cache
 def declared(kind: type) -> tuple[Setting, ...]:
-    """The settings of a dataclass, in the order of their declaration."""
-    return tuple(Setting(one.name, one.default, **one.metadata) for one in fields(kind))
+    """Return the settings that a dataclass declares, in that order."""
+    return tuple(Setting(item.name, **item.metadata) for item in fields(kind))

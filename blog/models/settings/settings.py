@@ -1,25 +1,24 @@
-"""What a keeper decides about the blog, each setting declared once: its type, default and words.
+"""All settings stored as JSON in the site's row, and the groups of the settings page.
 
-A new one is a `choice` in the module of its group; the page of settings grows by itself. Read it as
-`facts(session).settings.x`, in a view as `request.ctx.site.settings.x`, in a template as
-`site.settings.x`.
+To add a setting, declare it with `setting()` in the module of its group (`group_*.py`); the
+settings page shows it without further changes. Read it as `site.facts(session).settings.x`, in a
+view as `request.ctx.site.settings.x`, in a template as `site.settings.x`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from blog.config import N_
-from blog.models.base import Refusal
-from blog.models.settings.group_appearance import ImprintChoices, LookChoices
-from blog.models.settings.group_backups import KeepingChoices
-from blog.models.settings.group_comments import CommentChoices
-from blog.models.settings.group_reading import ReadingChoices
+from blog.models.base import JSONObject, Refusal
+from blog.models.settings.group_appearance import LegalSettings, LookChoices
+from blog.models.settings.group_backups import BackupSettings
+from blog.models.settings.group_comments import CommentSettings
+from blog.models.settings.group_reading import ReadingSettings
 from blog.models.settings.setting import Setting, declared, setting
 
 __all__ = ["GROUPS", "OWN_PAGE", "Settings", "setting"]
 
-# In the order of the page.
+# Group -> heading, in the order of the settings page.
 GROUPS = {
     "site": N_("The blog"),
     "reading": N_("Reading"),
@@ -28,13 +27,13 @@ GROUPS = {
     "mail": N_("Mail"),
     "keeping": N_("Maintenance"),
 }
-# The appearance has a page of its own, /admin/look (blog/admin/sections/appearance.py).
+# Groups with their own page: the appearance is at /admin/look (blog/admin/sections/appearance.py).
 OWN_PAGE = {"look"}
 
 
 @dataclass(frozen=True)
-class Settings(CommentChoices, ReadingChoices, LookChoices, ImprintChoices, KeepingChoices):
-    """Every setting that is kept with the site's row, as pages see it."""
+class Settings(CommentSettings, ReadingSettings, LookChoices, LegalSettings, BackupSettings):
+    """The settings that have no column of their own; they are stored in `Site.choices`."""
 
     docs: bool = setting(
         False,
@@ -44,17 +43,20 @@ class Settings(CommentChoices, ReadingChoices, LookChoices, ImprintChoices, Keep
     )
 
     @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> Self:
-        """What was kept. A setting that is new has its default, and so has one whose value cannot
-        be any more: no page, and not the office either, may break on it."""
-        return cls(**{one.name: kept[one.name] for one in declared(Settings) if _fits(one, kept)})
+    def from_json(cls, stored: JSONObject) -> Self:
+        """Read stored settings.
+
+        A setting that is missing or has become invalid gets its default, so that no page breaks.
+        """
+        names = [setting.name for setting in declared(Settings) if _is_valid(setting, stored)]
+        return cls(**{name: stored[name] for name in names})
 
 
-def _fits(one: Setting, kept: Mapping[str, Any]) -> bool:
-    if one.name not in kept:
+def _is_valid(setting: Setting, stored: JSONObject) -> bool:
+    if setting.name not in stored:
         return False
     try:
-        one.refuse(kept[one.name])
+        setting.refuse(stored[setting.name])
     except Refusal:
         return False
     return True

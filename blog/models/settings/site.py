@@ -1,23 +1,22 @@
-"""The one row that says what the site is called, where it stands and how it counts time."""
+"""The single row of the table `site` (title, address, time zone …) and its validation."""
 
 import zoneinfo
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import CheckConstraint, String
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.config import LANGUAGES, N_, is_site_address
 from blog.models.audit.action import action
-from blog.models.base import Base, Refusal
+from blog.models.base import Base, JSONList, JSONObject, Refusal
 from blog.models.settings.settings import Settings
 
-THE_ONE = 1
+THE_ONE = 1  # the id of the only row
 
 
 class Site(Base):
-    """The settings that a keeper changes in the office, each column typed."""
+    """The site and its settings: the basic ones in columns, the others in `choices`."""
 
     __tablename__ = "site"
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
@@ -28,24 +27,27 @@ class Site(Base):
     address: Mapped[str] = mapped_column(String(300), default="")
     language: Mapped[str] = mapped_column(String(10), default="en")
     timezone: Mapped[str] = mapped_column(String(64), default="UTC")
-    navigation: Mapped[list[Any]] = mapped_column(default=list)
+    navigation: Mapped[JSONList] = mapped_column(default=list)  # pairs of label and target
     posts_per_page: Mapped[int] = mapped_column(default=10)
     uid: Mapped[str] = mapped_column(String(64))
     set_up_at: Mapped[datetime | None]
-    # What `Settings` declares; a setting that is not in it has its default.
-    choices: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    # Values of the settings in `Settings`; a setting that is missing has its default.
+    choices: Mapped[JSONObject] = mapped_column(default=dict)
 
-    audit_whole = frozenset({"tagline", "navigation", "choices"})  # each can be put back
-    audit_by_columns = True  # there is one row; what is told is which of its settings changed
+    audit_whole = frozenset({"tagline", "navigation", "choices"})  # logged in full, to be restored
+    audit_by_columns = True  # the log names the changed settings, because there is only one row
 
     @classmethod
-    def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
+    def change_tags(
+        cls, session: Session, values: dict[str, object], changed: set[str]
+    ) -> set[str]:
+        """Return the tag of everything that depends on the site's settings."""
         return {"site"}
 
 
 @dataclass(frozen=True)
 class SiteFacts:
-    """What pages need of the site, without the row. `set_up` is false on an empty blog."""
+    """The site as pages need it, detached from the database. `set_up`: it has been set up."""
 
     title: str = "inkhouse"
     tagline: str = ""
@@ -61,6 +63,7 @@ class SiteFacts:
 
 @action("site.read")
 def facts(session: Session) -> SiteFacts:
+    """Return the site and its settings, or the defaults if it has no row yet."""
     site = session.get(Site, THE_ONE)
     if site is None:
         return SiteFacts()
@@ -79,6 +82,7 @@ def facts(session: Session) -> SiteFacts:
 
 
 def check(*, title: str, address: str, language: str, timezone: str) -> None:
+    """Raise `Refusal` for the first invalid value."""
     check_title(title)
     if language not in LANGUAGES:
         raise Refusal(N_("Choose one of the languages."), "language")
@@ -87,11 +91,13 @@ def check(*, title: str, address: str, language: str, timezone: str) -> None:
 
 
 def check_title(title: str) -> None:
+    """Raise `Refusal` for an empty title."""
     if not title.strip():
         raise Refusal(N_("The site needs a title."), "title")
 
 
 def check_address(address: str) -> None:
+    """Raise `Refusal` unless it is an http(s) address without a path."""
     if not is_site_address(address):
         raise Refusal(
             N_("Enter an address such as https://example.org, without a path."), "address"
@@ -99,12 +105,16 @@ def check_address(address: str) -> None:
 
 
 def check_timezone(timezone: str) -> None:
+    """Raise `Refusal` for a name that is not in the time zone database."""
     if timezone not in zoneinfo.available_timezones():
         raise Refusal(N_("Choose a time zone, such as Asia/Shanghai."), "timezone")
 
 
 def read_navigation(text: str) -> list[list[str]]:
-    """Lines of `Label /address` as pairs; raises `Refusal` for a line without an address."""
+    """Parse lines of `Label /address` into pairs. Raises `Refusal` for a line without an address.
+
+    Returns at most 20 pairs.
+    """
     pairs = []
     for line in filter(None, (line.strip() for line in text.splitlines())):
         label, _, target = line.rpartition(" ")
@@ -117,9 +127,11 @@ def read_navigation(text: str) -> list[list[str]]:
 
 
 def is_target(target: str) -> bool:
-    inside = target.startswith("/") and not target.startswith(("//", "/\\"))
-    return inside or target.startswith(("https://", "http://"))
+    """Return whether a link target is a path on this site or an http(s) address."""
+    is_local = target.startswith("/") and not target.startswith(("//", "/\\"))
+    return is_local or target.startswith(("https://", "http://"))
 
 
 def navigation_text(navigation: tuple[tuple[str, str], ...]) -> str:
+    """Return the navigation as the text that `read_navigation` parses."""
     return "\n".join(f"{label} {target}" for label, target in navigation)

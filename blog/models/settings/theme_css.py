@@ -1,4 +1,4 @@
-"""How the blog looks: what its keeper chose, and the stylesheet that this comes to."""
+"""The theme: accent colour, fonts and colour scheme, and the stylesheet generated from them."""
 
 import hashlib
 import re
@@ -9,7 +9,7 @@ from blog.config import N_
 from blog.models.base import Refusal
 from blog.models.settings.colour import HEX, Colour, contrast, least, readable
 
-ACCENT = "#1b4a8a"  # the blue of static/css/values.css, where the seal is vermilion beside it
+ACCENT = "#1b4a8a"  # the default: blue, with a vermilion seal, as in static/css/values.css
 TYPEFACES = {
     "book": N_("Book: serif fonts; Song for Chinese titles"),
     "plain": N_("Plain: sans-serif fonts; Hei for Chinese"),
@@ -23,13 +23,13 @@ SCHEMES = {
 FRONTS = {"list": N_("List"), "cards": N_("Cards with pictures")}
 NAME = re.compile(rf"({'|'.join(TYPEFACES)})-({'|'.join(SCHEMES)})-([0-9a-f]{{6}})")
 
-# The grounds that values.css lays, by day and by night: paper, raised, sunk.
+# The backgrounds of values.css in the light and dark scheme: page, raised, sunken.
 DAY = ("#fafaf7", "#ffffff", "#f0f1ec")
 NIGHT = ("#15181d", "#1c2027", "#101317")
-TEXT, MARK = 4.5, 3.0  # WCAG 2.2, 1.4.3 and 1.4.11
-PALE_NIGHT = 0.76  # lightness below which a colour on the dark papers strains the eye
+TEXT, MARK = 4.5, 3.0  # minimal contrast of text and of graphics: WCAG 2.2, 1.4.3 and 1.4.11
+PALE_NIGHT = 0.76  # minimal OKLab lightness of the accent on dark backgrounds
 
-# What each pairing says otherwise than values.css. Only what systems have: nothing is loaded.
+# What each typeface changes in values.css. System fonts only: no font files are loaded.
 FACES = {
     "book": "",
     "plain": """
@@ -57,7 +57,10 @@ FACES = {
 
 @dataclass(frozen=True)
 class Shades:
-    """The accent as it stands on the light papers, and on the dark ones."""
+    """The shades of an accent colour in the light (day) and dark (night) scheme, as `#rrggbb`.
+
+    A wash is a background tint, a seal a decorative mark.
+    """
 
     day: str
     night: str
@@ -68,19 +71,22 @@ class Shades:
 
     @property
     def day_contrast(self) -> float:
+        """The lowest contrast ratio of text in this colour in the light scheme."""
         return least(self.day, (*DAY, self.day_wash))
 
     @property
     def night_contrast(self) -> float:
+        """The lowest contrast ratio of text in this colour in the dark scheme."""
         return least(self.night, (*NIGHT, self.night_wash))
 
 
-OURS = Shades("#1b4a8a", "#9abdf2", "#e6edf7", "#1d2a3f", "#b0301b", "#cf5138")  # of values.css
+# The shades in values.css, which belong to the default accent.
+DEFAULT_SHADES = Shades("#1b4a8a", "#9abdf2", "#e6edf7", "#1d2a3f", "#b0301b", "#cf5138")
 
 
 @dataclass(frozen=True)
 class Look:
-    """What can be chosen without code. Its name says all of it, so any worker can draw it."""
+    """The theme settings. The name contains all of them, so any worker can serve its stylesheet."""
 
     accent: str = ACCENT
     typeface: str = "book"
@@ -88,40 +94,43 @@ class Look:
 
     @classmethod
     def named(cls, name: str) -> "Look":
-        """Raises `LookupError`."""
-        found = NAME.fullmatch(name)
-        if not found:
+        """Return the theme with this name. Raises `LookupError`."""
+        match = NAME.fullmatch(name)
+        if not match:
             raise LookupError(name)
-        return cls(f"#{found[3]}", found[1], found[2])
+        return cls(f"#{match[3]}", match[1], match[2])
 
     @property
     def name(self) -> str:
+        """The name in the stylesheet's path, such as `book-auto-1b4a8a`."""
         return f"{self.typeface}-{self.scheme}-{self.accent[1:]}"
 
     @property
     def hash(self) -> str:
+        """The hash of the stylesheet, for cache busting."""
         return _hash(self.sheet)
 
     @property
     def path(self) -> str:
-        """Where its stylesheet is; empty where nothing differs from our own."""
+        """The path of the stylesheet, empty for the default theme."""
         return f"/look/{self.name}.{self.hash}.css" if self.sheet else ""
 
     @property
     def sheet(self) -> str:
-        return _sheet(self)
+        """The stylesheet: the rules that differ from values.css."""
+        return _stylesheet(self)
 
     @property
     def schemes(self) -> str:
-        """As `color-scheme` says it."""
+        """The value of the meta tag `color-scheme`."""
         return "light dark" if self.scheme == "auto" else self.scheme
 
 
 @lru_cache(maxsize=64)
 def shades(accent: str) -> Shades:
-    """The chosen colour where it can be read, and the nearest one where it cannot."""
+    """Return readable shades of an accent colour, as close to it as the contrast allows."""
     if accent == ACCENT:
-        return OURS
+        return DEFAULT_SHADES
     colour = Colour.of(accent)
     pale = colour.at(0.945, 0.02).hex
     deep = colour.at(0.28, 0.045).hex
@@ -137,9 +146,9 @@ def shades(accent: str) -> Shades:
 
 
 @lru_cache(maxsize=64)
-def _sheet(look: Look) -> str:
+def _stylesheet(look: Look) -> str:
     parts = []
-    if look.scheme != "auto":  # paper is white, whatever the screen was
+    if look.scheme != "auto":  # on screen only: printed pages keep a white background
         parts.append(f"@media screen {{ :root {{ color-scheme: {look.scheme}; }} }}\n")
     if look.accent != ACCENT:
         tone = shades(look.accent)
@@ -158,6 +167,7 @@ def _hash(sheet: str) -> str:
 
 
 def check_accent(text: str) -> None:
+    """Raise `Refusal` unless the text is `#` and six lowercase hexadecimal digits."""
     if len(text) != 7 or not HEX.fullmatch(text) or text != text.lower():
         raise Refusal(
             N_("Enter a colour as # and six hexadecimal digits, such as #1b4a8a."), "accent"
@@ -165,5 +175,5 @@ def check_accent(text: str) -> None:
 
 
 def is_moved(accent: str) -> bool:
-    """Whether the colour could not stay as it was chosen, on light paper."""
+    """Return whether the accent had to be changed to be readable in the light scheme."""
     return contrast(shades(accent).day, accent) > 1.02

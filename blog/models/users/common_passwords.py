@@ -1,4 +1,4 @@
-"""Passwords that are guessed first: well-known words, names, dates, walks over the keys."""
+"""Detects passwords that are easy to guess: common words, names, dates and keyboard patterns."""
 
 import re
 import unicodedata
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from blog.markup import slugify
 
-FEWEST = 4  # characters that are nobody's guess
-# What is guessed along with a word: one year, date or mobile number, and a few signs.
+FEWEST = 4  # characters that must be left after removing everything that is easy to guess
+# Attackers append these to words: a year, date or mobile number, and a few symbols.
 FREE_DIGITS, FREE_SIGNS = 11, 3
 NUMBER = re.compile(r"\d(?:[-./ ]?\d)*")
 
@@ -40,8 +40,8 @@ tiantian haohao xuexi dashen niubi caonima wocao nima shabi
 taobao weixin zhifubao baidu tengxun alibaba
 我爱你 爱你 一生一世 永远 密码 我的 你好 中国 北京 上海 老婆 老公 宝贝 妈妈 爸爸 生日快乐 管理员
 """
-# Where a finger only walks along.
-WALKS = (
+# Keyboard and alphabet sequences.
+SEQUENCES = (
     "01234567890123456789",
     "98765432109876543210",
     "abcdefghijklmnopqrstuvwxyz",
@@ -54,53 +54,59 @@ WALKS = (
     "qazwsxedcrfvtgbyhnujmikolp",
     "!@#$%^&*()_+",
 )
-# Letters that are written as signs: p@ssw0rd. The 1 stands for two of them.
+# Symbols that replace letters, as in p@ssw0rd. The 1 may stand for i or l, hence two tables.
 AS_LETTERS = tuple(str.maketrans("013457@$!", letters) for letters in ("oieastasi", "oleastasi"))
 
 
 def is_too_easy(password: str, about: Iterable[str] = ()) -> bool:
-    """Whether little is left of it without what is guessed first; `about`: names of the person,
-    their mail address, the site's title.
+    """Return whether too little of a password is left without the parts that are guessed first.
+
+    `about` are texts related to the user: their names, their email address, the site's title.
     """
     folded = unicodedata.normalize("NFKC", password).casefold()
-    if len(set(folded)) < 5 or folded in (folded * 2)[1:-1]:
+    is_repetition = folded in (folded * 2)[1:-1]
+    if len(set(folded)) < 5 or is_repetition:
         return True
-    known = set(WORDS.split()).union(*map(_pieces, about))
-    guessed = {at for piece in (_words(folded, known), _walks(folded)) for at in piece}
-    left = "".join(" " if at in guessed else char for at, char in enumerate(folded))
-    return _weight(left) < FEWEST
+    words = set(WORDS.split()).union(*map(_words_in, about))
+    guessable = {*_word_positions(folded, words), *_sequence_positions(folded)}
+    rest = "".join(" " if at in guessable else char for at, char in enumerate(folded))
+    return _weight(rest) < FEWEST
 
 
-def _pieces(text: str) -> set[str]:
-    """What of a name or an address is typed as a password: 张三 is zhangsan, too."""
+def _words_in(text: str) -> set[str]:
+    """Return the words of a name or address, also romanized: 张三 gives zhangsan."""
     parts = slugify(text).split("-") + text.casefold().split()
     return {part for part in (*parts, "".join(slugify(text).split("-"))) if len(part) >= 3}
 
 
-def _words(folded: str, known: Iterable[str]) -> Iterator[int]:
-    """The places of `folded` that a known word covers, however its letters are written."""
+def _word_positions(folded: str, words: Iterable[str]) -> Iterator[int]:
+    """Yield the positions that a word covers, also with symbols in place of letters."""
     for text in {folded, *(folded.translate(table) for table in AS_LETTERS)}:
-        for word in known:
+        for word in words:
             at = text.find(word)
             while at >= 0:
                 yield from range(at, at + len(word))
                 at = text.find(word, at + 1)
 
 
-def _walks(folded: str) -> Iterator[int]:
-    """The places that are part of a walk of four keys, or of one key struck three times."""
+def _sequence_positions(folded: str) -> Iterator[int]:
+    """Yield the positions in a sequence of four keys, or in a character repeated three times."""
     for at in range(len(folded)):
         four, three = folded[at : at + 4], folded[at : at + 3]
-        if len(four) == 4 and any(four in walk for walk in WALKS):
+        if len(four) == 4 and any(four in sequence for sequence in SEQUENCES):
             yield from range(at, at + 4)
         if len(three) == 3 and len(set(three)) == 1:
             yield from range(at, at + 3)
 
 
-def _weight(left: str) -> int:
-    """How many characters must be found one by one."""
-    digits = sum(char.isdigit() for char in left)
-    letters = sum(char.isalpha() for char in left)
-    signs = len(left) - letters - digits - left.count(" ")
-    number = max((sum(map(str.isdigit, found)) for found in NUMBER.findall(left)), default=0)
-    return letters + digits - min(number, FREE_DIGITS) + max(0, signs - FREE_SIGNS)
+def _weight(rest: str) -> int:
+    """Count the characters that must be guessed one by one.
+
+    One number of up to `FREE_DIGITS` digits and `FREE_SIGNS` symbols do not count.
+    """
+    digits = len([char for char in rest if char.isdigit()])
+    letters = len([char for char in rest if char.isalpha()])
+    symbols = len(rest) - letters - digits - rest.count(" ")
+    lengths = [len([c for c in number if c.isdigit()]) for number in NUMBER.findall(rest)]
+    longest = max(lengths, default=0)
+    return letters + digits - min(longest, FREE_DIGITS) + max(0, symbols - FREE_SIGNS)

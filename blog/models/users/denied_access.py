@@ -1,4 +1,4 @@
-"""Who was not let in: a sign-in with a wrong password, a door that asks for more."""
+"""Log entries about denied access: failed sign-ins, and pages that a user may not open."""
 
 from datetime import timedelta
 
@@ -11,34 +11,37 @@ from blog.models.audit.change_log import Change
 from blog.models.base import now
 from blog.models.users import user
 
-# The same again within this time adds no line: nobody fills the log by knocking.
-ONCE_IN = timedelta(minutes=10)
-LATEST = 100
+# The same denial within this time is not logged again, so that nobody can flood the log.
+REPEAT_AFTER = timedelta(minutes=10)
+LATEST = 100  # log entries that are searched for the same denial
 
 
 @action("access.deny_sign_in")
 def note_sign_in(session: Session, login: str, why: str) -> None:
-    """A login that nobody bears is not kept: it may be a password in the wrong field."""
-    known = user.with_login(session, login)
-    name = known.name if known else ""
-    if why == "wrong" or not _is_told(session, f"signin:* {name}".strip()):
+    """Log a failed sign-in; `why` is "wrong" for a wrong password.
+
+    An unknown login is not stored, because it may be a password typed into the wrong field.
+    """
+    account = user.with_login(session, login)
+    name = account.name if account else ""
+    if why == "wrong" or not _is_logged(session, f"signin:* {name}".strip()):
         change_log.tell(session, "signin:*", name, refused=[None, why])
 
 
 @action("access.deny_page")
 def note_denied_page(session: Session, path: str) -> None:
-    """A page or an act of somebody who is signed in and may not."""
+    """Log that a user who is signed in tried to open a page without permission."""
     name = path[:120]
-    if not _is_told(session, f"door:* {name}"):
+    if not _is_logged(session, f"door:* {name}"):
         change_log.tell(session, "door:*", name, refused=[None, True])
 
 
-def _is_told(session: Session, about: str) -> bool:
-    """Whether the latest entries of this action tell the same of the same person and place."""
+def _is_logged(session: Session, about: str) -> bool:
+    """Return whether the latest log entries have the same denial, user and IP address."""
     by = session.info.get("by")
     latest = (
         select(Change.about, Change.by_id, Change.ip)
-        .where(Change.action == session.info.get("action", ""), Change.at > now() - ONCE_IN)
+        .where(Change.action == session.info.get("action", ""), Change.at > now() - REPEAT_AFTER)
         .order_by(Change.id.desc())
         .limit(LATEST)
     )

@@ -1,9 +1,11 @@
-"""Browsers in which somebody has signed in before: what strangers try does not shut them out."""
+"""Recognized devices: browsers that have signed in before, which have a sign-in limit of their own.
+
+Failed sign-ins by strangers therefore do not lock out the owner of an account.
+"""
 
 import hashlib
 import secrets
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import ColumnElement, ForeignKey, String, UniqueConstraint, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -15,7 +17,7 @@ LASTS = timedelta(days=365)
 
 
 class Device(Base):
-    """A browser that one person has used. Stored is only the SHA-256 of its key."""
+    """A browser in which a user has signed in. Only the SHA-256 of its key is stored."""
 
     __tablename__ = "device"
     __table_args__ = (UniqueConstraint("user_id", "key_hash"),)
@@ -26,19 +28,16 @@ class Device(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     seen_at: Mapped[datetime] = mapped_column(default=now)
 
-    unaudited = True  # the sign-in beside it is told
-
-    @classmethod
-    def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
-        return set()
+    unaudited = True  # the audit log has the session that is started with it
 
 
 def digest(key: str) -> str:
+    """Return the SHA-256 of a key or token in hexadecimal."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 def known(session: Session, login: str, key: str) -> int | None:
-    """The row of the browser with this key, if whoever has this login signed in with it before."""
+    """Return the id of the device with this key if the user with this login has used it."""
     query = (
         select(Device.id)
         .join(User, User.id == Device.user_id)
@@ -49,24 +48,27 @@ def known(session: Session, login: str, key: str) -> int | None:
 
 
 def remember(session: Session, user_id: int, key: str) -> str:
-    """The browser is this person's from now on. Its key, or a new one if it has none of ours."""
+    """Store that a user has used the browser with this key.
+
+    Returns the key, or a new one if the given key is unknown.
+    """
     rows = session.scalars(select(Device).where(Device.key_hash == digest(key))).all()
     if not rows:
         key = secrets.token_urlsafe(32)
-    mine = next((row for row in rows if row.user_id == user_id), None)
-    if mine is None:
-        mine = Device(user_id=user_id, key_hash=digest(key))
-        session.add(mine)
-    mine.seen_at = now()
+    device = next((row for row in rows if row.user_id == user_id), None)
+    if device is None:
+        device = Device(user_id=user_id, key_hash=digest(key))
+        session.add(device)
+    device.seen_at = now()
     return key
 
 
 def forget(session: Session, user_id: int, *, but: str = "") -> None:
-    """No browser of this person is known any more, except the one with the key `but`."""
-    theirs = delete(Device).where(Device.user_id == user_id, Device.key_hash != digest(but))
-    session.execute(theirs, execution_options={"tags": ()})
+    """Delete all devices of a user, except the one with the key `but`."""
+    devices = delete(Device).where(Device.user_id == user_id, Device.key_hash != digest(but))
+    session.execute(devices, execution_options={"tags": ()})
 
 
 def over() -> ColumnElement[bool]:
-    """Browsers that have not been seen for long."""
+    """Return the condition for devices that have not been used for `LASTS`."""
     return Device.seen_at < now() - LASTS

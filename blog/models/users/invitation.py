@@ -1,11 +1,10 @@
-"""A link that makes whoever holds it one of the people, once; perhaps under a byline that waits."""
+"""Invitations: single-use links to create an account or to take over a byline."""
 
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, String, select
+from sqlalchemy import ColumnElement, ForeignKey, Select, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.config import N_
@@ -21,7 +20,7 @@ STATES = ("open", "accepted", "revoked", "expired")
 
 
 class Invitation(Base):
-    """What somebody may become. Stored is only the SHA-256 of its key."""
+    """An invitation. Only the SHA-256 of its key is stored."""
 
     __tablename__ = "invitation"
 
@@ -41,22 +40,25 @@ class Invitation(Base):
     audit_secret = frozenset({"key_hash"})
 
     @classmethod
-    def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
+    def change_tags(
+        cls, session: Session, values: dict[str, object], changed: set[str]
+    ) -> set[str]:
+        """Return the tag of the list of invitations."""
         return {"invitations"}
 
     @classmethod
     def is_open(cls) -> ColumnElement[bool]:
-        """Neither used, nor taken back, nor too old."""
+        """Return the condition for invitations that are not accepted, revoked or expired."""
         unused = cls.accepted_at.is_(None) & cls.revoked_at.is_(None)
         return unused & (cls.expires_at > now())
 
 
 @dataclass(frozen=True)
 class Invited:
-    """What an open invitation offers. `name` is that of the byline, which stays as it is."""
+    """What an open invitation offers. `name` is the name of the byline to take over, or empty."""
 
     role: str
-    by: str
+    by: str  # the display name of the inviter
     email: str
     name: str
     display_name: str
@@ -64,6 +66,7 @@ class Invited:
 
     @property
     def is_claim(self) -> bool:
+        """Whether the invitation takes over a byline."""
         return bool(self.name)
 
 
@@ -82,7 +85,11 @@ def invite(
     language: str = "",
     is_mailed: bool = False,
 ) -> str:
-    """A new invitation; its path is told once. Raises `Refusal`."""
+    """Create an invitation and return the path of its link, which is not stored.
+
+    With `is_mailed` the link is also sent to `email`. `byline_id` is a byline to take over.
+    Raises `Refusal`.
+    """
     email = email.strip().casefold()
     if role not in ROLES:
         raise Refusal(N_("Choose one of the roles."), "role")
@@ -90,15 +97,16 @@ def invite(
     byline = _byline(session, byline_id) if byline_id else None
     row = Invitation(role=role, email=email, byline_id=byline_id, by_id=by.id)
     row.display_name = " ".join(display_name.split())[:200]
-    path = _open(session, row)
+    path = _insert(session, row)
     if is_mailed:
-        tongue = (byline.language if byline else "") or language
+        language = (byline.language if byline else "") or language
         facts = {"by": by.display_name, "role": role, "path": path}
-        outbox.owe(session, "invitation", email, language=tongue, key=_mail(row.id), **facts)
+        outbox.owe(session, "invitation", email, language=language, key=_mail_key(row.id), **facts)
     return path
 
 
-def _open(session: Session, row: Invitation) -> str:
+def _insert(session: Session, row: Invitation) -> str:
+    """Insert an invitation with a new key and return the path of its link."""
     key = secrets.token_urlsafe(32)
     row.key_hash, row.expires_at = digest(key), now() + LASTS
     session.add(row)
@@ -106,8 +114,8 @@ def _open(session: Session, row: Invitation) -> str:
     return f"/invitation/{key}"
 
 
-def _mail(id: int) -> str:
-    """The key of the mail that carries the link."""
+def _mail_key(id: int) -> str:
+    """Return the outbox key of the email that contains the link."""
     return f"invitation:{id}"
 
 
@@ -121,39 +129,42 @@ def _check_email(session: Session, email: str, byline_id: int | None, *, is_mail
 
 
 def _byline(session: Session, id: int) -> User:
-    """A byline that can be handed over, locked. Raises `Refusal`."""
-    found = session.get(User, id, with_for_update=True, populate_existing=True)
-    if found is None or found.password_hash is not None or found.disabled_at is not None:
+    """Return a byline and lock it. Raises `Refusal` if it cannot be taken over."""
+    byline = session.get(User, id, with_for_update=True, populate_existing=True)
+    if byline is None or byline.password_hash is not None or byline.disabled_at is not None:
         raise Refusal(N_("This byline has already been taken over."), "byline")
-    return found
+    return byline
 
 
 @action("invitation.revoke")
 def revoke_invitation(session: Session, id: int, *, by: User) -> None:
-    """The link opens nothing any more, and is not mailed. Raises `LookupError`."""
+    """Revoke an invitation and cancel its email. Raises `LookupError` if there is none.
+
+    Does nothing if it was accepted.
+    """
     row = session.get(Invitation, id, with_for_update=True, populate_existing=True)
     if row is None:
         raise LookupError(id)
     if row.accepted_at is None:
         row.revoked_at = row.revoked_at or now()
-        outbox.take_back(session, [_mail(id)])
+        outbox.cancel(session, [_mail_key(id)])
 
 
 def revoke_all(session: Session, by_id: int) -> None:
-    """Who may not invite any more leaves no open door behind."""
-    theirs = select(Invitation).where(Invitation.by_id == by_id, Invitation.is_open())
-    revoked = session.scalars(theirs.order_by(Invitation.id).with_for_update()).all()
-    for row in revoked:  # one by one: each is told in the audit, and only if there was one
+    """Revoke the open invitations of a user who may no longer invite."""
+    open_ones = select(Invitation).where(Invitation.by_id == by_id, Invitation.is_open())
+    revoked = session.scalars(open_ones.order_by(Invitation.id).with_for_update()).all()
+    for row in revoked:  # changed one by one, so that the audit log has an entry for each
         row.revoked_at = now()
-    outbox.take_back(session, [_mail(row.id) for row in revoked])
+    outbox.cancel(session, [_mail_key(row.id) for row in revoked])
 
 
 # --- accepting ---
 
 
 def invited(session: Session, key: str) -> Invited:
-    """What the link offers. Looking does not use it. Raises `LookupError`."""
-    row = session.scalar(_opened_by(key))
+    """Return what an open invitation offers, without using it. Raises `LookupError`."""
+    row = session.scalar(_open_with_key(key))
     if row is None:
         raise LookupError(key)
     byline = session.get_one(User, row.byline_id) if row.byline_id else None
@@ -169,10 +180,11 @@ def invited(session: Session, key: str) -> Invited:
     )
 
 
-def _opened_by(key: str) -> Any:
-    inviter = select(User.id).where(User.role == ADMIN, User.can_sign_in)
+def _open_with_key(key: str) -> Select[Invitation]:
+    """Select the open invitation with this key, if its inviter is still an active admin."""
+    admins = select(User.id).where(User.role == ADMIN, User.can_sign_in)
     return select(Invitation).where(
-        Invitation.key_hash == digest(key), Invitation.is_open(), Invitation.by_id.in_(inviter)
+        Invitation.key_hash == digest(key), Invitation.is_open(), Invitation.by_id.in_(admins)
     )
 
 
@@ -187,11 +199,12 @@ def accept_invitation(
     password_hash: str,
     language: str = "",
 ) -> int:
-    """Use the link: of many who try at once, one finds it open. Returns the new person's id.
+    """Accept an invitation and return the id of the new user.
 
-    Raises `LookupError` where it is not open, `Refusal` for a fault in what was given.
+    The row is locked, so that only one of several concurrent requests succeeds. Raises
+    `LookupError` if the invitation is not open, and `Refusal` for an invalid value.
     """
-    row = session.scalar(_opened_by(key).with_for_update())
+    row = session.scalar(_open_with_key(key).with_for_update())
     if row is None:
         raise LookupError(key)
     if row.byline_id:
@@ -213,7 +226,7 @@ def accept_invitation(
 def _claim(
     session: Session, row: Invitation, display_name: str, email: str, password_hash: str
 ) -> User:
-    """The byline becomes somebody, and keeps its name, its address and its posts."""
+    """Turn the byline into an account; it keeps its name, its address and its posts."""
     person = _byline(session, int(row.byline_id or 0))
     user.describe(
         session,

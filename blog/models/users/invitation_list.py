@@ -1,15 +1,21 @@
-"""Who was invited, as the office lists it: what is open, what became of the rest."""
+"""The list of invitations in the admin area, with filters by state and role."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Row, Select, case, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session, aliased
 
 from blog.models.base import now
-from blog.models.listing import Listing, Order, QueryFilter, containing
+from blog.models.listing import (
+    Listing,
+    ListQueryRows,
+    ListRow,
+    Order,
+    QueryFilter,
+    containing,
+)
 from blog.models.users.invitation import Invitation
 from blog.models.users.user import ROLES, User
 
@@ -19,9 +25,10 @@ INVITER, BYLINE, PERSON = aliased(User), aliased(User), aliased(User)
 
 @dataclass(frozen=True)
 class ListedInvitation:
-    """An invitation as the office lists it. `whom`: what was said of them when they were invited.
+    """An invitation as the list shows it.
 
-    `person` is who they became, by id and name.
+    `whom` identifies the invited person: a name, byline, email address or number. `person` is the
+    id and display name of the user who accepted it.
     """
 
     id: int
@@ -45,8 +52,8 @@ def _state() -> ColumnElement[str]:
     )
 
 
-def _rows() -> Select[Any]:
-    found = (
+def _query() -> ListQueryRows:
+    return (
         select(
             Invitation,
             _state().label("state"),
@@ -59,32 +66,31 @@ def _rows() -> Select[Any]:
         .outerjoin(BYLINE, BYLINE.id == Invitation.byline_id)
         .outerjoin(PERSON, PERSON.id == Invitation.accepted_id)
     )
-    return cast("Select[Any]", found)
 
 
-def _made(session: Session, rows: Sequence[Row[Any]]) -> list[ListedInvitation]:
+def _make(session: Session, rows: Sequence[ListRow]) -> list[ListedInvitation]:
     return [_listed(row, row.Invitation) for row in rows]
 
 
-def _listed(row: Row[Any], one: Invitation) -> ListedInvitation:
+def _listed(row: ListRow, invitation: Invitation) -> ListedInvitation:
     return ListedInvitation(
-        id=one.id,
-        whom=one.display_name or row.byline or one.email or f"#{one.id}",
-        email=one.email,
-        role=one.role,
+        id=invitation.id,
+        whom=invitation.display_name or row.byline or invitation.email or f"#{invitation.id}",
+        email=invitation.email,
+        role=invitation.role,
         byline=row.byline or "",
         by=row.by,
         state=row.state,
-        created_at=one.created_at,
-        expires_at=one.expires_at,
+        created_at=invitation.created_at,
+        expires_at=invitation.expires_at,
         person=(row.person_id, row.person) if row.person_id else None,
     )
 
 
 invitations = Listing(
-    query=_rows,
+    query=_query,
     key=Invitation.id,
-    make=_made,
+    make=_make,
     orders={
         "created_at": Order(Invitation.created_at, descending=True),
         "expires_at": Order(Invitation.expires_at),

@@ -1,7 +1,9 @@
-"""Tries to sign in and asked-for mails, counted in the database: all workers count as one."""
+"""Rate limits for sign-in attempts and password reset emails.
+
+Attempts are counted in the database, so the limits hold across all workers.
+"""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import ColumnElement, String, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -12,11 +14,12 @@ from blog.models.users import device
 
 WINDOW = timedelta(minutes=15)
 DAY = timedelta(days=1)
+# The number of attempts per kind of key: within `WINDOW`, but "mailed" within `DAY`.
 LIMITS = {"login": 10, "ip": 50, "device": 10, "forgotten": 3, "asking": 20, "mailed": 6}
 
 
 class Attempt(Base):
-    """One try, under the login that was typed and the network it came from."""
+    """One attempt, under a key such as `login:ann` or `ip:192.0.2.1`."""
 
     __tablename__ = "attempt"
 
@@ -26,81 +29,86 @@ class Attempt(Base):
 
     unaudited = True
 
-    @classmethod
-    def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
-        return set()
 
-
-# --- tries to sign in ---
+# --- sign-in attempts ---
 
 
 def keys(session: Session, login: str, network: str, browser: str = "") -> dict[str, str]:
-    """A browser in which this person signed in before counts alone.
+    """Return the keys, by kind, under which an attempt counts.
 
-    Strangers who use up the tries of a name then shut nobody out who is known.
+    A recognized device (`browser` is its key) counts by itself, so that strangers who use up the
+    attempts of a login do not lock out its owner. Other attempts count by login and network.
     """
-    if id := device.known(session, login, browser):
-        return {"device": f"device:{id}"}
-    return {"login": f"login:{_typed(login)}", "ip": f"ip:{network}"}
+    device_id = device.known(session, login, browser)
+    if device_id:
+        return {"device": f"device:{device_id}"}
+    return {"login": f"login:{_normalized(login)}", "ip": f"ip:{network}"}
 
 
-def _typed(login: str) -> str:
+def _normalized(login: str) -> str:
     return login.strip().casefold()[:150]
 
 
 @action("attempt.count")
 def claim(session: Session, login: str, network: str, browser: str = "") -> bool:
-    """Count a try before it is made, so that parallel tries cannot overtake the limit."""
+    """Count a sign-in attempt; returns False, without counting it, if a limit is reached.
+
+    Call it before checking the password, so that parallel attempts cannot exceed the limit.
+    """
     return _count(session, keys(session, login, network, browser))
 
 
-def _count(session: Session, counted: dict[str, str], within: timedelta = WINDOW) -> bool:
-    """One more under each key; False, and none, where one of them is used up."""
-    if any(_made(session, key, within) >= LIMITS[kind] for kind, key in counted.items()):
+def _count(session: Session, keys_by_kind: dict[str, str], window: timedelta = WINDOW) -> bool:
+    """Add an attempt under each key, or none if one of them has reached its limit."""
+    if any(_attempts(session, key, window) >= LIMITS[kind] for kind, key in keys_by_kind.items()):
         return False
-    session.add_all([Attempt(key=key) for key in counted.values()])
+    session.add_all([Attempt(key=key) for key in keys_by_kind.values()])
     return True
 
 
-def _made(session: Session, key: str, within: timedelta) -> int:
-    tries = select(func.count()).where(Attempt.key == key, Attempt.at > now() - within)
-    return session.scalar(tries) or 0
+def _attempts(session: Session, key: str, window: timedelta) -> int:
+    number = select(func.count()).where(Attempt.key == key, Attempt.at > now() - window)
+    return session.scalar(number) or 0
 
 
 @action("attempt.clear")
 def forgive(session: Session, login: str, network: str, browser: str = "") -> None:
-    """A right password takes back the tries under that login, and this one of the network's.
+    """Delete the attempts of a login after a correct password, and the network's latest one.
 
-    From a known browser only its own: it must not give strangers new tries.
+    On a recognized device only its own attempts are deleted, or strangers would get new ones.
     """
-    mine = keys(session, login, network, browser)
-    latest = select(func.max(Attempt.id)).where(Attempt.key == mine.get("ip")).scalar_subquery()
-    for which in (
-        Attempt.key.in_([key for kind, key in mine.items() if kind != "ip"]),
+    counted = keys(session, login, network, browser)
+    latest = select(func.max(Attempt.id)).where(Attempt.key == counted.get("ip")).scalar_subquery()
+    for condition in (
+        Attempt.key.in_([key for kind, key in counted.items() if kind != "ip"]),
         Attempt.id == latest,
     ):
-        session.execute(delete(Attempt).where(which), execution_options={"tags": ()})
+        session.execute(delete(Attempt).where(condition), execution_options={"tags": ()})
 
 
-# --- forgotten passwords ---
+# --- password resets ---
 
 
 @action("attempt.count_reset_request")
 def claim_asking(session: Session, login: str, network: str) -> bool:
-    """Count an asked-for mail, whether or not anybody has this login."""
-    counted = {"forgotten": f"forgotten:{_typed(login)}", "asking": f"asking:{network}"}
-    return _count(session, counted)
+    """Count a request for a reset link, whether or not the login exists.
+
+    Returns False, without counting it, if a limit is reached.
+    """
+    keys_by_kind = {"forgotten": f"forgotten:{_normalized(login)}", "asking": f"asking:{network}"}
+    return _count(session, keys_by_kind)
 
 
 def claim_mail(session: Session, login: str, user_id: int | None) -> bool:
-    """Count a mail to one person in a day, under whichever of their logins it was asked for.
+    """Count a reset email to a user, whichever of their logins was typed; per day.
 
-    For a login that is nobody's the same rows are read and written.
+    Runs the same queries for an unknown login, so that timing reveals nothing. Returns False,
+    without counting it, if the limit is reached.
     """
-    return _count(session, {"mailed": f"mailed:{user_id or _typed(login)}"}, DAY)
+    return _count(session, {"mailed": f"mailed:{user_id or _normalized(login)}"}, DAY)
 
 
 def over() -> ColumnElement[bool]:
-    """What no longer counts."""
+    """Return the condition for attempts that no longer count."""
     old = (Attempt.at < now() - WINDOW) & ~Attempt.key.startswith("mailed:")
     return old | (Attempt.at < now() - DAY)

@@ -1,4 +1,4 @@
-"""A password is renewed: by its owner, by a link, or by a keeper. Its owner is told."""
+"""Changing a password: by its owner, by a reset link, or by an admin; the owner gets an email."""
 
 from sqlalchemy.orm import Session
 
@@ -14,27 +14,31 @@ from blog.models.users.user import User
 def change_password(
     session: Session, password_hash: str, token: str, browser: str = "", *, by: User
 ) -> None:
-    """One's own: every other browser is signed out, and strange again."""
+    """Change one's own password. Ends all other sessions and forgets all other devices.
+
+    `token` is that of the current session, `browser` the key of the current device.
+    """
     _renew(session, by.id, password_hash, token, browser)
 
 
 @action("password.reset")
 def reset_password(session: Session, key: str, password_hash: str, browser: str = "") -> str:
-    """By the link for whoever has forgotten it. Returns the key by which the browser is known.
+    """Change a password with a reset link. Returns the key of the device, which is remembered.
 
-    Whoever hammers at the account meanwhile does not keep this browser from signing in. Raises
-    `LookupError`.
+    A recognized device can sign in even if strangers have used up the attempts of the account.
+    Raises `LookupError` if the link is not valid.
     """
-    whose = password_reset.spend(session, key)
-    _renew(session, whose.id, password_hash)
-    return device.remember(session, whose.id, browser)
+    owner = password_reset.spend(session, key)
+    _renew(session, owner.id, password_hash)
+    return device.remember(session, owner.id, browser)
 
 
 @action("password.assign")
 def hand_over(session: Session, id: int, password_hash: str, *, by: User) -> User:
-    """From a keeper: a byline becomes somebody, and no old sign-in lives on.
+    """Set a user's password as an admin, which also turns a byline into an account.
 
-    Not one's own: for that, one types the present one.
+    Ends all sessions of the user. Raises `Refusal` for one's own account, because changing one's
+    own password requires the current one.
     """
     if id == by.id:
         raise Refusal(N_("Change your own password in the dashboard."), "password")
@@ -44,13 +48,14 @@ def hand_over(session: Session, id: int, password_hash: str, *, by: User) -> Use
 def _renew(
     session: Session, id: int, password_hash: str, token: str = "", browser: str = ""
 ) -> User:
+    """Set the password, end the other sessions and queue an email to the owner."""
     person = user.lock(session, id)
-    had_one = person.password_hash is not None
+    had_password = person.password_hash is not None
     user.set_password(session, id, password_hash)
     signin.revoke_all(session, id, but=token)
     device.forget(session, id, but=browser)
     password_reset.void(session, id)
-    if had_one and person.email:
+    if had_password and person.email:
         outbox.owe(
             session,
             "password_changed",

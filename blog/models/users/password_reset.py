@@ -1,8 +1,7 @@
-"""The link that lets somebody who has forgotten their password choose another one, once."""
+"""Single-use links to reset a forgotten password."""
 
 import secrets
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import ColumnElement, ForeignKey, String, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -20,9 +19,10 @@ NOBODY = 0
 
 
 class PasswordReset(Base):
-    """A link that is open. Stored is only the SHA-256 of its key; using it deletes the row.
+    """An open reset link. Only the SHA-256 of its key is stored; using it deletes the row.
 
-    Without a person it leads nowhere: it was made so that asking costs everybody the same.
+    A row without a user is a decoy: it is inserted for an unknown login, so that the request takes
+    as long as for a known one.
     """
 
     __tablename__ = "password_reset"
@@ -30,38 +30,44 @@ class PasswordReset(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"), unique=True)
     key_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    # Where it was sent: once the address is no longer theirs, it opens nothing.
+    # The address it was sent to. The link becomes invalid if the user's address changes.
     email: Mapped[str] = mapped_column(String(254), default="")
     created_at: Mapped[datetime] = mapped_column(default=now, index=True)
 
     audit_secret = frozenset({"key_hash"})
 
     @classmethod
-    def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
+    def change_tags(
+        cls, session: Session, values: dict[str, object], changed: set[str]
+    ) -> set[str]:
+        """Return the tag of reset links."""
         return {"resets"}
 
 
 @action("password.request_reset")
 def ask_for_reset(session: Session, login: str, language: str) -> None:
-    """Owe the link to whoever has this login. For nobody the same statements run in vain."""
-    found = session.scalar(User.by_login(login).where(User.can_sign_in).with_for_update())
-    id = found.id if found and found.email else None
-    person = found if login_throttle.claim_mail(session, login, id) and id else None
-    to = person.email if person and person.email else ""
-    key = _open(session, person.id if person else None, to)
-    owed = Delivery(
+    """Queue an email with a reset link to the user with this login.
+
+    Runs the same queries for an unknown login, so that timing reveals nothing.
+    """
+    account = session.scalar(User.by_login(login).where(User.can_sign_in).with_for_update())
+    id = account.id if account and account.email else None
+    recipient = account if login_throttle.claim_mail(session, login, id) and id else None
+    to = recipient.email if recipient and recipient.email else ""
+    key = _open(session, recipient.id if recipient else None, to)
+    delivery = Delivery(
         kind="reset",
         to=to,
-        language=(person.language if person else "") or language,
-        facts={"name": person.display_name if person else login[:50], "path": path(key)},
-        done_at=None if person else now(),  # what goes to nobody is not sent
+        language=(recipient.language if recipient else "") or language,
+        facts={"name": recipient.display_name if recipient else login[:50], "path": path(key)},
+        done_at=None if recipient else now(),  # without a recipient nothing is sent
     )
-    session.add(owed)
+    session.add(delivery)
 
 
 @action("password.create_reset_link")
 def reset_link(session: Session, login: str) -> str:
-    """The path of a link, for a keeper at a shell to pass on. Raises `Refusal`."""
+    """Return the path of a new reset link, for the command line. Raises `Refusal`."""
     person = session.scalar(User.by_login(login).with_for_update())
     if person is None:
         raise Refusal(N_("There is no user named %(name)s."), name=login)
@@ -79,7 +85,7 @@ def reset_link(session: Session, login: str) -> str:
 
 
 def _open(session: Session, user_id: int | None, email: str = "") -> str:
-    """A new link, which makes any link before it worthless."""
+    """Create a link, which replaces any earlier link of the user, and return its key."""
     void(session, user_id or NOBODY)
     key = secrets.token_urlsafe(32)
     session.add(PasswordReset(user_id=user_id, key_hash=digest(key), email=email))
@@ -87,17 +93,18 @@ def _open(session: Session, user_id: int | None, email: str = "") -> str:
 
 
 def path(key: str) -> str:
+    """Return the path of the link with this key."""
     return f"/reset/{key}"
 
 
 def void(session: Session, user_id: int) -> None:
-    """No link of this person opens anything any more."""
-    theirs = delete(PasswordReset).where(PasswordReset.user_id == user_id)
-    session.execute(theirs, execution_options={"tags": ("resets",)})
+    """Delete the reset link of a user, if there is one."""
+    links = delete(PasswordReset).where(PasswordReset.user_id == user_id)
+    session.execute(links, execution_options={"tags": ("resets",)})
 
 
 def owner(session: Session, key: str) -> User:
-    """Whose password the link renews. Looking does not use it. Raises `LookupError`."""
+    """Return the user of a link without using it. Raises `LookupError` if it is not valid."""
     query = (
         select(User)
         .join(PasswordReset, PasswordReset.user_id == User.id)
@@ -105,20 +112,23 @@ def owner(session: Session, key: str) -> User:
         .where(PasswordReset.created_at > now() - LASTS)
         .where((PasswordReset.email == "") | (PasswordReset.email == User.email))
     )
-    found = session.scalar(query)
-    if found is None:
+    account = session.scalar(query)
+    if account is None:
         raise LookupError(key)
-    return found
+    return account
 
 
 def spend(session: Session, key: str) -> User:
-    """Use the link: of many who try at once, one finds it. Raises `LookupError`."""
+    """Use a link and return its user. Raises `LookupError` if it is not valid.
+
+    Of several concurrent requests only one succeeds.
+    """
     user.lock(session, owner(session, key).id)
-    whose = owner(session, key)  # as it is now that nobody else can use it
-    void(session, whose.id)
-    return whose
+    account = owner(session, key)  # again, because another request may have used the link
+    void(session, account.id)
+    return account
 
 
 def over() -> ColumnElement[bool]:
-    """Links that open nothing any more."""
+    """Return the condition for expired links."""
     return PasswordReset.created_at < now() - LASTS

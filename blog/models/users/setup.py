@@ -1,4 +1,4 @@
-"""The first visit: an empty blog becomes somebody's."""
+"""First-run setup: creates the site's row and the first admin account."""
 
 import uuid
 
@@ -28,7 +28,10 @@ def set_up(
     password_hash: str,
     display_name: str = "",
 ) -> int:
-    """Claim the blog for its first keeper, once; returns their id."""
+    """Set up the site with its first admin and return the admin's id.
+
+    Raises `Refusal` if it has been set up before, or for an invalid value.
+    """
     site.check(title=title, address=address, language=language, timezone=timezone)
     blank(session)
     row = session.get_one(Site, THE_ONE, with_for_update=True, populate_existing=True)
@@ -36,8 +39,8 @@ def set_up(
         raise Refusal(N_("This blog has already been set up."))
     row.title, row.address, row.language = _one_line(title), address.rstrip("/"), language
     row.timezone, row.set_up_at = timezone, now()
-    keeper = _admin(session, name, display_name, email, password_hash)
-    return keeper.id
+    admin = _admin(session, name, display_name, email, password_hash)
+    return admin.id
 
 
 def _one_line(title: str) -> str:
@@ -46,7 +49,10 @@ def _one_line(title: str) -> str:
 
 @action("site.create")
 def blank(session: Session) -> Site:
-    """The site's row before anybody has said what it is; import works without set-up too."""
+    """Return the site's row, creating it with default values if necessary.
+
+    An import may need it before the site is set up.
+    """
     row = session.get(Site, THE_ONE)
     if row is not None:
         return row
@@ -54,16 +60,16 @@ def blank(session: Session) -> Site:
         with session.begin_nested():
             session.add(Site(id=THE_ONE, title="inkhouse", uid=uuid.uuid4().urn))
             session.flush()
-    except IntegrityError:  # another process was first
+    except IntegrityError:  # another process has created it
         session.expire_all()
     return session.get_one(Site, THE_ONE)
 
 
 @action("user.create_admin")
 def add_admin(session: Session, *, name: str, email: str, password_hash: str) -> str:
-    """An admin made from a shell, which sets an empty blog up. Returns the name.
+    """Create an admin from the command line, which counts as setup. Returns the login name.
 
-    The site keeps its first title and address until the office says better ones.
+    The site keeps the default title and address until they are changed in the admin area.
     """
     row = blank(session)
     row.set_up_at = row.set_up_at or now()
@@ -71,9 +77,12 @@ def add_admin(session: Session, *, name: str, email: str, password_hash: str) ->
 
 
 def _admin(session: Session, name: str, display_name: str, email: str, password_hash: str) -> User:
-    """Who bears a byline of that name takes it over, with all that stands under it."""
-    known = session.scalar(select(User).where(User.name == name.strip().casefold()))
-    if known is None:
+    """Create an admin; a byline with this name becomes the account and keeps its posts.
+
+    Raises `Refusal` if an account has this name.
+    """
+    byline = session.scalar(select(User).where(User.name == name.strip().casefold()))
+    if byline is None:
         return user.add(
             session,
             name=name if user.NAME.match(name) else user.free_name(session, name),
@@ -82,16 +91,16 @@ def _admin(session: Session, name: str, display_name: str, email: str, password_
             role=ADMIN,
             password_hash=password_hash,
         )
-    if known.password_hash:
+    if byline.password_hash:
         raise Refusal(N_("This name is already in use."), "name")
-    known.password_hash, known.role = password_hash, ADMIN
+    byline.password_hash, byline.role = password_hash, ADMIN
     user.describe(
         session,
-        known.id,
-        by=known,
-        display_name=display_name or known.display_name,
+        byline.id,
+        by=byline,
+        display_name=display_name or byline.display_name,
         email=email,
-        bio=known.bio,
-        language=known.language,
+        bio=byline.bio,
+        language=byline.language,
     )
-    return known
+    return byline

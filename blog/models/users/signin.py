@@ -1,10 +1,10 @@
-"""A signed-in browser: a row whose token only the browser knows."""
+"""Login sessions: starting, looking up and ending them. Only the hash of a token is stored."""
 
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import wraps
-from typing import Any, NamedTuple, TypeVar
+from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from sqlalchemy import ColumnElement, ForeignKey, Select, String, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
@@ -17,14 +17,15 @@ from blog.models.users.device import digest
 from blog.models.users.user import User
 
 T = TypeVar("T")
-IDLE = timedelta(days=14)
-ABSOLUTE = timedelta(days=90)
-SEEN_EVERY = timedelta(minutes=10)
+P = ParamSpec("P")
+IDLE = timedelta(days=14)  # a session ends after this time without a request
+ABSOLUTE = timedelta(days=90)  # a session ends this long after it started
+SEEN_EVERY = timedelta(minutes=10)  # `seen_at` is updated at most this often
 WRONG = N_("The name or the password is incorrect.")
 
 
 class SignIn(Base):
-    """One browser of one person. Stored is only the SHA-256 of its token."""
+    """A session of a user in a browser. Only the SHA-256 of its token is stored."""
 
     __tablename__ = "signin"
 
@@ -41,22 +42,26 @@ class SignIn(Base):
     audit_ignored = frozenset({"seen_at"})
 
     @classmethod
-    def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
+    def change_tags(
+        cls, session: Session, values: dict[str, object], changed: set[str]
+    ) -> set[str]:
+        """Return the tag of the user's sessions."""
         return {f"signins:{values['user_id']}"}
 
     @classmethod
     def of(cls, user: User) -> Select["SignIn"]:
-        fresh = cls.seen_at > now() - IDLE
-        return select(cls).where(cls.user_id == user.id, fresh).order_by(cls.seen_at.desc())
+        """Select the sessions of a user that are in use, the most recently used first."""
+        in_use = cls.seen_at > now() - IDLE
+        return select(cls).where(cls.user_id == user.id, in_use).order_by(cls.seen_at.desc())
 
 
 def mine(session: Session, *, by: User) -> list[SignIn]:
-    """The browsers in which `by` is signed in, the latest used first."""
+    """Return the sessions of the user `by`, the most recently used first."""
     return list(session.scalars(SignIn.of(by)))
 
 
 class NewSession(NamedTuple):
-    """What a browser is given when it is let in: the token of the sign-in, and its own key."""
+    """The values of the two cookies of a new session: its token, and the key of the device."""
 
     token: str
     browser: str
@@ -73,10 +78,11 @@ def enter(
     *,
     proved: str | None = None,
 ) -> NewSession:
-    """A new sign-in, in a browser that is known from now on.
+    """Start a session and remember the device.
 
-    `proved` is the hash that a password was checked against. While that was done, somebody may have
-    shut the person out, or given them another password. Raises `Refusal`.
+    `instead_of` is the token of an earlier session of the browser, which ends. `proved` is the
+    password hash that the password was checked against: raises `Refusal` if the password was
+    changed or the account disabled while the password was being checked.
     """
     person = user.lock(session, user_id)
     if not person.can_sign_in or proved not in (None, person.password_hash):
@@ -87,8 +93,9 @@ def enter(
 
 @action("session.open")
 def open_(session: Session, user_id: int, ip: str, agent: str, instead_of: str = "") -> str:
-    """A new sign-in; the token is told once, to the browser, and ends the one it had before."""
-    session.info["by"] = session.info.get("by") or session.get(User, user_id)  # who comes in
+    """Start a session and return its token; ends the session with the token `instead_of`."""
+    # The audit log attributes the transaction to the user who is signing in.
+    session.info["by"] = session.info.get("by") or session.get(User, user_id)
     if instead_of:
         close(session, instead_of)
     token = secrets.token_urlsafe(32)
@@ -97,31 +104,34 @@ def open_(session: Session, user_id: int, ip: str, agent: str, instead_of: str =
 
 
 def who(session: Session, token: str) -> tuple[User, SignIn] | None:
-    """Whom the token belongs to, if they may still come in."""
+    """Return the user and the session of a token, or None if it is not valid."""
     moment = now()
-    found = session.execute(
+    row = session.execute(
         select(User, SignIn)
         .join(SignIn, SignIn.user_id == User.id)
         .where(SignIn.token_hash == digest(token), User.can_sign_in)
         .where(SignIn.seen_at > moment - IDLE, SignIn.created_at > moment - ABSOLUTE)
     ).first()
-    return (found[0], found[1]) if found else None
+    return (row[0], row[1]) if row else None
 
 
 class Ended(Exception):
-    """The sign-in of whoever asked is over; nothing was done."""
+    """The session of the request has ended; the transaction was not carried out."""
 
 
-def while_it_stands(work: Callable[..., T], id: int, role: str) -> Callable[..., T]:
-    """`work`, but only while this sign-in has not been ended and its person has this role.
+def while_it_stands(
+    work: Callable[Concatenate[Session, P], T], id: int, role: str
+) -> Callable[Concatenate[Session, P], T]:
+    """Wrap a transaction so that it raises `Ended` unless the session is valid and has the role.
 
-    Between the door and the act a password may be hashed, or a page rendered.
+    The request has been authorised before, but its session may end while a password is hashed or
+    a page rendered.
     """
-    mine = select(SignIn.id).join(User, User.id == SignIn.user_id).where(SignIn.id == id)
+    current = select(SignIn.id).join(User, User.id == SignIn.user_id).where(SignIn.id == id)
 
     @wraps(work)
-    def checked(session: Session, *args: Any, **kwargs: Any) -> T:
-        if session.scalar(mine.where(User.can_sign_in, User.role == role)) is None:
+    def checked(session: Session, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        if session.scalar(current.where(User.can_sign_in, User.role == role)) is None:
             raise Ended
         return work(session, *args, **kwargs)
 
@@ -130,7 +140,7 @@ def while_it_stands(work: Callable[..., T], id: int, role: str) -> Callable[...,
 
 @action("session.seen")
 def seen(session: Session, id: int) -> None:
-    """Note that the browser is in use; asked at most once in `SEEN_EVERY`."""
+    """Record that a session is in use; called at most once in `SEEN_EVERY`."""
     signin = session.get(SignIn, id)
     if signin:
         signin.seen_at = now()
@@ -138,6 +148,7 @@ def seen(session: Session, id: int) -> None:
 
 @action("session.end")
 def close(session: Session, token: str) -> None:
+    """End the session with this token."""
     session.execute(
         delete(SignIn).where(SignIn.token_hash == digest(token)),
         execution_options={"tags": ("signins",)},
@@ -146,7 +157,7 @@ def close(session: Session, token: str) -> None:
 
 @action("session.revoke")
 def revoke(session: Session, id: int, *, by: User) -> None:
-    """End one of one's own sign-ins."""
+    """End one of one's own sessions."""
     session.execute(
         delete(SignIn).where(SignIn.id == id, SignIn.user_id == by.id),
         execution_options={"tags": (f"signins:{by.id}",)},
@@ -155,7 +166,7 @@ def revoke(session: Session, id: int, *, by: User) -> None:
 
 @action("session.revoke_all")
 def revoke_all(session: Session, user_id: int, *, but: str = "") -> None:
-    """End every sign-in of a person except the one with the token `but`."""
+    """End all sessions of a user, except the one with the token `but`."""
     session.execute(
         delete(SignIn).where(SignIn.user_id == user_id, SignIn.token_hash != digest(but)),
         execution_options={"tags": (f"signins:{user_id}",)},
@@ -163,6 +174,6 @@ def revoke_all(session: Session, user_id: int, *, but: str = "") -> None:
 
 
 def over() -> ColumnElement[bool]:
-    """Sign-ins that have run out."""
+    """Return the condition for expired sessions."""
     moment = now()
     return (SignIn.seen_at < moment - IDLE) | (SignIn.created_at < moment - ABSOLUTE)

@@ -1,11 +1,11 @@
-"""Who writes and who keeps: people with a sign-in, and bylines without one."""
+"""Users: accounts and bylines, their roles, profiles and password rules."""
 
 import re
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 
-from sqlalchemy import Select, String, func, select
+from sqlalchemy import ColumnElement, Select, String, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -24,7 +24,7 @@ SHORTEST_PASSWORD = 10
 
 
 class User(Base):
-    """A person. Without a password hash, only a byline that a keeper may hand over later."""
+    """A user. One without a password hash is a byline, which an invitation can hand over."""
 
     __tablename__ = "user"
 
@@ -42,44 +42,50 @@ class User(Base):
     audit_secret = frozenset({"password_hash"})
 
     @classmethod
-    def change_tags(cls, session: Session, values: dict[str, Any], changed: set[str]) -> set[str]:
+    def change_tags(
+        cls, session: Session, values: dict[str, object], changed: set[str]
+    ) -> set[str]:
+        """Return the tags of this user and of lists of users."""
         return {f"user:{values['id']}", "users"}
 
     @hybrid_property
     def can_sign_in(self) -> bool:
-        return (self.password_hash is not None) & (self.disabled_at is None)
+        """Whether the user has a password and is not disabled; also usable in queries."""
+        return self.password_hash is not None and self.disabled_at is None
 
     @can_sign_in.inplace.expression
     @classmethod
-    def _can_sign_in(cls) -> Any:
+    def _can_sign_in(cls) -> ColumnElement[bool]:
         return cls.password_hash.is_not(None) & cls.disabled_at.is_(None)
 
     def has_role(self, role: str) -> bool:
-        """An admin is also an editor, an editor also an author."""
+        """Return whether the user has at least this role: author, editor or admin."""
         return ROLES.index(self.role) >= ROLES.index(role)
 
     @classmethod
     def by_login(cls, login: str) -> Select[Self]:
-        """By name or mail address, whichever was typed."""
+        """Select the user with this name or email address."""
         login = login.strip().casefold()
         return select(cls).where((cls.name == login) | (cls.email == login))
 
     @classmethod
     def everyone(cls) -> Select[Self]:
+        """Select all users, ordered by display name."""
         return select(cls).order_by(func.lower(cls.display_name), cls.id)
 
 
 def with_login(session: Session, login: str) -> User | None:
+    """Return the user with this name or email address."""
     return session.scalar(User.by_login(login))
 
 
 def name_of(session: Session, id: int) -> str:
-    """The name that a person signs in with."""
+    """Return the login name of a user."""
     return session.get_one(User, id).name
 
 
 def free_name(session: Session, wanted: str) -> str:
-    """A name for /authors/<name> that nobody bears yet, made from `wanted`."""
+    """Return an unused login name made from `wanted`, which is also part of /authors/<name>."""
     stem = slugify(wanted)[:56].strip("-") or "author"
     taken = set(session.scalars(select(User.name).where(User.name.startswith(stem))))
     name, number = stem, 1
@@ -100,9 +106,11 @@ def add(
     password_hash: str | None,
     language: str = "",
 ) -> User:
-    """A new person. Raises `Refusal` for a fault in what was given."""
+    """Create a user; without `password_hash` it is a byline. Raises `Refusal`."""
     user = User(role=role, password_hash=password_hash)
-    _describe(session, user, name=name, display_name=display_name, email=email, language=language)
+    _set_profile(
+        session, user, name=name, display_name=display_name, email=email, language=language
+    )
     if role not in ROLES:
         raise Refusal(N_("Choose one of the roles."), "role")
     _insert(session, user)
@@ -110,7 +118,7 @@ def add(
 
 
 def _insert(session: Session, user: User) -> None:
-    """Two who take a name at the same moment: the second is told so."""
+    """Insert a user. Raises `Refusal` if a concurrent request has taken the name or address."""
     try:
         with session.begin_nested():
             session.add(user)
@@ -131,11 +139,14 @@ def describe(
     language: str = "",
     name: str | None = None,
 ) -> User:
-    """Change one's own profile; an admin may change anybody's."""
+    """Change a profile. Raises `LookupError` unless it is one's own or `by` is an admin.
+
+    Raises `Refusal` for an invalid value.
+    """
     user = session.get(User, id)
     if user is None or (by.id != id and not by.has_role(ADMIN)):
         raise LookupError(id)
-    _describe(
+    _set_profile(
         session,
         user,
         name=name or user.name,
@@ -147,9 +158,10 @@ def describe(
     return user
 
 
-def _describe(
+def _set_profile(
     session: Session, user: User, *, name: str, display_name: str, email: str, language: str
 ) -> None:
+    """Validate and set the fields. Raises `Refusal` for the first invalid one."""
     name, email = name.strip().casefold(), email.strip().casefold()
     display_name = " ".join(display_name.split())
     check_name(name)
@@ -162,11 +174,13 @@ def _describe(
 
 
 def check_name(name: str) -> None:
+    """Raise `Refusal` for an invalid login name."""
     if not NAME.match(name.strip().casefold()):
         raise Refusal(N_("A name can contain only lowercase letters, digits and hyphens."), "name")
 
 
 def check_email(email: str) -> None:
+    """Raise `Refusal` for an invalid email address; an empty one is valid."""
     if email.strip() and not re.fullmatch(r"[^@\s]+@[^@\s]+", email.strip()):
         raise Refusal(N_("This is not a valid email address."), "email")
 
@@ -182,7 +196,7 @@ def _refuse_taken(session: Session, user: User, name: str, email: str) -> None:
 
 @action("user.set_role")
 def set_role(session: Session, id: int, role: str, *, by: User) -> User:
-    """Change what a person may do. The last admin stays one."""
+    """Change the role of a user. Raises `Refusal` for the last admin."""
     if role not in ROLES:
         raise Refusal(N_("Choose one of the roles."), "role")
     if role != ADMIN:
@@ -194,7 +208,10 @@ def set_role(session: Session, id: int, role: str, *, by: User) -> User:
 
 @action("user.disable")
 def disable(session: Session, id: int, *, by: User) -> User:
-    """Shut a person out. Their sessions end because every request asks `can_sign_in`."""
+    """Disable an account, whose sessions end, because every request checks `can_sign_in`.
+
+    Raises `Refusal` for the last admin.
+    """
     _refuse_losing_last_admin(session, id)
     user = lock(session, id)
     user.disabled_at = user.disabled_at or now()
@@ -203,6 +220,7 @@ def disable(session: Session, id: int, *, by: User) -> User:
 
 @action("user.enable")
 def enable(session: Session, id: int, *, by: User) -> User:
+    """Enable a disabled account."""
     user = lock(session, id)
     user.disabled_at = None
     return user
@@ -217,7 +235,10 @@ def set_password(
     by: User | None = None,
     instead_of: str | None = None,
 ) -> User:
-    """With `instead_of` only where that still is the hash: one that came meanwhile is newer."""
+    """Set the password hash; with `instead_of`, only if that is still the current hash.
+
+    This is for rehashing a password at sign-in, which must not overwrite a newer password.
+    """
     user = lock(session, id)
     if instead_of in (None, user.password_hash):
         user.password_hash = password_hash
@@ -225,7 +246,10 @@ def set_password(
 
 
 def lock(session: Session, id: int) -> User:
-    """The person as they are now, locked until the transaction ends."""
+    """Return the current row of a user, locked until the transaction ends.
+
+    Raises `LookupError`.
+    """
     user = session.get(User, id, with_for_update=True, populate_existing=True)
     if user is None:
         raise LookupError(id)
@@ -233,19 +257,21 @@ def lock(session: Session, id: int) -> User:
 
 
 def _refuse_losing_last_admin(session: Session, id: int) -> None:
-    """Two admins who demote each other at once are told apart by the locks on all admins.
+    """Raise `Refusal` if the user is the only admin who can sign in.
 
-    Taken before any other lock and in one order, or each would wait for the other.
+    Locks all admins, so that two admins cannot demote each other at the same time. To avoid
+    deadlocks, the locks are taken before any other and in a fixed order.
     """
     admins = select(User.id).where(User.role == ADMIN, User.can_sign_in)
-    left = session.scalars(admins.order_by(User.id).with_for_update()).all()
-    if list(left) == [id]:
+    admin_ids = session.scalars(admins.order_by(User.id).with_for_update()).all()
+    if list(admin_ids) == [id]:
         raise Refusal(N_("This is the last admin. Add another admin first."), "role")
 
 
 def check_password(password: str, *, about: Iterable[str] = ()) -> None:
-    """Raise `Refusal` for a password that is too short, too long, or among the first that are
-    tried; `about`: what its owner and the site are called.
+    """Raise `Refusal` for a password that is too short, too long or easy to guess.
+
+    `about` are the names of the user and of the site, which a password must not consist of.
     """
     if len(password) < SHORTEST_PASSWORD:
         raise Refusal(
