@@ -12,6 +12,8 @@ from sqlalchemy.types import TypeDecorator
 # What a JSON column holds; use these as `Mapped[JSONObject]` and `Mapped[JSONList]`.
 JSONObject = dict[str, Any]
 JSONList = list[Any]
+# Column name -> value of one row.
+ColumnValues = dict[str, object]
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -67,9 +69,7 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: UTCTime, JSONObject: JSON, JSONList: JSON}  # noqa: RUF012 -- SQLAlchemy's own
 
     @classmethod
-    def change_tags(
-        cls, session: Session, values: dict[str, object], changed: set[str]
-    ) -> set[str]:
+    def change_tags(cls, session: Session, values: ColumnValues, changed: set[str]) -> set[str]:
         """Return the cache tags of a row with these column values, such as `post:7`.
 
         Called at flush, once with the values before the change and once with those after it.

@@ -1,31 +1,23 @@
 """Generic filtered, searchable, sortable lists for the admin area, and actions on many rows.
 
-Pages use keyset pagination: a page starts after the last row of the previous one rather than at
-an offset. The thousandth page therefore costs as much as the first, and a row that is added
-meanwhile does not shift others onto another page.
+Pages use keyset pagination, see `keyset.py`.
 """
 
-import base64
 import functools
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
-from sqlalchemy import ColumnElement, Row, Select, SQLColumnExpression, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
-from sqlalchemy.types import NullType, TypeEngine
 
-from blog.models.base import Refusal, UTCTime
+from blog.models import keyset
+from blog.models.base import Refusal
+from blog.models.keyset import Column, ListRow
 
 T = TypeVar("T")
 P = ParamSpec("P")
-# Any number of columns: what a list selects is known only to the module that declares it.
-ListQueryRows = Select[*tuple[Any, ...]]
-ListRow = Row[*tuple[Any, ...]]
-Column = SQLColumnExpression[object]
-CursorValue = str | int | float | datetime
+ListQueryRows = Select[*tuple[Any, ...]]  # selects `ListRow`s
 PER_PAGE = 30
 MOST_ROWS_PER_ACTION = 200
 MOST_COUNTED = 10_000  # beyond this number a page shows "more than"
@@ -154,7 +146,7 @@ class Listing(Generic[T]):
         query = query.add_columns(order.by.label("order_"), self.key.label("key_"))
         cursor = asked.before or asked.after
         if cursor:
-            query = query.where(_beyond(order.by, self.key, cursor, is_down))
+            query = query.where(keyset.beyond(order.by, self.key, cursor, is_down))
         ends = [column.desc() if is_down else column.asc() for column in (order.by, self.key)]
         rows = session.execute(query.order_by(None).order_by(*ends).limit(asked.size + 1)).all()
         has_further, selected = len(rows) > asked.size, list(rows[: asked.size])
@@ -163,8 +155,8 @@ class Listing(Generic[T]):
             has_before, has_after = has_further, True
         else:
             has_before, has_after = bool(asked.after), has_further
-        before = _cursor(selected[0]) if selected and has_before else ""
-        after = _cursor(selected[-1]) if selected and has_after else ""
+        before = keyset.cursor(selected[0]) if selected and has_before else ""
+        after = keyset.cursor(selected[-1]) if selected and has_after else ""
         return selected, before, after
 
     def _order(self, sort: str) -> Order:
@@ -262,53 +254,3 @@ def trial(verb: Callable[Concatenate[Session, Sequence[int], P], object]) -> Cal
         raise Tried
 
     return tried_verb
-
-
-# --- cursors ---
-
-
-def _beyond(by: Column, key: Column, cursor: str, is_down: bool) -> ColumnElement[bool]:
-    """Return the condition for rows after a cursor, in descending or ascending order."""
-    value, id = _read_cursor(cursor, _python_type(by.label(None).type))
-    if by is key:  # a single comparison lets the database use the index
-        return and_(key < id if is_down else key > id)
-    if is_down:
-        return or_(by < value, and_(by == value, key < id))
-    return or_(by > value, and_(by == value, key > id))
-
-
-def _python_type(column_type: TypeEngine[Any]) -> type:
-    """Return the Python type of a column; a text function such as `lower(…)` has NullType."""
-    if isinstance(column_type, UTCTime):
-        return datetime
-    return str if isinstance(column_type, NullType) else column_type.python_type
-
-
-def _cursor(row: ListRow) -> str:
-    """Encode the position of a row: its sort value and its key, as JSON in URL-safe base64."""
-    value = row.order_.isoformat() if isinstance(row.order_, datetime) else row.order_
-    text = json.dumps([value, row.key_], ensure_ascii=False, separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str, expected: type) -> tuple[CursorValue, int]:
-    """Decode a cursor to a sort value of the expected type and a key.
-
-    Raises `LookupError` for anything that `_cursor` does not produce.
-    """
-    try:
-        value, id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        value = _read_time(value) if expected is datetime else value
-        is_valid = type(value) is expected and "\0" not in str(value).encode().decode()
-        if is_valid and type(id) is int and abs(id) < 2**31:
-            return value, id
-    except (ValueError, TypeError, RecursionError) as error:
-        raise LookupError(cursor) from error
-    raise LookupError(cursor)
-
-
-def _read_time(text: str) -> datetime:
-    time = datetime.fromisoformat(text)
-    if time.tzinfo is None:
-        raise ValueError(text)
-    return time

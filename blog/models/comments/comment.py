@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.config import N_
-from blog.models.base import Base, Refusal, now
+from blog.models.base import Base, ColumnValues, Refusal, now
 from blog.models.posts.post import PAGE, POST, Post, PostAuthor
 from blog.models.posts.revision import RevisionAuthor
 from blog.models.public.compiled_query import CompiledQuery
@@ -76,9 +76,7 @@ class Comment(Base):
     audit_ignored = frozenset({"ip"})  # addresses are cleared here; the audit log is permanent
 
     @classmethod
-    def change_tags(
-        cls, session: Session, values: dict[str, object], changed: set[str]
-    ) -> set[str]:
+    def change_tags(cls, session: Session, values: ColumnValues, changed: set[str]) -> set[str]:
         """Return the tags: an approved comment also affects the page of its post."""
         tags = {f"comment:{values['id']}", "comments"}
         if values["state"] == APPROVED:
@@ -141,16 +139,12 @@ class CommentRow(Protocol):
 
 @dataclass(frozen=True)
 class Thread:
-    """The comments of a post, oldest first.
-
-    `count` is the number of approved comments. `closed` is the reason why the post accepts no
-    comments, or None.
-    """
+    """The comments of a post, oldest first."""
 
     post_id: int
     comments: tuple[ShownComment, ...] = ()
-    count: int = 0
-    closed: Refusal | None = None
+    count: int = 0  # approved comments
+    closed: Refusal | None = None  # why the post accepts no comments; None if it does
     kind: str = POST
 
     @property

@@ -15,14 +15,8 @@ from blog.models.comments import moderation, submission
 from blog.models.comments.comment import APPROVED, SPAM, STATES, Comment
 from blog.models.comments.spam import DOUBTFUL_FROM, SPAM_FROM
 from blog.models.comments.submission import Submission, Twice
-from blog.models.listing import (
-    Listing,
-    ListQueryRows,
-    ListRow,
-    Order,
-    QueryFilter,
-    containing,
-)
+from blog.models.keyset import ListRow
+from blog.models.listing import Listing, ListQueryRows, Order, QueryFilter, containing
 from blog.models.posts.post import Post
 from blog.models.users.user import User
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.models.audit.action import action
-from blog.models.base import Base, JSONObject, UTCTime, now
+from blog.models.base import Base, ColumnValues, JSONObject, UTCTime, now
 from blog.models.comments import unsubscribe
 from blog.models.comments.comment import APPROVED, PENDING, Comment
 from blog.models.users.user import User
@@ -74,9 +74,7 @@ class Delivery(Base):
     audit_secret = frozenset({"facts"})
 
     @classmethod
-    def change_tags(
-        cls, session: Session, values: dict[str, object], changed: set[str]
-    ) -> set[str]:
+    def change_tags(cls, session: Session, values: ColumnValues, changed: set[str]) -> set[str]:
         """Return the tag of the list of deliveries."""
         return {"deliveries"}
 

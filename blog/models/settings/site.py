@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.config import LANGUAGES, N_, is_site_address
 from blog.models.audit.action import action
-from blog.models.base import Base, JSONList, JSONObject, Refusal
+from blog.models.base import Base, ColumnValues, JSONList, JSONObject, Refusal
 from blog.models.settings.settings import Settings
 
 THE_ONE = 1  # the id of the only row
@@ -38,9 +38,7 @@ class Site(Base):
     audit_by_columns = True  # the log names the changed settings, because there is only one row
 
     @classmethod
-    def change_tags(
-        cls, session: Session, values: dict[str, object], changed: set[str]
-    ) -> set[str]:
+    def change_tags(cls, session: Session, values: ColumnValues, changed: set[str]) -> set[str]:
         """Return the tag of everything that depends on the site's settings."""
         return {"site"}
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.config import N_
 from blog.models.audit.action import action
-from blog.models.base import Base, Refusal, now
+from blog.models.base import Base, ColumnValues, Refusal, now
 from blog.models.jobs import outbox
 from blog.models.users import user
 from blog.models.users.device import digest
@@ -40,9 +40,7 @@ class Invitation(Base):
     audit_secret = frozenset({"key_hash"})
 
     @classmethod
-    def change_tags(
-        cls, session: Session, values: dict[str, object], changed: set[str]
-    ) -> set[str]:
+    def change_tags(cls, session: Session, values: ColumnValues, changed: set[str]) -> set[str]:
         """Return the tag of the list of invitations."""
         return {"invitations"}
 

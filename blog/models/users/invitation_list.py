@@ -8,14 +8,8 @@ from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session, aliased
 
 from blog.models.base import now
-from blog.models.listing import (
-    Listing,
-    ListQueryRows,
-    ListRow,
-    Order,
-    QueryFilter,
-    containing,
-)
+from blog.models.keyset import ListRow
+from blog.models.listing import Listing, ListQueryRows, Order, QueryFilter, containing
 from blog.models.users.invitation import Invitation
 from blog.models.users.user import ROLES, User
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blog.config import N_
 from blog.models.audit.action import action
-from blog.models.base import Base, Refusal, now
+from blog.models.base import Base, ColumnValues, Refusal, now
 from blog.models.jobs.outbox import Delivery
 from blog.models.users import login_throttle, user
 from blog.models.users.device import digest
@@ -37,9 +37,7 @@ class PasswordReset(Base):
     audit_secret = frozenset({"key_hash"})
 
     @classmethod
-    def change_tags(
-        cls, session: Session, values: dict[str, object], changed: set[str]
-    ) -> set[str]:
+    def change_tags(cls, session: Session, values: ColumnValues, changed: set[str]) -> set[str]:
         """Return the tag of reset links."""
         return {"resets"}
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from blog.config import N_
 from blog.models.audit.action import action
-from blog.models.base import Base, Refusal, now
+from blog.models.base import Base, ColumnValues, Refusal, now
 from blog.models.users import device, user
 from blog.models.users.device import digest
 from blog.models.users.user import User
@@ -42,9 +42,7 @@ class SignIn(Base):
     audit_ignored = frozenset({"seen_at"})
 
     @classmethod
-    def change_tags(
-        cls, session: Session, values: dict[str, object], changed: set[str]
-    ) -> set[str]:
+    def change_tags(cls, session: Session, values: ColumnValues, changed: set[str]) -> set[str]:
         """Return the tag of the user's sessions."""
         return {f"signins:{values['user_id']}"}
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from blog.config import LANGUAGES, N_
 from blog.markup import slugify
 from blog.models.audit.action import action
-from blog.models.base import Base, Refusal, now
+from blog.models.base import Base, ColumnValues, Refusal, now
 from blog.models.users.common_passwords import is_too_easy
 
 AUTHOR, EDITOR, ADMIN = "author", "editor", "admin"
@@ -42,9 +42,7 @@ class User(Base):
     audit_secret = frozenset({"password_hash"})
 
     @classmethod
-    def change_tags(
-        cls, session: Session, values: dict[str, object], changed: set[str]
-    ) -> set[str]:
+    def change_tags(cls, session: Session, values: ColumnValues, changed: set[str]) -> set[str]:
         """Return the tags of this user and of lists of users."""
         return {f"user:{values['id']}", "users"}
 

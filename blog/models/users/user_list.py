@@ -10,14 +10,8 @@ from sqlalchemy.orm import Session
 from blog.config import N_
 from blog.models.audit.action import action
 from blog.models.base import Refusal
-from blog.models.listing import (
-    Listing,
-    ListQueryRows,
-    ListRow,
-    Order,
-    QueryFilter,
-    containing,
-)
+from blog.models.keyset import ListRow
+from blog.models.listing import Listing, ListQueryRows, Order, QueryFilter, containing
 from blog.models.posts.post import Post, PostAuthor
 from blog.models.users import device, invitation, password_reset, signin, user
 from blog.models.users.user import ADMIN, ROLES, User
