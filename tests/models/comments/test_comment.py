@@ -1,4 +1,4 @@
-"""Comments as the models keep them: who sees which, what is closed, who passes, who is told."""
+"""Comments: visibility, closing, duplicates, initial state, notices and validation."""
 
 import threading
 import unicodedata
@@ -28,120 +28,126 @@ from tests.support.cast import Cast
 KEY, OTHER_KEY = "k" * 32, "o" * 32
 
 
-def words(world: Cast, body: str = "A fine morning to you.", **more: object) -> Submission:
-    about = world.posts[str(more.pop("post", "ann_live"))]
-    more = {"name": "Greta Guest", "key": KEY, "network": "192.0.2.9", **more}
-    return Submission(about.id, body, render(body, trust="guest"), **more)  # type: ignore[arg-type] -- by name
+def words(world: Cast, body: str = "A fine morning to you.", **fields: object) -> Submission:
+    """Return a guest's submission; `post` names a post of the cast, other `fields` override."""
+    post = world.posts[str(fields.pop("post", "ann_live"))]
+    fields = {"name": "Greta Guest", "key": KEY, "network": "192.0.2.9", **fields}
+    return Submission(post.id, body, render(body, trust="guest"), **fields)  # type: ignore[arg-type] -- by name
 
 
 def send(database: Database, sent: Submission, by: object = None) -> Comment:
+    """Submit a comment and return the stored row."""
     uid = database.transact_now(submission.submit, sent, by=by)
     return database.read_now(lambda s: s.scalars(select(Comment).where(Comment.uid == uid)).one())
 
 
-def decide(database: Database, world: Cast, said: Comment, state: str) -> None:
-    database.transact_now(moderation.decide, [said.id], state, by=world.eve)
+def decide(database: Database, world: Cast, target: Comment, state: str) -> None:
+    """Moderate a comment as an editor."""
+    database.transact_now(moderation.decide, [target.id], state, by=world.eve)
 
 
-def choose(database: Database, **settings: object) -> None:
-    def put(session):
+def change_settings(database: Database, **settings: object) -> None:
+    def update(session):
         row = session.get_one(site.Site, site.THE_ONE)
         row.choices = {**row.choices, **settings}
 
-    database.transact_now(put)
+    database.transact_now(update)
 
 
 def thread(database: Database, world: Cast, post: str = "ann_live", **reader: object):
-    about = Reader(**reader)  # type: ignore[arg-type] -- by name
-    return database.read_now(comment.of_post, world.posts[post].id, about)
+    """Return the comments of a post as a reader with these fields sees them."""
+    viewer = Reader(**reader)  # type: ignore[arg-type] -- by name
+    return database.read_now(comment.of_post, world.posts[post].id, viewer)
 
 
-def said(found) -> list[str]:
-    return [one.name for top in found.comments for one in (top, *top.answers)]
+def names(shown) -> list[str]:
+    """Return the names of a thread's writers, each followed by those who replied."""
+    return [each.name for top in shown.comments for each in (top, *top.answers)]
 
 
-def owed(database: Database, kind: str) -> list[Delivery]:
+def queued(database: Database, kind: str) -> list[Delivery]:
+    """Return the emails of a kind in the outbox."""
     query = select(Delivery).where(Delivery.kind == kind).order_by(Delivery.to)
     return list(database.read_now(lambda session: session.scalars(query).all()))
 
 
-# --- who sees which ---
+# --- visibility ---
 
 
-def test_readers_see_what_is_approved_with_answers_under_it(database, world):
-    found = thread(database, world)
-    assert said(found) == ["Rita", "Ann Archer"]
-    assert found.count == 2
-    assert [one.name for one in found.comments[0].answers] == ["Ann Archer"]
+def test_readers_see_approved_comments_with_nested_replies(database, world):
+    shown = thread(database, world)
+    assert names(shown) == ["Rita", "Ann Archer"]
+    assert shown.count == 2
+    assert [reply.name for reply in shown.comments[0].answers] == ["Ann Archer"]
 
 
-def test_a_comment_waits_and_only_its_writer_sees_it(database, world):
+def test_a_pending_comment_is_visible_only_to_its_writer(database, world):
     mine = send(database, words(world))
     assert mine.state == PENDING
-    assert "Greta Guest" not in said(thread(database, world))
-    assert "Greta Guest" not in said(
+    assert "Greta Guest" not in names(thread(database, world))
+    assert "Greta Guest" not in names(
         thread(database, world, waiting_hash=submission.waiting_hash(OTHER_KEY))
     )
-    seen = thread(database, world, waiting_hash=submission.waiting_hash(KEY))
-    assert [(one.name, one.is_waiting) for one in seen.comments][-1] == ("Greta Guest", True)
-    assert seen.count == 2
+    shown = thread(database, world, waiting_hash=submission.waiting_hash(KEY))
+    assert [(top.name, top.is_waiting) for top in shown.comments][-1] == ("Greta Guest", True)
+    assert shown.count == 2
 
 
 @pytest.mark.parametrize("state", [PENDING, SPAM])
-def test_nobody_is_told_that_their_words_were_taken_for_spam(database, world, state):
+def test_a_writer_sees_their_spam_as_pending(database, world, state):
     mine = send(database, words(world))
     if state == SPAM:
         decide(database, world, mine, SPAM)
-    seen = thread(database, world, waiting_hash=mine.waiting_hash)
-    assert seen.comments[-1].is_waiting
+    shown = thread(database, world, waiting_hash=mine.waiting_hash)
+    assert shown.comments[-1].is_waiting
 
 
-def test_what_was_rejected_is_shown_to_nobody(database, world):
+def test_a_rejected_comment_is_hidden_from_its_writer(database, world):
     mine = send(database, words(world))
     decide(database, world, mine, REJECTED)
-    assert "Greta Guest" not in said(thread(database, world, waiting_hash=mine.waiting_hash))
+    assert "Greta Guest" not in names(thread(database, world, waiting_hash=mine.waiting_hash))
 
 
-def test_an_answer_whose_comment_was_taken_away_keeps_its_place(database, world):
+def test_a_reply_to_a_hidden_comment_is_nested_under_a_placeholder(database, world):
     decide(database, world, world.comments["rita"], REJECTED)
-    found = thread(database, world)
-    assert [(one.is_gone, one.name) for one in found.comments] == [(True, "")]
-    assert [one.name for one in found.comments[0].answers] == ["Ann Archer"]
-    assert found.count == 1
+    shown = thread(database, world)
+    assert [(top.is_gone, top.name) for top in shown.comments] == [(True, "")]
+    assert [reply.name for reply in shown.comments[0].answers] == ["Ann Archer"]
+    assert shown.count == 1
 
 
-def test_an_answer_to_an_answer_joins_it(database, world):
+def test_a_reply_to_a_reply_joins_the_same_thread(database, world):
     send(database, words(world, answers="ann-said"))
-    found = thread(database, world, waiting_hash=submission.waiting_hash(KEY))
-    assert [one.name for one in found.comments[0].answers] == ["Ann Archer", "Greta Guest"]
+    shown = thread(database, world, waiting_hash=submission.waiting_hash(KEY))
+    assert [reply.name for reply in shown.comments[0].answers] == ["Ann Archer", "Greta Guest"]
 
 
 @pytest.mark.parametrize(
     "uid", ["paul-said", "spammer-said", "zhou-said", "nobody-said", "a\0b", "\ud800"]
 )
-def test_only_what_can_be_read_on_the_same_post_can_be_answered(database, world, uid):
+def test_only_approved_comments_of_the_same_post_can_be_replied_to(database, world, uid):
     with pytest.raises(Refusal, match="no longer exists"):
         send(database, words(world, answers=uid))
 
 
-def test_a_page_of_comments_costs_one_query(database, world, monkeypatch):
-    asked, real = [], CompiledQuery.rows
+def test_the_comments_of_a_post_need_one_query(database, world, monkeypatch):
+    statements, real_rows = [], CompiledQuery.rows
 
-    def rows(statement, *given, **values):
-        asked.append(statement)
-        return real(statement, *given, **values)
+    def rows(statement, *args, **values):
+        statements.append(statement)
+        return real_rows(statement, *args, **values)
 
-    event.listen(database.reading, "before_cursor_execute", lambda *a: asked.append(a[2]))
+    event.listen(database.reading, "before_cursor_execute", lambda *a: statements.append(a[2]))
     monkeypatch.setattr(CompiledQuery, "rows", rows)
     thread(database, world)
-    assert len(asked) == 1
+    assert len(statements) == 1
 
 
-def test_a_badge_tells_authors_and_editors_from_guests_of_the_same_name(database, world):
+def test_badges_distinguish_authors_editors_and_guests(database, world):
     send(database, words(world, "As an editor."), by=world.eve)
     send(database, words(world, "As its author."), by=world.ann)
     decide(database, world, send(database, words(world, "As someone."), by=world.bob), APPROVED)
-    badges = {one.name: one.badge for one in thread(database, world).comments}
+    badges = {top.name: top.badge for top in thread(database, world).comments}
     assert badges == {"Rita": "", "Eve Edgar": "editor", "Ann Archer": "author", "白波": "writer"}
 
 
@@ -158,22 +164,24 @@ def test_a_badge_tells_authors_and_editors_from_guests_of_the_same_name(database
         ({"comments_days": 30}, True, 31, False),
     ],
 )
-def test_comments_are_closed_for_the_site_for_a_post_or_by_age(settings, takes, days_old, is_open):
+def test_comments_are_closed_by_site_setting_post_setting_or_age(
+    settings, takes, days_old, is_open
+):
     closed = comment.closed(
         Settings(**settings), takes_comments=takes, publish_at=now() - timedelta(days=days_old)
     )
     assert (closed is None) == is_open
 
 
-def test_a_closed_post_refuses_with_its_sentence(database, world):
-    choose(database, comments_days=10)
+def test_a_closed_post_refuses_comments_with_the_reason(database, world):
+    change_settings(database, comments_days=10)
     with pytest.raises(Refusal, match="stay open for 10 days"):
         send(database, words(world))
     assert send(database, words(world, post="bob_live")).state == PENDING
 
 
-def test_the_switch_of_a_post_takes_effect_when_it_is_updated(database, world):
-    def shut(session, *, by):
+def test_closing_comments_takes_effect_when_the_post_is_updated(database, world):
+    def close(session, *, by):
         post = editing.load(session, world.ann_live.id, by=by)
         post.takes_comments = False
 
@@ -181,14 +189,14 @@ def test_the_switch_of_a_post_takes_effect_when_it_is_updated(database, world):
         post = editing.load(session, world.ann_live.id, by=by)
         publishing.publish(session, post.id, render(post.body), post.version, by=by)
 
-    database.transact_now(shut, by=world.ann)
+    database.transact_now(close, by=world.ann)
     send(database, words(world))
     database.transact_now(update, by=world.ann)
     with pytest.raises(Refusal, match="closed here"):
         send(database, words(world, "Too late."))
 
 
-def test_a_page_takes_none_until_it_is_told_to_and_says_nothing_of_it(database, world):
+def test_a_page_accepts_no_comments_by_default_and_shows_no_comment_section(database, world):
     shown = database.read_now(page_queries.at, "/about")
     assert shown.thread.is_silent
     with pytest.raises(Refusal, match="closed here"):
@@ -196,15 +204,15 @@ def test_a_page_takes_none_until_it_is_told_to_and_says_nothing_of_it(database, 
 
 
 @pytest.mark.parametrize("post", ["ann_draft", "ann_scheduled", "ann_trashed", "ann_withdrawn"])
-def test_what_is_not_public_takes_no_comments(database, world, post):
+def test_a_post_that_is_not_public_accepts_no_comments(database, world, post):
     with pytest.raises(LookupError):
         send(database, words(world, post=post))
 
 
-# --- the same twice ---
+# --- duplicates ---
 
 
-def test_the_same_words_of_the_same_writer_are_one_comment(database, world):
+def test_the_same_text_by_the_same_writer_is_stored_once(database, world):
     assert (
         send(database, words(world)).id
         == send(database, words(world, " A fine morning to you.\n")).id
@@ -213,33 +221,35 @@ def test_the_same_words_of_the_same_writer_are_one_comment(database, world):
     assert send(database, words(world, answers="rita-said")).id != send(database, words(world)).id
 
 
-def test_twenty_presses_at_once_make_one_comment_and_one_mail(database, world, config_of):
+def test_twenty_concurrent_submissions_store_one_comment_and_queue_one_email(
+    database, world, config_of
+):
     uids: list[str] = []
 
-    def press() -> None:
-        mine = Database(config_of(database))
+    def submit() -> None:
+        own_database = Database(config_of(database))
         try:
-            uids.append(mine.transact_now(submission.submit, words(world), by=None))
-        except Twice as twice:
-            uids.append(str(twice))
+            uids.append(own_database.transact_now(submission.submit, words(world), by=None))
+        except Twice as duplicate:
+            uids.append(str(duplicate))
         finally:
-            mine.close()
+            own_database.close()
 
-    pressing = [threading.Thread(target=press) for _ in range(20)]
-    for one in pressing:
-        one.start()
-    for one in pressing:
-        one.join()
+    threads = [threading.Thread(target=submit) for _ in range(20)]
+    for started in threads:
+        started.start()
+    for started in threads:
+        started.join()
     assert (len(uids), len(set(uids))) == (20, 1)
     count = select(func.count()).select_from(Comment).where(Comment.name == "Greta Guest")
     assert database.read_now(lambda session: session.scalar(count)) == 1
-    assert len(owed(database, "comment_waits")) == 1
+    assert len(queued(database, "comment_waits")) == 1
 
 
-# --- who passes ---
+# --- initial state ---
 
 
-def test_editors_and_the_authors_of_the_post_pass_at_once_and_others_wait(database, world):
+def test_comments_by_editors_and_the_posts_authors_are_approved_at_once(database, world):
     states = [
         send(database, words(world, f"From {name}."), by=world.people[name]).state
         for name in ("ann", "eve", "kim", "bob")
@@ -247,10 +257,10 @@ def test_editors_and_the_authors_of_the_post_pass_at_once_and_others_wait(databa
     assert states == [APPROVED, APPROVED, APPROVED, PENDING]
 
 
-def test_a_known_writer_passes_only_where_the_keeper_wants_it(database, world):
+def test_a_known_writer_is_approved_at_once_only_if_the_setting_is_on(database, world):
     decide(database, world, send(database, words(world)), APPROVED)
     assert send(database, words(world, "Once more.")).state == PENDING
-    choose(database, comments_trust=True)
+    change_settings(database, comments_trust=True)
     assert send(database, words(world, "And again.")).state == APPROVED
 
 
@@ -258,29 +268,29 @@ def test_a_known_writer_passes_only_where_the_keeper_wants_it(database, world):
     "changed",
     [{"key": OTHER_KEY}, {"name": "Someone Else"}, {"email": "other@guest.example"}],
 )
-def test_nobody_is_known_by_what_they_can_type(database, world, changed):
-    choose(database, comments_trust=True)
+def test_a_writer_is_recognized_only_by_cookie_name_and_address_together(database, world, changed):
+    change_settings(database, comments_trust=True)
     known = {"email": "greta@guest.example"}
     decide(database, world, send(database, words(world, **known)), APPROVED)
     assert send(database, words(world, "Me again.", **{**known, **changed})).state == PENDING
     assert send(database, words(world, "Truly me.", **known)).state == APPROVED
 
 
-def test_whose_last_comment_was_taken_back_waits_again(database, world):
-    choose(database, comments_trust=True)
+def test_a_writer_whose_last_comment_was_rejected_waits_for_approval_again(database, world):
+    change_settings(database, comments_trust=True)
     decide(database, world, send(database, words(world)), APPROVED)
     decide(database, world, send(database, words(world, "Passes.")), REJECTED)
     assert send(database, words(world, "Waits.")).state == PENDING
 
 
-def test_what_looks_like_spam_is_kept_out_of_the_queue_and_told_to_nobody(database, world):
-    choose(database, comments_words="cheap pills")
+def test_spam_is_stored_as_spam_and_nobody_is_notified(database, world):
+    change_settings(database, comments_words="cheap pills")
     mine = send(database, words(world, "Buy cheap pills https://a.example https://b.example"))
-    assert (mine.state, owed(database, "comment_waits")) == (SPAM, [])
+    assert (mine.state, queued(database, "comment_waits")) == (SPAM, [])
 
 
-def test_a_limit_refuses_and_leaves_nothing_behind(database, world):
-    choose(database, comments_waiting=1)
+def test_a_comment_beyond_the_limit_is_not_stored(database, world):
+    change_settings(database, comments_waiting=1)
     send(database, words(world))
     with pytest.raises(TooMany):
         send(database, words(world, "One more.", key=OTHER_KEY, network="192.0.2.10"))
@@ -288,31 +298,31 @@ def test_a_limit_refuses_and_leaves_nothing_behind(database, world):
     assert database.read_now(lambda session: session.scalar(count)) == 1
 
 
-# --- who is told ---
+# --- notices ---
 
 
-def test_the_authors_are_told_once_what_waits_and_where(database, world):
+def test_the_posts_author_is_notified_once_of_a_pending_comment(database, world):
     mine = send(database, words(world))
     send(database, words(world))
-    (mail,) = owed(database, "comment_waits")
+    (mail,) = queued(database, "comment_waits")
     assert mail.to == "ann@ink.example"
     assert mail.facts["author"] == "Greta Guest"
     assert mail.facts["text"] == mine.body
     assert mail.facts["title"] == world.ann_live.title
 
 
-def test_nobody_is_told_of_their_own_comment(database, world):
+def test_nobody_is_notified_of_their_own_comment(database, world):
     send(database, words(world, "Said by its author."), by=world.ann)
-    assert owed(database, "comment_waits") == []
+    assert queued(database, "comment_waits") == []
 
 
-def test_who_is_answered_by_someone_who_passes_is_told_at_once(database, world):
+def test_a_reply_that_is_approved_at_once_queues_a_notice(database, world):
     send(database, words(world, "Glad you like it.", answers="rita-said"), by=world.eve)
-    (mail,) = owed(database, "answered")
+    (mail,) = queued(database, "answered")
     assert mail.to == "rita@elsewhere.example"
 
 
-# --- names and words ---
+# --- names and text ---
 
 
 @pytest.mark.parametrize(
@@ -325,13 +335,13 @@ def test_who_is_answered_by_someone_who_passes_is_told_at_once(database, world):
         ("🐼", "🐼"),
     ],
 )
-def test_a_name_is_one_readable_line(typed, shown):
+def test_a_name_is_reduced_to_one_readable_line(typed, shown):
     guest.check_name(typed)
     assert guest.name_of(typed) == unicodedata.normalize("NFC", shown)
 
 
 @pytest.mark.parametrize("typed", ["", " ", "\u200b", "\u3164", "\u202e\u2066", "...", "x" * 61])
-def test_a_name_that_cannot_be_read_is_refused(typed):
+def test_an_unreadable_or_overlong_name_is_refused(typed):
     with pytest.raises(Refusal):
         guest.check_name(typed)
 
@@ -349,26 +359,26 @@ def test_a_name_that_cannot_be_read_is_refused(typed):
         "the ink  house",
     ],
 )
-def test_nobody_signs_as_one_of_the_house(database, world, typed):
+def test_a_guest_cannot_use_a_name_that_looks_like_a_users_or_the_sites(database, world, typed):
     with pytest.raises(Refusal, match="has this name"):
         send(database, words(world, name=typed))
 
 
 @pytest.mark.parametrize("body", ["[](http://nothing.example)", "&nbsp;", "```\n```", "\u3000"])
-def test_a_comment_says_something(database, world, body):
+def test_a_comment_without_visible_text_is_refused(database, world, body):
     with pytest.raises(Refusal):
         send(database, words(world, body))
 
 
-def test_a_comment_knows_its_language(database, world):
+def test_the_language_of_a_comment_is_detected(database, world):
     assert send(database, words(world, "这篇文章写得很好，谢谢作者。")).language == "zh"
     assert send(database, words(world, "A very good text, thank you.")).language == "en"
 
 
-# --- with its post ---
+# --- effects on and of the post ---
 
 
-def test_with_a_post_that_is_deleted_for_good_its_comments_go(database, world):
+def test_deleting_a_post_permanently_deletes_its_comments(database, world):
     decide(database, world, send(database, words(world, answers="rita-said")), APPROVED)
     database.transact_now(publishing.trash, world.ann_live.id, by=world.ann)
     database.transact_now(publishing.delete_permanently, world.ann_live.id, by=world.ann)
@@ -377,7 +387,7 @@ def test_with_a_post_that_is_deleted_for_good_its_comments_go(database, world):
     assert database.read_now(lambda s: s.scalar(select(func.count(Moderation.id)))) == 0
 
 
-def test_a_post_in_the_trash_hides_its_comments_and_brings_them_back(database, world):
+def test_comments_of_a_post_in_the_trash_are_kept_but_not_accepted(database, world):
     database.transact_now(publishing.trash, world.ann_live.id, by=world.ann)
     with pytest.raises(LookupError):
         database.read_now(submission.about, world.ann_live.id)
@@ -385,7 +395,7 @@ def test_a_post_in_the_trash_hides_its_comments_and_brings_them_back(database, w
     assert len(thread(database, world).comments) == 1
 
 
-def test_what_readers_see_changes_with_an_approval_and_not_with_a_new_comment(database, world):
+def test_only_approval_invalidates_the_page_of_the_post(database, world):
     def latest(session):
         return session.scalars(select(Change.tags).order_by(Change.id.desc()).limit(1)).one()
 
@@ -396,7 +406,7 @@ def test_what_readers_see_changes_with_an_approval_and_not_with_a_new_comment(da
     assert page in database.read_now(latest)
 
 
-def test_the_key_of_the_cookie_is_not_kept(database, world):
+def test_the_key_of_the_cookie_is_not_stored(database, world):
     mine = send(database, words(world))
-    kept = [str(getattr(mine, column.name)) for column in Comment.__table__.columns]
-    assert not any(KEY in value for value in kept)
+    stored = [str(getattr(mine, column.name)) for column in Comment.__table__.columns]
+    assert not any(KEY in value for value in stored)

@@ -1,4 +1,4 @@
-"""Approve, reject, spam, take it back: what becomes of comments, of the filter, of who waits."""
+"""Moderation: approve, reject, mark as spam, undo, and the effects on filter and notices."""
 
 from datetime import timedelta
 
@@ -19,11 +19,13 @@ from tests.support.cast import Cast
 from tests.support.planted_comments import remark
 
 
-def plant(database: Database, post: int, number: int = 1, **given: object) -> list[int]:
-    def go(session: Session) -> list[int]:
-        return [remark(session, post, f"Remark {at}", **given).id for at in range(number)]
+def plant(database: Database, post: int, number: int = 1, **columns: object) -> list[int]:
+    """Insert comments on a post and return their ids; `columns` override the defaults."""
 
-    return database.transact_now(go)
+    def insert(session: Session) -> list[int]:
+        return [remark(session, post, f"Remark {at}", **columns).id for at in range(number)]
+
+    return database.transact_now(insert)
 
 
 def states(database: Database, ids: list[int]) -> list[str]:
@@ -32,9 +34,9 @@ def states(database: Database, ids: list[int]) -> list[str]:
 
 
 def counted(database: Database) -> tuple[int, int]:
-    """How many comments the filter has learned from: approved, spam."""
-    found = database.read_now(lambda session: session.get(Feature, ALL))
-    return (found.approved, found.spam) if found else (0, 0)
+    """Return how many approved and how many spam comments the filter has learned from."""
+    row = database.read_now(lambda session: session.get(Feature, ALL))
+    return (row.approved, row.spam) if row else (0, 0)
 
 
 def mails(database: Database) -> list[Delivery]:
@@ -42,42 +44,44 @@ def mails(database: Database) -> list[Delivery]:
     return list(database.read_now(lambda session: session.scalars(query).all()))
 
 
-# --- deciding ---
+# --- decisions ---
 
 
 @pytest.mark.parametrize("verb", ["approve", "reject", "spam"])
 @pytest.mark.parametrize("before", [PENDING, APPROVED, REJECTED, SPAM])
-def test_every_comment_can_become_everything(database, world, verb, before):
+def test_a_comment_in_any_state_can_be_moved_to_any_other(database, world, verb, before):
     ids = plant(database, world.ann_live.id, state=before)
     after = {"approve": APPROVED, "reject": REJECTED, "spam": SPAM}[verb]
-    act = database.transact_now(getattr(moderation, verb), ids, by=world.eve)
+    decision = database.transact_now(getattr(moderation, verb), ids, by=world.eve)
     assert states(database, ids) == [after]
-    assert act.number == (before != after)
+    assert decision.number == (0 if before == after else 1)
 
 
-def test_many_are_decided_in_one_act_and_one_line_of_the_audit(database, world):
+def test_several_comments_are_decided_together_with_one_log_entry(database, world):
     ids = plant(database, world.ann_live.id, 5)
-    act = database.transact_now(moderation.approve, [*ids, 99_999], by=world.eve, ip="192.0.2.1")
-    assert (act.state, act.number) == (APPROVED, 5)
+    decision = database.transact_now(
+        moderation.approve, [*ids, 99_999], by=world.eve, ip="192.0.2.1"
+    )
+    assert (decision.state, decision.number) == (APPROVED, 5)
     assert states(database, ids) == [APPROVED] * 5
     query = select(Change).order_by(Change.id.desc()).limit(1)
-    line = database.read_now(lambda session: session.scalars(query).one())
-    assert (line.by_id, line.ip) == (world.eve.id, "192.0.2.1")
-    assert f"post:{world.ann_live.id}" in line.tags
+    entry = database.read_now(lambda session: session.scalars(query).one())
+    assert (entry.by_id, entry.ip) == (world.eve.id, "192.0.2.1")
+    assert f"post:{world.ann_live.id}" in entry.tags
 
 
-def test_who_is_no_editor_decides_nothing(database, world):
+def test_only_editors_can_moderate(database, world):
     ids = plant(database, world.ann_live.id)
     for decide in (moderation.approve, moderation.spam):
         with pytest.raises(Refusal):
             database.transact_now(decide, ids, by=world.ann)
-    act = database.transact_now(moderation.approve, ids, by=world.eve)
+    decision = database.transact_now(moderation.approve, ids, by=world.eve)
     with pytest.raises(Refusal):
-        database.transact_now(moderation.undo, act.id, by=world.ann)
+        database.transact_now(moderation.undo, decision.id, by=world.ann)
     assert states(database, ids) == [APPROVED]
 
 
-def test_what_waits_is_counted(database, world):
+def test_pending_comments_are_counted(database, world):
     before = database.read_now(moderation.waiting)
     ids = plant(database, world.ann_live.id, 3)
     assert database.read_now(moderation.waiting) == before + 3
@@ -85,20 +89,20 @@ def test_what_waits_is_counted(database, world):
     assert database.read_now(moderation.waiting) == before
 
 
-# --- taking back ---
+# --- undo ---
 
 
-def test_undo_puts_each_comment_back_exactly(database, world):
-    waits = plant(database, world.ann_live.id)
+def test_undo_restores_each_comments_state_and_time(database, world):
+    pending = plant(database, world.ann_live.id)
     long_ago = now() - timedelta(days=9)
     rejected = plant(database, world.ann_live.id, state=REJECTED, decided_at=long_ago)
-    act = database.transact_now(moderation.approve, waits + rejected, by=world.eve)
-    assert database.transact_now(moderation.undo, act.id, by=world.kim) == 2
-    assert states(database, waits + rejected) == [PENDING, REJECTED]
-    rows = database.read_now(
-        lambda s: [s.get_one(Comment, id).decided_at for id in waits + rejected]
+    decision = database.transact_now(moderation.approve, pending + rejected, by=world.eve)
+    assert database.transact_now(moderation.undo, decision.id, by=world.kim) == 2
+    assert states(database, pending + rejected) == [PENDING, REJECTED]
+    times = database.read_now(
+        lambda s: [s.get_one(Comment, id).decided_at for id in pending + rejected]
     )
-    assert rows == [None, long_ago]
+    assert times == [None, long_ago]
 
 
 def test_undo_after_undo_goes_back_step_by_step(database, world):
@@ -111,50 +115,50 @@ def test_undo_after_undo_goes_back_step_by_step(database, world):
     assert states(database, ids) == [PENDING]
 
 
-@pytest.mark.parametrize("act", [0, 7_777])
-def test_an_act_that_never_was_is_not_undone(database, world, act):
+@pytest.mark.parametrize("decision", [0, 7_777])
+def test_undoing_an_unknown_decision_is_not_found(database, world, decision):
     with pytest.raises(LookupError):
-        database.transact_now(moderation.undo, act, by=world.eve)
+        database.transact_now(moderation.undo, decision, by=world.eve)
 
 
-def test_an_act_is_undone_once(database, world):
+def test_a_decision_can_be_undone_only_once(database, world):
     ids = plant(database, world.ann_live.id)
-    act = database.transact_now(moderation.approve, ids, by=world.eve)
-    database.transact_now(moderation.undo, act.id, by=world.eve)
+    decision = database.transact_now(moderation.approve, ids, by=world.eve)
+    database.transact_now(moderation.undo, decision.id, by=world.eve)
     with pytest.raises(LookupError):
-        database.transact_now(moderation.undo, act.id, by=world.eve)
+        database.transact_now(moderation.undo, decision.id, by=world.eve)
     assert states(database, ids) == [PENDING]
 
 
-def test_what_was_decided_anew_since_is_left_alone(database, world):
+def test_undo_skips_comments_moderated_again_since(database, world):
     ids = plant(database, world.ann_live.id, 3)
-    act = database.transact_now(moderation.approve, ids, by=world.eve)
+    decision = database.transact_now(moderation.approve, ids, by=world.eve)
     database.transact_now(moderation.spam, ids[:1], by=world.kim)
-    assert database.transact_now(moderation.undo, act.id, by=world.eve) == 2
+    assert database.transact_now(moderation.undo, decision.id, by=world.eve) == 2
     assert states(database, ids) == [SPAM, PENDING, PENDING]
 
 
 # --- what the filter learns ---
 
 
-def test_approved_and_spam_teach_and_rejected_does_not(database, world):
+def test_the_filter_learns_from_approval_and_spam_but_not_from_rejection(database, world):
     ids = plant(database, world.ann_live.id, 3)
     for verb, id in zip((moderation.approve, moderation.spam, moderation.reject), ids, strict=True):
         database.transact_now(verb, [id], by=world.eve)
     assert counted(database) == (1, 1)
 
 
-def test_a_decision_that_is_taken_back_leaves_no_trace_in_the_filter(database, world):
+def test_undo_restores_the_filter_exactly(database, world):
     ids = plant(database, world.ann_live.id, 2)
     database.transact_now(moderation.approve, ids[:1], by=world.eve)
-    before = everything_learned(database)
-    act = database.transact_now(moderation.spam, ids, by=world.eve)
+    before = filter_contents(database)
+    decision = database.transact_now(moderation.spam, ids, by=world.eve)
     assert counted(database) == (0, 2)
-    database.transact_now(moderation.undo, act.id, by=world.eve)
-    assert everything_learned(database) == before
+    database.transact_now(moderation.undo, decision.id, by=world.eve)
+    assert filter_contents(database) == before
 
 
-def everything_learned(database: Database) -> object:
+def filter_contents(database: Database) -> object:
     def read(session: Session) -> object:
         signs = {row.sign: (row.approved, row.spam) for row in session.scalars(select(Feature))}
         return signs, {(row.comment_id, row.taught) for row in session.scalars(select(Lesson))}
@@ -162,23 +166,21 @@ def everything_learned(database: Database) -> object:
     return database.read_now(read)
 
 
-def test_spam_that_was_taken_for_spam_at_once_teaches_nothing_until_a_keeper_says_so(
-    database, world
-):
+def test_comments_classified_by_the_filter_teach_it_nothing_until_moderated(database, world):
     ids = plant(database, world.ann_live.id, state=SPAM)
     assert counted(database) == (0, 0)
-    act = database.transact_now(moderation.approve, ids, by=world.eve)
+    decision = database.transact_now(moderation.approve, ids, by=world.eve)
     assert counted(database) == (1, 0)
-    database.transact_now(moderation.undo, act.id, by=world.eve)
+    database.transact_now(moderation.undo, decision.id, by=world.eve)
     assert counted(database) == (0, 0) and states(database, ids) == [SPAM]
 
 
-# --- who was answered ---
+# --- reply notices ---
 
 
 @pytest.fixture
 def answered(database: Database, world: Cast) -> tuple[int, int]:
-    """A comment whose writer wants to be told, and an answer to it that waits."""
+    """The ids of a comment whose writer wants reply notices, and of a pending reply to it."""
     first = plant(
         database,
         world.bob_zh.id,
@@ -192,7 +194,9 @@ def answered(database: Database, world: Cast) -> tuple[int, int]:
     )[0]
 
 
-def test_who_was_answered_is_told_after_approval_in_their_language(database, world, answered):
+def test_a_reply_notice_is_queued_after_approval_in_the_recipients_language(
+    database, world, answered
+):
     assert mails(database) == []
     database.transact_now(moderation.approve, [answered[1]], by=world.eve)
     (mail,) = mails(database)
@@ -201,30 +205,30 @@ def test_who_was_answered_is_told_after_approval_in_their_language(database, wor
     assert mail.facts["path"].startswith("/posts/") and "#comment-" in mail.facts["path"]
 
 
-def test_who_was_answered_is_told_once_however_often_it_is_decided(database, world, answered):
+def test_a_reply_notice_is_queued_only_while_the_reply_is_approved(database, world, answered):
     for verb in (moderation.approve, moderation.reject, moderation.approve, moderation.spam):
         database.transact_now(verb, [answered[1]], by=world.eve)
-        assert len(mails(database)) == (verb is moderation.approve)
+        assert len(mails(database)) == (1 if verb is moderation.approve else 0)
 
 
-def test_a_mail_that_has_not_left_is_taken_back_with_the_approval(database, world, answered):
-    act = database.transact_now(moderation.approve, [answered[1]], by=world.eve)
-    database.transact_now(moderation.undo, act.id, by=world.eve)
+def test_undoing_an_approval_cancels_an_unsent_notice(database, world, answered):
+    decision = database.transact_now(moderation.approve, [answered[1]], by=world.eve)
+    database.transact_now(moderation.undo, decision.id, by=world.eve)
     assert mails(database) == []
     database.transact_now(moderation.approve, [answered[1]], by=world.eve)
     assert len(mails(database)) == 1
 
 
-def test_a_mail_waits_a_minute_so_that_a_slip_can_be_taken_back(database, world, answered):
+def test_a_reply_notice_is_delayed_by_a_minute(database, world, answered):
     database.transact_now(moderation.approve, [answered[1]], by=world.eve)
     (mail,) = mails(database)
     assert timedelta(seconds=50) < mail.due_at - now() <= timedelta(minutes=1)
 
 
-def test_a_mail_that_has_left_is_not_sent_again(database, world, answered):
-    act = database.transact_now(moderation.approve, [answered[1]], by=world.eve)
+def test_a_sent_notice_is_not_sent_again(database, world, answered):
+    decision = database.transact_now(moderation.approve, [answered[1]], by=world.eve)
     database.transact_now(lambda s: setattr(s.scalars(select(Delivery)).one(), "done_at", now()))
-    database.transact_now(moderation.undo, act.id, by=world.eve)
+    database.transact_now(moderation.undo, decision.id, by=world.eve)
     database.transact_now(moderation.approve, [answered[1]], by=world.eve)
     (mail,) = mails(database)
     assert mail.done_at
@@ -236,11 +240,13 @@ def test_a_mail_that_has_left_is_not_sent_again(database, world, answered):
         ({"wants_answers": False}, {}),
         ({"email": ""}, {}),
         ({"state": REJECTED}, {}),
-        ({}, {"email": "rui@mail.example"}),  # who answers themselves knows it
+        ({}, {"email": "rui@mail.example"}),  # a reply to one's own comment
         ({}, {"parent_id": None}),
     ],
 )
-def test_nobody_is_told_who_did_not_ask(database, world, answered, parent, answer):
+def test_no_notice_is_queued_for_a_writer_who_did_not_ask_or_cannot_be_notified(
+    database, world, answered, parent, answer
+):
     def change(session: Session) -> None:
         for id, values in zip(answered, (parent, answer), strict=True):
             for name, value in values.items():
@@ -251,7 +257,7 @@ def test_nobody_is_told_who_did_not_ask(database, world, answered, parent, answe
     assert mails(database) == []
 
 
-def test_a_person_of_the_house_is_told_under_their_own_address(database, world):
+def test_a_user_is_notified_at_the_address_of_their_account(database, world):
     first = plant(
         database, world.bob_live.id, state=APPROVED, user_id=world.ann.id, wants_answers=True
     )[0]
@@ -260,7 +266,7 @@ def test_a_person_of_the_house_is_told_under_their_own_address(database, world):
     assert [mail.to for mail in mails(database)] == ["ann@ink.example"]
 
 
-def test_nobody_is_told_of_a_post_that_nobody_can_read(database, world):
+def test_no_notice_is_queued_for_a_post_that_is_not_public(database, world):
     first = plant(
         database, world.ann_trashed.id, state=APPROVED, email="r@mail.example", wants_answers=True
     )[0]
@@ -269,10 +275,10 @@ def test_nobody_is_told_of_a_post_that_nobody_can_read(database, world):
     assert mails(database) == []
 
 
-# --- sweeping ---
+# --- deleting old spam ---
 
 
-def test_spam_lies_for_a_month_and_is_gone_then_with_all_that_hung_on_it(database, world):
+def test_spam_is_deleted_after_a_month_with_its_decisions(database, world):
     old = {"created_at": now() - timedelta(days=31)}
     ids = plant(database, world.ann_live.id, 3, **old)
     database.transact_now(moderation.spam, ids, by=world.eve)
@@ -286,7 +292,7 @@ def test_spam_lies_for_a_month_and_is_gone_then_with_all_that_hung_on_it(databas
     assert counted(database) == learned == (0, 3)
 
 
-def test_spam_that_was_answered_stays_with_its_answers(database, world):
+def test_spam_with_replies_is_kept(database, world):
     old = {"created_at": now() - timedelta(days=31)}
     ids = plant(database, world.ann_live.id, state=SPAM, **old)
     plant(database, world.ann_live.id, parent_id=ids[0], state=APPROVED)

@@ -1,4 +1,4 @@
-"""Passwords that are tried first are refused, and those that somebody made up are taken."""
+"""Passwords that are easy to guess are refused, and original or random ones are accepted."""
 
 import random
 import string
@@ -11,7 +11,7 @@ from blog.models.users import user
 from tests.admin.test_people import NEW
 from tests.support import cast
 
-# Whose password it is, and the site.
+# The names of the user and of the site.
 ABOUT = ("ann", "Ann Archer", "ann@ink.example", "张三", "青花瓷 Blog")
 KEYBOARD = ("1234567890", "9876543210", "qwertyuiop", "1q2w3e4r5t", "abcdefghij", "zxcvbnm,./123")
 REPEATED = ("1111111111", "ababababab", "abcde12345abcde12345", "ink.ink.ink.")
@@ -41,7 +41,7 @@ NAMES = (
 
 
 @pytest.mark.parametrize("password", [*KEYBOARD, *REPEATED, *WORDS, *CHINESE, *NUMBERS, *NAMES])
-def test_a_password_that_is_tried_first_is_refused(password):
+def test_an_easily_guessed_password_is_refused(password):
     with pytest.raises(Refusal, match="easy to guess"):
         user.check_password(password, about=ABOUT)
 
@@ -54,25 +54,25 @@ def test_a_password_that_is_tried_first_is_refused(password):
         *("zhangsan likes herons", "4f1c7b02e9d85a36"),
     ],
 )
-def test_a_password_of_ones_own_is_taken(password):
+def test_an_original_password_is_accepted(password):
     user.check_password(password, about=ABOUT)
 
 
 @pytest.mark.parametrize("letters", [string.ascii_letters + string.digits, string.printable[:94]])
-def test_a_password_of_chance_is_taken(letters):
-    chance = random.Random(1)  # noqa: S311 -- the same ones each time
+def test_a_random_password_is_accepted(letters):
+    generator = random.Random(1)  # noqa: S311 -- repeatable test data, not a secret
     for _ in range(500):
-        user.check_password("".join(chance.choices(letters, k=14)), about=ABOUT)
+        user.check_password("".join(generator.choices(letters, k=14)), about=ABOUT)
 
 
-def test_at_the_desk_the_sites_title_is_no_password(client):
+def test_the_dashboard_refuses_the_sites_title_as_a_password(client):
     title = f"{client.database.read_now(site.facts).title}2026!!"
-    given = {"old": cast.PASSWORD, "password": title, "again": title}
-    answer = client.post("/control-panel/password", given, cookies=client.let_in("ann"))
-    assert answer.status == 422 and "too easy to guess" in answer.text
+    form = {"old": cast.PASSWORD, "password": title, "again": title}
+    response = client.post("/control-panel/password", form, cookies=client.let_in("ann"))
+    assert response.status == 422 and "too easy to guess" in response.text
 
 
-def test_what_is_typed_beside_it_is_no_password_either(client):
-    typed = NEW | {"display_name": "Zoë Zimmermann", "password": "zimmermann2026"}
-    answer = client.post("/admin/people/new", typed, cookies=client.let_in("kim"))
-    assert answer.status == 422 and 'id="f-password-fault"' in answer.text
+def test_a_new_users_display_name_is_refused_as_their_password(client):
+    form = NEW | {"display_name": "Zoë Zimmermann", "password": "zimmermann2026"}
+    response = client.post("/admin/people/new", form, cookies=client.let_in("kim"))
+    assert response.status == 422 and 'id="f-password-fault"' in response.text
