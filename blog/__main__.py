@@ -1,6 +1,6 @@
-"""The `blog` command."""
+"""The command-line interface: every `blog` subcommand and its arguments."""
 
-import blog.dependencies  # noqa: F401 -- first: names what is not installed
+import blog.dependencies  # noqa: F401 -- must come first: reports missing packages
 
 # isort: split
 import argparse
@@ -24,8 +24,8 @@ from blog.server.startup import say
 from blog.web.collectstatic import collect
 from blog.web.passwords import Passwords
 
-# What argparse itself says; it looks each up under this very wording.
-ARGPARSE_SAYS = (
+# Messages of argparse itself, marked for translation. argparse looks each up by this exact text.
+ARGPARSE_MESSAGES = (
     N_("usage: "),
     N_("positional arguments"),
     N_("options"),
@@ -41,33 +41,34 @@ ARGPARSE_SAYS = (
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
-    given = parser().parse_args(argv)
+    """Run the command in `argv` (by default the process arguments) and return its exit code."""
+    arguments = parser().parse_args(argv)
     try:
-        with change_log.on_behalf_of(f"blog {given.command}"):
-            code = int(given.run(Config.from_env(), given) or 0)
+        with change_log.on_behalf_of(f"blog {arguments.command}"):
+            code = int(arguments.run(Config.from_env(), arguments) or 0)
             sys.stdout.flush()
             return code
-    except BrokenPipeError:  # `blog doctor | head`: whoever read it has seen enough
-        sys.stdout = io.StringIO()  # for what would still be said at the end
+    except BrokenPipeError:  # as in `blog doctor | head`
+        sys.stdout = io.StringIO()  # so that nothing fails when the interpreter flushes stdout
         return 1
-    except (UserError, Refusal, OSError) as fault:
-        print(startup.told(fault), file=sys.stderr)
+    except (UserError, Refusal, OSError) as error:
+        print(startup.told(error), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(say(N_("Interrupted. Run the command again to continue.")), file=sys.stderr)
         return 130
 
 
-def a_path(text: str) -> Path:
-    """An empty one, as an unset variable leaves it, would be wherever one happens to stand."""
+def as_path(text: str) -> Path:
+    """Parse a path argument. An empty one, as from an unset shell variable, would mean the cwd."""
     if not text:
         raise argparse.ArgumentTypeError(say(N_("the path is empty")))
     return Path(text)
 
 
 def parser() -> argparse.ArgumentParser:
-    setattr(argparse, "_", say)  # noqa: B010 -- it knows only catalogues that lie compiled on disk
+    """Return the parser of the whole command line, with its help in the shell's language."""
+    setattr(argparse, "_", say)  # noqa: B010 -- argparse's gettext reads only compiled catalogues
     top = argparse.ArgumentParser(
         prog="blog", description=say(N_("Command-line tools for the site owner."))
     )
@@ -76,30 +77,30 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command")
     _add_import(commands)
     _add_deploy(commands)
-    _add_keeping(commands)
-    trial = commands.add_parser(
+    _add_backup(commands)
+    test = commands.add_parser(
         "mail-test", help=say(N_("Send a test email now and report the result."))
     )
-    trial.add_argument("address", help=say(N_("address of the recipient")))
-    trial.set_defaults(run=test_mail)
+    test.add_argument("address", help=say(N_("address of the recipient")))
+    test.set_defaults(run=test_mail)
     admin = commands.add_parser(
         "create-admin", help=say(N_("Create an admin, or turn a byline into one."))
     )
     admin.add_argument("name", help=say(N_("name to sign in with")))
     admin.add_argument("--email", default="", help=say(N_("Email address")))
     admin.set_defaults(run=create_admin)
-    forgotten = commands.add_parser(
+    reset = commands.add_parser(
         "reset-password", help=say(N_("Print a link for setting a new password."))
     )
-    forgotten.add_argument("name", help=say(N_("sign-in name or email address")))
-    forgotten.set_defaults(run=print_reset_link)
+    reset.add_argument("name", help=say(N_("sign-in name or email address")))
+    reset.set_defaults(run=print_reset_link)
     for name, run, help in (
-        ("settings", settings, N_("List all settings with their values and purposes.")),
-        ("doctor", examine, N_("Check the installation and suggest fixes.")),
-        ("tick", keep_clock, N_("Run the scheduled tasks in a separate process until stopped.")),
+        ("settings", list_settings, N_("List all settings with their values and purposes.")),
+        ("doctor", run_doctor, N_("Check the installation and suggest fixes.")),
+        ("tick", run_tasks, N_("Run the scheduled tasks in a separate process until stopped.")),
         (
             "collect",
-            lay_static,
+            collect_static,
             N_("Collect the static files in a folder named by their content hash."),
         ),
     ):
@@ -108,30 +109,30 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    moving = commands.add_parser("import", help=say(N_("Import an existing blog.")))
-    moving.add_argument(
-        "folder", type=a_path, help=say(N_("folder of Markdown or reStructuredText files"))
+    importing = commands.add_parser("import", help=say(N_("Import an existing blog.")))
+    importing.add_argument(
+        "folder", type=as_path, help=say(N_("folder of Markdown or reStructuredText files"))
     )
-    moving.add_argument(
+    importing.add_argument(
         "--permalink",
         help=say(N_("pattern of the old addresses, such as /:year/:month/:day/:title/")),
     )
-    moving.add_argument(
+    importing.add_argument(
         "--old-url", help=say(N_("URL of the old site; links to it will point to this blog"))
     )
-    moving.add_argument("--author", help=say(N_("author of posts that name none")))
-    moving.add_argument(
+    importing.add_argument("--author", help=say(N_("author of posts that name none")))
+    importing.add_argument(
         "--dry-run",
         action="store_true",
         help=say(N_("only print the import report; write nothing")),
     )
-    moving.add_argument(
+    importing.add_argument(
         "--force", action="store_true", help=say(N_("overwrite posts edited here with the files"))
     )
-    moving.add_argument(
-        "--receipt", type=a_path, help=say(N_("also write the import report to this JSON file"))
+    importing.add_argument(
+        "--receipt", type=as_path, help=say(N_("also write the import report to this JSON file"))
     )
-    moving.set_defaults(run=move_in)
+    importing.set_defaults(run=import_blog)
 
 
 def _add_deploy(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -147,7 +148,7 @@ def _add_deploy(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     site.add_argument(
         "--root",
-        type=a_path,
+        type=as_path,
         default=Path("/"),
         help=say(N_("write the files below this folder instead of /")),
     )
@@ -158,17 +159,18 @@ def _add_deploy(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     site.set_defaults(run=deploy_site)
 
 
-def deploy_site(config: Config, given: argparse.Namespace) -> int:
-    from blog import deploy  # only a keeper who sets a machine up needs it
+def deploy_site(config: Config, arguments: argparse.Namespace) -> int:
+    """Set up nginx and the system services, or remove them."""
+    from blog import deploy  # only this command needs it
 
-    return deploy.run(config, given)
+    return deploy.run(config, arguments)
 
 
-def _add_keeping(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_backup(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     backup = commands.add_parser("backup", help=say(N_("Back up the whole blog into one file.")))
     backup.add_argument(
         "file",
-        type=a_path,
+        type=as_path,
         nargs="?",
         help=say(N_("backup file; by default a new one in the data folder")),
     )
@@ -177,56 +179,56 @@ def _add_keeping(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         type=int,
         help=say(N_("keep this many backups in the data folder and delete older ones")),
     )
-    backup.set_defaults(run=back_up)
+    backup.set_defaults(run=write_backup)
     restore = commands.add_parser("restore", help=say(N_("Restore the blog from a backup.")))
-    restore.add_argument("file", type=a_path, help=say(N_("file written by blog backup")))
-    restore.set_defaults(run=read_back)
+    restore.add_argument("file", type=as_path, help=say(N_("file written by blog backup")))
+    restore.set_defaults(run=restore_backup)
     export = commands.add_parser("export", help=say(N_("Export the blog as plain files.")))
-    export.add_argument("folder", type=a_path, help=say(N_("new folder to write to")))
-    export.set_defaults(run=write_out)
+    export.add_argument("folder", type=as_path, help=say(N_("new folder to write to")))
+    export.set_defaults(run=export_blog)
 
 
-def back_up(config: Config, given: argparse.Namespace) -> int:
-    """Everything in one file, while the blog goes on."""
+def write_backup(config: Config, arguments: argparse.Namespace) -> int:
+    """Write a backup file. The blog may keep running."""
     from blog.backup import backup  # only these three commands need it
 
-    return backup.run(config, given)
+    return backup.run(config, arguments)
 
 
-def read_back(config: Config, given: argparse.Namespace) -> int:
-    """A backup becomes the blog of an empty folder."""
+def restore_backup(config: Config, arguments: argparse.Namespace) -> int:
+    """Restore a backup into an empty data folder."""
     from blog.backup import restore
 
-    return restore.run(config, given)
+    return restore.run(config, arguments)
 
 
-def write_out(config: Config, given: argparse.Namespace) -> int:
-    """Markdown, pictures and lists that any program can read."""
+def export_blog(config: Config, arguments: argparse.Namespace) -> int:
+    """Export the blog as Markdown files, pictures and lists that any program can read."""
     from blog.backup import backup, export
 
     backup.refuse_nothing(config)
     startup.prepare(config)
-    return export.run(config, given)
+    return export.run(config, arguments)
 
 
-def move_in(config: Config, given: argparse.Namespace) -> int:
-    """Import a folder and print the receipt."""
+def import_blog(config: Config, arguments: argparse.Namespace) -> int:
+    """Import a folder of posts and print the import report."""
     from blog.importer import run  # docutils and yaml are heavy, and only this command needs them
 
     startup.prepare(config)
-    return int(run(config, given))
+    return int(run(config, arguments))
 
 
-def create_admin(config: Config, given: argparse.Namespace) -> None:
-    """The same as the set-up page, from a shell."""
+def create_admin(config: Config, arguments: argparse.Namespace) -> None:
+    """Create an admin from the shell, as the set-up page does."""
     startup.prepare(config)
     password = _password()
-    check_password(password, about=(given.name, given.email))
+    check_password(password, about=(arguments.name, arguments.email))
     passwords, database = Passwords(), Database(config)
     try:
         hashed = asyncio.run(passwords.hash(password))
         name = database.transact_now(
-            setup.add_admin, name=given.name, email=given.email, password_hash=hashed
+            setup.add_admin, name=arguments.name, email=arguments.email, password_hash=hashed
         )
         print(say(N_("%(name)s can sign in now."), name=name))
     finally:
@@ -234,12 +236,12 @@ def create_admin(config: Config, given: argparse.Namespace) -> None:
         database.close()
 
 
-def print_reset_link(config: Config, given: argparse.Namespace) -> None:
-    """For somebody who has forgotten theirs, where no mail is sent; the blog may run meanwhile."""
+def print_reset_link(config: Config, arguments: argparse.Namespace) -> None:
+    """Print a password reset link, for blogs that send no email. The blog may keep running."""
     startup.prepare(config)
     database = Database(config)
     try:
-        path = database.transact_now(password_reset.reset_link, given.name)
+        path = database.transact_now(password_reset.reset_link, arguments.name)
         address = config.site_url or database.read_now(site.facts).address
     finally:
         database.close()
@@ -248,25 +250,28 @@ def print_reset_link(config: Config, given: argparse.Namespace) -> None:
 
 
 def _password() -> str:
-    """Asked for without showing it; from a script it is the first line of what is sent."""
+    """Ask for a password without echoing it. If stdin is not a terminal, read its first line."""
     if sys.stdin.isatty():
         return getpass.getpass(say(N_("Password:")) + " ")
     return sys.stdin.readline().rstrip("\n")
 
 
-def test_mail(config: Config, given: argparse.Namespace) -> int:
+def test_mail(config: Config, arguments: argparse.Namespace) -> int:
+    """Send a test email and report the result."""
     from blog.mail import mail_test
 
-    return mail_test.run(config, given.address)
+    return mail_test.run(config, arguments.address)
 
 
-def keep_clock(config: Config, given: argparse.Namespace) -> None:
+def run_tasks(config: Config, arguments: argparse.Namespace) -> None:
+    """Run the scheduled tasks in this process until it is stopped."""
     from blog.jobs import tasks
 
     tasks.run(config)
 
 
-def settings(config: Config, given: argparse.Namespace) -> None:
+def list_settings(config: Config, arguments: argparse.Namespace) -> None:
+    """Print every environment setting with its value and purpose, without passwords."""
     for field in fields(config):
         value = getattr(config, field.name)
         shown = ", ".join(value) if isinstance(value, tuple) else value
@@ -279,13 +284,15 @@ def settings(config: Config, given: argparse.Namespace) -> None:
         print(f"{PREFIX}{field.name.upper()}={shown}\n    {say(field.metadata['help'])}")
 
 
-def examine(config: Config, given: argparse.Namespace) -> int:
+def run_doctor(config: Config, arguments: argparse.Namespace) -> int:
+    """Check the installation and print the findings."""
     from blog import doctor  # only this command needs it
 
     return doctor.run(config)
 
 
-def lay_static(config: Config, given: argparse.Namespace) -> None:
+def collect_static(config: Config, arguments: argparse.Namespace) -> None:
+    """Collect the static files and print the hash that names their folder."""
     print(collect(config).hash)
 
 

@@ -1,6 +1,6 @@
-"""The whole wiring on one page."""
+"""The Sanic application: its creation, blueprints, middleware, start and stop."""
 
-import blog.dependencies  # noqa: F401 -- first: names what is not installed
+import blog.dependencies  # noqa: F401 -- must come first: reports missing packages
 
 # isort: split
 import asyncio
@@ -10,6 +10,8 @@ from functools import partial
 from typing import Any
 
 from sanic import Request
+from sanic.compat import Header
+from sanic.models.protocol_types import TransportProtocol
 from sanic.server.protocols.http_protocol import HttpProtocol
 from sanic_ext import Config as ExtensionConfig
 from sanic_ext import Extend
@@ -38,16 +40,28 @@ DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
 
 
 class BlogRequest(Request):
-    """What was asked. For an address that cannot be parsed Sanic makes a stand-in to show the error
-    with, of the same address; it would fail again, and nobody would be answered."""
+    """A request that exists even for a URL that cannot be parsed.
+
+    For such a URL, Sanic creates a substitute request with the method NONE to show the error with.
+    It has the same URL, so parsing would fail again and no response would be cached.
+    """
 
     def __init__(
-        self, url_bytes: bytes, headers: Any, version: str, method: str, *how: Any, **more: Any
+        self,
+        url_bytes: bytes,
+        headers: Header,
+        version: str,
+        method: str,
+        transport: TransportProtocol,
+        app: "Blog",
+        head: bytes = b"",
+        stream_id: int = 0,
     ):
         url_bytes = b"*" if method == "NONE" else url_bytes
-        super().__init__(url_bytes, headers, version, method, *how, **more)
+        super().__init__(url_bytes, headers, version, method, transport, app, head, stream_id)
 
     async def receive_body(self) -> None:
+        """Read the whole body. Under ASGI, this also accepts a body that was already read."""
         if not self.app.asgi:
             await super().receive_body()  # type: ignore[no-untyped-call]  # Sanic's
         elif not self.body:
@@ -55,23 +69,23 @@ class BlogRequest(Request):
 
 
 class Blog(asgi.AsgiAdapter):
-    """Sanic that listens where the settings say, and answers kept pages by the short way."""
+    """A Sanic app that listens where the settings say and answers cached pages by the fast path."""
 
     @property
     def protocol(self) -> type[HttpProtocol]:
+        """The class that handles each HTTP connection."""
         return fast_path.FastPath if self.ctx.config.lane else HttpProtocol
 
     async def handle_request(self, request: Request) -> None:
-        """A kept page goes out before Sanic looks for a route and runs what stands around it."""
-        sent = fast_path.of_request(self.ctx.pages, request)
-        if sent is None:
+        """Send a cached page before Sanic routes the request and runs middleware."""
+        cached = fast_path.of_request(self.ctx.pages, request)
+        if cached is None or request.stream is None:
             await super().handle_request(request)
         else:
-            stream: Any = request.stream
-            await stream.respond(EncodedResponse(request, sent)).send(end_stream=True)
+            await request.stream.respond(EncodedResponse(request, cached)).send(end_stream=True)
 
     def prepare(self, host: str | None = None, port: int | None = None, **settings: Any) -> None:
-        """Sanic's command line hands over its defaults; then our settings decide."""
+        """Set up the listener. Our settings replace the defaults of Sanic's command line."""
         config: Config = self.ctx.config
         host = config.host if host in (None, DEFAULT_HOST) else host
         port = config.port if port in (None, DEFAULT_PORT) else port
@@ -84,18 +98,18 @@ class Blog(asgi.AsgiAdapter):
         settings["protocol"] = self.protocol
         if settings.get("auto_reload") or settings.get("dev"):
             watched = [*config.template_dirs, *config.static_dirs.values(), config.theme_dir]
-            found = [str(folder) for folder in watched if folder.exists()]
-            settings["reload_dir"] = [*(settings.get("reload_dir") or []), *found]
+            existing = [str(folder) for folder in watched if folder.exists()]
+            settings["reload_dir"] = [*(settings.get("reload_dir") or []), *existing]
         super().prepare(host, port, **settings)
-        if settings.get("single_process"):  # then Sanic has no main process to ask
-            self.before_server_start(open_house, priority=1)
-            self.after_server_start(say_where)
+        if settings.get("single_process"):  # then Sanic runs no main process listeners
+            self.before_server_start(prepare_installation, priority=1)
+            self.after_server_start(log_addresses)
         else:
             supervisor.shield()
 
 
 def create_app(config: Config | None = None, name: str = "blog") -> Blog:
-    """The application. Touches neither disk nor network until it is started."""
+    """Create the application. It uses neither disk nor network until it is started."""
     app = Blog(name, request_class=BlogRequest)
     app.ctx.config = config = config or Config.from_env()
     app.config.update(
@@ -116,47 +130,51 @@ def create_app(config: Config | None = None, name: str = "blog") -> Blog:
     app.error_handler.add(Exception, errors.show_error)
     app.register_middleware(auth.identify, "request", priority=80)
     app.register_middleware(auth.guard, "request", priority=70)
-    for room in (home.bp, control_panel.bp, admin.bp, static_files.bp, health.bp):
-        app.blueprint(room)
+    for blueprint in (home.bp, control_panel.bp, admin.bp, static_files.bp, health.bp):
+        app.blueprint(blueprint)
     app.register_middleware(nginx.let_go, "response")  # type: ignore[arg-type]  # None is fine
     app.register_middleware(asgi.tell_length, "response")  # type: ignore[arg-type]  # None is fine
     supervisor.attach(app)
-    app.main_process_start(open_house)
-    app.main_process_ready(say_where)
-    # sanic-ext adds some hundred routes between these two, and each rebuilds a router that is shut.
-    app.before_server_start(_open_signals, priority=PRIORITY + 1)
-    app.before_server_start(_shut_signals, priority=PRIORITY - 1)
+    app.main_process_start(prepare_installation)
+    app.main_process_ready(log_addresses)
+    # Between these two, sanic-ext adds about 100 routes. With a finalized signal router, each of
+    # them would rebuild it.
+    app.before_server_start(_reset_signal_router, priority=PRIORITY + 1)
+    app.before_server_start(_finalize_signal_router, priority=PRIORITY - 1)
     health.attach(app)
-    app.before_server_start(open_worker)
-    app.before_server_start(settle, priority=PRIORITY - 2)
-    app.after_server_start(start_clock)
+    app.before_server_start(open_resources)
+    app.before_server_start(tune_process, priority=PRIORITY - 2)
+    app.after_server_start(start_scheduler)
     app.after_server_start(asgi.invite)
-    app.before_server_stop(stop_clock)
-    app.after_server_stop(close_worker)
+    app.before_server_stop(stop_scheduler)
+    app.after_server_stop(close_resources)
     return app
 
 
-async def _open_signals(app: Blog) -> None:
+async def _reset_signal_router(app: Blog) -> None:
     app.signal_router.reset()
 
 
-async def _shut_signals(app: Blog) -> None:
+async def _finalize_signal_router(app: Blog) -> None:
     app.signalize(app.config.TOUCHUP)
 
 
-async def open_house(app: Blog) -> None:
+async def prepare_installation(app: Blog) -> None:
+    """Compile the templates and prepare the data folder and database, or exit with an error."""
     try:
         warm(app.ctx.templates)
         startup.prepare(app.ctx.config)
-    except (UserError, OSError) as fault:
-        sys.exit(startup.told(fault))
+    except (UserError, OSError) as error:
+        sys.exit(startup.told(error))
 
 
-async def say_where(app: Blog) -> None:
+async def log_addresses(app: Blog) -> None:
+    """Log the address of the blog and, if it has no account yet, the set-up link."""
     logging.getLogger("sanic.root").info(startup.greet(app))
 
 
-async def open_worker(app: Blog) -> None:
+async def open_resources(app: Blog) -> None:
+    """Create what each worker needs: database, caches, sandbox, passwords, handbook."""
     config = app.ctx.config
     app.ctx.secret = startup.secret(config.data_dir)
     app.ctx.statics = collect(config)
@@ -173,38 +191,40 @@ async def open_worker(app: Blog) -> None:
     warm(app.ctx.templates)
 
 
-async def settle(app: Blog) -> None:
-    """The last thing before anybody is served."""
-    if not app.test_mode:  # many of those live in one process, one after the other
+async def tune_process(app: Blog) -> None:
+    """Tune garbage collection and thread switching, as the last step before requests arrive."""
+    if not app.test_mode:  # tests create many apps in one process
         priority.settle()
 
 
 async def bring_samples(config: Config, author: str) -> bool:
-    """The sample posts come in by the door of every old blog; True if they all did."""
-    from blog import importer  # yaml and docutils are heavy, and only a first visit needs them
+    """Import the sample posts with the ordinary importer. Returns whether all were imported."""
+    from blog import importer  # yaml and docutils are heavy, and only the set-up page needs them
 
-    receipt = await importer.import_folder(
+    report = await importer.import_folder(
         config, config.sample_posts, importer.ImportOptions(author=author)
     )
-    return receipt.exit_code == 0
+    return report.exit_code == 0
 
 
-async def start_clock(app: Blog) -> None:
-    """Every process that serves tries for the clock, whoever started it; a test's own does not."""
-    app.ctx.pulse.start()  # from here on somebody may wait for an answer
+async def start_scheduler(app: Blog) -> None:
+    """Start the scheduler, except in tests. Every worker has one; a lease lets a single one run."""
+    app.ctx.pulse.start()  # from here on, requests may be waiting
     app.ctx.clock = None
     if not app.test_mode:
-        house = JobContext(app.ctx.config, app.ctx.database, app.ctx.secret)
-        app.ctx.clock = Scheduler(house, TASKS)
+        context = JobContext(app.ctx.config, app.ctx.database, app.ctx.secret)
+        app.ctx.clock = Scheduler(context, TASKS)
         app.ctx.clock.start()
 
 
-async def stop_clock(app: Blog) -> None:
-    if clock := getattr(app.ctx, "clock", None):  # a start that was cut short has none
+async def stop_scheduler(app: Blog) -> None:
+    """Stop the scheduler before the server stops."""
+    if clock := getattr(app.ctx, "clock", None):  # missing if the start was interrupted
         await clock.stop()
 
 
-async def close_worker(app: Blog) -> None:
+async def close_resources(app: Blog) -> None:
+    """Wait for background work, then close everything that `open_resources` created."""
     app.ctx.pulse.stop()
     await asyncio.gather(*app.ctx.errands, return_exceptions=True)
     await app.ctx.crew.close()
@@ -217,5 +237,5 @@ async def close_worker(app: Blog) -> None:
 
 try:
     app = create_app()
-except BadSetting as fault:
-    sys.exit(startup.told(fault))
+except BadSetting as error:
+    sys.exit(startup.told(error))

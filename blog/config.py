@@ -1,10 +1,10 @@
-"""Every setting, read from the environment once, typed and checked: the only reader of it."""
+"""The environment settings (`BLOG_…`): the only module that reads them, converted and checked."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from email.utils import getaddresses
 from pathlib import Path
@@ -24,38 +24,38 @@ def N_(message: str) -> str:  # noqa: N802 -- gettext's own name for "translate 
 
 
 class UserError(Exception):
-    """Ends a start or a command with one line, said in the language of the console."""
+    """An error that ends the start or a command, shown as one line in the shell's language."""
 
-    def __init__(self, message: str, **params: Any) -> None:
+    def __init__(self, message: str, **params: object) -> None:
         super().__init__(message % params if params else message)
         self.message = message
         self.params = params
 
 
 class BadSetting(UserError):
-    """A setting that cannot be used; the line names it."""
+    """An environment variable has an invalid value. The message names the variable."""
 
 
-def setting(help: str, default: Any = "") -> Any:
+def setting(help: str, default: object = "") -> Any:
+    """Declare a field of `Config` with a help text for `blog settings`."""
     return field(default=default, metadata={"help": help})
 
 
 def interpreter() -> str:
-    """The Python of this installation. Within a server that embeds it, such as uWSGI,
-    `sys.executable` is something else."""
-    own = Path(sys.prefix, "bin", "python3")
-    return str(own) if own.exists() else sys.executable
+    """Return the path of our Python. Inside uWSGI, for example, `sys.executable` is the server."""
+    python = Path(sys.prefix, "bin", "python3")
+    return str(python) if python.exists() else sys.executable
 
 
 def _from_checkout(name: str) -> Path:
-    """Where a site-wide folder is: beside the package in a checkout, inside it in a wheel."""
+    """Return a site-wide path: beside the package in a checkout, inside it in a wheel."""
     packed = PACKAGE / "_site" / name
     return packed if packed.exists() else PACKAGE.parent / name
 
 
 @dataclass(frozen=True)
 class Config:
-    """What the environment says. Each field `x` is the variable `BLOG_X`."""
+    """All environment settings. The field `x` is the variable `BLOG_X`."""
 
     data_dir: Path = setting(
         N_("Folder for the database, the pictures and the secret key."), Path("data")
@@ -98,100 +98,106 @@ class Config:
 
     @property
     def media_dir(self) -> Path:
+        """The folder of the uploaded pictures."""
         return self.data_dir / "media"
 
     @property
     def max_upload(self) -> int:
-        """Bytes."""
+        """The largest upload, in bytes."""
         return self.max_upload_mb * 1_000_000
 
     @property
     def database(self) -> str:
-        """The address SQLAlchemy opens."""
+        """The database URL in SQLAlchemy's form."""
         if self.database_url:
             return self.database_url.replace("postgresql://", "postgresql+psycopg://", 1)
         return f"sqlite+pysqlite:///{self.sqlite_file}"
 
     @property
     def database_place(self) -> str:
-        """Where the database is, as it may be shown: without the password."""
+        """The database's location without the password, so that it can be shown."""
         _, at, host = self.database_url.rpartition("@")
         return f"postgresql://…@{host}" if at else self.database_url or str(self.sqlite_file)
 
     @property
     def sqlite_file(self) -> Path:
+        """The file of the SQLite database."""
         return self.data_dir / "blog.sqlite3"
 
     @property
     def is_sqlite(self) -> bool:
+        """Whether the database is SQLite, and not PostgreSQL."""
         return not self.database_url
 
     @property
     def has_mail(self) -> bool:
+        """Whether a mail server is set."""
         return self.mail_server is not None
 
     @property
     def mail_server(self) -> MailServer | None:
+        """The mail server of BLOG_SMTP_URL, or None. Raises `ValueError` if it is malformed."""
         return read_mail_server(self.smtp_url) if self.smtp_url else None
 
     @property
     def template_dirs(self) -> list[Path]:
-        """The owner's own templates first, then the site's, then each room's."""
-        rooms = [PACKAGE / room / "templates" for room in ROOMS]
-        return [self.data_dir / "templates", _from_checkout("templates"), *rooms]
+        """Folders of templates in order: the site owner's, the site-wide, each blueprint's."""
+        blueprints = [PACKAGE / name / "templates" for name in BLUEPRINTS]
+        return [self.data_dir / "templates", _from_checkout("templates"), *blueprints]
 
     @property
     def docs(self) -> Path:
-        """The handbook."""
+        """The folder of the handbook."""
         return _from_checkout("docs")
 
     @property
     def installed(self) -> Path:
-        """The folder of the checkout, or of the wheel."""
+        """The folder that contains the package: the checkout, or site-packages for a wheel."""
         return PACKAGE.parent
 
     @property
     def shipped(self) -> Path:
-        """Where nginx.conf and the files of the services are."""
+        """The folder that contains nginx.conf and the service files."""
         return _from_checkout("nginx.conf").parent
 
     @property
     def theme_dir(self) -> Path:
-        """The owner's own stylesheet, pictures and fonts; `theme.css` is loaded after ours."""
+        """The site owner's stylesheet, pictures and fonts. `theme.css` is loaded after ours."""
         return self.data_dir / "theme"
 
     @property
     def static_dirs(self) -> dict[str, Path]:
-        """Prefix under /static to folder."""
-        rooms = {room: PACKAGE / room / "static" for room in ROOMS}
-        return {"": _from_checkout("static"), **rooms}
+        """Folders of static files by their prefix under /static."""
+        blueprints = {name: PACKAGE / name / "static" for name in BLUEPRINTS}
+        return {"": _from_checkout("static"), **blueprints}
 
     @property
     def sample_posts(self) -> Path:
+        """The folder of the sample posts that can be imported at set-up."""
         return _from_checkout("content")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Config:
-        """Read and check every setting. Raises `BadSetting`."""
+        """Read and check every setting. Raises `BadSetting` for an invalid value."""
         environ = os.environ if environ is None else environ
-        given = {f.name: environ.get(PREFIX + f.name.upper(), "").strip() for f in fields(cls)}
+        texts = {f.name: environ.get(PREFIX + f.name.upper(), "").strip() for f in fields(cls)}
         values = {
-            f.name: _typed(PREFIX + f.name.upper(), given[f.name], f.default)
+            f.name: _converted(PREFIX + f.name.upper(), texts[f.name], f.default)
             for f in fields(cls)
-            if given[f.name]
+            if texts[f.name]
         }
         return _checked(cls(**values))
 
 
-ROOMS = ("home", "control_panel", "admin")
+BLUEPRINTS = ("home", "control_panel", "admin")
 
 
-def _typed(name: str, text: str, default: Any) -> Any:
-    """`text` as the type of the setting's default."""
+def _converted(name: str, text: str, default: object) -> Any:
+    """Convert `text` to the type of the setting's default. Raises `BadSetting`."""
     try:
-        return READERS[type(default)](text)
+        return PARSERS[type(default)](text)
     except (ValueError, KeyError) as error:
-        raise BadSetting(WANTED[type(default)], name=name, text=text) from error
+        raise BadSetting(TYPE_ERRORS[type(default)], name=name, text=text) from error
 
 
 def _origins(text: str) -> tuple[str, ...]:
@@ -199,14 +205,14 @@ def _origins(text: str) -> tuple[str, ...]:
 
 
 SWITCH = {"on": True, "1": True, "true": True, "off": False, "0": False, "false": False}
-READERS: dict[type, Any] = {
+PARSERS: dict[type, Callable[[str], object]] = {
     str: str,
     int: int,
     bool: lambda text: SWITCH[text.lower()],
     tuple: _origins,
     type(Path()): lambda text: Path(text).expanduser().absolute(),
 }
-WANTED = {
+TYPE_ERRORS = {
     int: N_("%(name)s=%(text)s is invalid: use a whole number."),
     bool: N_("%(name)s=%(text)s is invalid: use on or off."),
 }
@@ -235,21 +241,21 @@ def _checked(config: Config) -> Config:
 
 def _check_mail(config: Config) -> None:
     try:
-        config.mail_server  # noqa: B018 -- reading it raises
+        config.mail_server  # noqa: B018 -- reading it raises if it is malformed
     except ValueError:
         message = N_(
             "BLOG_SMTP_URL must have the form smtp://user:password@host:587 or "
             "smtps://host:465; percent-encode characters of the password other than letters "
             "and digits (@ is %40)."
         )
-        raise BadSetting(message) from None  # its cause would print the password
-    found = [address for _, address in getaddresses([config.mail_from])]
-    if config.smtp_url and not (len(found) == 1 and is_mail_address(found[0])):
+        raise BadSetting(message) from None  # the cause would print the password
+    addresses = [address for _, address in getaddresses([config.mail_from])]
+    if config.smtp_url and not (len(addresses) == 1 and is_mail_address(addresses[0])):
         raise BadSetting(N_("BLOG_MAIL_FROM must be an email address, such as blog@example.org."))
 
 
 def shell_language() -> str:
-    """The language of whoever sits at the console, by the first locale setting that is set."""
+    """Return the shell's language ("en" or "zh") by the first locale variable that is set."""
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         if code := os.environ.get(name, "")[:2]:
             return code if code in LANGUAGES else "en"
@@ -257,12 +263,11 @@ def shell_language() -> str:
 
 
 def ssh_server() -> str:
-    """`user@host` of this machine as ssh reached it, its port before it where that is not 22;
-    empty where nobody came by ssh."""
-    there = os.environ.get("SSH_CONNECTION", "").split()
-    if len(there) != 4:
+    """Return `[-p port] user@host` for `ssh` to this machine, or "" if the shell is local."""
+    connection = os.environ.get("SSH_CONNECTION", "").split()
+    if len(connection) != 4:
         return ""
-    _, _, host, port = there
+    _, _, host, port = connection
     server = f"{os.environ.get('USER', 'root')}@{host}"
     return server if port == "22" else f"-p {port} {server}"
 
@@ -277,17 +282,19 @@ LIMITS = {
 
 
 def local_address(host: str, port: int) -> str:
-    """Where a browser on this machine finds what listens there."""
+    """Return the URL at which a browser on this machine reaches a server that listens there."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- compared, not bound
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def is_site_address(text: str) -> bool:
-    """True for an origin, such as https://example.org or http://127.0.0.1:8000."""
+    """Whether the text is an origin, such as https://example.org or http://127.0.0.1:8000."""
     try:
         parts = urlsplit(text)
-        parts.port  # noqa: B018 -- reading it raises for a port out of range
+        parts.port  # noqa: B018 -- reading it raises if the port is out of range
     except ValueError:
         return False
-    bare = not (parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc)
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and bare
+    has_only_origin = not (
+        parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc
+    )
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and has_only_origin

@@ -1,9 +1,12 @@
-"""Names what is missing. Sanic swallows a missing module while it looks for the app."""
+"""Reports required packages that are not installed, when imported.
+
+Without it, Sanic hides the `ModuleNotFoundError` while it looks for the app.
+"""
 
 import sys
 from importlib.util import find_spec
 
-# Distribution -> the module that it brings.
+# Distribution name -> the module that it installs.
 NEEDED = {
     "sanic": "sanic",
     "sanic-ext": "sanic_ext",

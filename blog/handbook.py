@@ -1,4 +1,4 @@
-"""The handbook in `docs/`: its chapters in both languages, rendered once when first asked for."""
+"""The handbook in `docs/`: reads its chapters in both languages and renders each once."""
 
 import re
 from dataclasses import dataclass
@@ -29,10 +29,12 @@ class Chapter:
 
     @property
     def address(self) -> str:
+        """The URL path of the chapter."""
         return address(self.language, self.name)
 
     @property
     def other_language(self) -> str:
+        """The code of the language in which this chapter is also available."""
         return "en" if self.language == "zh" else "zh"
 
     @property
@@ -42,19 +44,22 @@ class Chapter:
 
 
 class Handbook:
-    """Of one worker. English chapters lie in the folder itself, Chinese ones in `zh`."""
+    """The rendered chapters, kept by each worker. English is in the folder, Chinese in `zh`."""
 
     def __init__(self, config: Config) -> None:
         self.folder = config.docs
-        self._kept: dict[tuple[str, str], Chapter] = {}
+        self._chapters: dict[tuple[str, str], Chapter] = {}
 
-    async def chapter(self, crew: Sandbox, language: str, name: str) -> Chapter:
-        """`name` without its ending; "" for the contents. Raises `LookupError`."""
-        if (language, name) not in self._kept:
-            self._kept[language, name] = await self._read(crew, language, name)
-        return self._kept[language, name]
+    async def chapter(self, sandbox: Sandbox, language: str, name: str) -> Chapter:
+        """Return a chapter, rendered on first use. `name` is its file name without the suffix.
 
-    async def _read(self, crew: Sandbox, language: str, name: str) -> Chapter:
+        The name "" is the table of contents. Raises `LookupError`.
+        """
+        if (language, name) not in self._chapters:
+            self._chapters[language, name] = await self._render(sandbox, language, name)
+        return self._chapters[language, name]
+
+    async def _render(self, sandbox: Sandbox, language: str, name: str) -> Chapter:
         if name and not NAME.match(name):
             raise LookupError(name)
         path = self._folder(language) / f"{name or CONTENTS}.md"
@@ -65,12 +70,12 @@ class Handbook:
             raise LookupError(name) from error
         title = HEADING.search(text)
         body = HEADING.sub("", text, count=1)
-        rendered = await crew.render(body, self._links(path, text))
+        rendered = await sandbox.render(body, self._links(path, text))
         heading = title[1] if title else name
         return Chapter(name, language, heading, rendered.html, rendered.outline)
 
     async def picture(self, name: str) -> bytes:
-        """Raises `LookupError`."""
+        """Return the bytes of a picture of the handbook. Raises `LookupError`."""
         if not PICTURE.match(name):
             raise LookupError(name)
         try:
@@ -83,24 +88,28 @@ class Handbook:
         return self.folder / "zh" if language == "zh" else self.folder
 
     def _links(self, path: Path, text: str) -> dict[str, str]:
-        """What a chapter links to by its file, at the address where the blog serves it."""
+        """Map each relative link in a chapter to the address where the blog serves its target."""
         links: dict[str, str] = {}
         for target, anchor in LINK.findall(text):
-            there = Path(re.sub(r"[^/]+/\.\./", "", str(path.parent / target)))
-            if ":" not in target and there.is_relative_to(self.folder):
-                inside = str(there.relative_to(self.folder))
-                place = anchor.replace("#", f"#{PREFIX}", 1)  # as our Markdown calls it
-                links[target + anchor] = _served(inside) + place
+            linked_path = Path(re.sub(r"[^/]+/\.\./", "", str(path.parent / target)))
+            if ":" not in target and linked_path.is_relative_to(self.folder):
+                relative = str(linked_path.relative_to(self.folder))
+                fragment = anchor.replace(
+                    "#", f"#{PREFIX}", 1
+                )  # the prefix of the ids in rendered text
+                links[target + anchor] = _address_of_file(relative) + fragment
         return links
 
 
-def _served(inside: str) -> str:
-    if not inside.endswith(".md"):
-        return f"/docs/{inside}"
-    in_chinese = inside.startswith("zh/")
-    name = inside.removeprefix("zh/").removesuffix(".md")
+def _address_of_file(relative: str) -> str:
+    """Return the URL path of a file, given by its path relative to the handbook's folder."""
+    if not relative.endswith(".md"):
+        return f"/docs/{relative}"
+    in_chinese = relative.startswith("zh/")
+    name = relative.removeprefix("zh/").removesuffix(".md")
     return address("zh" if in_chinese else "en", "" if name == CONTENTS else name)
 
 
 def address(language: str, name: str) -> str:
+    """Return the URL path of a chapter. The name "" is the table of contents."""
     return f"/docs/zh/{name}".rstrip("/") if language == "zh" else f"/docs/{name}".rstrip("/")

@@ -1,4 +1,4 @@
-"""Whether an address belongs to this machine."""
+"""Tells whether a host name or IP address belongs to this machine."""
 
 import ipaddress
 

@@ -1,4 +1,4 @@
-"""Uploaded pictures on the disk: their names, addresses, and the way in and out."""
+"""Uploaded pictures on disk: their file names and addresses, writing and removing them."""
 
 import asyncio
 import os
@@ -19,7 +19,11 @@ TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture made safe, not yet on the disk. `narrow` are the bytes of its smaller one."""
+    """A picture that is safe to serve, not yet on disk.
+
+    `name` is its path below the media folder, `size` the length of `data` in bytes, `type` its
+    media type. `narrow` holds the bytes of the smaller version, or nothing if there is none.
+    """
 
     name: str
     width: int
@@ -39,29 +43,31 @@ async def keep(config: Config, picture: Picture) -> str:
 
 
 async def remove(config: Config, name: str) -> None:
-    """Take the picture and its smaller one off the disk; no fault if they are gone."""
+    """Delete the picture and its smaller version. Files that do not exist are no error."""
     for path in (path_of(config, name), path_of(config, narrow(name))):
         with suppress(FileNotFoundError):
             await asyncio.to_thread(path.unlink)
 
 
 def address(name: str) -> str:
+    """Return the URL path of a stored picture."""
     return ADDRESS + name
 
 
 def path_of(config: Config, name: str) -> Path:
-    """Where a stored name lies. Raises `ValueError` for any other name."""
+    """Return the path of a stored picture. Raises `ValueError` if the name is not one of ours."""
     if not STORED.fullmatch(name):
         raise ValueError(name)
     return config.media_dir / name
 
 
 def type_of(name: str) -> str:
+    """Return the media type of a stored picture."""
     return TYPES[Path(name).suffix]
 
 
 async def _write(path: Path, data: bytes) -> None:
-    """All of it or nothing: a server that dies here leaves no half picture under a good name."""
+    """Write the file atomically, so that a crash leaves no half-written picture under its name."""
     if await asyncio.to_thread(path.exists):
         return
     await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
@@ -78,7 +84,7 @@ async def _write(path: Path, data: bytes) -> None:
 
 
 def _rename(unfinished: Path, path: Path) -> None:
-    """The new name is on the disk too, not only in memory, once the folder is synced."""
+    """Rename the file and sync its folder, so that the new name survives a power failure."""
     unfinished.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:

@@ -1,4 +1,7 @@
-"""Who comes first: whoever reads. All else in a process, and beside it, stands back."""
+"""Priorities: keeps page requests fast by slowing down other work in and beside a worker.
+
+It tunes garbage collection and thread switching, sets niceness, and limits concurrent heavy work.
+"""
 
 import asyncio
 import fcntl
@@ -11,90 +14,104 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar
 
-TURN = 0.0005  # seconds that a busy thread keeps the event loop waiting; Python's own are 5 ms
-HUMBLE = 10  # niceness
-LOOK = 0.005  # seconds between two looks whether it is one's turn
+SWITCH_INTERVAL = (
+    0.0005  # seconds that a busy thread may block the event loop; Python's default is 5 ms
+)
+LOW_PRIORITY = 10  # a niceness
+POLL_INTERVAL = 0.005  # seconds between two attempts to lock a slot
 T = TypeVar("T")
 
 
 def settle() -> None:
-    """To be called when all is there and nobody is served yet.
+    """Tune garbage collection and thread switching. Call it before the first request is served.
 
-    What was made so far stays for good: to look through it for what is not wanted any more would
-    hold the event loop for some thirty milliseconds each time.
+    Objects created so far live as long as the process. Scanning them in each full collection
+    would block the event loop for about 30 ms, so they are excluded from it.
     """
     gc.collect()
     gc.freeze()
-    sys.setswitchinterval(TURN)
+    sys.setswitchinterval(SWITCH_INTERVAL)
 
 
 def stand_back() -> None:
-    """The calling thread goes last. Not for one that holds the GIL for long: then all wait."""
-    with suppress(OSError):  # where threads have no niceness of their own
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), HUMBLE)
+    """Lower the priority of the calling thread. Do not use it for a thread that holds the GIL long.
+
+    While such a thread waits for a processor, all other threads would wait for the GIL.
+    """
+    with suppress(OSError):  # if threads have no niceness of their own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOW_PRIORITY)
 
 
 def go_last() -> None:
-    """The calling process goes last, in a session of its own: where the kernel shares out the
-    processors by sessions first, niceness alone counts only within one (sched(7), autogroup)."""
+    """Lower the priority of the calling process, in a new session.
+
+    With autogroups, the kernel first divides processor time between sessions, and niceness counts
+    only within a session. So the session's own niceness is set, too (see sched(7), autogroup).
+    """
     os.setsid()
-    os.nice(HUMBLE)
-    with suppress(OSError):  # where it does not
-        Path("/proc/self/autogroup").write_text(str(HUMBLE))
+    os.nice(LOW_PRIORITY)
+    with suppress(OSError):  # if the kernel has no autogroups
+        Path("/proc/self/autogroup").write_text(str(LOW_PRIORITY))
 
 
 class Turns:
-    """For work of which many at once would take every processor: one by one in each worker, and
-    in all of them together no more than half of the processors have to do, half of the time.
+    """Limits heavy work, such as searches, so that it cannot use every processor.
 
-    The kernel keeps the turns, so that nobody who dies takes one along.
+    Each worker runs one piece of work at a time. All workers together use at most half of the
+    processors, each of them half of the time. The slots are file locks, so the kernel frees the
+    slot of a process that dies.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
-        seats = max(1, (os.cpu_count() or 1) // 2)
-        self._seats = [(folder / f"{name}-{seat}.lock").open("ab") for seat in range(seats)]
+        count = max(1, (os.cpu_count() or 1) // 2)
+        self._slots = [(folder / f"{name}-{slot}.lock").open("ab") for slot in range(count)]
         self._queue = asyncio.Lock()
 
     def close(self) -> None:
-        for seat in self._seats:
-            seat.close()
+        """Close the lock files."""
+        for slot in self._slots:
+            slot.close()
 
-    async def take(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Whoever leaves: what was begun is finished before the next one's turn."""
+    async def take(self, work: Callable[[], Coroutine[object, object, T]]) -> T:
+        """Wait for a slot, do the work and return its result.
+
+        If the caller is cancelled, work that has begun is finished before the next turn.
+        """
         await self._queue.acquire()
         try:
-            seat = await self._sit_down()
+            slot = await self._lock_slot()
         except BaseException:
             self._queue.release()
             raise
         task = asyncio.create_task(work())
-        task.add_done_callback(partial(self._rest, seat, time.monotonic()))
+        task.add_done_callback(partial(self._release_later, slot, time.monotonic()))
         return await asyncio.shield(task)
 
-    async def _sit_down(self) -> BinaryIO:
-        """On whichever seat is free first."""
+    async def _lock_slot(self) -> BinaryIO:
+        """Lock whichever slot is free first."""
         while True:
-            for seat in self._seats:
-                if _is_mine(seat):
-                    return seat
-            await asyncio.sleep(LOOK)  # the kernel calls nobody
+            for slot in self._slots:
+                if _try_lock(slot):
+                    return slot
+            await asyncio.sleep(POLL_INTERVAL)  # the kernel does not notify us when a lock is freed
 
-    def _rest(self, seat: BinaryIO, began_at: float, done: asyncio.Task[Any]) -> None:
-        """For as long as it took; whoever asks alone is answered by then and does not wait."""
-        done.cancelled() or done.exception()
-        took = time.monotonic() - began_at
-        asyncio.get_running_loop().call_later(took, self._stand_up, seat)
+    def _release_later(self, slot: BinaryIO, started_at: float, task: asyncio.Task[object]) -> None:
+        """Keep the slot for as long again as the work took. The caller has its result already."""
+        if not task.cancelled():
+            task.exception()  # retrieved, also if the caller is gone
+        duration = time.monotonic() - started_at
+        asyncio.get_running_loop().call_later(duration, self._release, slot)
 
-    def _stand_up(self, seat: BinaryIO) -> None:
-        if not seat.closed:
-            fcntl.flock(seat, fcntl.LOCK_UN)
+    def _release(self, slot: BinaryIO) -> None:
+        if not slot.closed:
+            fcntl.flock(slot, fcntl.LOCK_UN)
         self._queue.release()
 
 
-def _is_mine(seat: BinaryIO) -> bool:
+def _try_lock(slot: BinaryIO) -> bool:
     with suppress(BlockingIOError):
-        fcntl.flock(seat, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
     return False

@@ -1,23 +1,26 @@
-"""Heavy work in a process of its own, so that nobody who reads has to wait for it."""
+"""The sandbox: renders texts and re-encodes pictures in a separate, limited process.
+
+So heavy work cannot block the event loop, use up the memory, or crash a worker.
+"""
 
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Self
 
 from blog.config import N_, Config
 from blog.markup import Rendered, Size, TooMuch, Trust
 from blog.media import Picture
 from blog.sandbox.process import ProcessEnded, SandboxProcess
-from blog.sandbox.protocol import LIMITS, Frame
+from blog.sandbox.protocol import LIMITS, Frame, Head
 
-MOST_WAITING = 20
-TRIES = 2
+MAX_WAITING = 20
+MAX_ATTEMPTS = 2
 log = logging.getLogger("blog.sandbox")
 
 
 class SandboxBusy(Exception):
-    """Too many are waiting already."""
+    """Too many jobs are waiting already, or the sandbox is closed."""
 
     message = N_("The blog is busy processing other texts and pictures. Try again in a moment.")
 
@@ -26,11 +29,11 @@ class SandboxBusy(Exception):
 
 
 class SandboxFailed(Exception):
-    """A fault of ours in the child, told with its last lines."""
+    """A bug in our code made the job fail. The message holds the end of the traceback."""
 
 
 class Sandbox:
-    """One child and the queue before it. Belongs to the event loop that first asks it."""
+    """One sandbox process and its queue. Belongs to the event loop that uses it first."""
 
     def __init__(self, config: Config, *, idle_seconds: float = 60) -> None:
         self.config = config
@@ -38,13 +41,13 @@ class Sandbox:
         self._turn = asyncio.Lock()
         self._waiting = 0
         self._is_closed = False
-        self._child: SandboxProcess | None = None
-        self._works: set[asyncio.Task[Frame]] = set()
+        self._process: SandboxProcess | None = None
+        self._jobs: set[asyncio.Task[Frame]] = set()
 
     @property
     def pid(self) -> int | None:
-        """The child's, while there is one."""
-        return self._child.process.pid if self._child and self._child.is_alive else None
+        """The process id of the sandbox process, or None if it is not running."""
+        return self._process.process.pid if self._process and self._process.is_alive else None
 
     async def __aenter__(self) -> Self:
         return self
@@ -61,21 +64,27 @@ class Sandbox:
         sizes: Mapping[str, Size] | None = None,
         title: str = "",
     ) -> Rendered:
-        """As `markup.render`. Raises `TooMuch` also when it takes too long, and `Busy`."""
+        """Render a text like `markup.render`.
+
+        Raises `TooMuch` also if it takes too long, and `SandboxBusy`.
+        """
         values = {"links": dict(links or {}), "sizes": dict(sizes or {}), "title": title}
-        reply, _ = await self._ask("render", {"source": source, "trust": trust, **values})
+        reply, _ = await self._enqueue("render", {"source": source, "trust": trust, **values})
         return Rendered.from_json(reply["rendered"])
 
     async def picture(self, raw: bytes, name: str) -> Picture:
-        """An upload, named by whoever sent it, made safe. Raises `Refusal` and `Busy`."""
-        from blog.models.base import Refusal  # here: the child needs no database
+        """Re-encode an upload, so that it is safe to serve. `name` is the file name of the sender.
+
+        Raises `Refusal` if it is not a picture or too large, and `SandboxBusy`.
+        """
+        from blog.models.base import Refusal  # the sandbox process must not load SQLAlchemy
 
         if len(raw) > self.config.max_upload:
             limit = self.config.max_upload_mb
             raise Refusal(N_("%(name)s is larger than %(limit)s MB."), name=name, limit=limit)
         values = {"name": name, "max_pixels": self.config.max_pixels}
         try:
-            reply, data = await self._ask("picture", values, raw)
+            reply, data = await self._enqueue("picture", values, raw)
         except TooMuch as error:
             raise Refusal(N_("Reading %(name)s takes too long."), name=name) from error
         if "refused" in reply:
@@ -84,18 +93,21 @@ class Sandbox:
         return Picture(**reply["picture"], data=data[:size], narrow=data[size:])
 
     async def close(self) -> None:
-        """End the child; whoever still waits for it gets no answer."""
+        """Cancel all jobs and end the process."""
         self._is_closed = True
-        for work in self._works:
-            work.cancel()
-        await asyncio.gather(*self._works, return_exceptions=True)
-        if self._child:
-            await self._child.end()
-            self._child = None
+        for job in self._jobs:
+            job.cancel()
+        await asyncio.gather(*self._jobs, return_exceptions=True)
+        if self._process:
+            await self._process.end()
+            self._process = None
 
-    async def _ask(self, job: str, values: dict[str, Any], raw: bytes = b"") -> Frame:
-        """Queue for the child. A caller who gives up leaves the queue, or the work to its end."""
-        if self._waiting >= MOST_WAITING:
+    async def _enqueue(self, kind: str, values: Head, raw: bytes = b"") -> Frame:
+        """Wait for the process, then run the job.
+
+        A cancelled caller leaves the queue. If its job is already running, the job is finished.
+        """
+        if self._waiting >= MAX_WAITING:
             raise SandboxBusy
         self._waiting += 1
         try:
@@ -105,39 +117,39 @@ class Sandbox:
         if self._is_closed:
             self._turn.release()
             raise SandboxBusy
-        work = asyncio.create_task(self._work(job, values, raw))
-        self._works.add(work)
-        work.add_done_callback(self._after)
-        return await asyncio.shield(work)
+        job = asyncio.create_task(self._run(kind, values, raw))
+        self._jobs.add(job)
+        job.add_done_callback(self._finish)
+        return await asyncio.shield(job)
 
-    def _after(self, work: asyncio.Task[Frame]) -> None:
-        self._works.discard(work)
+    def _finish(self, job: asyncio.Task[Frame]) -> None:
+        self._jobs.discard(job)
         self._turn.release()
-        if not work.cancelled():
-            work.exception()  # looked at, also where the caller is gone
+        if not job.cancelled():
+            job.exception()  # retrieved, also if the caller is gone
 
-    async def _work(self, job: str, values: dict[str, Any], raw: bytes) -> Frame:
-        head = {"job": job, **values}
-        for _ in range(TRIES):
+    async def _run(self, kind: str, values: Head, raw: bytes) -> Frame:
+        head = {"job": kind, **values}
+        for _ in range(MAX_ATTEMPTS):
             try:
                 return _checked(await self._try(head, raw))
-            except ProcessEnded as gone:
-                if gone.is_overdue:
+            except ProcessEnded as ended:
+                if ended.is_overdue:
                     raise TooMuch(
                         N_("Processing this took too long. Make it shorter or smaller.")
-                    ) from gone
-                if not gone.is_idle:
-                    log.warning("The sandbox process ended during a job (%s): %s", job, gone)
+                    ) from ended
+                if not ended.is_idle:
+                    log.warning("The sandbox process ended during a job (%s): %s", kind, ended)
         raise TooMuch(N_("This could not be processed: the process working on it crashed."))
 
-    async def _try(self, head: dict[str, Any], raw: bytes) -> Frame:
-        if self._child is None or not self._child.is_alive:
-            self._child = await SandboxProcess.start(_memory(self.config), self.idle_seconds)
+    async def _try(self, head: Head, raw: bytes) -> Frame:
+        if self._process is None or not self._process.is_alive:
+            self._process = await SandboxProcess.start(_memory(self.config), self.idle_seconds)
         try:
-            return await self._child.ask(head, raw, LIMITS[head["job"]].waiting)
+            return await self._process.request(head, raw, LIMITS[head["job"]].waiting)
         except BaseException as error:
-            await self._child.end()
-            self._child = None
+            await self._process.end()
+            self._process = None
             if isinstance(error, TimeoutError):
                 raise TooMuch(
                     N_("Processing this took too long. Make it shorter or smaller.")
@@ -146,11 +158,12 @@ class Sandbox:
 
 
 def _memory(config: Config) -> int:
-    """Bytes for the child: a picture is held up to five times while it is scaled and written."""
+    """Return the process's memory limit in bytes. A picture is held up to five times at once."""
     return max(1 << 30, (1 << 28) + config.max_pixels * 1_000_000 * 4 * 5)
 
 
 def _checked(frame: Frame) -> Frame:
+    """Return the reply unless it reports an error. Raises `TooMuch` or `SandboxFailed`."""
     head, _ = frame
     if "too_much" in head:
         raise TooMuch(head["too_much"], **head["params"])

@@ -1,4 +1,7 @@
-"""The child: `python -m blog.sandbox` does one job after another, and ends with its parent."""
+"""The sandbox process: `python -m blog.sandbox` does one job after another for its parent.
+
+It ends when the parent closes its stdin, or when it has had no job for the given time.
+"""
 
 import os
 import resource
@@ -6,7 +9,7 @@ import select
 import signal
 import sys
 import traceback
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from blog import priority
 from blog.config import N_
@@ -17,32 +20,34 @@ from blog.sandbox.jobs import JOBS
 
 
 def main() -> None:
-    memory, idle = int(sys.argv[1]), float(sys.argv[2])
-    requests, replies = _humble(memory)
+    """Do jobs from stdin. The arguments are the memory limit in bytes and the idle time."""
+    memory, idle_seconds = int(sys.argv[1]), float(sys.argv[2])
+    requests, replies = _restrict(memory)
     replies.write(protocol.pack({"ready": os.getpid()}))
     replies.flush()
-    while _asked(requests, idle) and (frame := protocol.read(requests)):
-        replies.write(protocol.pack(*_done(*frame)))
+    while _has_request(requests, idle_seconds) and (frame := protocol.read(requests)):
+        replies.write(protocol.pack(*_reply(*frame)))
         replies.flush()
 
 
-def _humble(memory: int) -> tuple[BinaryIO, BinaryIO]:
-    """Last in line for the processor, bounded in memory, and with a stdout that is ours alone."""
+def _restrict(memory: int) -> tuple[BinaryIO, BinaryIO]:
+    """Lower the priority, limit the memory, and return stdin and a private copy of stdout."""
     priority.go_last()
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; its end is ours
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
     replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints must not stand among the replies
+    os.dup2(2, 1)  # so that what libraries print is not mixed with the replies
     return sys.stdin.buffer, replies
 
 
-def _asked(requests: BinaryIO, idle: float) -> bool:
-    return bool(select.select([requests], [], [], idle)[0])
+def _has_request(requests: BinaryIO, idle_seconds: float) -> bool:
+    """Wait for input. Also true at its end, when the parent is gone."""
+    return bool(select.select([requests], [], [], idle_seconds)[0])
 
 
-def _done(head: dict[str, Any], raw: bytes) -> protocol.Frame:
-    """The reply to one request. When its time is over the kernel ends us in mid-word."""
+def _reply(head: protocol.Head, raw: bytes) -> protocol.Frame:
+    """Do one job and return its reply. When its processor time is used up, the kernel kills us."""
     job = head["job"]
     signal.setitimer(signal.ITIMER_PROF, protocol.LIMITS[job].computing)
     try:

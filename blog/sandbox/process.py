@@ -1,8 +1,7 @@
-"""One child process, seen from its parent."""
+"""The parent's handle on a sandbox process: starts it, sends it requests, ends it."""
 
 import asyncio
 import signal
-from typing import Any
 
 from blog.config import PACKAGE, interpreter
 from blog.sandbox import protocol
@@ -11,7 +10,7 @@ START_SECONDS = 30
 
 
 class ProcessEnded(Exception):
-    """The child ended before it answered: its time was over, it had been idle, or it broke."""
+    """The process ended before it replied: it ran out of time, had been idle, or crashed."""
 
     def __init__(self, code: int | None) -> None:
         super().__init__(f"exit code {code}")
@@ -20,16 +19,17 @@ class ProcessEnded(Exception):
 
 
 class SandboxProcess:
-    """`python -m blog.sandbox`, from its start to its end."""
+    """A running `python -m blog.sandbox`."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
 
     @classmethod
     async def start(cls, memory: int, idle: float) -> "SandboxProcess":
-        """A child that is ready, may have `memory` bytes, and ends after `idle` seconds unasked.
+        """Start a process and wait until it is ready.
 
-        Its stderr is ours, so that nothing it says is lost.
+        It may use `memory` bytes and ends after `idle` seconds without a request. It inherits our
+        stderr, so that its error messages are not lost.
         """
         process = await asyncio.create_subprocess_exec(
             *(interpreter(), "-m", "blog.sandbox", str(memory), str(idle)),
@@ -37,20 +37,24 @@ class SandboxProcess:
             stdout=asyncio.subprocess.PIPE,
             cwd=PACKAGE.parent,
         )
-        child = cls(process)
+        sandbox = cls(process)
         try:
-            await asyncio.wait_for(child._receive(), START_SECONDS)
+            await asyncio.wait_for(sandbox._receive(), START_SECONDS)
         except BaseException:
-            await child.end()
+            await sandbox.end()
             raise
-        return child
+        return sandbox
 
     @property
     def is_alive(self) -> bool:
+        """Whether the process is still running."""
         return self.process.returncode is None
 
-    async def ask(self, head: dict[str, Any], raw: bytes, seconds: float) -> protocol.Frame:
-        """The reply to one request. Raises `Gone`; `TimeoutError` leaves the child unusable."""
+    async def request(self, head: protocol.Head, raw: bytes, seconds: float) -> protocol.Frame:
+        """Send one request and return the reply.
+
+        Raises `ProcessEnded`, or `TimeoutError` after `seconds`, which leaves the process unusable.
+        """
         assert self.process.stdin is not None  # noqa: S101 -- tells mypy what PIPE means
         try:
             async with asyncio.timeout(seconds):
@@ -68,6 +72,7 @@ class SandboxProcess:
             raise ProcessEnded(await self.process.wait()) from error
 
     async def end(self) -> None:
+        """Kill the process and wait for it."""
         if self.is_alive:
             self.process.kill()
         await self.process.wait()

@@ -1,4 +1,7 @@
-"""What passes between a server and its child: a JSON head and raw bytes, in a limited time."""
+"""The protocol between a server and its sandbox process: JSON and raw bytes, with time limits.
+
+A frame is the lengths of both parts (two big-endian 32-bit integers), a JSON object, raw bytes.
+"""
 
 import asyncio
 import json
@@ -7,7 +10,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 
 class Limit(NamedTuple):
-    """Seconds of computing, and seconds by the clock on a machine that is busy with others."""
+    """Seconds of processor time, and seconds of wall time on a busy machine."""
 
     computing: float
     waiting: float
@@ -15,24 +18,27 @@ class Limit(NamedTuple):
 
 LIMITS = {"render": Limit(2, 15), "picture": Limit(20, 90)}
 LENGTHS = struct.Struct(">II")
-Frame = tuple[dict[str, Any], bytes]
+Head = dict[str, Any]  # a JSON object whose keys depend on the job
+Frame = tuple[Head, bytes]
 
 
-def pack(head: dict[str, Any], raw: bytes = b"") -> bytes:
+def pack(head: Head, raw: bytes = b"") -> bytes:
+    """Return the bytes of a frame."""
     text = json.dumps(head).encode()
     return LENGTHS.pack(len(text), len(raw)) + text + raw
 
 
 async def receive(stream: asyncio.StreamReader) -> Frame:
-    """Raises `EOFError` when the other side is gone."""
-    head, raw = LENGTHS.unpack(await stream.readexactly(LENGTHS.size))
-    return json.loads(await stream.readexactly(head)), await stream.readexactly(raw)
+    """Read one frame. Raises `EOFError` if the other side has closed the stream."""
+    head_length, raw_length = LENGTHS.unpack(await stream.readexactly(LENGTHS.size))
+    head = json.loads(await stream.readexactly(head_length))
+    return head, await stream.readexactly(raw_length)
 
 
 def read(stream: BinaryIO) -> Frame | None:
-    """The same without a loop; None when the other side is gone."""
+    """Read one frame from a blocking stream. None if the other side has closed it."""
     lengths = stream.read(LENGTHS.size)
     if len(lengths) < LENGTHS.size:
         return None
-    head, raw = LENGTHS.unpack(lengths)
-    return json.loads(stream.read(head)), stream.read(raw)
+    head_length, raw_length = LENGTHS.unpack(lengths)
+    return json.loads(stream.read(head_length)), stream.read(raw_length)

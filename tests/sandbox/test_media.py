@@ -1,4 +1,4 @@
-"""Pictures on their way through the child onto the disk, and the names they have there."""
+"""Uploaded pictures: re-encoded by the sandbox, written to disk and removed; their file names."""
 
 import asyncio
 from io import BytesIO
@@ -19,17 +19,17 @@ def config(tmp_path):
 
 
 def plain(size: tuple[int, int], format: str, mode: str = "RGB") -> bytes:
-    """A file with a picture of one colour."""
+    """Return the bytes of a picture of one colour."""
     out = BytesIO()
     Image.new(mode, size, 1).save(out, format)
     return out.getvalue()
 
 
-async def test_a_picture_goes_through_the_child_onto_the_disk(config):
+async def test_a_picture_is_re_encoded_and_written_to_disk(config):
     raw = plain((1500, 700), "JPEG")
-    async with Sandbox(config) as crew:
-        picture = await crew.picture(raw, "holiday.jpg")
-        assert await crew.picture(raw, "again.jpg") == picture
+    async with Sandbox(config) as sandbox:
+        picture = await sandbox.picture(raw, "holiday.jpg")
+        assert await sandbox.picture(raw, "again.jpg") == picture
     assert (picture.width, picture.height, picture.type) == (1500, 700, "image/jpeg")
     address = await media.keep(config, picture)
     assert address == media.address(picture.name) == f"/media/{picture.name}"
@@ -40,27 +40,27 @@ async def test_a_picture_goes_through_the_child_onto_the_disk(config):
     assert media.type_of(narrow) == "image/webp"
 
 
-async def test_the_child_says_why_it_refuses(config):
-    async with Sandbox(config) as crew:
+async def test_a_refused_picture_gets_a_reason(config):
+    async with Sandbox(config) as sandbox:
         with pytest.raises(Refusal) as caught:
-            await crew.picture(b"<svg onload=alert(1)/>", "logo.svg")
+            await sandbox.picture(b"<svg onload=alert(1)/>", "logo.svg")
         assert (
             str(caught.value)
             == "logo.svg is not a picture. Upload a JPEG, PNG, GIF, WebP or AVIF file."
         )
         with pytest.raises(Refusal, match="larger than 20 MB"):
-            await crew.picture(b"x" * 20_000_001, "film.mp4")
+            await sandbox.picture(b"x" * 20_000_001, "film.mp4")
         with pytest.raises(Refusal, match="more than 40 megapixels"):
-            await crew.picture(plain((7000, 6000), "PNG", "1"), "bomb.png")
+            await sandbox.picture(plain((7000, 6000), "PNG", "1"), "bomb.png")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
-async def test_a_picture_of_forty_megapixels_is_no_trouble(config, format):
+async def test_a_picture_of_forty_megapixels_is_accepted(config, format):
     mode = "RGBA" if format == "PNG" else "RGB"
     raw = plain((7300, 5475), format, mode)
-    async with Sandbox(config) as crew:
-        assert (await crew.picture(raw, "large")).width == 2560
+    async with Sandbox(config) as sandbox:
+        assert (await sandbox.picture(raw, "large")).width == 2560
 
 
 def some_picture(letter: str = "a") -> media.Picture:
@@ -68,7 +68,7 @@ def some_picture(letter: str = "a") -> media.Picture:
     return media.Picture(name, 1000, 1, 4, "image/png", b"data", b"narrow")
 
 
-async def test_a_picture_is_kept_once_and_removed_whole(config):
+async def test_a_picture_is_stored_once_and_removed_with_its_smaller_version(config):
     picture = some_picture()
     for _ in range(2):
         await media.keep(config, picture)
@@ -79,13 +79,13 @@ async def test_a_picture_is_kept_once_and_removed_whole(config):
     assert not list((config.media_dir / "aa").iterdir())
 
 
-async def test_the_same_picture_sent_twice_at_once_is_one_file(config):
+async def test_the_same_picture_uploaded_several_times_at_once_is_one_file(config):
     picture = some_picture()
     await asyncio.gather(*(media.keep(config, picture) for _ in range(8)))
     assert len(list((config.media_dir / "aa").iterdir())) == 2
 
 
-async def test_a_full_disk_leaves_no_half_picture(config):
+async def test_a_failed_write_leaves_no_half_written_picture(config):
     (config.media_dir).mkdir(parents=True)
     (config.media_dir / "aa").write_text("in the way")
     with pytest.raises(OSError, match=r"File exists|Not a directory"):
@@ -103,12 +103,12 @@ async def test_a_full_disk_leaves_no_half_picture(config):
         *("aa\\" + "a" * 32 + ".png", "%2e%2e/secret", "aa/." + "a" * 31 + ".png"),
     ],
 )
-def test_only_the_name_of_a_stored_picture_is_a_path(config, name):
+def test_other_names_than_those_of_stored_pictures_have_no_path(config, name):
     with pytest.raises(ValueError):
         media.path_of(config, name)
 
 
-def test_a_stored_name_lies_in_the_media_folder(config):
+def test_a_stored_picture_is_in_the_media_folder(config):
     for end in (".png", ".jpg", ".webp", "-960.webp"):
         name = "0f/0f" + "e" * 30 + end
         assert media.path_of(config, name) == Path(config.data_dir / "media" / name)

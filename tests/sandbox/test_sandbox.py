@@ -1,4 +1,4 @@
-"""Heavy work happens in a child that is bounded, replaced when it dies, and never left over."""
+"""The sandbox process: its limits, its replacement after a crash, and its end."""
 
 import asyncio
 import os
@@ -13,177 +13,180 @@ import uvloop
 
 from blog.config import Config
 from blog.markup import TooMuch, render
-from blog.sandbox import MOST_WAITING, Sandbox, SandboxBusy, SandboxFailed
+from blog.sandbox import MAX_WAITING, Sandbox, SandboxBusy, SandboxFailed
 from tests.support.paths import ROOT
 
-ENDLESS = "<div></x>" * 55_000  # half a minute of work for the sanitiser
+ENDLESS = "<div></x>" * 55_000  # half a minute of job for the sanitiser
 LONG = "[" * 40_000  # about a second
 
 
 @pytest.fixture
-async def crew(tmp_path):
-    async with Sandbox(Config(data_dir=tmp_path)) as crew:
-        yield crew
+async def sandbox(tmp_path):
+    async with Sandbox(Config(data_dir=tmp_path)) as sandbox:
+        yield sandbox
 
 
-def children() -> list[int]:
-    """Those of this process that work for a crew."""
-    found = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    return [int(pid) for pid in found if b"blog.sandbox" in said(int(pid), "cmdline")]
+def sandbox_processes() -> list[int]:
+    """Return the process ids of all sandbox processes of this process."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return [int(pid) for pid in children if b"blog.sandbox" in proc_file(int(pid), "cmdline")]
 
 
-def said(pid: int, what: str) -> bytes:
+def proc_file(pid: int, name: str) -> bytes:
+    """Return the content of a file in the /proc folder of a process, empty if it has ended."""
     try:
-        return Path(f"/proc/{pid}/{what}").read_bytes()
+        return Path(f"/proc/{pid}/{name}").read_bytes()
     except OSError:
         return b""
 
 
-async def child_of(crew: Sandbox, after: int | None = None) -> int:
-    """The process that works for `crew`, once it is there: the one that comes `after` another."""
+async def process_of(sandbox: Sandbox, after: int | None = None) -> int:
+    """The process that jobs for `sandbox`, once it is there: the one that comes `after` another."""
     for _ in range(400):
-        if crew.pid and crew.pid != after:
-            return crew.pid
+        if sandbox.pid and sandbox.pid != after:
+            return sandbox.pid
         await asyncio.sleep(0.02)
-    raise AssertionError("no child has come")
+    raise AssertionError("no sandbox process was started")
 
 
-def is_there(pid: int) -> bool:
-    return bool(said(pid, "cmdline"))
+def is_running(pid: int) -> bool:
+    return bool(proc_file(pid, "cmdline"))
 
 
-async def is_gone(pid: int) -> None:
+async def wait_for_end(pid: int) -> None:
     for _ in range(500):
-        if not is_there(pid):
+        if not is_running(pid):
             return
         await asyncio.sleep(0.02)
-    raise AssertionError("the child is still there")
+    raise AssertionError("the sandbox process is still running")
 
 
-async def test_a_text_is_rendered_as_it_would_be_here(crew):
+async def test_a_text_is_rendered_as_without_a_sandbox(sandbox):
     source, links = "# 标题\n\n**重点。**后文 [a](/x) $x$", {"/x": "/y"}
-    assert await crew.render(source, links) == render(source, links)
-    assert await crew.render("<b>x</b>", trust="guest") == render("<b>x</b>", trust="guest")
+    assert await sandbox.render(source, links) == render(source, links)
+    assert await sandbox.render("<b>x</b>", trust="guest") == render("<b>x</b>", trust="guest")
     sizes = {"/media/a.png": (1000, 10)}
-    assert await crew.render("![](/media/a.png)", sizes=sizes) == render(
+    assert await sandbox.render("![](/media/a.png)", sizes=sizes) == render(
         "![](/media/a.png)", sizes=sizes
     )
 
 
-async def test_no_child_is_started_before_there_is_work(crew):
-    assert not children()
-    await crew.render("a")
-    await crew.render("b")
-    assert len(children()) == 1
+async def test_the_process_is_started_by_the_first_job(sandbox):
+    assert not sandbox_processes()
+    await sandbox.render("a")
+    await sandbox.render("b")
+    assert len(sandbox_processes()) == 1
 
 
-async def test_the_child_is_last_in_line_and_bounded_in_memory(crew):
-    await crew.render("a")
-    pid = await child_of(crew)
+async def test_the_process_has_low_priority_and_limited_memory(sandbox):
+    await sandbox.render("a")
+    pid = await process_of(sandbox)
     assert os.getpriority(os.PRIO_PROCESS, pid) >= 10
     assert os.getsid(pid) == pid != os.getsid(0)
     if Path(f"/proc/{pid}/autogroup").exists():  # not in every kernel
-        assert said(pid, "autogroup").endswith(b"nice 10\n")
-    limit = next(line for line in said(pid, "limits").decode().splitlines() if "address" in line)
+        assert proc_file(pid, "autogroup").endswith(b"nice 10\n")
+    limit = next(
+        line for line in proc_file(pid, "limits").decode().splitlines() if "address" in line
+    )
     assert limit.split()[3] == str(1 << 30)
 
 
-async def test_a_text_over_the_bounds_is_refused_with_its_sentence(crew):
+async def test_a_text_over_a_limit_is_refused_with_a_message(sandbox):
     with pytest.raises(TooMuch, match="more than 1000 headings") as caught:
-        await crew.render("# a\n\n" * 1001)
+        await sandbox.render("# a\n\n" * 1001)
     assert caught.value.params == {"limit": 1000}
 
 
 @pytest.mark.slow
-async def test_a_text_that_takes_too_long_is_given_up_and_the_next_one_is_served(crew):
-    await crew.render("a")
-    before = children()
+async def test_a_text_that_takes_too_long_is_refused_and_the_next_one_is_rendered(sandbox):
+    await sandbox.render("a")
+    before = sandbox_processes()
     with pytest.raises(TooMuch, match="took too long"):
-        await crew.render(ENDLESS)
-    assert (await crew.render("b")).text == "b"
-    assert children() != before
-    assert len(children()) == 1
+        await sandbox.render(ENDLESS)
+    assert (await sandbox.render("b")).text == "b"
+    assert sandbox_processes() != before
+    assert len(sandbox_processes()) == 1
 
 
 @pytest.mark.slow
-async def test_a_child_that_dies_in_a_job_is_replaced_and_the_job_done(crew):
-    await crew.render("a")
-    pid = await child_of(crew)
-    work = asyncio.create_task(crew.render(LONG))
+async def test_a_process_that_dies_during_a_job_is_replaced_and_the_job_is_done(sandbox):
+    await sandbox.render("a")
+    pid = await process_of(sandbox)
+    job = asyncio.create_task(sandbox.render(LONG))
     await asyncio.sleep(0.2)
     os.kill(pid, signal.SIGKILL)
-    assert (await work).text == LONG
-    assert pid not in children()
+    assert (await job).text == LONG
+    assert pid not in sandbox_processes()
 
 
 @pytest.mark.slow
-async def test_a_job_that_kills_two_children_is_refused(crew, caplog):
-    work = asyncio.create_task(crew.render(ENDLESS))
+async def test_a_job_that_kills_two_processes_is_refused(sandbox, caplog):
+    job = asyncio.create_task(sandbox.render(ENDLESS))
     pid = None
     for _ in range(2):
-        pid = await child_of(crew, after=pid)
+        pid = await process_of(sandbox, after=pid)
         await asyncio.sleep(0.5)
         os.kill(pid, signal.SIGKILL)
-        await is_gone(pid)
+        await wait_for_end(pid)
     with pytest.raises(TooMuch, match="crashed"):
-        await work
+        await job
     assert caplog.text.count("ended during a job") == 2
-    assert (await crew.render("b")).text == "b"
+    assert (await sandbox.render("b")).text == "b"
 
 
 @pytest.mark.slow
-async def test_a_child_that_nobody_needs_ends_by_itself(tmp_path, caplog):
-    async with Sandbox(Config(data_dir=tmp_path), idle_seconds=0.2) as crew:
-        await crew.render("a")
-        await is_gone(await child_of(crew))
-        assert (await crew.render("b")).text == "b"
+async def test_an_idle_process_ends_by_itself(tmp_path, caplog):
+    async with Sandbox(Config(data_dir=tmp_path), idle_seconds=0.2) as sandbox:
+        await sandbox.render("a")
+        await wait_for_end(await process_of(sandbox))
+        assert (await sandbox.render("b")).text == "b"
     assert not caplog.text
 
 
-async def test_those_who_ask_at_once_are_served_in_turn(crew):
-    texts = await asyncio.gather(*(crew.render(f"text {i}") for i in range(MOST_WAITING)))
-    assert [rendered.text for rendered in texts] == [f"text {i}" for i in range(MOST_WAITING)]
-    assert len(children()) == 1
+async def test_simultaneous_jobs_are_done_one_by_one(sandbox):
+    texts = await asyncio.gather(*(sandbox.render(f"text {i}") for i in range(MAX_WAITING)))
+    assert [rendered.text for rendered in texts] == [f"text {i}" for i in range(MAX_WAITING)]
+    assert len(sandbox_processes()) == 1
 
 
-async def test_when_too_many_wait_the_next_is_told_so_at_once(crew):
-    works = [asyncio.create_task(crew.render(f"{i}")) for i in range(MOST_WAITING + 1)]
+async def test_a_job_is_refused_at_once_when_too_many_are_waiting(sandbox):
+    jobs = [asyncio.create_task(sandbox.render(f"{i}")) for i in range(MAX_WAITING + 1)]
     await asyncio.sleep(0)
     with pytest.raises(SandboxBusy):
-        await crew.render("one too many")
-    assert len(await asyncio.gather(*works)) == MOST_WAITING + 1
+        await sandbox.render("one too many")
+    assert len(await asyncio.gather(*jobs)) == MAX_WAITING + 1
 
 
 @pytest.mark.slow
-async def test_a_caller_who_gives_up_disturbs_nobody(crew):
-    await crew.render("a")
-    pid = await child_of(crew)
-    work = asyncio.create_task(crew.render(LONG))
-    queued = asyncio.create_task(crew.render("never"))
+async def test_a_cancelled_caller_does_not_affect_other_jobs(sandbox):
+    await sandbox.render("a")
+    pid = await process_of(sandbox)
+    job = asyncio.create_task(sandbox.render(LONG))
+    queued = asyncio.create_task(sandbox.render("never"))
     await asyncio.sleep(0.1)
-    work.cancel()
+    job.cancel()
     queued.cancel()
-    assert (await crew.render("b")).text == "b"
-    assert children() == [pid]
+    assert (await sandbox.render("b")).text == "b"
+    assert sandbox_processes() == [pid]
 
 
-async def test_a_closed_crew_leaves_nobody_behind(tmp_path):
-    crew = Sandbox(Config(data_dir=tmp_path))
-    await crew.close()
-    crew = Sandbox(Config(data_dir=tmp_path))
-    works = [asyncio.create_task(crew.render(LONG)) for _ in range(3)]
-    pid = await child_of(crew)
-    await crew.close()
-    answers = await asyncio.gather(*works, return_exceptions=True)
+async def test_a_closed_sandbox_leaves_no_process_and_no_waiting_caller(tmp_path):
+    sandbox = Sandbox(Config(data_dir=tmp_path))
+    await sandbox.close()
+    sandbox = Sandbox(Config(data_dir=tmp_path))
+    jobs = [asyncio.create_task(sandbox.render(LONG)) for _ in range(3)]
+    pid = await process_of(sandbox)
+    await sandbox.close()
+    answers = await asyncio.gather(*jobs, return_exceptions=True)
     assert all(isinstance(answer, asyncio.CancelledError | SandboxBusy) for answer in answers)
-    assert not is_there(pid)
+    assert not is_running(pid)
     with pytest.raises(SandboxBusy):
-        await crew.render("a")
+        await sandbox.render("a")
 
 
 @pytest.mark.slow
-def test_it_works_in_any_loop(tmp_path):
-    async def work() -> str:
+def test_a_sandbox_works_in_asyncio_and_uvloop(tmp_path):
+    async def job() -> str:
         async with (
             Sandbox(Config(data_dir=tmp_path)) as one,
             Sandbox(Config(data_dir=tmp_path)) as two,
@@ -191,22 +194,22 @@ def test_it_works_in_any_loop(tmp_path):
             texts = await asyncio.gather(one.render("one"), two.render("two"))
         return " ".join(rendered.text for rendered in texts)
 
-    assert asyncio.run(work()) == "one two"
-    assert uvloop.run(work()) == "one two"
-    assert not children()
+    assert asyncio.run(job()) == "one two"
+    assert uvloop.run(job()) == "one two"
+    assert not sandbox_processes()
 
 
 PARENT = """
 import asyncio, sys
 from pathlib import Path
 from blog.config import Config
-from blog.sandbox import Crew
+from blog.sandbox import Sandbox
 
 async def main():
-    crew = Crew(Config(data_dir=Path(sys.argv[1])))
-    await crew.render("a")
-    print(crew.pid, flush=True)
-    await crew.render(sys.argv[2])
+    sandbox = Sandbox(Config(data_dir=Path(sys.argv[1])))
+    await sandbox.render("a")
+    print(sandbox.pid, flush=True)
+    await sandbox.render(sys.argv[2])
 
 asyncio.run(main())
 """
@@ -214,24 +217,24 @@ asyncio.run(main())
 
 @pytest.mark.slow
 @pytest.mark.parametrize("text", [ENDLESS[:90_000], "a"])
-def test_a_child_does_not_outlive_its_parent(tmp_path, text):
+def test_the_process_does_not_outlive_its_parent(tmp_path, text):
     """Killed with -9 in the middle of a job, or between two."""
     command = [sys.executable, "-c", PARENT, str(tmp_path), text]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as parent:
         pid = int(parent.stdout.readline())
-        assert is_there(pid)
+        assert is_running(pid)
         parent.kill()
         parent.wait()
     for _ in range(500):
-        if not is_there(pid):
+        if not is_running(pid):
             return
         time.sleep(0.02)
-    raise AssertionError("the child is still there")
+    raise AssertionError("the sandbox process is still running")
 
 
-async def test_what_the_child_says_is_not_lost(crew, capfd):
-    """A fault of ours is told twice: in the log of the server, and to whoever asked."""
+async def test_an_error_in_the_process_is_not_lost(sandbox, capfd):
+    """A bug in a job appears in the log of the server, and raises an error for the caller."""
     with pytest.raises(SandboxFailed, match="KeyError"):
-        await crew._ask("render", {"source": "x"})
+        await sandbox._enqueue("render", {"source": "x"})
     assert "KeyError" in capfd.readouterr().err
-    assert (await crew.render("b")).text == "b"
+    assert (await sandbox.render("b")).text == "b"
