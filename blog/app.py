@@ -137,8 +137,7 @@ def create_app(config: Config | None = None, name: str = "blog") -> Blog:
     supervisor.attach(app)
     app.main_process_start(prepare_installation)
     app.main_process_ready(log_addresses)
-    # Between these two, sanic-ext adds about 100 routes. With a finalized signal router, each of
-    # them would rebuild it.
+    # Between these two, sanic-ext adds 100 routes. Each would rebuild a finalized signal router.
     app.before_server_start(_reset_signal_router, priority=PRIORITY + 1)
     app.before_server_start(_finalize_signal_router, priority=PRIORITY - 1)
     health.attach(app)

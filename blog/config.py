@@ -26,7 +26,7 @@ def N_(message: str) -> str:  # noqa: N802 -- gettext's own name for "translate 
 class UserError(Exception):
     """An error that ends the start or a command, shown as one line in the shell's language."""
 
-    def __init__(self, message: str, **params: object) -> None:
+    def __init__(self, message: str, **params: Any) -> None:
         super().__init__(message % params if params else message)
         self.message = message
         self.params = params

@@ -1,6 +1,7 @@
-"""`blog deploy example.org`: a site of its own on this machine, shown before it is written.
+"""The command `blog deploy`: sets up nginx and system services for a site, or removes them.
 
-Whatever is written bears a line that says so; `--remove` takes back what bears it.
+It shows all changes and asks before it writes them. Each file has a marker line, and `--remove`
+deletes only files with it.
 """
 
 import argparse
@@ -13,45 +14,51 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from blog.config import N_, Config, UserError
-from blog.deploy.written import MARK, SHARED, Deployment
+from blog.deploy.config_files import SHARED, Deployment
+from blog.deploy.existing_files import exists, is_our_link, is_ours, other_sites, text_of
 from blog.server.startup import say
 
 DOMAIN = re.compile(
     r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]\Z"
 )
-# It is written as it is into nginx's configuration, two units and a script.
+# The path is written without quoting into nginx's configuration, two units and a script.
 HOME = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+")
 UNITS = ("blog", "blog-tick")
 
 
-def run(config: Config, given: argparse.Namespace) -> int:
-    to = deployment(config, given)
-    if given.remove:
-        return remove(to, is_sure=given.yes)
-    _refuse_what_cannot_work(to)
-    _refuse_what_is_anothers(to)
-    changes = list(changed_files(to))
-    steps = commands(to)
-    show(to, changes, steps)
-    if not (given.yes or _agrees()):
+def run(config: Config, arguments: argparse.Namespace) -> int:
+    """Run the command and return its exit code. Raises `UserError`."""
+    target = deployment(config, arguments)
+    if arguments.remove:
+        return remove(target, is_sure=arguments.yes)
+    _refuse_unusable_paths(target)
+    _refuse_foreign_files(target)
+    changes = list(changed_files(target))
+    steps = commands(target)
+    show(target, changes, steps)
+    if not (arguments.yes or _confirmed()):
         return 1
-    write(to)
+    write(target)
     for step in steps:
-        _do(to, step)
-    _say_what_is_next(to)
+        _execute(target, step)
+    _print_next_steps(target)
     return 0
 
 
-def deployment(config: Config, given: argparse.Namespace) -> Deployment:
-    domain = _as_dns_has_it(given.domain)
+def deployment(config: Config, arguments: argparse.Namespace) -> Deployment:
+    """Return what to deploy, from the arguments. Raises `UserError` for invalid ones."""
+    domain = _ascii_domain(arguments.domain)
     if not DOMAIN.match(domain):
-        raise UserError(N_("“%(name)s” is not a domain, such as example.org."), name=given.domain)
-    if not HOME.fullmatch(str(given.home)):
+        raise UserError(
+            N_("“%(name)s” is not a domain, such as example.org."), name=arguments.domain
+        )
+    if not HOME.fullmatch(str(arguments.home)):
         raise UserError(
             N_("%(path)s is not a valid folder. Use an absolute path such as /srv/blog."),
-            path=given.home,
+            path=arguments.home,
         )
     return Deployment(
         domain=domain,
@@ -60,21 +67,24 @@ def deployment(config: Config, given: argparse.Namespace) -> Deployment:
         programs=Path(sys.executable).parent,
         workers=min(4, 1 + (os.cpu_count() or 1)),
         port=config.port,
-        home=given.home,
-        root=given.root,
+        home=arguments.home,
+        root=arguments.root,
     )
 
 
-def _as_dns_has_it(name: str) -> str:
-    """博客.中国 is xn--9krq6q.xn--fiqs8s to nginx and to certificates."""
+def _ascii_domain(name: str) -> str:
+    """Return a domain as nginx and certificates need it: xn--9krq6q.xn--fiqs8s for 博客.中国."""
     with contextlib.suppress(UnicodeError):
         return name.encode("idna").decode().lower()
     return name
 
 
-def _refuse_what_cannot_work(to: Deployment) -> None:
-    for folder in (to.installed, to.programs):
-        if set("\"'\\") & set(str(folder)) or not str(folder).isprintable():  # no unit takes these
+def _refuse_unusable_paths(target: Deployment) -> None:
+    """Raise `UserError` if the services could not run from the folders, or if we are not root."""
+    for folder in (target.installed, target.programs):
+        if (
+            set("\"'\\") & set(str(folder)) or not str(folder).isprintable()
+        ):  # a unit cannot contain these
             raise UserError(
                 N_(
                     "The path %(folder)s has characters that a service cannot use. Install "
@@ -82,56 +92,75 @@ def _refuse_what_cannot_work(to: Deployment) -> None:
                 ),
                 folder=folder,
             )
-    if to.root == Path("/") and os.geteuid() != 0:
+    if target.root == Path("/") and os.geteuid() != 0:
         raise UserError(N_("This command writes to /etc. Run it as root, with sudo."))
-    interpreter = (to.programs / "python").resolve()
-    for folder in (to.installed, *to.installed.parents, *to.programs.parents, *interpreter.parents):
-        if to.root == Path("/") and not folder.stat().st_mode & 0o001:
+    interpreter = (target.programs / "python").resolve()
+    for folder in (
+        target.installed,
+        *target.installed.parents,
+        *target.programs.parents,
+        *interpreter.parents,
+    ):
+        if target.root == Path("/") and not folder.stat().st_mode & 0o001:
             raise UserError(
                 N_("The service's user cannot access %(folder)s. Install the blog in /opt/blog."),
                 folder=folder,
             )
 
 
-def _refuse_what_is_anothers(to: Deployment) -> None:
-    """Nothing but our own is written over; and nginx would take no second site of ours."""
-    files = (path for path in to.files() if _text(to, path) and not _is_ours(to, path))
-    links = (path for path in to.links() if _stands(to, path) and not _is_our_link(to, path))
+def _refuse_foreign_files(target: Deployment) -> None:
+    """Raise `UserError` if a file is not ours, or if another site of the blog is set up.
+
+    nginx refuses a second site with the same upstream and cache names.
+    """
+    files = (path for path in target.files() if text_of(target, path) and not is_ours(target, path))
+    links = (
+        path for path in target.links() if exists(target, path) and not is_our_link(target, path)
+    )
     for path in (*files, *links):
         raise UserError(
-            N_("%(path)s was not written by blog deploy. Move it away first."), path=to.there(path)
+            N_("%(path)s was not written by blog deploy. Move it away first."),
+            path=target.below_root(path),
         )
-    for name in other_sites(to):
+    for name in other_sites(target):
         message = N_(
             "The blog is already set up here as %(name)s. First run blog deploy %(name)s --remove."
         )
         raise UserError(message, name=name)
 
 
-def other_sites(to: Deployment) -> list[str]:
-    """The names under which `blog deploy` has set the blog up, but for this one."""
-    sites = to.there(to.site.parent)
-    names = sorted(path.name for path in sites.iterdir()) if sites.is_dir() else []
-    return [name for name in names if name != to.domain and _is_ours(to, to.site.with_name(name))]
+class FileChange(NamedTuple):
+    """A file to write, with its present text ("" if there is none) and its new text."""
+
+    path: Path
+    before: str
+    after: str
 
 
-def changed_files(to: Deployment) -> Iterator[tuple[Path, str, str]]:
-    """Path, what stands there, what will stand there."""
-    for path, text in to.files().items():
-        now = _text(to, path)
-        if now != text:
-            yield path, now, text
+def changed_files(target: Deployment) -> Iterator[FileChange]:
+    """Yield each file whose text changes."""
+    for path, text in target.files().items():
+        current = text_of(target, path)
+        if current != text:
+            yield FileChange(path, current, text)
 
 
-def commands(to: Deployment) -> list[list[str]]:
-    """Safe to do again."""
-    data = to.home / "data"
-    make_user = ["useradd", "--system", "--home-dir", str(to.home), "--shell", "/usr/sbin/nologin"]
-    steps = [] if _is_known(to) else [[*make_user, to.user]]
-    owner = ["install", "-d", "-o", to.user, "-g", SHARED]
-    steps += [[*owner, "-m", "0750", str(to.home)], [*owner, "-m", "0710", str(data)]]
-    steps += [["install", "-d", "-m", "0755", str(to.home / "acme")]]
-    if to.there(Path("/etc/nginx/sites-enabled/default")).is_symlink():
+def commands(target: Deployment) -> list[list[str]]:
+    """Return the commands to run. They can be repeated safely."""
+    data = target.home / "data"
+    make_user = [
+        "useradd",
+        "--system",
+        "--home-dir",
+        str(target.home),
+        "--shell",
+        "/usr/sbin/nologin",
+    ]
+    steps = [] if _user_exists(target) else [[*make_user, target.user]]
+    owner = ["install", "-d", "-o", target.user, "-g", SHARED]
+    steps += [[*owner, "-m", "0750", str(target.home)], [*owner, "-m", "0710", str(data)]]
+    steps += [["install", "-d", "-m", "0755", str(target.home / "acme")]]
+    if target.below_root(Path("/etc/nginx/sites-enabled/default")).is_symlink():
         steps += [["rm", "/etc/nginx/sites-enabled/default"]]
     return [
         *steps,
@@ -143,12 +172,13 @@ def commands(to: Deployment) -> list[list[str]]:
     ]
 
 
-def _is_known(to: Deployment) -> bool:
-    known = to.there(Path("/etc/passwd"))
-    return known.exists() and f"\n{to.user}:" in "\n" + known.read_text()
+def _user_exists(target: Deployment) -> bool:
+    passwd = target.below_root(Path("/etc/passwd"))
+    return passwd.exists() and f"\n{target.user}:" in "\n" + passwd.read_text()
 
 
-def show(to: Deployment, changes: list[tuple[Path, str, str]], steps: list[list[str]]) -> None:
+def show(target: Deployment, changes: list[FileChange], steps: list[list[str]]) -> None:
+    """Print a diff of each file, and the links and commands."""
     for path, before, after in changes:
         if before:
             lines = difflib.unified_diff(
@@ -158,114 +188,91 @@ def show(to: Deployment, changes: list[tuple[Path, str, str]], steps: list[list[
         else:
             print(f"+ {path}")
             print("".join(f"    {line}\n" for line in after.splitlines()))
-    for path, target in to.links().items():
-        if not _stands(to, path):
-            print(f"+ {path} → {target}")
+    for path, linked in target.links().items():
+        if not exists(target, path):
+            print(f"+ {path} → {linked}")
     for step in steps:
         print("$", *step)
 
 
-def _agrees() -> bool:
+def _confirmed() -> bool:
     try:
-        said = input(say(N_("Proceed? [y/N]")) + " ")
+        answer = input(say(N_("Proceed? [y/N]")) + " ")
     except EOFError:
         print()
         raise UserError(
             N_("No answer, so nothing was done. Use --yes to skip the question.")
         ) from None
-    return said.strip().lower() in ("y", "yes", "是", "好")
+    return answer.strip().lower() in ("y", "yes", "是", "好")
 
 
-def write(to: Deployment) -> None:
-    for path, text in to.files().items():
-        place = to.there(path)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        draft = place.with_name(f".{place.name}.new")
+def write(target: Deployment) -> None:
+    """Write all files and links, each atomically and with its final permissions."""
+    for path, text in target.files().items():
+        destination = target.below_root(path)
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        draft = destination.with_name(f".{destination.name}.new")
         draft.unlink(missing_ok=True)
-        draft.touch(mode=0o600)  # at no moment may others read the mail server's password
+        draft.touch(mode=0o600)  # others must never be able to read the mail server's password
         draft.write_text(text)
         draft.chmod({"blog.env": 0o640, "blog": 0o755}.get(path.name, 0o644))
-        draft.replace(place)
-    for path, target in to.links().items():
-        place = to.there(path)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.unlink(missing_ok=True)
-        place.symlink_to(target)
+        draft.replace(destination)
+    for path, linked in target.links().items():
+        destination = target.below_root(path)
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        destination.unlink(missing_ok=True)
+        destination.symlink_to(linked)
 
 
-def _do(to: Deployment, step: list[str]) -> None:
-    """On this machine only; where a program is missing, it is said and gone on."""
-    if to.root != Path("/"):
+def _execute(target: Deployment, step: list[str]) -> None:
+    """Run a command on this machine. If its program is not installed, report that and go on."""
+    if target.root != Path("/"):
         return
     if shutil.which(step[0]) is None:
         print(say(N_("%(program)s is not installed, so it was skipped."), program=step[0]))
         return
-    done = subprocess.run(step, check=False)  # noqa: S603 -- our own words; the name is checked
-    if done.returncode:
+    process = subprocess.run(step, check=False)  # noqa: S603 -- our own arguments; the domain is checked
+    if process.returncode:
         raise UserError(N_("“%(command)s” failed; see the output above."), command=" ".join(step))
 
 
-def _say_what_is_next(to: Deployment) -> None:
-    if to.root != Path("/"):
-        said = N_(
+def _print_next_steps(target: Deployment) -> None:
+    if target.root != Path("/"):
+        message = N_(
             "The files were written below %(folder)s. The commands were not run; run them on "
             "the target machine."
         )
-        print(say(said, folder=to.root))
+        print(say(message, folder=target.root))
         return
-    print(say(N_("The blog is available at %(address)s"), address=to.address))
-    if not to.has_certificate:
+    print(say(N_("The blog is available at %(address)s"), address=target.address))
+    if not target.has_certificate:
         print(say(N_("To enable https, request a certificate, then run `blog deploy` again:")))
-        print(f"    certbot certonly --webroot -w {to.home}/acme -d {to.domain}")
+        print(f"    certbot certonly --webroot -w {target.home}/acme -d {target.domain}")
 
 
-def remove(to: Deployment, *, is_sure: bool) -> int:
-    """Everything but the data folder and the settings that the keeper added."""
-    # Settings with somebody's own words, such as the mail server's password, stay.
-    staying = {to.settings} if to.added_settings() else set()
-    is_last = not other_sites(to)  # else the services are the other's
-    files = [path for path in to.files() if is_last or path == to.site]
-    ours = [path for path in files if path not in staying and _is_ours(to, path)]
-    links = [path for path in to.links() if _is_our_link(to, path)]
-    stopping = [["systemctl", "disable", "--now", *UNITS]] if ours and is_last else []
+def remove(target: Deployment, *, is_sure: bool) -> int:
+    """Undo the setup, except for the data folder and settings that the site owner added."""
+    # The file of settings stays if it has added lines, such as the mail server's password.
+    kept_files = {target.settings} if target.added_settings() else set()
+    is_last = not other_sites(target)  # otherwise the services belong to the other site
+    files = [path for path in target.files() if is_last or path == target.site]
+    ours = [path for path in files if path not in kept_files and is_ours(target, path)]
+    links = [path for path in target.links() if is_our_link(target, path)]
+    stop_commands = [["systemctl", "disable", "--now", *UNITS]] if ours and is_last else []
     for path in (*links, *ours):
         print(f"- {path}")
-    for step in stopping:
+    for step in stop_commands:
         print("$", *step)
     if not ours and not links:
         print(say(N_("Nothing on this machine was set up by `blog deploy`.")))
         return 0
-    if not (is_sure or _agrees()):
+    if not (is_sure or _confirmed()):
         return 1
-    for step in stopping:
-        _do(to, step)
+    for step in stop_commands:
+        _execute(target, step)
     for path in (*links, *ours):
-        to.there(path).unlink()
+        target.below_root(path).unlink()
     for step in (["systemctl", "daemon-reload"], ["systemctl", "reload-or-restart", "nginx"]):
-        _do(to, step)
-    print(say(N_("The data is kept in %(folder)s."), folder=to.home / "data"))
+        _execute(target, step)
+    print(say(N_("The data is kept in %(folder)s."), folder=target.home / "data"))
     return 0
-
-
-def _text(to: Deployment, path: Path) -> str:
-    """What stands there, be it a program; "" if nothing does."""
-    place = to.there(path)
-    return place.read_text(errors="replace") if place.exists() else ""
-
-
-def _is_ours(to: Deployment, path: Path) -> bool:
-    with contextlib.suppress(OSError):
-        return MARK in _text(to, path)
-    return False
-
-
-def _stands(to: Deployment, path: Path) -> bool:
-    """Be it a link that leads nowhere."""
-    return os.path.lexists(to.there(path))
-
-
-def _is_our_link(to: Deployment, path: Path) -> bool:
-    place = to.there(path)
-    if not place.is_symlink():
-        return False
-    return os.path.normpath(path.parent / place.readlink()) == str(to.links()[path])

@@ -1,16 +1,16 @@
-"""Authors' text made into safe HTML, with its outline, plain text, excerpt and slug."""
+"""Renders authors' Markdown to safe HTML, with its outline, plain text and word count."""
 
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from blog.config import N_
 from blog.markup import clean, parser, words
 from blog.markup.clean import NARROW, narrow
 from blog.markup.language import language_of
-from blog.markup.limits import LONGEST, TooMuch
+from blog.markup.limits import MAX_SOURCE, TooMuch
 from blog.markup.words import excerpt, slugify
 
 __all__ = [
@@ -27,17 +27,21 @@ __all__ = [
     "slugify",
 ]
 
-RENDERER = 1  # raised when the same text would now come out differently
+RENDERER = 1  # the version of the output; raise it when the same text is rendered differently
 
 Trust = Literal["author", "guest"]
 Size = tuple[int, int]
 Outline = list[tuple[int, str, str]]
-OPENING = re.compile(r"\s*<(h[1-6])\b[^>]*>(.*?)</\1>\s*", re.DOTALL)
+LEADING_HEADING = re.compile(r"\s*<(h[1-6])\b[^>]*>(.*?)</\1>\s*", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """What a text came to. `outline` holds (level, id, text) of each heading."""
+    """A rendered text.
+
+    `outline` holds (level, id, text) of each heading, `minutes` the reading time. `pictures` and
+    `links` are the addresses that the text points to.
+    """
 
     html: str
     outline: Outline = field(default_factory=list)
@@ -48,11 +52,13 @@ class Rendered:
     links: list[str] = field(default_factory=list)
 
     def to_json(self) -> str:
+        """Serialize all fields."""
         return json.dumps(asdict(self), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> "Rendered":
-        values: dict[str, Any] = json.loads(text)
+        """Create an object from the output of `to_json`."""
+        values = json.loads(text)
         outline = [(level, id, title) for level, id, title in values.pop("outline")]
         return cls(outline=outline, **values)
 
@@ -65,15 +71,16 @@ def render(
     sizes: Mapping[str, Size] | None = None,
     title: str = "",
 ) -> Rendered:
-    """`source` (Markdown) as HTML that is safe to show. Raises `TooMuch`.
+    """Render Markdown to HTML that is safe to show. Raises `TooMuch` if it exceeds a limit.
 
-    `links` maps targets, as they stand in the source, to new ones. `sizes` tells width and height
-    of the site's own pictures by address. A guest gets the narrow profile that comments need.
-    A heading at its very start that says `title` is left out: the page has said it already.
+    `links` maps link targets, as written in the source, to new ones. `sizes` holds the width and
+    height of the site's own pictures by address. For the trust "guest", only the elements that
+    comments need are allowed. A leading heading equal to `title` is removed, since the page
+    already shows the title.
     """
-    parsed = parser.parse(_aimed(_bounded(source), links or {}), trust)
+    parsed = parser.parse(_with_template_links(_checked(source), links or {}), trust)
     cleaned = clean.clean(parsed, links or {}, sizes or {}, trust)
-    html, outline = _untitled(cleaned.html, parsed.outline, title)
+    html, outline = _without_title(cleaned.html, parsed.outline, title)
     text = words.plain(html)
     count = words.count(text)
     return Rendered(
@@ -87,24 +94,24 @@ def render(
     )
 
 
-def _untitled(html: str, outline: Outline, title: str) -> tuple[str, Outline]:
-    opening = OPENING.match(html)
-    if not (title and opening and words.plain(opening[2]).strip() == title.strip()):
+def _without_title(html: str, outline: Outline, title: str) -> tuple[str, Outline]:
+    heading = LEADING_HEADING.match(html)
+    if not (title and heading and words.plain(heading[2]).strip() == title.strip()):
         return html, outline
-    return html[opening.end() :], outline[1:]
+    return html[heading.end() :], outline[1:]
 
 
-def _aimed(source: str, links: Mapping[str, str]) -> str:
-    """Targets such as `{% post_url x %}` hold spaces, and so are no links to Markdown."""
+def _with_template_links(source: str, links: Mapping[str, str]) -> str:
+    """Replace targets such as `{% post_url x %}`: their spaces prevent Markdown from linking them."""
     for old, new in links.items():
         if old.startswith(("{%", "{{")):
             source = source.replace(f"]({old}", f"]({new}")
     return source
 
 
-def _bounded(source: str) -> str:
-    """The text, if it is not too long; half a character of a broken file becomes a `?`."""
-    utf8 = source[: LONGEST + 1].encode(errors="replace")
-    if len(utf8) > LONGEST:
-        raise TooMuch(N_("The text is longer than %(limit)s kB."), limit=LONGEST // 1000)
+def _checked(source: str) -> str:
+    """Return the text, with `?` for lone surrogates. Raises `TooMuch` if it is too long."""
+    utf8 = source[: MAX_SOURCE + 1].encode(errors="replace")
+    if len(utf8) > MAX_SOURCE:
+        raise TooMuch(N_("The text is longer than %(limit)s kB."), limit=MAX_SOURCE // 1000)
     return utf8.decode()

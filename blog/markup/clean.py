@@ -11,7 +11,7 @@ from markdown_it.common.utils import unescapeAll
 
 from blog.config import N_
 from blog.markup.highlight import CLASSES
-from blog.markup.limits import DEEPEST, LONGEST_HTML, MOST_UNCLOSED, TooMuch, names
+from blog.markup.limits import MAX_DEPTH, MAX_HTML, MAX_UNCLOSED, TooMuch, names
 from blog.markup.parser import PREFIX, Parsed
 
 SCHEMES = frozenset({"http", "https", "mailto"})
@@ -90,7 +90,7 @@ def clean(
 def _measure(html: str) -> None:
     voids = sum(html.count(f"<{tag}") for tag in VOID)
     unclosed = html.count("<") - 2 * html.count("</") - voids
-    if len(html) > LONGEST_HTML or unclosed > MOST_UNCLOSED:
+    if len(html) > MAX_HTML or unclosed > MAX_UNCLOSED:
         raise TooMuch(N_("The text produces more HTML than a page can hold."))
 
 
@@ -175,7 +175,7 @@ class Finish:
     def _count(self, slash: str, tag: str) -> None:
         if tag not in VOID:
             self.depth += -1 if slash else 1
-        if self.depth > DEEPEST:
+        if self.depth > MAX_DEPTH:
             raise TooMuch(N_("The text is nested too deeply."))
 
     def _link(self, values: dict[str, str]) -> None:

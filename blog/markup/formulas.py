@@ -1,8 +1,8 @@
-"""LaTeX made into MathML, rebuilt through a list of what MathML may hold.
+"""Converts LaTeX formulas to MathML that contains only allowed elements and attributes.
 
-latex2mathml lets text through as live markup (`\\text{</math><script>`) and links to anywhere
-(`\\href{javascript:}`), so nothing of its output is used but its tree: known elements with known
-attributes, their text escaped.
+latex2mathml lets text through as markup (`\\text{</math><script>`) and creates any links
+(`\\href{javascript:}`). So only the tree of its output is used: allowed elements with allowed
+attributes, and their text escaped.
 """
 
 import re
@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 
 from latex2mathml.converter import Converter
 
-from blog.markup.limits import LONGEST_FORMULA, names
+from blog.markup.limits import MAX_FORMULA, names
 
 LEAVES = frozenset({"mi", "mn", "mo", "mtext", "mspace", "ms"})
 BRANCHES = names(
@@ -41,29 +41,33 @@ CHILDREN = {
     **dict.fromkeys(["mfrac", "mroot", "msub", "msup", "munder", "mover"], 2),
     **dict.fromkeys(["msubsup", "munderover"], 3),
 }
-DEEPEST_FORMULA = 60
-# Blogs that left math to a script had to escape it from Markdown: `\\{` for `\{`, `\*` for `*`.
+MAX_FORMULA_DEPTH = 60
+# Texts written for client-side math escape it from Markdown: `\\{` for `\{`, `\*` for `*`.
 ESCAPED_TWICE = re.compile(r"\\(?=\\[{}])|\\(?=\*)")
 MACRO = re.compile(r"\\(?:re)?newcommand|\\providecommand|\\def(?![a-z])|\\let(?![a-z])", re.I)
 
 
 def mathml(latex: str, display: str) -> str:
-    """`latex` as a `<math>` element (`display` is inline or block), or its source in `<code>`."""
+    """Return a `<math>` element, or the source in `<code>` if the LaTeX is invalid.
+
+    `display` is "inline" or "block".
+    """
     try:
         return _math(_tree(latex, display), display)
-    except Exception:  # latex2mathml meets broken LaTeX with every kind of error
+    except Exception:  # latex2mathml raises many kinds of errors for invalid LaTeX
         return as_source(latex)
 
 
 def as_source(latex: str) -> str:
+    """Return the LaTeX source in a `<code>` element."""
     return f"<code>{escape(latex.strip())}</code>"
 
 
 def _tree(latex: str, display: str) -> Element:
-    if len(latex) > LONGEST_FORMULA or latex.count("{") > 500 or MACRO.search(latex):
+    if len(latex) > MAX_FORMULA or latex.count("{") > 500 or MACRO.search(latex):
         raise ValueError("too long, or it defines macros")
-    once = ESCAPED_TWICE.sub("", latex) if display == "inline" else latex
-    return Converter(display=display).convert_to_element(once.strip())
+    unescaped = ESCAPED_TWICE.sub("", latex) if display == "inline" else latex
+    return Converter(display=display).convert_to_element(unescaped.strip())
 
 
 def _math(tree: Element, display: str) -> str:
@@ -73,17 +77,17 @@ def _math(tree: Element, display: str) -> str:
 
 
 def _element(node: Element, depth: int) -> str:
-    if depth > DEEPEST_FORMULA:
+    if depth > MAX_FORMULA_DEPTH:
         raise ValueError("nested too deeply")
     tag = node.tag if node.tag in BRANCHES or node.tag in LEAVES else "mrow"
     if len(node) != CHILDREN.get(tag, len(node)):
         raise ValueError("an incomplete command, such as a fraction without a denominator")
     text = escape(unescape(node.text or "")) if tag in LEAVES else ""
-    # A leaf takes text only: HTML parsers leave MathML inside mi, mo, mn, ms and mtext.
+    # A leaf may contain text only: inside mi, mo, mn, ms and mtext, parsers switch back to HTML.
     inside = "" if tag in LEAVES else "".join(_element(child, depth + 1) for child in node)
     return f"<{tag}{_attributes(node)}>{text}{inside}</{tag}>"
 
 
 def _attributes(node: Element) -> str:
-    kept = ((name, value) for name, value in node.attrib.items() if name in ATTRIBUTES)
-    return "".join(f' {n}="{escape(v)}"' for n, v in kept if ATTRIBUTES[n].fullmatch(v))
+    allowed = ((name, value) for name, value in node.attrib.items() if name in ATTRIBUTES)
+    return "".join(f' {n}="{escape(v)}"' for n, v in allowed if ATTRIBUTES[n].fullmatch(v))

@@ -1,4 +1,4 @@
-"""Code coloured on the server: Pygments' short classes inside `<pre class="highlight">`."""
+"""Highlights code blocks with Pygments, as short CSS classes in `<pre class="highlight">`."""
 
 from functools import cache
 from html import escape
@@ -10,10 +10,10 @@ from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES
 from pygments.util import ClassNotFound
 
-from blog.markup.limits import LONGEST_CODE, names
+from blog.markup.limits import MAX_CODE, names
 
-# Languages that Pygments' lexers are used for. It has 500 more; every one is code that an
-# author's text runs through, and several have looped for ever, so the list is short on purpose.
+# Languages that are highlighted. Pygments has 500 more lexers, but each is code that processes
+# authors' text, and several have looped for ever, so the list is short on purpose.
 LANGUAGES = names(
     "asm nasm awk bash sh shell zsh console batch bat bnf ebnf c cpp c++ csharp c# cs clojure clj "
     "cmake coq css scss sass less cython d dart diff docker dockerfile elixir ex elm erlang "
@@ -26,7 +26,7 @@ LANGUAGES = names(
     "terraform hcl toml ts typescript tsx verilog vhdl vim vue wast wat xml yaml yml zig "
     "applescript apache apacheconf sparql turtle typst"
 )
-NICKNAMES = {
+ALIASES = {
     "cargo": "toml",
     "dotenv": "ini",
     "jinja2": "jinja",
@@ -41,22 +41,22 @@ CLASSES = frozenset(name for name in STANDARD_TYPES.values() if name)
 
 
 def highlight(code: str, info: str) -> str:
-    """A fenced block as HTML. `info` is its info string, such as `rust,ignore` or `py title=x`."""
+    """Return a code block as HTML. `info` is its info string, such as `rust,ignore`."""
     language = language_of(info)
-    marked = _coloured(code, language) if len(code) <= LONGEST_CODE else escape(code)
-    named = f' class="language-{language}"' if language else ""
-    return f'<pre class="highlight"><code{named}>{marked}</code></pre>\n'
+    highlighted = _highlighted(code, language) if len(code) <= MAX_CODE else escape(code)
+    attribute = f' class="language-{language}"' if language else ""
+    return f'<pre class="highlight"><code{attribute}>{highlighted}</code></pre>\n'
 
 
 def language_of(info: str) -> str:
-    """The name of a language that is coloured, or ''."""
+    """Return the language of an info string, or "" if it is not one that is highlighted."""
     for separator in ",{:":
         info = info.partition(separator)[0]
     name = (info.split() or [""])[0].lower().removeprefix("language-")
-    return name if name in LANGUAGES or name in NICKNAMES else ""
+    return name if name in LANGUAGES or name in ALIASES else ""
 
 
-def _coloured(code: str, language: str) -> str:
+def _highlighted(code: str, language: str) -> str:
     lexer = _lexer(language) if language else None
     if lexer is None:
         return escape(code)
@@ -66,6 +66,6 @@ def _coloured(code: str, language: str) -> str:
 @cache
 def _lexer(language: str) -> Lexer | None:
     try:
-        return get_lexer_by_name(NICKNAMES.get(language, language), stripnl=False)
+        return get_lexer_by_name(ALIASES.get(language, language), stripnl=False)
     except ClassNotFound:
         return None

@@ -22,7 +22,7 @@ from blog.config import N_
 from blog.markup import chinese
 from blog.markup.formulas import mathml
 from blog.markup.highlight import highlight
-from blog.markup.limits import MOST_CELLS, MOST_FORMULAS, MOST_HEADINGS, TooMuch
+from blog.markup.limits import MAX_CELLS, MAX_FORMULAS, MAX_HEADINGS, TooMuch
 
 GUEST_LACKS = ["heading", "lheading", "hr", "image"]
 DOLLARS = {
@@ -142,8 +142,8 @@ def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     rows = next((at for at in range(start, end) if state.isEmpty(at)), end) - start
     parsed: Parsed = state.env["parsed"]
     parsed.cells += rows * state.getLines(start, start + 1, 0, False).count("|")
-    if parsed.cells > MOST_CELLS:
-        raise TooMuch(N_("The tables have more than %(limit)s cells."), limit=MOST_CELLS)
+    if parsed.cells > MAX_CELLS:
+        raise TooMuch(N_("The tables have more than %(limit)s cells."), limit=MAX_CELLS)
     first = len(state.tokens)
     plain_table(state, start, end, False)
     for token in state.tokens[first:]:
@@ -164,8 +164,8 @@ def _headings(state: StateCore) -> None:
     """Give headings ids and gather the outline. h1 is the title's: a text with one moves down."""
     parsed: Parsed = state.env["parsed"]
     opened = [at for at, token in enumerate(state.tokens) if token.type == "heading_open"]
-    if len(opened) > MOST_HEADINGS:
-        raise TooMuch(N_("The text has more than %(limit)s headings."), limit=MOST_HEADINGS)
+    if len(opened) > MAX_HEADINGS:
+        raise TooMuch(N_("The text has more than %(limit)s headings."), limit=MAX_HEADINGS)
     shift = any(state.tokens[at].tag == "h1" for at in opened)
     for at in opened:
         level = min(6, int(state.tokens[at].tag[1]) + shift)
@@ -224,8 +224,8 @@ def _code(_: Any, tokens: Sequence[Token], at: int, options: Any, env: dict[str,
 def _formula(_: Any, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]) -> str:
     parsed: Parsed = env["parsed"]
     parsed.formulas += 1
-    if parsed.formulas > MOST_FORMULAS:
-        raise TooMuch(N_("The text has more than %(limit)s formulas."), limit=MOST_FORMULAS)
+    if parsed.formulas > MAX_FORMULAS:
+        raise TooMuch(N_("The text has more than %(limit)s formulas."), limit=MAX_FORMULAS)
     is_block = tokens[at].type.startswith("math_block")
     place = parsed.hold(mathml(tokens[at].content, "block" if is_block else "inline"))
     return f"<p>{place}</p>\n" if is_block else place

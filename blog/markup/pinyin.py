@@ -1,7 +1,7 @@
-"""How Han is read, in pinyin without tones: the same readings as pypinyin's, in 2 MB and not 57.
+"""Converts Han characters to pinyin without tones, with pypinyin's readings in 2 MB instead of 57.
 
-The tables in `readings/` are pypinyin's own, written down by `make pinyin`: a new release of a
-library must not give another address to the same title.
+`make pinyin` writes pypinyin's tables to `readings/`. They are stored, so that a new release of
+the library does not change the address of a title.
 """
 
 import re
@@ -17,8 +17,8 @@ HAN = re.compile(
 
 
 def pinyin(text: str) -> str:
-    """`text` with the reading of each Han character set off by spaces; the rest as it stands."""
-    return HAN.sub(lambda found: f" {' '.join(_read(found[0]))} ", text).strip()
+    """Replace each Han character by its reading, surrounded by spaces. Keep all other text."""
+    return HAN.sub(lambda match: f" {' '.join(_read(match[0]))} ", text).strip()
 
 
 def _read(han: str) -> Iterator[str]:
@@ -29,17 +29,18 @@ def _read(han: str) -> Iterator[str]:
 
 
 def _longest_phrase(han: str) -> str:
-    """The longest word of the dictionary that `han` begins with; without one, its first character.
+    """Return the longest dictionary phrase at the start of `han`, or its first character.
 
-    Words that read as their characters do count, too: 起重 before 庆 keeps 重庆 from being read.
+    The dictionary also has phrases with regular readings: in 起重庆, the phrase 起重 prevents the
+    special reading of 重庆.
     """
-    rests = _phrases().get(han[0], "")
+    endings = _phrases().get(han[0], "")
     lengths = range(min(len(han), LONGEST), 1, -1)
-    return next((han[:n] for n in lengths if f" {han[1:n]} " in rests), han[0])
+    return next((han[:n] for n in lengths if f" {han[1:n]} " in endings), han[0])
 
 
 def _syllable(char: str) -> str:
-    """The reading that a character has by itself; the character, where it is not known."""
+    """Return the reading of a single character, or the character itself if it is unknown."""
     table = _characters()
     at = table.find(char)
     start = table.rfind("\n", 0, at) + 1
@@ -51,19 +52,19 @@ LONGEST = 10  # characters of a phrase
 
 @cache
 def _characters() -> str:
-    """Lines such as `zhong 中种重…`: a text that is searched takes 0.2 MB, a dictionary 4."""
+    """Return lines such as `zhong 中种重…`. Searching this text takes 0.2 MB, a dict 4 MB."""
     return _table("characters")
 
 
 @cache
 def _phrases() -> dict[str, str]:
-    """For each character, the rests of the phrases that it begins: 重 -> ` 庆 阳节 … `."""
+    """Return the endings of all phrases by their first character: 重 -> ` 庆 阳节 … `."""
     return {line[0]: f"{line[1:]} " for line in _table("phrases").splitlines()}
 
 
 @cache
 def _exceptions() -> dict[str, str]:
-    """Phrases that do not read as their characters do: 重庆 -> `chong qing`."""
+    """Return the phrases with irregular readings: 重庆 -> `chong qing`."""
     return dict(line.split(" ", 1) for line in _table("exceptions").splitlines())
 
 

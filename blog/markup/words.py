@@ -1,4 +1,4 @@
-"""Plain text of a rendered post, its length in words and minutes, its excerpt, a title's slug."""
+"""Plain text of a rendered post: word count, reading time and excerpt. Also a title's slug."""
 
 import html
 import re
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from blog.markup.chinese import HAN, KANA
 from blog.markup.pinyin import pinyin
 
-LATIN_A_MINUTE = 230
-HAN_A_MINUTE = 400
-LONGEST_SLUG = 80
+LATIN_PER_MINUTE = 230
+HAN_PER_MINUTE = 400
+MAX_SLUG = 80  # characters
 
-ASIDE = re.compile(
+NOT_TEXT = re.compile(
     r'<sup class="footnote-ref">.*?</sup>|<a [^>]*class="footnote-backref"[^>]*>.*?</a>'
     r"|<math .*?</math>",
     re.S,
 )
-BREAK = re.compile(
+BLOCK_TAG = re.compile(
     r"</?(?:p|div|h[1-6]|li|ul|ol|dl|dt|dd|pre|blockquote|table|t[rdh]|br|hr|details|summary|"
     r"section|figure|figcaption)\b[^>]*>"
 )
@@ -25,38 +25,40 @@ TAG = re.compile(r"<[^>]*>")
 EAST = re.compile(f"[{HAN}{KANA}]")
 WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
 SPACES = re.compile(r"\s+")
-NO_SLUG = re.compile(r"[^a-z0-9]+")
+NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
 
 
 @dataclass(frozen=True)
 class Count:
-    """Words of a text: those with spaces round them, and Han (and kana) characters."""
+    """The number of words separated by spaces, and of Han and kana characters."""
 
     latin: int
     han: int
 
     @property
     def minutes(self) -> int:
-        return max(1, round(self.latin / LATIN_A_MINUTE + self.han / HAN_A_MINUTE))
+        """The reading time, at least 1."""
+        return max(1, round(self.latin / LATIN_PER_MINUTE + self.han / HAN_PER_MINUTE))
 
 
 def plain(cleaned: str) -> str:
-    """The words of sanitised HTML, a line for each block; formulas and note marks left out.
+    """Return the text of sanitised HTML, one line per block, without formulas and footnote marks.
 
-    Only for the sanitiser's own output, where no attribute holds a bare '>'.
+    The input must come from the sanitiser, so that no attribute contains a bare '>'.
     """
-    text = TAG.sub("", BREAK.sub("\n", ASIDE.sub("", cleaned)))
+    text = TAG.sub("", BLOCK_TAG.sub("\n", NOT_TEXT.sub("", cleaned)))
     lines = (line.strip() for line in html.unescape(text).split("\n"))
     return "\n".join(line for line in lines if line)
 
 
 def count(text: str) -> Count:
-    rest, han = EAST.subn(" ", text)
-    return Count(latin=sum(1 for _ in WORD.finditer(rest)), han=han)
+    """Count the words and the Han and kana characters of a plain text."""
+    latin_text, han = EAST.subn(" ", text)
+    return Count(latin=sum(1 for _ in WORD.finditer(latin_text)), han=han)
 
 
 def excerpt(text: str, length: int = 160) -> str:
-    """The beginning of `text`, at most `length` characters, cut between words or Han."""
+    """Return the start of `text`, at most `length` characters, cut between words or Han."""
     text = SPACES.sub(" ", text).strip()
     if len(text) <= length:
         return text
@@ -72,14 +74,14 @@ def _inside_word(text: str, at: int) -> bool:
 
 
 def _last_east(text: str, end: int) -> int:
-    """Where the last Han before `end` is over, or 0."""
+    """Return the position after the last Han or kana character before `end`, or 0."""
     return next((at for at in range(end, 0, -1) if EAST.match(text[at - 1])), 0)
 
 
 def slugify(title: str) -> str:
-    """An address in lower-case ASCII: pinyin for Han, no accents, never empty."""
+    """Return a slug in lower-case ASCII: pinyin for Han, no accents, never empty."""
     ascii_ = unicodedata.normalize("NFKD", pinyin(title)).encode("ascii", "ignore").decode()
-    slug = NO_SLUG.sub("-", ascii_.lower().replace("'", "")).strip("-")
-    if len(slug) > LONGEST_SLUG:
-        slug = slug[:LONGEST_SLUG].rpartition("-")[0] or slug[:LONGEST_SLUG]
+    slug = NOT_IN_SLUG.sub("-", ascii_.lower().replace("'", "")).strip("-")
+    if len(slug) > MAX_SLUG:
+        slug = slug[:MAX_SLUG].rpartition("-")[0] or slug[:MAX_SLUG]
     return slug.strip("-") or "post"

@@ -1,4 +1,4 @@
-"""`blog deploy` shows what it is about to write, writes it once, and takes it back."""
+"""`blog deploy`: what it shows, writes and removes, and the deployed site in a real nginx."""
 
 import os
 import pwd
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from blog.deploy import written
-from blog.deploy.written import MARK, Deployment
+from blog.deploy import config_files
+from blog.deploy.config_files import MARK, Deployment
 from tests.conftest import need
 from tests.support.live_server import ROOT, Site, environment, free_port, program, wait_for
 
@@ -25,11 +25,11 @@ UNIT = "etc/systemd/system/blog.service"
 SETTINGS = "etc/blog/blog.env"
 
 
-def deploy(machine: Path, *more: str, said: str = "", domain: str = DOMAIN):
-    """The command on another machine's root folder; `said` is what is typed."""
+def deploy(machine: Path, *options: str, answer: str = "", domain: str = DOMAIN):
+    """Run the command on another machine's root folder. `answer` is typed at its question."""
     return subprocess.run(
-        [sys.executable, "-m", "blog", "deploy", domain, "--root", str(machine), *more],
-        input=said,
+        [sys.executable, "-m", "blog", "deploy", domain, "--root", str(machine), *options],
+        input=answer,
         capture_output=True,
         text=True,
         check=False,
@@ -37,7 +37,7 @@ def deploy(machine: Path, *more: str, said: str = "", domain: str = DOMAIN):
     )
 
 
-def everything(machine: Path) -> dict[str, str]:
+def all_files(machine: Path) -> dict[str, str]:
     return {
         str(path.relative_to(machine)): path.read_text()
         for path in machine.rglob("*")
@@ -49,23 +49,23 @@ def everything(machine: Path) -> dict[str, str]:
 def machine(tmp_path):
     """A machine on which the blog was deployed."""
     root = tmp_path / "machine"
-    done = deploy(root, "--yes")
-    assert done.returncode == 0, done.stderr
+    result = deploy(root, "--yes")
+    assert result.returncode == 0, result.stderr
     return root
 
 
 @pytest.mark.parametrize(
     "home", ["/srv/x\nExecStartPre=/bin/evil", "/srv/a b", "/srv/x;", "srv/blog", "/", "/srv/../x"]
 )
-def test_a_folder_that_would_mean_more_than_a_folder_is_refused(tmp_path, home):
-    done = deploy(tmp_path / "machine", "--yes", "--home", home)
-    assert done.returncode == 1 and "not a valid folder" in done.stderr
+def test_a_home_folder_with_special_characters_is_refused(tmp_path, home):
+    result = deploy(tmp_path / "machine", "--yes", "--home", home)
+    assert result.returncode == 1 and "not a valid folder" in result.stderr
     assert not (tmp_path / "machine").exists()
 
 
 @pytest.fixture
 def my_blog(tmp_path):
-    """Installed in a folder whose name is no plain word: what its commands say is their words."""
+    """A blog in a folder with special characters, whose commands print their arguments."""
     folder = tmp_path / "my 100% “$blog”"
     for name in ("sanic", "blog"):
         path = folder / ".venv/bin" / name
@@ -84,49 +84,49 @@ def my_blog(tmp_path):
 
 
 def test_an_install_folder_with_spaces_is_one_word_in_the_services(my_blog, tmp_path):
-    text = written.unit_text(my_blog, "blog.service")
+    text = config_files.unit_text(my_blog, "blog.service")
     words = re.search(r"(?m)^ExecStart=(.*)$", text)[1]
     assert shlex.split(words.replace("%%", "%")) == [
         *(str(my_blog.programs / "sanic"), "blog.app", "-w", "2")
     ]
     if program("systemd-analyze") is None:
-        pytest.skip("systemd is not here to be asked")
+        pytest.skip("systemd is not installed")
     unit = tmp_path / "ink-of-a-test.service"
     unit.write_text(text)
-    done = subprocess.run(
+    result = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, check=False
     )
-    assert "ink-of-a-test" not in done.stderr and done.returncode == 0, done.stderr
+    assert "ink-of-a-test" not in result.stderr and result.returncode == 0, result.stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the command takes the rights of a service")
-def test_the_command_finds_a_blog_in_such_a_folder(my_blog, tmp_path):
+def test_the_command_runs_a_blog_in_a_folder_with_special_characters(my_blog, tmp_path):
     settings = tmp_path / "blog.env"
     settings.write_text("BLOG_PORT=8000\n")
     command = tmp_path / "blog"
-    text = written.command_text(my_blog).replace(str(my_blog.settings), str(settings))
-    command.write_text(text.replace(f"-g {written.SHARED}", "-g root"))
-    done = subprocess.run(
+    text = config_files.command_text(my_blog).replace(str(my_blog.settings), str(settings))
+    command.write_text(text.replace(f"-g {config_files.SHARED}", "-g root"))
+    result = subprocess.run(
         ["sh", command, "backup", "a b"], capture_output=True, text=True, check=False
     )
-    said = f"{my_blog.installed}\n{my_blog.programs}/blog|backup|a b|"
-    assert done.stdout == said, done.stderr
+    output = f"{my_blog.installed}\n{my_blog.programs}/blog|backup|a b|"
+    assert result.stdout == output, result.stderr
 
 
-def test_the_command_deploys_with_the_rights_of_who_calls_it(my_blog):
-    text = written.command_text(my_blog).replace("runuser", "false")
-    done = subprocess.run(
+def test_the_command_deploys_with_the_rights_of_its_caller(my_blog):
+    text = config_files.command_text(my_blog).replace("runuser", "false")
+    result = subprocess.run(
         ["sh", "-c", text, "blog", "deploy", DOMAIN, "--remove"],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.stdout.endswith(f"|deploy|{DOMAIN}|--remove|"), done.stderr
+    assert result.stdout.endswith(f"|deploy|{DOMAIN}|--remove|"), result.stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the command takes the rights of a service")
 def test_the_command_reads_the_settings_as_the_services_do(my_blog, tmp_path):
-    """A shell would run what stands behind a & in a password, and open what is < in a sender."""
+    """A shell would interpret characters such as & in a password and < in a sender."""
     program = my_blog.programs / "blog"
     program.write_text('#!/bin/sh\nprintf "%s|" "$BLOG_SMTP_URL" "$BLOG_MAIL_FROM" "$BLOG_PORT"\n')
     settings = tmp_path / "blog.env"
@@ -134,27 +134,27 @@ def test_the_command_reads_the_settings_as_the_services_do(my_blog, tmp_path):
         "# BLOG_PORT=1\nBLOG_SMTP_URL=smtp://me:a$b&c(d`e\\f@mail.example.org\n\n"
         "  BLOG_PORT='8001'  \nBLOG_MAIL_FROM=\"Ann's blog <ann@example.org>\""
     )
-    text = written.command_text(my_blog).replace(str(my_blog.settings), str(settings))
-    done = subprocess.run(
-        ["sh", "-c", text.replace(f"-g {written.SHARED}", "-g root")],
+    text = config_files.command_text(my_blog).replace(str(my_blog.settings), str(settings))
+    result = subprocess.run(
+        ["sh", "-c", text.replace(f"-g {config_files.SHARED}", "-g root")],
         capture_output=True,
         text=True,
         check=False,
     )
-    said = "smtp://me:a$b&c(d`e\\f@mail.example.org|Ann's blog <ann@example.org>|8001|"
-    assert done.stdout == said, done.stderr
+    output = "smtp://me:a$b&c(d`e\\f@mail.example.org|Ann's blog <ann@example.org>|8001|"
+    assert result.stdout == output, result.stderr
 
 
-def test_where_nobody_answers_nothing_is_written_and_it_is_said_in_one_line(tmp_path):
-    done = deploy(tmp_path / "machine", said="")
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1 and "--yes" in done.stderr
+def test_without_an_answer_nothing_is_written_and_one_line_says_so(tmp_path):
+    result = deploy(tmp_path / "machine", answer="")
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1 and "--yes" in result.stderr
     assert not (tmp_path / "machine").exists()
 
 
-def test_a_chinese_domain_is_written_as_servers_know_it(tmp_path):
-    done = deploy(tmp_path, "--yes", domain="博客.中国")
-    assert done.returncode == 0, done.stderr
+def test_a_chinese_domain_is_written_in_its_ascii_form(tmp_path):
+    result = deploy(tmp_path, "--yes", domain="博客.中国")
+    assert result.returncode == 0, result.stderr
     site = tmp_path / "etc/nginx/sites-available/xn--9krq6q.xn--fiqs8s"
     assert "server_name xn--9krq6q.xn--fiqs8s;" in site.read_text()
 
@@ -174,111 +174,111 @@ def with_certificate(machine: Path, *, real: bool = False) -> Path:
 
 
 def test_nothing_is_written_before_a_yes(tmp_path):
-    done = deploy(tmp_path / "machine", said="n\n")
-    assert done.returncode == 1
-    assert "+ /etc/systemd/system/blog.service" in done.stdout
-    assert f"server_name {DOMAIN};" in done.stdout
+    result = deploy(tmp_path / "machine", answer="n\n")
+    assert result.returncode == 1
+    assert "+ /etc/systemd/system/blog.service" in result.stdout
+    assert f"server_name {DOMAIN};" in result.stdout
     assert not (tmp_path / "machine").exists()
 
 
 def test_a_yes_writes_the_site_the_services_and_the_settings(tmp_path):
     machine = tmp_path / "machine"
-    assert deploy(machine, said="y\n").returncode == 0
-    found = everything(machine)
-    assert all(MARK in text for text in found.values())
-    assert f"BLOG_SITE_URL=http://{DOMAIN}\n" in found[SETTINGS]
-    assert f"EnvironmentFile=/{SETTINGS}" in found[UNIT]
+    assert deploy(machine, answer="y\n").returncode == 0
+    files = all_files(machine)
+    assert all(MARK in text for text in files.values())
+    assert f"BLOG_SITE_URL=http://{DOMAIN}\n" in files[SETTINGS]
+    assert f"EnvironmentFile=/{SETTINGS}" in files[UNIT]
     assert (machine / "etc/nginx/sites-enabled" / DOMAIN).is_symlink()
 
 
-def test_saying_it_again_changes_nothing(machine):
-    before = everything(machine)
-    done = deploy(machine, "--yes")
-    assert done.returncode == 0
-    assert "+++" not in done.stdout
-    assert everything(machine) == before
+def test_deploying_again_changes_nothing(machine):
+    before = all_files(machine)
+    result = deploy(machine, "--yes")
+    assert result.returncode == 0
+    assert "+++" not in result.stdout
+    assert all_files(machine) == before
 
 
-def test_what_the_keeper_added_to_the_settings_stays(machine):
+def test_settings_that_the_site_owner_added_are_kept(machine):
     path = machine / SETTINGS
     path.write_text(path.read_text() + "BLOG_SMTP_URL=smtp://mail.example.org\n")
     assert deploy(machine, "--yes").returncode == 0
     assert path.read_text().endswith("BLOG_SMTP_URL=smtp://mail.example.org\n")
     assert deploy(machine, "--remove", "--yes").returncode == 0
-    assert list(everything(machine)) == [SETTINGS]
+    assert list(all_files(machine)) == [SETTINGS]
 
 
-def test_remove_takes_everything_back(machine):
-    assert deploy(machine, "--remove", said="n\n").returncode == 1
-    assert everything(machine)
-    assert deploy(machine, "--remove", said="y\n").returncode == 0
-    assert everything(machine) == {}
+def test_remove_deletes_all_files(machine):
+    assert deploy(machine, "--remove", answer="n\n").returncode == 1
+    assert all_files(machine)
+    assert deploy(machine, "--remove", answer="y\n").returncode == 0
+    assert all_files(machine) == {}
     assert "Nothing on this machine" in deploy(machine, "--remove", "--yes").stdout
 
 
-def test_a_file_of_somebody_elses_is_left_alone(machine):
+def test_a_file_with_the_same_name_that_is_not_ours_is_kept(machine):
     (machine / UNIT).write_text("[Service]\nExecStart=/bin/true\n")
-    before = everything(machine)
-    done = deploy(machine, "--yes")
-    assert done.returncode == 1
-    assert "was not written by blog deploy" in done.stderr
-    assert everything(machine) == before
+    before = all_files(machine)
+    result = deploy(machine, "--yes")
+    assert result.returncode == 1
+    assert "was not written by blog deploy" in result.stderr
+    assert all_files(machine) == before
 
 
-@pytest.mark.parametrize("lay", ["a file", "a link"])
-def test_a_site_of_somebody_elses_under_the_same_name_is_left_alone(tmp_path, lay):
+@pytest.mark.parametrize("kind", ["a file", "a link"])
+def test_a_site_with_the_same_name_that_is_not_ours_is_kept(tmp_path, kind):
     place = tmp_path / "etc/nginx/sites-enabled" / DOMAIN
     place.parent.mkdir(parents=True)
-    if lay == "a file":
+    if kind == "a file":
         place.write_text("server { }\n")
     else:
         place.symlink_to("/srv/mine/site.conf")
-    done = deploy(tmp_path, "--yes")
-    assert done.returncode == 1 and "was not written by blog deploy" in done.stderr
+    result = deploy(tmp_path, "--yes")
+    assert result.returncode == 1 and "was not written by blog deploy" in result.stderr
     deploy(tmp_path, "--remove", "--yes")
     assert [path for path in tmp_path.rglob("*") if not path.is_dir()] == [place]
 
 
-def test_a_program_of_somebody_elses_is_left_alone(tmp_path):
+def test_a_program_with_the_same_name_that_is_not_ours_is_kept(tmp_path):
     command = tmp_path / "usr/local/bin/blog"
     command.parent.mkdir(parents=True)
     command.write_bytes(b"\x7fELF\xd0\xff")
-    done = deploy(tmp_path, "--yes")
-    assert done.returncode == 1 and "was not written by blog deploy" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    result = deploy(tmp_path, "--yes")
+    assert result.returncode == 1 and "was not written by blog deploy" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
     assert command.read_bytes() == b"\x7fELF\xd0\xff"
 
 
-def test_a_second_name_is_refused_for_nginx_would_take_neither(machine):
-    before = everything(machine)
-    done = deploy(machine, "--yes", domain="other.example.org")
-    assert done.returncode == 1 and f"{DOMAIN} --remove" in done.stderr
-    assert everything(machine) == before
+def test_a_second_domain_is_refused_because_nginx_would_refuse_both(machine):
+    before = all_files(machine)
+    result = deploy(machine, "--yes", domain="other.example.org")
+    assert result.returncode == 1 and f"{DOMAIN} --remove" in result.stderr
+    assert all_files(machine) == before
 
 
-def test_remove_with_a_name_mistyped_takes_nothing_away(machine):
-    before = everything(machine)
-    done = deploy(machine, "--remove", "--yes", domain="inc.example.org")
-    assert "Nothing on this machine" in done.stdout
-    assert everything(machine) == before
+def test_remove_with_a_mistyped_name_deletes_nothing(machine):
+    before = all_files(machine)
+    result = deploy(machine, "--remove", "--yes", domain="inc.example.org")
+    assert "Nothing on this machine" in result.stdout
+    assert all_files(machine) == before
 
 
 @pytest.mark.parametrize("name", ["example", "../etc", "a b.org", "-x.org", "x.org;", "x..org"])
-def test_what_is_no_name_of_a_site_is_refused(tmp_path, name):
-    done = deploy(tmp_path / "machine", "--yes", "--", domain=name)
-    assert done.returncode != 0
+def test_an_invalid_domain_is_refused(tmp_path, name):
+    result = deploy(tmp_path / "machine", "--yes", "--", domain=name)
+    assert result.returncode != 0
     assert not (tmp_path / "machine").exists()
 
 
-def test_with_a_certificate_the_site_speaks_https_only(machine):
+def test_with_a_certificate_the_site_redirects_to_https(machine):
     with_certificate(machine)
     assert deploy(machine, "--yes").returncode == 0
-    found = everything(machine)
-    assert f"BLOG_SITE_URL=https://{DOMAIN}\n" in found[SETTINGS]
-    assert f"return 301 https://{DOMAIN}$request_uri;" in found[SITE]
-    assert found[SITE].count("location ^~ /.well-known/acme-challenge/") == 2
-    servers = re.findall(r"(?m)^server \{", found[SITE])
-    lines = found[SITE].count("access_log /var/log/nginx/access.log blog buffer=32k flush=1s;")
+    files = all_files(machine)
+    assert f"BLOG_SITE_URL=https://{DOMAIN}\n" in files[SETTINGS]
+    assert f"return 301 https://{DOMAIN}$request_uri;" in files[SITE]
+    assert files[SITE].count("location ^~ /.well-known/acme-challenge/") == 2
+    servers = re.findall(r"(?m)^server \{", files[SITE])
+    lines = files[SITE].count("access_log /var/log/nginx/access.log blog buffer=32k flush=1s;")
     assert lines == len(servers) == 3
 
 
@@ -312,8 +312,8 @@ def https(machine, config):
     challenge = machine / "acme/.well-known/acme-challenge/token"
     challenge.parent.mkdir(parents=True)
     challenge.write_text("a challenge")
-    told = environment(config, BLOG_SITE_URL=f"https://{DOMAIN}", BLOG_PROXIES="1")
-    with Site(config, env=told):
+    env = environment(config, BLOG_SITE_URL=f"https://{DOMAIN}", BLOG_PROXIES="1")
+    with Site(config, env=env):
         command = [str(program("nginx")), "-c", str(machine / "nginx.conf")]
         nginx = subprocess.Popen([*command, "-e", str(machine / "error.log")])
         try:
@@ -323,17 +323,17 @@ def https(machine, config):
             nginx.wait(20)
 
 
-class Stay(urllib.request.HTTPRedirectHandler):
+class NoRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_):
         return None
 
 
 @pytest.mark.server
 @pytest.mark.nginx
-def test_the_deployed_site_answers_over_tls_and_leads_there_from_http(https):
+def test_the_deployed_site_answers_over_tls_and_redirects_from_http(https):
     http, tls, chain = https
     trusting = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(chain)))
-    client = urllib.request.build_opener(trusting, Stay)
+    client = urllib.request.build_opener(trusting, NoRedirects)
 
     def ask(url: str) -> tuple[int, str, dict[str, str]]:
         request = urllib.request.Request(url, headers={"Host": DOMAIN})  # noqa: S310 -- our own
@@ -358,7 +358,7 @@ def test_the_deployed_site_answers_over_tls_and_leads_there_from_http(https):
 
 @pytest.mark.server
 @pytest.mark.nginx
-def test_the_deployed_site_speaks_http2_and_protects_what_it_says_itself(https):
+def test_the_deployed_site_supports_http2_and_sends_security_headers_with_its_own_errors(https):
     need("curl", program("curl"))
     http, tls, chain = https
 
@@ -366,8 +366,8 @@ def test_the_deployed_site_speaks_http2_and_protects_what_it_says_itself(https):
         command = ["curl", "-s", "-D-", "-o/dev/null", "--cacert", str(chain), "--http2"]
         command += ["--connect-to", f"{DOMAIN}:443:127.0.0.1:{tls}"]
         command += ["--connect-to", f"{DOMAIN}:80:127.0.0.1:{http}", *options, url]
-        done = subprocess.run(command, capture_output=True, check=False, text=True, timeout=60)
-        return done.stdout.lower().splitlines()
+        result = subprocess.run(command, capture_output=True, check=False, text=True, timeout=60)
+        return result.stdout.lower().splitlines()
 
     wait_for(lambda: head(f"https://{DOMAIN}/")[:1] == ["http/2 200 "])
     secure = "strict-transport-security: max-age=31536000"
@@ -381,11 +381,11 @@ def test_the_deployed_site_speaks_http2_and_protects_what_it_says_itself(https):
         ("/", ["-H", "Host: evil.example"], 421),
         ("/.well-known/acme-challenge/nothing", [], 404),
     ):
-        said = head(f"https://{DOMAIN}{path}", *options)
-        assert re.match(rf"http/(2|1.1) {status} ", said[0]), path
-        assert said.count(secure) == 1, path
-        assert sum(line.startswith("content-security-policy:") for line in said) == 1, path
-    led = head(f"http://{DOMAIN}/about")
-    assert led[0] == "http/1.1 301 moved permanently"
-    assert any(line.startswith("content-security-policy:") for line in led)
-    assert secure not in led  # over plain http it means nothing
+        lines = head(f"https://{DOMAIN}{path}", *options)
+        assert re.match(rf"http/(2|1.1) {status} ", lines[0]), path
+        assert lines.count(secure) == 1, path
+        assert sum(line.startswith("content-security-policy:") for line in lines) == 1, path
+    redirected = head(f"http://{DOMAIN}/about")
+    assert redirected[0] == "http/1.1 301 moved permanently"
+    assert any(line.startswith("content-security-policy:") for line in redirected)
+    assert secure not in redirected  # it has no meaning over plain http

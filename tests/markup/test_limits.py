@@ -6,14 +6,14 @@ from contextlib import suppress
 import pytest
 
 from blog.markup import TooMuch, render
-from blog.markup.limits import LONGEST
+from blog.markup.limits import MAX_SOURCE
 
 PATIENCE = 20  # seconds, for what takes a tenth of one: only a rule that has gone wild fails
 
 
 def test_a_text_may_be_long_but_not_longer():
-    assert render("a " * (LONGEST // 2)).words == LONGEST // 2
-    for text in ("a" * (LONGEST + 1), "字" * (LONGEST // 3 + 1)):
+    assert render("a " * (MAX_SOURCE // 2)).words == MAX_SOURCE // 2
+    for text in ("a" * (MAX_SOURCE + 1), "字" * (MAX_SOURCE // 3 + 1)):
         with pytest.raises(TooMuch, match="longer than 500 kB"):
             render(text)
 

@@ -41,7 +41,7 @@ def proc_file(pid: int, name: str) -> bytes:
 
 
 async def process_of(sandbox: Sandbox, after: int | None = None) -> int:
-    """The process that jobs for `sandbox`, once it is there: the one that comes `after` another."""
+    """Wait for the process of `sandbox` and return its id. With `after`, wait for another one."""
     for _ in range(400):
         if sandbox.pid and sandbox.pid != after:
             return sandbox.pid
