@@ -102,7 +102,7 @@ def _without_title(html: str, outline: Outline, title: str) -> tuple[str, Outlin
 
 
 def _with_template_links(source: str, links: Mapping[str, str]) -> str:
-    """Replace targets such as `{% post_url x %}`: their spaces prevent Markdown from linking them."""
+    """Replace targets such as `{% post_url x %}`, whose spaces Markdown does not allow."""
     for old, new in links.items():
         if old.startswith(("{%", "{{")):
             source = source.replace(f"]({old}", f"]({new}")

@@ -1,10 +1,10 @@
-"""What CommonMark gets wrong beside Han: emphasis, soft line breaks, the end of a bare URL."""
+"""Adapts CommonMark to Chinese and Japanese text: emphasis, line breaks and bare URLs."""
 
 import re
-from typing import Any
 
 from linkify_it import LinkifyIt
 from linkify_it.main import Match
+from markdown_it import MarkdownIt
 from markdown_it.common.utils import isMdAsciiPunct, isPunctChar, isWhiteSpace
 from markdown_it.parser_inline import ParserInline
 from markdown_it.rules_core import StateCore
@@ -31,25 +31,27 @@ HOST_END = re.compile(f"^([a-z]+://(?:[^/?#@]*@)?(?:[^/?#:]*\\.)?[a-z]{{2,}})[{H
 
 
 class ChineseInlineParser(ParserInline):
-    """markdown-it's inline parser, scanning emphasis with `Scan`."""
+    """markdown-it's inline parser, with emphasis scanned by `ChineseStateInline`."""
 
-    def parse(self, src: str, md: Any, env: EnvType, tokens: list[Token]) -> list[Token]:
-        state = Scan(src, md, env, tokens)
+    def parse(self, src: str, md: MarkdownIt, env: EnvType, tokens: list[Token]) -> list[Token]:
+        """Parse inline Markdown and append its tokens to `tokens`."""
+        state = ChineseStateInline(src, md, env, tokens)
         self.tokenize(state)
         for rule in self.ruler2.getRules(""):
             rule(state)
         return state.tokens
 
 
-class Scan(StateInline):
-    """Emphasis whose stars may stand between Han and punctuation.
+class ChineseStateInline(StateInline):
+    """Recognizes emphasis markers between Han characters and punctuation.
 
-    CommonMark asks whether a star touches a space or punctuation, since words have spaces round
-    them. Han has none: beside it a star opens and closes whatever stands on the other side.
-    Where there is no Han the answer is CommonMark's own.
+    CommonMark checks whether a marker touches a space or punctuation, since words are surrounded
+    by spaces. Chinese has no such spaces, so next to a Han character a marker may open or close
+    emphasis whatever is on its other side. Without Han, CommonMark's own rules apply.
     """
 
     def scanDelims(self, start: int, canSplitWord: bool) -> Scanned:  # noqa: N802, N803 -- its names
+        """Return whether the marker run at `start` may open and close emphasis, and its length."""
         scanned = super().scanDelims(start, canSplitWord)
         end = start + scanned.length
         before = self.src[start - 1] if start else " "
@@ -60,7 +62,7 @@ class Scan(StateInline):
 
 
 def _may_open(outside: str, inside: str) -> bool:
-    """Whether a star with `outside` behind it may hold what begins with `inside`."""
+    """Whether a marker between the characters `outside` and `inside` may open emphasis."""
     if isWhiteSpace(ord(inside)):
         return False
     if EAST.match(inside) or not _is_punctuation(inside):
@@ -73,37 +75,37 @@ def _is_punctuation(char: str) -> bool:
 
 
 def join_lines(state: StateCore) -> None:
-    """Take the space out of a line that was broken between two Han characters."""
+    """Remove the line break, which would be shown as a space, between two Han characters."""
     for block in state.tokens:
         if block.type == "inline" and "\n" in block.content and EAST.search(block.content):
-            _join(block.children or [])
+            _join_children(block.children or [])
 
 
-def _join(children: list[Token]) -> None:
+def _join_children(children: list[Token]) -> None:
     before = " "
     for at, token in enumerate(children):
-        if token.type == "softbreak" and _no_space(before, _next(children, at + 1)):
+        if token.type == "softbreak" and _needs_no_space(before, _next_character(children, at + 1)):
             token.type, token.tag, token.content = "text", "", ""
-        before = _said(token)[-1:] or before
+        before = _visible_text(token)[-1:] or before
 
 
-def _next(children: list[Token], at: int) -> str:
-    """The first character that is seen from there on; a line break ends the search."""
+def _next_character(children: list[Token], at: int) -> str:
+    """Return the first visible character from the token `at` on. A line break ends the search."""
     while at < len(children):
-        said = _said(children[at])
-        if said:
-            return said[0]
+        text = _visible_text(children[at])
+        if text:
+            return text[0]
         at += 1
     return " "
 
 
-def _no_space(before: str, after: str) -> bool:
+def _needs_no_space(before: str, after: str) -> bool:
     both = EITHER.match(before) and EITHER.match(after)
     return bool(both and (EAST.match(before) or EAST.match(after)))
 
 
-def _said(token: Token) -> str:
-    """What a reader sees of a token; nothing of tags and footnote marks."""
+def _visible_text(token: Token) -> str:
+    """Return what a reader sees of a token: nothing for tags and footnote marks."""
     if token.type in ("softbreak", "hardbreak"):
         return "\n"
     if token.type in ("image", "math_inline", "math_inline_double"):
@@ -112,33 +114,37 @@ def _said(token: Token) -> str:
 
 
 class Linkify(LinkifyIt):  # type: ignore[misc]  # linkify_it has no types
-    """Bare URLs, which end where full-width punctuation begins."""
+    """Finds bare URLs, which end at full-width punctuation."""
 
     def match_at_start(self, text: str) -> Match | None:
-        found = super().match_at_start(text)
-        return found and _cut(found)
+        """Return the URL at the start of the text."""
+        match = super().match_at_start(text)
+        return match and _shortened(match)
 
     def match(self, text: str) -> list[Match] | None:
-        found = super().match(text)
-        return found and [_cut(link) for link in found]
+        """Return all URLs in the text."""
+        matches = super().match(text)
+        return matches and [_shortened(match) for match in matches]
 
 
 def linkify() -> Linkify:
-    """Only whole URLs: `main.rs` and `README.md` are names of files, not of hosts."""
+    """Return a finder of full URLs only: `main.rs` and `README.md` are files, not hosts."""
     finder = Linkify(options={"fuzzy_link": False, "fuzzy_email": False})
     return finder.add("ftp:", None).add("//", None)  # type: ignore[no-any-return]  # untyped
 
 
-def _cut(link: Match) -> Match:
-    length = _url_length(link.url)
-    extra = len(link.url) - length
+def _shortened(match: Match) -> Match:
+    """Cut off what follows the end of the URL."""
+    extra = len(match.url) - _url_length(match.url)
     if extra:
-        link.last_index -= extra
-        link.url, link.text, link.raw = link.url[:-extra], link.text[:-extra], link.raw[:-extra]
-    return link
+        match.last_index -= extra
+        match.url, match.text = match.url[:-extra], match.text[:-extra]
+        match.raw = match.raw[:-extra]
+    return match
 
 
 def _url_length(url: str) -> int:
+    """Return the length up to the first full-width or, in the host, Han character."""
     end = URL_END.search(url)
     length = end.start() if end else len(url)
     host = HOST_END.match(url[:length])

@@ -1,4 +1,7 @@
-"""The last step before HTML is kept: nothing dangerous is left in it, and ours is put back."""
+"""Sanitises rendered HTML: removes what is dangerous, then restores markup of our own.
+
+It is the last step before HTML is stored.
+"""
 
 import re
 from collections.abc import Mapping
@@ -40,7 +43,7 @@ AUTHOR_ATTRIBUTES = {
     "span": {"data-made"},
 }
 GUEST_ATTRIBUTES = {"*": {"class"}, "a": {"href"}, "ol": {"start"}}
-OUR_CLASSES = names(
+ALLOWED_CLASSES = names(
     "highlight footnotes footnotes-list footnotes-sep footnote-item footnote-ref footnote-backref "
     "task-list-item align-left align-center align-right"
 )
@@ -49,16 +52,16 @@ NUMBER = re.compile(r"\d{1,4}%?")
 SCHEME = re.compile(r"\s*([a-z][a-z0-9+.-]*):", re.I)
 TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)((?: [a-z-]+="[^"]*")*)>')
 ATTRIBUTE = re.compile(r' ([a-z-]+)="([^"]*)"')
-# As browsers read an address: white space is dropped, "\\" is "/", and "https:host" needs no "//".
-FAR = re.compile(r"https?:|[/\\]{2}", re.IGNORECASE)
+# As browsers parse a URL: white space is dropped, "\\" is "/", and "https:host" needs no "//".
+EXTERNAL = re.compile(r"https?:|[/\\]{2}", re.IGNORECASE)
 VOID = frozenset({"br", "hr", "img", "col", "wbr"})
-NARROW = 960  # pixels; wider pictures of our own have a smaller one beside them
-SHOWN = "(max-width: 48rem) 100vw, 48rem"
+NARROW = 960  # pixels; our own pictures that are wider have a smaller version
+DISPLAYED_SIZES = "(max-width: 48rem) 100vw, 48rem"
 
 
 @dataclass
 class Cleaned:
-    """Safe HTML, and what it points to."""
+    """Sanitised HTML, with the addresses of its pictures and links."""
 
     html: str
     pictures: list[str] = field(default_factory=list)
@@ -68,8 +71,11 @@ class Cleaned:
 def clean(
     parsed: Parsed, links: Mapping[str, str], sizes: Mapping[str, tuple[int, int]], trust: str
 ) -> Cleaned:
-    """What `parsed` holds, made safe. Raises `TooMuch`."""
-    _measure(parsed.html)
+    """Sanitise the HTML in `parsed`. Raises `TooMuch` if it exceeds a limit.
+
+    `links` maps link targets to new ones, `sizes` an address to the picture's width and height.
+    """
+    _check_size(parsed.html)
     is_author = trust == "author"
     html = nh3.clean(
         parsed.html,
@@ -81,13 +87,15 @@ def clean(
         link_rel=None if is_author else "nofollow ugc noopener",
         id_prefix=PREFIX,
     )
-    finish = Finish(sizes)
-    html = TAG.sub(finish, html)
-    place = re.compile(rf'<span data-made="{parsed.mark}-(\d+)"></span>')
-    return Cleaned(place.sub(lambda m: parsed.made[int(m[1])], html), finish.pictures, finish.links)
+    rewriter = TagRewriter(sizes)
+    html = TAG.sub(rewriter, html)
+    placeholder = re.compile(rf'<span data-made="{parsed.mark}-(\d+)"></span>')
+    html = placeholder.sub(lambda match: parsed.made[int(match[1])], html)
+    return Cleaned(html, rewriter.pictures, rewriter.links)
 
 
-def _measure(html: str) -> None:
+def _check_size(html: str) -> None:
+    """Raise `TooMuch` for HTML that would take the sanitiser too long."""
     voids = sum(html.count(f"<{tag}") for tag in VOID)
     unclosed = html.count("<") - 2 * html.count("</") - voids
     if len(html) > MAX_HTML or unclosed > MAX_UNCLOSED:
@@ -95,7 +103,7 @@ def _measure(html: str) -> None:
 
 
 class AttributeFilter:
-    """Asked by the sanitiser for each attribute that it would keep: what to keep of it."""
+    """Called by the sanitiser with each allowed attribute. Returns its new value, or None."""
 
     def __init__(self, links: Mapping[str, str], mark: str) -> None:
         self.mark = mark
@@ -105,6 +113,7 @@ class AttributeFilter:
                 self.links |= dict.fromkeys((unquote(unescapeAll(old)), unquote(old), old), new)
 
     def __call__(self, tag: str, name: str, value: str) -> str | None:
+        """Return the new value of an attribute, or None to remove it."""
         if name in ("href", "src"):
             return self.target(value) if _is_safe(value) else None
         if name == "class":
@@ -118,17 +127,20 @@ class AttributeFilter:
         return value
 
     def target(self, value: str) -> str:
-        """Where a link or picture leads now. Ids within a text bear our prefix, so fragments do."""
-        found = self.links.get(value) or self.links.get(unquote(value))
-        if found:
-            return found
+        """Return the new target of a link or picture.
+
+        Ids in a text get our prefix, so fragments that point into a text get it, too.
+        """
+        new = self.links.get(value) or self.links.get(unquote(value))
+        if new:
+            return new
         address, sharp, fragment = value.partition("#")
         if not address:
             return f"#{_prefixed(fragment)}" if fragment else value
-        found = self.links.get(address) or self.links.get(unquote(address))
-        if not found or not sharp:
-            return found or value
-        return f"{found}#{_prefixed(fragment) if found.startswith('/') else fragment}"
+        new = self.links.get(address) or self.links.get(unquote(address))
+        if not new or not sharp:
+            return new or value
+        return f"{new}#{_prefixed(fragment) if new.startswith('/') else fragment}"
 
 
 def _prefixed(fragment: str) -> str:
@@ -143,11 +155,11 @@ def _is_safe(address: str) -> bool:
 def _is_class(tag: str, word: str) -> bool:
     if tag == "span" and word in CLASSES:
         return True
-    return word in OUR_CLASSES or (tag == "code" and LANGUAGE.fullmatch(word) is not None)
+    return word in ALLOWED_CLASSES or (tag == "code" and LANGUAGE.fullmatch(word) is not None)
 
 
-class Finish:
-    """Goes through sanitised HTML once: adds what is ours, gathers what it points to."""
+class TagRewriter:
+    """Called with each tag of sanitised HTML: completes the tag, collects pictures and links."""
 
     def __init__(self, sizes: Mapping[str, tuple[int, int]]) -> None:
         self.sizes = sizes
@@ -156,13 +168,14 @@ class Finish:
         self.pictures: list[str] = []
         self.links: list[str] = []
 
-    def __call__(self, found: re.Match[str]) -> str:
-        slash, tag, attributes = found.groups()
+    def __call__(self, match: re.Match[str]) -> str:
+        """Return the replacement of one tag. Raises `TooMuch` if tags are nested too deeply."""
+        slash, tag, attributes = match.groups()
         self._count(slash, tag)
         if tag == "table":
-            return (
-                "</table></div>" if slash else f'<div class="table-scroll" tabindex="0">{found[0]}'
-            )
+            if slash:
+                return "</table></div>"
+            return f'<div class="table-scroll" tabindex="0">{match[0]}'
         if tag == "h1":  # the page's one h1 is the title
             return f"<{slash}h2{attributes}>"
         if tag == "a":
@@ -170,7 +183,7 @@ class Finish:
             self._link(dict(ATTRIBUTE.findall(attributes)))
         if tag == "pre" and not slash:
             return f'<pre{attributes} tabindex="0">'
-        return self._picture(dict(ATTRIBUTE.findall(attributes))) if tag == "img" else found[0]
+        return self._picture(dict(ATTRIBUTE.findall(attributes))) if tag == "img" else match[0]
 
     def _count(self, slash: str, tag: str) -> None:
         if tag not in VOID:
@@ -187,31 +200,31 @@ class Finish:
         address = unescape(values.get("src", ""))
         if address:
             self.pictures.append(address)
-        if FAR.match(re.sub(r"[\x00-\x20]", "", address)):
-            return self._far_picture(values, address)
+        if EXTERNAL.match(re.sub(r"[\x00-\x20]", "", address)):
+            return self._external_picture(values, address)
         values.setdefault("alt", "")
-        values |= {"loading": "lazy", "decoding": "async"} | self._measured(address)
+        values |= {"loading": "lazy", "decoding": "async"} | self._size_attributes(address)
         return "<img" + "".join(f' {name}="{value}"' for name, value in values.items()) + ">"
 
-    def _far_picture(self, values: dict[str, str], address: str) -> str:
-        """A link in its place: whoever reads us is not sent to another host unasked."""
-        shown = values.get("alt") or escape(address.rpartition("/")[2].partition("?")[0] or address)
+    def _external_picture(self, values: dict[str, str], address: str) -> str:
+        """Return a link instead, so that readers' browsers do not contact other hosts."""
+        label = values.get("alt") or escape(address.rpartition("/")[2].partition("?")[0] or address)
         if self.is_in_link:
-            return shown
-        return f'<a href="{escape(address)}" rel="noopener noreferrer">{shown}</a>'
+            return label
+        return f'<a href="{escape(address)}" rel="noopener noreferrer">{label}</a>'
 
-    def _measured(self, address: str) -> dict[str, str]:
-        """What lets a browser keep the room for a picture of ours, and choose the narrow one."""
+    def _size_attributes(self, address: str) -> dict[str, str]:
+        """Return attributes that reserve space for our own picture and offer its narrow version."""
         if address not in self.sizes:
             return {}
         width, height = self.sizes[address]
-        room = {"width": str(width), "height": str(height)}
+        attributes = {"width": str(width), "height": str(height)}
         if width <= NARROW:
-            return room
-        both = f"{narrow(address)} {NARROW}w, {address} {width}w"
-        return room | {"srcset": escape(both), "sizes": SHOWN}
+            return attributes
+        srcset = f"{narrow(address)} {NARROW}w, {address} {width}w"
+        return attributes | {"srcset": escape(srcset), "sizes": DISPLAYED_SIZES}
 
 
 def narrow(address: str) -> str:
-    """The name or address of the narrow one beside a picture of ours."""
+    """Return the name or address of the narrow version of one of our own pictures."""
     return f"{address.rpartition('.')[0]}-{NARROW}.webp"

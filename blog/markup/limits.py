@@ -1,4 +1,5 @@
 """Limits on the size and complexity of a text, so that none can overload the server."""
+
 MAX_SOURCE = 500_000  # bytes of Markdown
 MAX_HTML = 5_000_000  # characters
 MAX_CELLS = 20_000

@@ -1,4 +1,7 @@
-"""Markdown to HTML that is still to be sanitised: one parser for each profile, and our rules."""
+"""Converts Markdown to HTML that must still be sanitised, with our extensions of CommonMark.
+
+Authors and guests have a parser each.
+"""
 
 import re
 import secrets
@@ -6,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from html import escape, unescape
-from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock, html_block
@@ -14,6 +16,7 @@ from markdown_it.rules_block import table as plain_table
 from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.dollarmath.index import math_inline_dollar
 from mdit_py_plugins.footnote import footnote_plugin
@@ -24,19 +27,19 @@ from blog.markup.formulas import mathml
 from blog.markup.highlight import highlight
 from blog.markup.limits import MAX_CELLS, MAX_FORMULAS, MAX_HEADINGS, TooMuch
 
-GUEST_LACKS = ["heading", "lheading", "hr", "image"]
-DOLLARS = {
+DISABLED_FOR_GUESTS = ["heading", "lheading", "hr", "image"]
+DOLLAR_OPTIONS = {
     "allow_labels": False,
     "allow_space": False,
     "allow_digits": False,
     "allow_blank_lines": False,
     "double_inline": True,
 }
-WORD_GOES_ON = re.compile(r"[A-Za-z_{]")
-plain_dollars = math_inline_dollar(allow_space=False, allow_digits=False, allow_double=True)
-PREFIX = "u-"  # of every id in a text, so that none can be an id of the page round it
-NO_ID = re.compile(r"[^\w\- ]+")
-GIVEN_ID = re.compile(r"\{#([\w.:-]{1,80})\}$")
+WORD_CHARACTER = re.compile(r"[A-Za-z_{]")
+plugin_dollars = math_inline_dollar(allow_space=False, allow_digits=False, allow_double=True)
+PREFIX = "u-"  # of all ids in a text, so that none equals an id of the surrounding page
+NOT_IN_ID = re.compile(r"[^\w\- ]+")
+EXPLICIT_ID = re.compile(r"\{#([\w.:-]{1,80})\}$")
 TASK = re.compile(r"\[([ xX])\]\s+")
 BREAK = re.compile(r"<br ?/?>", re.I)
 NOSCRIPT = re.compile(r"</?noscript\b[^<>]*>", re.I)
@@ -45,7 +48,11 @@ FRAME = re.compile(r"<(?:iframe|embed)\b[^<>]*?\ssrc\s*=\s*[\"']?([^\"'\s<>]+)[^
 
 @dataclass
 class Parsed:
-    """HTML that is not safe yet. `made` is what only we may make, `mark` names its places."""
+    """HTML before sanitising, and the state of its rendering.
+
+    `made` holds markup of our own that the sanitiser would remove. It replaces placeholders with
+    the random `mark` afterwards. `outline` holds (level, id, text) of each heading.
+    """
 
     outline: list[tuple[int, str, str]] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
@@ -56,25 +63,25 @@ class Parsed:
     formulas: int = 0
 
     def hold(self, made: str) -> str:
-        """An empty element that the sanitiser keeps, and whose place `made` takes afterwards.
+        """Store markup of our own and return the placeholder that it replaces after sanitising.
 
-        An element and not a word: inside an attribute the sanitiser would write it otherwise.
+        The placeholder is an element and not a word, so that it is not restored in an attribute.
         """
         self.made.append(made)
         return f'<span data-made="{self.mark}-{len(self.made) - 1}"></span>'
 
-    def id(self, wanted: str) -> str:
-        """An id that is new in this text; counted, so that a thousand equal ones cost nothing."""
-        id = wanted
+    def id(self, base: str) -> str:
+        """Return an id that is unique in this text. Counters make many equal ones cheap."""
+        id = base
         while id in self.ids:
-            self.ids[wanted] += 1
-            id = f"{wanted}-{self.ids[wanted]}"
+            self.ids[base] += 1
+            id = f"{base}-{self.ids[base]}"
         self.ids[id] = 0
         return PREFIX + id
 
 
 def parse(source: str, trust: str) -> Parsed:
-    """Markdown as HTML, not yet safe. Raises `TooMuch`."""
+    """Convert Markdown to HTML that is not sanitised yet. Raises `TooMuch`."""
     parsed = Parsed()
     try:
         parsed.html = _markdown(trust).render(source, {"parsed": parsed})
@@ -92,12 +99,12 @@ def _markdown(trust: str) -> MarkdownIt:
     md.core.ruler.push("join_lines", chinese.join_lines)
     for name in ("fence", "code_block"):
         md.add_render_rule(name, _code)
-    return _for_authors(md) if trust == "author" else md.disable(GUEST_LACKS)
+    return _for_authors(md) if trust == "author" else md.disable(DISABLED_FOR_GUESTS)
 
 
 def _for_authors(md: MarkdownIt) -> MarkdownIt:
     md.use(footnote_plugin)
-    md.use(dollarmath_plugin, **DOLLARS)
+    md.use(dollarmath_plugin, **DOLLAR_OPTIONS)
     md.inline.ruler.at("math_inline", _dollars)
     md.enable("table")
     md.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
@@ -112,29 +119,32 @@ def _for_authors(md: MarkdownIt) -> MarkdownIt:
 
 
 def _dollars(state: StateInline, silent: bool) -> bool:
-    """The plugin's rule, but `$PATH和$HOME` are two variables of a shell and no formula."""
+    """The plugin's rule, except that `$PATH和$HOME` are two shell variables and not a formula."""
     start = state.pos
     if not _plain_dollars(state, True):
         return False
     end, state.pos = state.pos, start
-    if WORD_GOES_ON.match(state.src, end):
+    if WORD_CHARACTER.match(state.src, end):
         return False
     return _plain_dollars(state, silent)
 
 
 def _plain_dollars(state: StateInline, silent: bool) -> bool:
-    """At the start the plugin would take the last character for the one before."""
+    """At position 0, the plugin would read `src[-1]` as the previous character."""
     if state.pos:
-        return plain_dollars(state, silent)
+        return plugin_dollars(state, silent)
     source, state.src = state.src, f"{state.src} "
     try:
-        return plain_dollars(state, silent)
+        return plugin_dollars(state, silent)
     finally:
         state.src = source
 
 
 def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """The table rule, after a count of the cells: it fills every row up to the header's width."""
+    """The table rule with a limit on cells, since it fills every row to the header's width.
+
+    Alignments become classes, because the sanitiser removes styles.
+    """
     if not plain_table(state, start, end, True):
         return False
     if silent:
@@ -154,62 +164,66 @@ def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 
 
 def _html_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Raw HTML, except a lone `<br>`: the line under it is text, and its Markdown is meant."""
+    """Raw HTML, except a single `<br>`: the line below it is parsed as Markdown."""
     if BREAK.fullmatch(state.getLines(start, start + 1, 0, False).strip()):
         return False
     return html_block(state, start, end, silent)
 
 
 def _headings(state: StateCore) -> None:
-    """Give headings ids and gather the outline. h1 is the title's: a text with one moves down."""
+    """Give headings ids and collect the outline.
+
+    Only the page's title is an h1, so the headings of a text that has an h1 move down one level.
+    """
     parsed: Parsed = state.env["parsed"]
     opened = [at for at, token in enumerate(state.tokens) if token.type == "heading_open"]
     if len(opened) > MAX_HEADINGS:
         raise TooMuch(N_("The text has more than %(limit)s headings."), limit=MAX_HEADINGS)
-    shift = any(state.tokens[at].tag == "h1" for at in opened)
+    shift = 1 if any(state.tokens[at].tag == "h1" for at in opened) else 0
     for at in opened:
         level = min(6, int(state.tokens[at].tag[1]) + shift)
         state.tokens[at].tag = state.tokens[at + 2].tag = f"h{level}"
-        wanted = _given_id(state.tokens[at + 1])
+        explicit = _explicit_id(state.tokens[at + 1])
         title = " ".join(_text(state.tokens[at + 1].children or []).split())
         id = parsed.id(
-            wanted or NO_ID.sub("", title.lower()).strip().replace(" ", "-") or "section"
+            explicit or NOT_IN_ID.sub("", title.lower()).strip().replace(" ", "-") or "section"
         )
         state.tokens[at].attrs = {"id": id}
         parsed.outline.append((level, id, title))
 
 
-def _given_id(heading: Token) -> str:
-    """The id of `# Title {#id}`, taken off the title."""
+def _explicit_id(heading: Token) -> str:
+    """Return the id of `# Title {#id}` and remove it from the title."""
     last = heading.children[-1] if heading.children else None
-    found = GIVEN_ID.search(last.content.rstrip()) if last and last.type == "text" else None
-    if not (last and found):
+    match = EXPLICIT_ID.search(last.content.rstrip()) if last and last.type == "text" else None
+    if not (last and match):
         return ""
-    last.content = last.content[: found.start()].rstrip()
-    return found[1]
+    last.content = last.content[: match.start()].rstrip()
+    return match[1]
 
 
 def _text(children: Sequence[Token]) -> str:
-    """What a heading says, without its marks."""
+    """Return the text of a heading without markup."""
     spaces = {"softbreak": " ", "hardbreak": " "}
-    silent = ("html_inline", "footnote_ref")
+    invisible = ("html_inline", "footnote_ref")
     return "".join(
-        spaces.get(token.type, "" if token.type in silent else token.content) for token in children
+        spaces.get(token.type, "" if token.type in invisible else token.content)
+        for token in children
     )
 
 
 def _tasks(state: StateCore) -> None:
-    """`- [x] done` with a box of our own making; an author's inputs are never let through."""
+    """Render `- [x] done` with our own checkbox. Input elements of authors are removed."""
     for at in range(2, len(state.tokens)):
         item, inline = state.tokens[at - 2], state.tokens[at]
         if inline.type == "inline" and item.type == "list_item_open" and inline.children:
-            found = TASK.match(inline.content)
-            if found and inline.children[0].content.startswith(found[0][:3]):
+            match = TASK.match(inline.content)
+            if match and inline.children[0].content.startswith(match[0][:3]):
                 item.attrSet("class", "task-list-item")
-                _box(state.env["parsed"], inline.children, found[1] != " ")
+                _add_checkbox(state.env["parsed"], inline.children, match[1] != " ")
 
 
-def _box(parsed: Parsed, children: list[Token], ticked: bool) -> None:
+def _add_checkbox(parsed: Parsed, children: list[Token], ticked: bool) -> None:
     children[0].content = children[0].content[3:].lstrip()
     checked = " checked" if ticked else ""
     box = parsed.hold(f'<input type="checkbox" disabled{checked}> ')
@@ -217,25 +231,27 @@ def _box(parsed: Parsed, children: list[Token], ticked: bool) -> None:
     children.append(Token("html_inline", "", 0, content="</label>"))
 
 
-def _code(_: Any, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]) -> str:
+def _code(_: object, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType) -> str:
     return highlight(tokens[at].content, tokens[at].info)
 
 
-def _formula(_: Any, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]) -> str:
+def _formula(
+    _: object, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType
+) -> str:
     parsed: Parsed = env["parsed"]
     parsed.formulas += 1
     if parsed.formulas > MAX_FORMULAS:
         raise TooMuch(N_("The text has more than %(limit)s formulas."), limit=MAX_FORMULAS)
     is_block = tokens[at].type.startswith("math_block")
-    place = parsed.hold(mathml(tokens[at].content, "block" if is_block else "inline"))
-    return f"<p>{place}</p>\n" if is_block else place
+    placeholder = parsed.hold(mathml(tokens[at].content, "block" if is_block else "inline"))
+    return f"<p>{placeholder}</p>\n" if is_block else placeholder
 
 
-def _raw(_: Any, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]) -> str:
-    """An author's HTML. What no script will replace is shown; what is framed becomes a link."""
-    return FRAME.sub(_frame, NOSCRIPT.sub("", tokens[at].content))
+def _raw(_: object, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType) -> str:
+    """Return an author's HTML with the content of noscript shown and frames replaced by links."""
+    return FRAME.sub(_link_to_frame, NOSCRIPT.sub("", tokens[at].content))
 
 
-def _frame(found: re.Match[str]) -> str:
-    address = escape(unescape(found[1]))
+def _link_to_frame(match: re.Match[str]) -> str:
+    address = escape(unescape(match[1]))
     return f'<a href="{address}">{address}</a>'

@@ -1,4 +1,4 @@
-"""Markdown that is right for Chinese, where CommonMark leaves stars, gaps and broken links."""
+"""Markdown in Chinese text: emphasis, line breaks and bare URLs."""
 
 import re
 
@@ -32,20 +32,20 @@ def html(source: str) -> str:
         ("——**「重点」**——", "「重点」"),
     ],
 )
-def test_stars_beside_full_width_punctuation_are_bold(source, bold):
+def test_double_stars_next_to_full_width_punctuation_are_bold(source, bold):
     assert f"<strong>{bold}</strong>" in html(source)
     assert "*" not in html(source)
 
 
 @pytest.mark.parametrize("source", ["前*「斜」*后", "前***「重」***后", "前~~「删」~~后"])
-def test_the_same_goes_for_one_star_three_stars_and_tildes(source):
+def test_other_emphasis_works_next_to_full_width_punctuation(source):
     assert not re.search(r"[*~]", html(source))
 
 
 @pytest.mark.parametrize(
     "source", ["2 * 3 * 4", "中 ** 文 **", "a*“b”*", "参数_名称_后", "snake_case_x"]
 )
-def test_what_is_no_emphasis_stays_none(source):
+def test_other_stars_are_not_emphasis(source):
     assert html(source) == source
 
 
@@ -61,7 +61,7 @@ def test_what_is_no_emphasis_stays_none(source):
         ("ひらがな\nカタカナ", "ひらがなカタカナ"),
     ],
 )
-def test_a_line_break_between_han_makes_no_space(source, joined):
+def test_a_line_break_between_han_characters_is_not_a_space(source, joined):
     assert joined in html(source)
     assert "\n二" not in html(source)
 
@@ -74,30 +74,30 @@ def test_a_line_break_elsewhere_is_a_space(source):
     assert "\n" in render(source).html.strip() or "二</code>x" in html(source)
 
 
-def test_a_hard_break_between_han_is_kept():
+def test_a_hard_break_between_han_characters_is_kept():
     assert html("一行  \n二行") == "一行<br>\n二行"
 
 
 @pytest.mark.parametrize("mark", "，。）、；：！？」』】》〉〕…—”’　（「")
-def test_a_bare_address_ends_before_full_width_punctuation(mark):
+def test_a_bare_url_ends_before_full_width_punctuation(mark):
     made = html(f"见 https://example.org/a?b=c{mark}后文 mailto:a@example.org{mark}后")
     assert f'<a href="https://example.org/a?b=c">https://example.org/a?b=c</a>{mark}后文' in made
     assert f">mailto:a@example.org</a>{mark}" in made or f">a@example.org</a>{mark}" in made
 
 
-def test_a_bare_address_may_hold_han_in_its_path():
+def test_a_bare_url_may_contain_han_characters_in_its_path():
     made = html("https://zh.wikipedia.org/wiki/异步 是")
     assert 'href="https://zh.wikipedia.org/wiki/%E5%BC%82%E6%AD%A5"' in made
 
 
-def test_a_host_ends_where_han_begins():
+def test_a_host_ends_before_a_han_character():
     assert html("去https://example.org看看").startswith('去<a href="https://example.org">')
     assert 'href="https://xn--fsqu00a.xn--0zwm56d/"' in html("https://例子.测试/")
 
 
-def test_names_of_files_are_no_addresses():
+def test_file_names_are_not_linked():
     assert "<a" not in html("main.rs README.md example.com user@example.org ftp://x.org //x.org")
 
 
-def test_a_line_of_markdown_under_a_lone_br_is_read():
+def test_markdown_below_a_single_br_is_rendered():
     assert "<strong>重点。</strong>" in html("<br>\n**重点。**  \n后文")

@@ -1,4 +1,4 @@
-"""Old blogs, rendered: the folder that BLOG_TEST_CONTENT names."""
+"""Renders the posts of real blogs, from the folder in BLOG_TEST_CONTENT."""
 
 import os
 import re
@@ -28,14 +28,14 @@ def test_every_post_is_rendered(posts):
     assert all(post.minutes >= 1 and "data-made" not in post.html for post in posts.values())
 
 
-def test_no_stars_are_left_in_a_chinese_post(posts):
+def test_a_chinese_post_has_no_unrendered_stars(posts):
     chinese = {file: post for file, post in posts.items() if len(HAN.findall(post.text)) > 100}
     assert len(chinese) > 10
     assert not [file for file, post in chinese.items() if "**" in CODE.sub("", post.html)]
 
 
-def test_no_address_runs_on_into_chinese(posts):
-    """An address that was typed bare: what is shown of it is what it leads to."""
+def test_no_bare_url_continues_into_chinese_text(posts):
+    """A bare URL is a link whose text equals its target."""
     for file, post in posts.items():
         for shown in re.findall(r'<a href="https?://[^"]*">(https?://[^<]*)</a>', post.html):
             assert not re.search(r"[，。）、；：！？」』】》]", shown), file

@@ -1,4 +1,4 @@
-"""Markdown as authors write it, and what a page needs to know of it."""
+"""Rendering of Markdown: elements, ids, links, pictures, plain text, excerpts and slugs."""
 
 import re
 
@@ -20,14 +20,14 @@ def test_a_paragraph_is_a_paragraph():
     assert html("Hello *there*,\n**you**.") == "<p>Hello <em>there</em>,\n<strong>you</strong>.</p>"
 
 
-def test_a_table_can_be_scrolled_and_keeps_its_sides():
+def test_a_table_can_be_scrolled_and_keeps_its_alignment():
     made = html("| a | b |\n|--:|:-:|\n| 1 | 2 |")
     assert made.startswith('<div class="table-scroll" tabindex="0"><table>')
     assert '<td class="align-right">1</td>\n<td class="align-center">2</td>' in made
     assert made.endswith("</table></div>")
 
 
-def test_a_task_list_has_boxes_that_cannot_be_ticked():
+def test_a_task_list_has_disabled_checkboxes():
     made = html("- [x] done **well**\n- [ ] to do\n- [y] no task")
     assert (
         '<label><input type="checkbox" disabled checked> done <strong>well</strong></label>' in made
@@ -36,7 +36,7 @@ def test_a_task_list_has_boxes_that_cannot_be_ticked():
     assert "<li>[y] no task</li>" in made
 
 
-def test_a_footnote_leads_there_and_back():
+def test_a_footnote_links_to_its_text_and_back():
     made = html("a[^x] b[^x]\n\n[^x]: note")
     assert '<a href="#u-fn1" id="u-fnref1">[1]</a>' in made
     assert '<li id="u-fn1" class="footnote-item">' in made
@@ -65,24 +65,24 @@ def test_no_two_headings_share_an_id(titles):
     assert len(set(ids)) == len(titles)
 
 
-def test_a_thousand_equal_headings_are_no_trouble():
+def test_a_thousand_equal_headings_get_unique_ids():
     assert render("## a\n\n" * 1000).outline[-1] == (2, "u-a-999", "a")
 
 
-def test_a_heading_may_name_its_own_id():
+def test_a_heading_can_set_its_own_id():
     rendered = render("## Why? {#why}\n\nsee [there](#why)")
     assert rendered.outline == [(2, "u-why", "Why?")]
     assert 'href="#u-why"' in rendered.html
 
 
-def test_the_one_h1_of_a_page_is_its_title():
+def test_headings_move_down_a_level_if_a_text_has_an_h1():
     rendered = render("# a\n\n## b\n\n###### c\n\n<h1>d</h1>")
     assert [level for level, _, _ in rendered.outline] == [2, 3, 6]
     assert "<h1" not in rendered.html
     assert render("## a").outline[0][0] == 2
 
 
-def test_code_is_coloured_where_its_language_is_known():
+def test_code_in_a_known_language_is_highlighted():
     assert '<code class="language-python"><span class="k">def</span>' in html(
         "```python\ndef f(): 0\n```"
     )
@@ -91,19 +91,27 @@ def test_code_is_coloured_where_its_language_is_known():
     assert html("    indented").endswith("<code>indented\n</code></pre>")
 
 
-PLAIN = {"n", "nx", "x", "py", "w", "esc", "g"}  # names, spaces, and what no lexer here makes
+PLAIN = {
+    "n",
+    "nx",
+    "x",
+    "py",
+    "w",
+    "esc",
+    "g",
+}  # names, spaces, and classes that our lexers do not use
 
 
-def test_the_sheet_knows_every_class_that_code_can_have():
+def test_the_stylesheet_has_every_class_of_highlighted_code():
     sheet = (ROOT / "static/css/code.css").read_text()
     assert set(re.findall(r"\.([a-z0-9]+)\b", sheet)) >= CLASSES - PLAIN
 
 
-def test_code_is_not_coloured_beyond_reason():
+def test_very_long_code_is_not_highlighted():
     assert "<span" not in html("```python\n" + "x = 1\n" * 10_000 + "```")
 
 
-def test_math_needs_no_script():
+def test_math_is_rendered_as_mathml():
     made = html("$x^2$ and\n\n$$\n\\frac{a}{b}\n$$")
     assert '<math xmlns="http://www.w3.org/1998/Math/MathML"><mrow><msup>' in made
     assert 'display="block"><mrow><mfrac>' in made
@@ -111,21 +119,21 @@ def test_math_needs_no_script():
 
 
 @pytest.mark.parametrize("end", ["1", "￥5", "\\\\"])
-def test_math_opens_a_paragraph_however_that_ends(end):
+def test_math_at_the_start_of_a_paragraph_is_recognized(end):
     assert html(f"$x$ 等于{end}").startswith("<p><math")
 
 
 @pytest.mark.parametrize("text", ["把$PATH和$HOME", "$A and ${B}", "from $a to $b_c"])
-def test_the_variables_of_a_shell_are_no_formula(text):
+def test_shell_variables_are_not_formulas(text):
     assert html(text) == f"<p>{text}</p>"
 
 
-def test_money_is_no_math():
+def test_amounts_of_money_are_not_formulas():
     assert html("from $5 to $6, and US$20 (HK$156)") == "<p>from $5 to $6, and US$20 (HK$156)</p>"
 
 
 @pytest.mark.parametrize("latex", [r"\frac{a}", r"a_b_c", r"\newcommand{\a}{b}\a", "{" * 2000])
-def test_broken_math_shows_its_source(latex):
+def test_invalid_math_shows_its_source(latex):
     assert f"<code>{latex}</code>" in html(f"a ${latex}$ b")
 
 
@@ -141,24 +149,24 @@ x^2 \quad a_{ij} \quad x_i^2 \quad {}_a \quad f'(x) \quad x'^2 \quad \sqrt[3]{x}
 
 
 @pytest.mark.parametrize("latex", re.split(r"\\quad|\n", FORMULAS.strip()))
-def test_usual_formulas_are_understood(latex):
+def test_common_formulas_are_rendered(latex):
     made = html(f"${latex.strip()}$")
     assert made.startswith("<p><math")
     assert latex.count("\\text") == made.count("<mtext")
 
 
-def test_math_that_was_escaped_for_a_script_is_read():
+def test_math_escaped_for_a_client_side_renderer_is_rendered():
     assert '<mo stretchy="false">{</mo>' in html(r"$\\{0, 1\\}$")
 
 
-def test_pictures_wait_until_they_are_near():
+def test_pictures_are_loaded_lazily():
     assert (
         html("![a](/b.png)") == '<p><img src="/b.png" alt="a" loading="lazy" decoding="async"></p>'
     )
     assert 'loading="lazy"' in html('<img src="/b.png" loading="eager">')
 
 
-def test_a_picture_of_ours_keeps_its_room_and_has_a_narrow_one():
+def test_our_own_picture_has_its_size_and_a_narrow_version():
     address = "/media/ab/abc.png"
     made = render(f"![]({address})", sizes={address: (1600, 900)}).html
     assert 'width="1600" height="900"' in made
@@ -166,7 +174,7 @@ def test_a_picture_of_ours_keeps_its_room_and_has_a_narrow_one():
     assert "srcset" not in render(f"![]({address})", sizes={address: (960, 900)}).html
 
 
-def test_links_are_mapped_as_they_stand_in_the_source():
+def test_links_are_mapped_as_written_in_the_source():
     links = {"@/other.md": "/posts/other", "图 1.png": "/media/aa/a.png", "b%20c.md": "/c"}
     made = html(
         '[a](@/other.md) ![](<图 1.png>) <a href="b c.md">c</a> <img src="图%201.png">', links
@@ -176,16 +184,16 @@ def test_links_are_mapped_as_they_stand_in_the_source():
     assert '<a href="/c">c</a>' in made
 
 
-def test_a_mapped_link_keeps_its_place_in_the_page():
+def test_a_mapped_link_keeps_its_fragment():
     assert 'href="/posts/x#u-part"' in html("[a](./x.md#part)", {"./x.md": "/posts/x"})
     assert 'href="/y"' in html("[a](./x.md#part)", {"./x.md": "/posts/x", "./x.md#part": "/y"})
 
 
-def test_a_mapped_link_cannot_lead_into_a_script():
+def test_a_mapped_link_cannot_be_a_script():
     assert "javascript" not in html("[a](/x)", {"/x": "java\nscript:alert(1)"})
 
 
-def test_what_a_text_points_to_is_told():
+def test_pictures_and_links_of_a_text_are_listed():
     rendered = render(
         '[a](/x) <a href="/y?a=1&amp;b">b</a> ![c](/z.png) [d](#here)', {"/x": "/new"}
     )
@@ -193,7 +201,7 @@ def test_what_a_text_points_to_is_told():
     assert rendered.pictures == ["/z.png"]
 
 
-def test_the_plain_text_is_what_a_reader_reads():
+def test_the_plain_text_is_what_a_reader_sees():
     raw = '<div title="no > no">e</div><style>no</style>'
     source = f"# T\n\na *b*[^1]\n\n- c &amp; d\n\n{raw}\n\n[^1]: f"
     assert render(source).text == "T\na b\nc & d\ne\nf"
@@ -207,7 +215,7 @@ def test_words_are_latin_words_and_han_characters():
     assert render("word " * 2300).minutes == 10
 
 
-def test_a_rendered_text_survives_storage():
+def test_a_rendered_text_can_be_stored_as_json():
     rendered = render("# 标题\n\n[a](/b) ![](/c)")
     assert Rendered.from_json(rendered.to_json()) == rendered
 
@@ -256,7 +264,7 @@ def test_any_text_can_be_rendered(source):
     assert isinstance(render(source, trust="guest"), Rendered)
 
 
-def test_half_a_character_is_no_reason_to_fail():
+def test_a_lone_surrogate_is_rendered():
     assert html("a \ud83d b") == "<p>a ? b</p>"
 
 
@@ -266,7 +274,7 @@ LATIN = st.text(
 
 
 @given(LATIN)
-def test_where_there_is_no_han_the_answer_is_commonmark_s_own(source):
+def test_text_without_han_is_rendered_as_by_commonmark(source):
     ours = MarkdownIt("commonmark")
     ours.inline = chinese.ChineseInlineParser()
     ours.inline.ruler.disable(["linkify", "strikethrough"])
@@ -275,17 +283,17 @@ def test_where_there_is_no_han_the_answer_is_commonmark_s_own(source):
 
 
 @pytest.mark.parametrize("source", ["# Tea *time*\n\nHot.", "Tea time\n===\n\nHot."])
-def test_a_text_that_opens_with_its_own_title_does_not_say_it_twice(source):
+def test_a_leading_heading_equal_to_the_title_is_removed(source):
     rendered = render(source, title="Tea time")
     assert (rendered.html.strip(), rendered.outline) == ("<p>Hot.</p>", [])
 
 
-def test_a_heading_that_is_not_the_title_stays():
+def test_a_heading_other_than_the_title_is_kept():
     rendered = render("# Coffee\n\n## Tea time", title="Tea time")
     assert [text for _, _, text in rendered.outline] == ["Coffee", "Tea time"]
 
 
-def test_a_link_by_a_tag_of_the_old_sites_maker_leads_to_the_post():
+def test_a_link_with_a_jekyll_tag_is_mapped_to_the_post():
     links = {"{% post_url 2020-01-01-tea %}": "/posts/tea"}
     html = render("[Tea]({% post_url 2020-01-01-tea %}#hot)", links).html
     assert html == '<p><a href="/posts/tea#hot">Tea</a></p>\n'

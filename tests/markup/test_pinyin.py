@@ -1,4 +1,4 @@
-"""Readings of Han, held against the library that our tables were made from."""
+"""Pinyin readings, compared with those of pypinyin, from which our tables were generated."""
 
 import os
 import re
@@ -19,7 +19,7 @@ from tests.tools.write_pinyin import tables
 CONTENT = [ROOT / "content", ROOT / "docs", *map(Path, [os.environ.get("BLOG_TEST_CONTENT", "")])]
 PHRASES = sorted(PHRASES_DICT)
 HEADLINE = re.compile(r"^(?:#+|title:|-|tags:|categories:)(.*[\u4e00-\u9fff].*)$", re.M)
-AT_THE_END = "龘"  # no phrase holds it: behind it nothing can be the beginning of one
+SEPARATOR = "龘"  # is in no phrase, so no phrase continues past it
 
 
 def read(text: str) -> list[str]:
@@ -27,26 +27,26 @@ def read(text: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_every_phrase_of_the_dictionary_is_read_as_the_library_reads_it():
+def test_every_phrase_has_the_reading_of_pypinyin():
     assert [phrase for phrase in PHRASES if read(phrase) != lazy_pinyin(phrase)] == []
 
 
-def test_every_character_is_read_as_the_library_reads_it():
+def test_every_character_has_the_reading_of_pypinyin():
     assert [han for han in map(chr, PINYIN_DICT) if read(han) != lazy_pinyin(han)] == []
 
 
-def test_what_the_library_does_not_read_stays_as_it_is():
+def test_characters_without_a_reading_are_kept():
     others = [chr(code) for code in range(0x3000, 0xA000) if code not in PINYIN_DICT]
     assert [char for char in others if pinyin(char) != char.strip()] == []
 
 
 @given(st.lists(st.one_of(st.sampled_from(PHRASES), st.sampled_from("的了行长重，a ")), max_size=8))
-def test_whatever_phrases_meet_is_read_as_the_library_reads_it(phrases):
-    text = "".join(phrases) + AT_THE_END
+def test_adjacent_phrases_have_the_reading_of_pypinyin(phrases):
+    text = "".join(phrases) + SEPARATOR
     assert read(text) == " ".join(lazy_pinyin(text)).split()
 
 
-def test_every_headline_and_tag_of_our_posts_is_read_as_the_library_reads_it():
+def test_headings_and_tags_of_our_posts_have_the_reading_of_pypinyin():
     files = [file for folder in CONTENT if folder.name for file in sorted(folder.rglob("*.md"))]
     lines = {line for file in files for line in HEADLINE.findall(file.read_text(errors="replace"))}
     assert len(lines) > 100
@@ -57,14 +57,14 @@ def test_every_headline_and_tag_of_our_posts_is_read_as_the_library_reads_it():
     ("text", "ours", "theirs"),
     [("开到隆重庆", "long chong qing", "long zhong qing"), ("下不了", "xia bu liao", "xia bu le")],
 )
-def test_a_proverb_that_breaks_off_keeps_the_words_inside_it(text, ours, theirs):
-    """The one difference: at the beginnings of 36 proverbs the library forgets its phrases."""
+def test_an_incomplete_proverb_keeps_the_readings_of_its_phrases(text, ours, theirs):
+    """The only difference: at the start of 36 proverbs, pypinyin ignores the phrases in them."""
     assert pinyin(text).endswith(ours)
     assert " ".join(lazy_pinyin(text)).endswith(theirs)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "reading"),
     [
         ("重庆的重点", "chong qing de zhong dian"),
         ("银行行长", "yin hang hang zhang"),
@@ -77,17 +77,17 @@ def test_a_proverb_that_breaks_off_keeps_the_words_inside_it(text, ours, theirs)
         ("no Han", "no Han"),
     ],
 )
-def test_what_is_read(text, said):
-    assert pinyin(text) == said
+def test_readings(text, reading):
+    assert pinyin(text) == reading
 
 
 @pytest.mark.slow
-def test_the_tables_are_what_make_pinyin_writes():
+def test_the_tables_are_up_to_date():
     assert [path.name for path, text in tables().items() if path.read_text() != text] == []
 
 
-def test_no_dictionary_of_a_library_is_loaded_for_an_address():
-    """It took 57 MB in each worker, and held the loop for as long as loading took."""
+def test_a_slug_does_not_load_pypinyin():
+    """Its dictionaries took 57 MB in each worker, and loading them blocked the event loop."""
     names = {(name, module.here) for module in MODULES for name in module.imports}
     assert [where for name, where in names if name.startswith("pypinyin")] == []
 

@@ -1,4 +1,4 @@
-"""What an author or a guest may never bring onto a page, whatever they type."""
+"""Sanitising: no text of an author or a guest can put scripts or foreign requests on a page."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -55,7 +55,7 @@ WAYS_IN = {
 
 
 def faults(html: str, tags: frozenset[str]) -> list[str]:
-    """What a browser would find in `html` that must not be there."""
+    """Return the elements and attributes in `html`, as a browser parses it, that are forbidden."""
     tree = html5lib.parseFragment(html, container="div")
     return [fault for node in tree.iter() if node is not tree for fault in _faults_of(node, tags)]
 
@@ -72,11 +72,13 @@ def _faults_of(node, tags):
         return [] if node.attrib.keys() <= {"type", "disabled", "checked"} else ["an own input"]
     found = [] if tag in tags | {"div", "input"} else [f"<{tag}>"]
     found += [name for name in node.attrib if name not in ATTRIBUTES.split()]
-    return found + [f"{name}={value}" for name, value in node.attrib.items() if _leads(name, value)]
+    return found + [
+        f"{name}={value}" for name, value in node.attrib.items() if _is_script(name, value)
+    ]
 
 
-def _leads(name: str, value: str) -> bool:
-    """Whether a browser would run what this address says (it drops controls and spaces)."""
+def _is_script(name: str, value: str) -> bool:
+    """Whether a browser would run the address as a script. It ignores control characters."""
     if name not in ("href", "src", "cite", "srcset"):
         return False
     bare = "".join(char for char in value if char > " ")
@@ -91,14 +93,14 @@ def render(source: str, trust: str) -> str:
 
 
 @pytest.mark.parametrize("way", WAYS_IN)
-def test_nothing_dangerous_comes_through(way):
+def test_no_attack_vector_survives(way):
     for vector in VECTORS:
         source = WAYS_IN[way].format(vector)
         assert not faults(render(source, "author"), AUTHOR_TAGS), source
         assert not faults(render(source, "guest"), GUEST_TAGS), source
 
 
-def test_the_inspector_finds_what_it_should():
+def test_the_checker_detects_forbidden_html():
     assert faults("<script>x</script>", AUTHOR_TAGS) == ["<script>"]
     assert faults("<p onclick=x>", AUTHOR_TAGS) == ["onclick"]
     assert faults('<a href="java\tscript:x">', AUTHOR_TAGS) == ["href=java\tscript:x"]
@@ -130,21 +132,21 @@ typed = st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=8), max_size=12).
 
 
 @given(typed)
-def test_no_mixture_of_pieces_is_dangerous(source):
+def test_no_combination_of_fragments_is_dangerous(source):
     assert not faults(render(source, "author"), AUTHOR_TAGS)
     assert not faults(render(source, "guest"), GUEST_TAGS)
 
 
 @given(typed)
-def test_what_is_rendered_is_already_what_a_browser_makes_of_it(source):
-    """The pass after the sanitiser relies on tags that are balanced and canonical."""
+def test_rendered_html_is_canonical(source):
+    """The step after the sanitiser relies on balanced tags in canonical form."""
     html = render(source, "author")
     for tag in ("div", "table", "span", "p", "a", "label", "pre"):
         assert html.count(f"<{tag}>") + html.count(f"<{tag} ") == html.count(f"</{tag}>")
 
 
 @given(typed, st.dictionaries(st.sampled_from(["/x", "x", "y"]), st.sampled_from(VECTORS)))
-def test_a_mapped_link_is_as_harmless_as_one_that_is_typed(source, links):
+def test_a_mapped_link_is_as_safe_as_a_written_one(source, links):
     html = markup.render(f"[a](/x) ![b](x) <a href=y>c</a>\n\n{source[:200]}", links).html
     assert not faults(html, AUTHOR_TAGS)
 
@@ -157,12 +159,12 @@ def test_a_guest_gets_neither_pictures_nor_tables_nor_html():
         assert tag not in html
 
 
-def test_a_guest_s_links_are_not_vouched_for():
+def test_a_guest_s_links_have_nofollow():
     assert 'rel="nofollow ugc noopener"' in render("[x](https://example.org)", "guest")
     assert "rel=" not in render("[x](https://example.org)", "author")
 
 
-def test_styles_and_scripts_vanish_with_what_they_hold():
+def test_styles_and_scripts_are_removed_with_their_content():
     html = render(
         "<style>\n\np { color: red }\n\n</style>\n\n<script>\nvar x = 1;\n</script>\n\ntext",
         "author",
@@ -170,7 +172,7 @@ def test_styles_and_scripts_vanish_with_what_they_hold():
     assert html.strip() == "<p>text</p>"
 
 
-def test_an_author_s_html_stays():
+def test_an_author_s_html_is_kept():
     source = '<details open><summary lang="en">a</summary>\n\n**b**\n\n</details>'
     assert render(source, "author").count("<strong>") == 1
     assert '<details open=""><summary lang="en">a</summary>' in render(source, "author")
@@ -181,20 +183,20 @@ def test_a_frame_becomes_a_link():
     assert '<a href="https://video.example/1?a=1&amp;b=2">' in html
 
 
-def test_what_stands_in_for_a_script_is_shown():
+def test_noscript_content_is_shown():
     assert "<img" in render(
         '<div><noscript>\n<img alt="a" src="/a.png">\n</noscript></div>', "author"
     )
 
 
-def test_ids_of_a_text_cannot_be_ids_of_the_page():
+def test_ids_in_a_text_have_a_prefix():
     html = render('<p id="main">x</p>\n\n# main\n\n<a name="main"></a> [up](#main)', "author")
     assert html.count('"u-main"') == 3
     assert 'href="#u-main"' in html
     assert '"main"' not in html
 
 
-def test_only_our_own_classes_stay():
+def test_only_known_classes_are_kept():
     html = render(
         '<p class="site-header highlight x">a</p><span class="k admin">b</span>', "author"
     )
@@ -207,6 +209,6 @@ def test_only_our_own_classes_stay():
 @pytest.mark.parametrize(
     "address", ["https:far.org/x.png", "/\\far.org/x.png", "ht&#10;tps:far.org/x"]
 )
-def test_no_spelling_of_another_host_makes_a_browser_ask_it(address):
+def test_no_form_of_an_external_address_is_requested_by_a_browser(address):
     assert "<img" not in render(f'<img src="{address}">', "author")
     assert "<img" in render('<img src="/media/x.png">', "author")
