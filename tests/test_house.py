@@ -1,4 +1,4 @@
-"""The architecture, held against the source: who imports whom, and which material is used where."""
+"""Architecture rules, checked against the source: imports, where each concern is allowed, sizes."""
 
 import ast
 import re
@@ -11,7 +11,7 @@ from blog.config import Config
 from blog.models.base import Base
 from blog.web.templating import environment
 from tests.support.source_tree import (
-    MADE_BY_A_TOOL,
+    GENERATED,
     MODULES,
     PACKAGE,
     ROOT,
@@ -25,12 +25,12 @@ from tests.support.source_tree import (
     part_of,
 )
 
-EVERYTHING = frozenset(module.part for module in MODULES)
+ALL_PARTS = frozenset(module.part for module in MODULES)
 BASE = frozenset({"", "config", "loopback", "markup", "models"})
-AREA = BASE | {"cache", "media", "sandbox", "web"}
+BLUEPRINT = BASE | {"cache", "media", "sandbox", "web"}
 
 # What each package or single module may import. Two modules have a rule of their own: `config`
-# parses the address of the mail server, and the list of tasks brings all kinds of work together.
+# parses the address of the mail server, and the list of tasks needs all kinds of work.
 MAY_IMPORT: dict[str, frozenset[str]] = {
     **dict.fromkeys(["", "dependencies", "loopback", "mail.settings", "priority"], frozenset()),
     "config": frozenset({"mail.settings"}),
@@ -50,58 +50,68 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "deploy": frozenset({"config", "server"}),
     "handbook": frozenset({"config", "markup", "sandbox"}),
     "doctor": BASE | {"backup", "db", "web"},
-    "home": AREA,
-    "control_panel": AREA,
-    "admin": AREA | {"doctor"},
+    "home": BLUEPRINT,
+    "control_panel": BLUEPRINT,
+    "admin": BLUEPRINT | {"doctor"},
     "jobs.tasks": BASE | {"backup", "db", "jobs", "mail", "server"},
-    "app": EVERYTHING - {"wsgi"},
+    "app": ALL_PARTS - {"wsgi"},
     "wsgi": frozenset({"app", "server"}),
-    "__main__": EVERYTHING,
+    "__main__": ALL_PARTS,
 }
-# Where files are read and written.
-DISK = ("backup", "config", "db", "deploy", "handbook", "importer", "media", "priority", "sandbox")
-DISK += ("server.startup", "web.collectstatic", "web.i18n", "web.static_files")
-# Where a child process is started or a worker replaced.
-PROCESSES = ("backup", "deploy", "sandbox", "server.heartbeat", "server.supervisor")
+# Modules that may read and write files.
+DISK_MODULES = (
+    "backup",
+    "config",
+    "db",
+    "deploy",
+    "handbook",
+    "importer",
+    "media",
+    "priority",
+    "sandbox",
+)
+DISK_MODULES += ("server.startup", "web.collectstatic", "web.i18n", "web.static_files")
+# Modules that may start or replace processes.
+PROCESS_MODULES = ("backup", "deploy", "sandbox", "server.heartbeat", "server.supervisor")
 
 
-def parts_imported(module: Module) -> set[str]:
+def imported_parts(module: Module) -> set[str]:
     names = [name for name in module.imports if name == "blog" or name.startswith("blog.")]
     return {part_of(name) for name in names} - {module.part}
 
 
-# --- who may import whom ---
+# --- imports ---
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
 def test_imports_only_point_down(module):
-    assert parts_imported(module) - MAY_IMPORT[module.part] == set()
+    assert imported_parts(module) - MAY_IMPORT[module.part] == set()
 
 
-def test_no_two_parts_stand_above_one_another():
-    below = {part: set(MAY_IMPORT[part]) - {part} for part in MAY_IMPORT}
-    below["app"] -= {"__main__"}
-    below["__main__"] -= {"app"}
-    while free := [part for part, needs in below.items() if not needs & set(below)]:
-        for part in free:
-            del below[part]
-    assert below == {}
+def test_imports_between_parts_have_no_cycle():
+    imports = {part: set(MAY_IMPORT[part]) - {part} for part in MAY_IMPORT}
+    imports["app"] -= {"__main__"}
+    imports["__main__"] -= {"app"}
+    while without_imports := [part for part, needs in imports.items() if not needs & set(imports)]:
+        for part in without_imports:
+            del imports[part]
+    assert imports == {}
 
 
-def test_models_know_neither_the_web_nor_disk_nor_network():
-    unknown = {"sanic", "jinja2", "aiofiles", "aiohttp", "os", "pathlib", "shutil", "socket"}
-    unknown |= {"subprocess", "asyncio", "PIL", "tempfile", "urllib.request", "http"}
+def test_models_and_markup_use_neither_web_nor_disk_nor_network():
+    forbidden = {"sanic", "jinja2", "aiofiles", "aiohttp", "os", "pathlib", "shutil", "socket"}
+    forbidden |= {"subprocess", "asyncio", "PIL", "tempfile", "urllib.request", "http"}
     faults = [
         module.at(node)
         for module in MODULES
         if module.part in {"models", "markup"}
         for name, node in module.imports.items()
-        if {name, name.split(".")[0], ".".join(name.split(".")[:2])} & unknown
+        if {name, name.split(".")[0], ".".join(name.split(".")[:2])} & forbidden
     ]
     assert faults == []
 
 
-# --- six materials, six places ---
+# --- each concern has its place ---
 
 
 def test_sql_is_written_only_in_the_models():
@@ -114,7 +124,7 @@ def test_sql_is_written_only_in_the_models():
     assert faults == []
 
 
-def test_no_sql_is_pieced_together():
+def test_no_sql_is_built_from_strings():
     faults = [
         module.at(call)
         for module in MODULES
@@ -123,11 +133,11 @@ def test_no_sql_is_pieced_together():
         and "sqlalchemy" in module.source
         and not (is_text(call.args[0]) or getattr(call.args[0], "id", "") in module.strings)
     ]
-    assert [fault for fault in faults if not fault.startswith(tuple(OWN_NAMES))] == []
+    assert [fault for fault in faults if not fault.startswith(tuple(BUILT_FROM_CONSTANTS))] == []
 
 
-# Statements whose pieces are names that stand in the same file.
-OWN_NAMES = {
+# Statements built from constants of the same file.
+BUILT_FROM_CONSTANTS = {
     "blog/models/search/search_postgresql.py": "how each column of its list is stored",
     "blog/db/__init__.py": "BEGIN or BEGIN IMMEDIATE",
 }
@@ -143,7 +153,7 @@ def test_the_environment_is_read_only_by_config():
     assert faults == []
 
 
-def test_the_clock_is_read_only_by_models_base():
+def test_the_current_time_is_read_only_by_models_base():
     clocks = {"now", "utcnow", "today"}
     faults = [
         module.at(node)
@@ -158,26 +168,26 @@ def test_the_clock_is_read_only_by_models_base():
     assert faults == []
 
 
-TOUCHES_DISK = {
+DISK_FUNCTIONS = {
     *("open", "read_text", "write_text", "read_bytes", "write_bytes", "unlink", "mkdir", "rmdir"),
     *("rename", "touch", "hardlink_to", "symlink_to", "iterdir", "rglob", "chmod", "rmtree"),
     *("copyfile", "is_file", "is_dir", "mkstemp", "mkdtemp", "NamedTemporaryFile"),
 }
 
 
-def test_the_disk_is_touched_only_where_files_are_kept():
+def test_the_disk_is_used_only_by_certain_modules():
     faults = [
         module.at(call)
-        for module in outside(*DISK)
+        for module in outside(*DISK_MODULES)
         for call in module.calls
-        if called(call) in TOUCHES_DISK
+        if called(call) in DISK_FUNCTIONS
     ]
     assert faults == []
 
 
-def test_other_servers_and_child_processes_have_one_place_each():
-    wanted = {"subprocess": PROCESSES, "multiprocessing": PROCESSES}
-    wanted["socket"] = ("server.startup",)
+def test_network_and_processes_are_used_only_by_certain_modules():
+    allowed = {"subprocess": PROCESS_MODULES, "multiprocessing": PROCESS_MODULES}
+    allowed["socket"] = ("server.startup",)
     for client in (
         "aiohttp",
         "httpx",
@@ -187,13 +197,13 @@ def test_other_servers_and_child_processes_have_one_place_each():
         "smtplib",
         "aiosmtplib",
     ):
-        wanted[client] = ("mail.smtp_client",)
+        allowed[client] = ("mail.smtp_client",)
     faults = [
         module.at(node)
         for module in MODULES
         for name, node in module.imports.items()
-        for material, places in wanted.items()
-        if (name == material or name.startswith(f"{material}.")) and not is_in(module, *places)
+        for concern, places in allowed.items()
+        if (name == concern or name.startswith(f"{concern}.")) and not is_in(module, *places)
     ]
     assert faults == []
 
@@ -214,7 +224,7 @@ def test_html_is_written_only_in_templates_and_by_markup():
     assert faults == []
 
 
-def test_only_templating_says_that_a_text_is_html_already():
+def test_only_templating_marks_text_as_html():
     faults = [
         module.at(call)
         for module in outside("web.templating")
@@ -228,8 +238,8 @@ def test_only_templating_says_that_a_text_is_html_already():
 
 
 def test_no_module_is_longer_than_300_lines():
-    long = {module.here: module.source.count("\n") for module in MODULES}
-    assert {here: lines for here, lines in long.items() if lines > 300} == {}
+    lengths = {module.relative_path: module.source.count("\n") for module in MODULES}
+    assert {path: lines for path, lines in lengths.items() if lines > 300} == {}
 
 
 def test_no_function_is_longer_than_40_lines():
@@ -243,9 +253,19 @@ def test_no_function_is_longer_than_40_lines():
     assert faults == []
 
 
-def test_no_module_bears_a_name_that_says_nothing():
-    nothing = {"utils", "util", "helpers", "helper", "services", "core", "common", "misc", "lib"}
-    assert [module.here for module in MODULES if module.path.stem in nothing] == []
+def test_no_module_has_an_uninformative_name():
+    uninformative = {
+        "utils",
+        "util",
+        "helpers",
+        "helper",
+        "services",
+        "core",
+        "common",
+        "misc",
+        "lib",
+    }
+    assert [module.relative_path for module in MODULES if module.path.stem in uninformative] == []
 
 
 def test_no_folder_holds_more_than_20_python_files():
@@ -253,7 +273,7 @@ def test_no_folder_holds_more_than_20_python_files():
         str(folder.relative_to(ROOT)): number
         for top in (ROOT / "blog", ROOT / "tests")
         for folder in [top, *top.rglob("*")]
-        if folder.is_dir() and folder != MADE_BY_A_TOOL
+        if folder.is_dir() and folder != GENERATED
         if (number := len(list(folder.glob("*.py")))) > 20
     }
     assert crowded == {}
@@ -264,8 +284,8 @@ def test_no_two_public_classes_share_a_name():
     for module in MODULES:
         for node in module.tree.body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                places.setdefault(node.name, []).append(module.here)
-    assert {name: where for name, where in places.items() if len(where) > 1} == {}
+                places.setdefault(node.name, []).append(module.relative_path)
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
 
 
 def test_no_two_modules_of_a_package_share_a_name():
@@ -273,34 +293,36 @@ def test_no_two_modules_of_a_package_share_a_name():
     for module in MODULES:
         package = module.path.relative_to(PACKAGE).parts[0]
         if module.path.stem not in {"__init__", "__main__", "views"}:
-            places.setdefault((package, module.path.stem), []).append(module.here)
-    assert {name: where for name, where in places.items() if len(where) > 1} == {}
+            places.setdefault((package, module.path.stem), []).append(module.relative_path)
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
 
 
-def test_every_module_says_what_it_is_for():
-    assert [module.here for module in MODULES if not ast.get_docstring(module.tree)] == []
+def test_every_module_has_a_docstring():
+    assert [module.relative_path for module in MODULES if not ast.get_docstring(module.tree)] == []
 
 
 EXCEPTION = re.compile(r"# (?:noqa(?:: [A-Z0-9, ]+)?|type: ignore(?:\[[^]]*\])?)(.*)")
 
 
-def test_every_exception_from_a_rule_carries_its_reason():
+def test_every_exception_from_a_rule_has_a_reason():
     """`# noqa: S608 -- why`, `# type: ignore[arg-type]  # why`."""
     faults = []
     for path in [module.path for module in MODULES] + sorted((ROOT / "tests").rglob("*.py")):
         with path.open("rb") as file:
             comments = [t for t in tokenize.tokenize(file.readline) if t.type == tokenize.COMMENT]
         for comment in comments:
-            found = EXCEPTION.search(comment.string)
-            if found and len(found[1].strip(" -#")) < 5:
+            exception = EXCEPTION.search(comment.string)
+            if exception and len(exception[1].strip(" -#")) < 5:
                 faults.append(f"{path.relative_to(ROOT)}:{comment.start[0]} {comment.string}")
     assert faults == []
 
 
-def test_nothing_is_left_for_later():
-    later = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError|NotImplemented)\b")
+def test_nothing_is_left_to_do():
+    unfinished = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError|NotImplemented)\b")
     faults = [
-        f"{module.here}: {found[0]}" for module in MODULES if (found := later.search(module.source))
+        f"{module.relative_path}: {match[0]}"
+        for module in MODULES
+        for match in unfinished.finditer(module.source)
     ]
     assert faults == []
 
@@ -308,32 +330,34 @@ def test_nothing_is_left_for_later():
 # --- templates ---
 
 
-def test_every_template_escapes_whatever_its_name_ends_in(tmp_path):
+def test_every_template_is_escaped_whatever_its_file_name(tmp_path):
     assert environment(Config(data_dir=tmp_path)).autoescape is True
 
 
-# What may stand unescaped: text that markup has sanitised.
+# Expressions that may be unescaped, because markup has sanitised them.
 SANITISED = {"post.body_html", "row.body_html", "chosen.footer_html"}
-SANITISED = SANITISED | {"comment_form"}  # a template of ours, rendered before
-SANITISED |= {"comment.body_html", "answered.body_html", "rendered.html", "chapter.body_html"}
+SANITISED = SANITISED | {"comment_form"}  # rendered by a template of our own
+SANITISED |= {"said.body_html", "answered.body_html", "rendered.html", "chapter.body_html"}
 
 
-def test_nothing_is_exempt_from_escaping_but_rendered_text(tmp_path):
+def test_only_rendered_text_is_exempt_from_escaping(tmp_path):
     env = environment(Config(data_dir=tmp_path))
     faults = []
     for path in TEMPLATES:
         tree = env.parse(path.read_text())
         for node in tree.find_all(jinja.Filter):
-            if node.name in {"safe", "forceescape"} and spelt(node.node) not in SANITISED:
-                faults.append(f"{path.relative_to(ROOT)}:{node.lineno} {spelt(node.node)}|safe")
+            if node.name in {"safe", "forceescape"} and dotted_name(node.node) not in SANITISED:
+                faults.append(
+                    f"{path.relative_to(ROOT)}:{node.lineno} {dotted_name(node.node)}|safe"
+                )
         for node in tree.find_all((jinja.MarkSafe, jinja.ScopedEvalContextModifier)):
             faults.append(f"{path.relative_to(ROOT)}:{node.lineno} escaping is switched off")
     assert faults == []
 
 
-def spelt(node: jinja.Node) -> str:
+def dotted_name(node: jinja.Node) -> str:
     if isinstance(node, jinja.Getattr):
-        return f"{spelt(node.node)}.{node.attr}"
+        return f"{dotted_name(node.node)}.{node.attr}"
     return node.name if isinstance(node, jinja.Name) else type(node).__name__
 
 
@@ -342,23 +366,23 @@ INLINE = {
     "a style in the page": re.compile(r"<style\b", re.IGNORECASE),
     "a style on an element": re.compile(r"\sstyle\s*=", re.IGNORECASE),
     "a handler on an element": re.compile(r"\son[a-z]+\s*=\s*[\"']", re.IGNORECASE),
-    "an address that runs": re.compile(r"[\"']\s*javascript:", re.IGNORECASE),
-    "a foreign host": re.compile(r"(src|srcset)\s*=\s*[\"']?(https?:)?//", re.IGNORECASE),
+    "a script as an address": re.compile(r"[\"']\s*javascript:", re.IGNORECASE),
+    "another host": re.compile(r"(src|srcset)\s*=\s*[\"']?(https?:)?//", re.IGNORECASE),
 }
 
 
 @pytest.mark.parametrize("fault", INLINE)
-def test_no_template_holds_what_the_content_security_policy_refuses(fault):
-    found = [
+def test_no_template_has_what_the_content_security_policy_forbids(fault):
+    faults = [
         str(path.relative_to(ROOT)) for path in TEMPLATES if INLINE[fault].search(path.read_text())
     ]
-    assert found == []
+    assert faults == []
 
 
 # --- models ---
 
 
-def test_every_relationship_must_be_loaded_on_purpose():
+def test_every_relationship_must_be_loaded_explicitly():
     import blog.models
 
     assert blog.models.__doc__
@@ -371,7 +395,7 @@ def test_every_relationship_must_be_loaded_on_purpose():
     assert faults == [] and len(list(Base.registry.mappers)) > 10
 
 
-def test_no_table_deletes_behind_our_back():
+def test_no_table_deletes_or_updates_rows_by_cascade():
     cascading = [
         str(key.parent)
         for table in Base.metadata.tables.values()

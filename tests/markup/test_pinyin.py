@@ -88,7 +88,7 @@ def test_the_tables_are_up_to_date():
 
 def test_a_slug_does_not_load_pypinyin():
     """Its dictionaries took 57 MB in each worker, and loading them blocked the event loop."""
-    names = {(name, module.here) for module in MODULES for name in module.imports}
+    names = {(name, module.relative_path) for module in MODULES for name in module.imports}
     assert [where for name, where in names if name.startswith("pypinyin")] == []
 
 

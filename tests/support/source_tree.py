@@ -1,4 +1,4 @@
-"""The source of the blog as the guards of the house see it: modules, parts, names, templates."""
+"""The source tree, parsed for the architecture tests: modules, packages, imports, templates."""
 
 import ast
 from collections.abc import Iterator
@@ -9,18 +9,21 @@ from pathlib import Path
 from tests.support.paths import ROOT
 
 PACKAGE = ROOT / "blog"
-MADE_BY_A_TOOL = PACKAGE / "migrations" / "versions"
+GENERATED = PACKAGE / "migrations" / "versions"
 PARTS = {path.stem for path in PACKAGE.iterdir()}
 
 
-# Two modules that have a rule of their own, beside that of their package.
-APART = ("jobs.tasks", "mail.settings")
+# Modules with their own import rule, different from that of their package.
+SEPARATE_MODULES = ("jobs.tasks", "mail.settings")
 
 
 def part_of(name: str) -> str:
-    """`web` for `blog.web.redirect`; "" for what is defined in `blog/__init__.py`."""
+    """Return the part a dotted name belongs to: `web` for `blog.web.redirect`.
+
+    A part is a package or a single module. It is "" for names defined in `blog/__init__.py`.
+    """
     within = name.removeprefix("blog").lstrip(".")
-    for module in APART:
+    for module in SEPARATE_MODULES:
         if f"{within}.".startswith(f"{module}."):
             return module
     first = within.partition(".")[0]
@@ -29,22 +32,24 @@ def part_of(name: str) -> str:
 
 @dataclass(frozen=True)
 class Module:
-    """One file of Python. Its `part` is what the arrows of the house are drawn between."""
+    """One Python file. Import rules are defined between the parts that the files belong to."""
 
     path: Path
 
     @property
     def name(self) -> str:
-        """`blog.home.views`; a package's `__init__` has the package's name."""
+        """The dotted name, such as `blog.home.views`. A package's `__init__` has its name."""
         parts = self.path.relative_to(PACKAGE.parent).with_suffix("").parts
         return ".".join(parts).removesuffix(".__init__")
 
     @property
     def part(self) -> str:
+        """The package or single module that import rules apply to."""
         return part_of(self.name)
 
     @property
-    def here(self) -> str:
+    def relative_path(self) -> str:
+        """The path relative to the repository, such as `blog/app.py`."""
         return str(self.path.relative_to(ROOT))
 
     @cached_property
@@ -65,8 +70,8 @@ class Module:
 
     @property
     def texts(self) -> Iterator[tuple[ast.Constant, str]]:
-        """Every string but the docstrings."""
-        told = {
+        """Every string literal except docstrings."""
+        docstrings = {
             id(node.body[0].value)
             for node in self.nodes
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
@@ -74,22 +79,26 @@ class Module:
             and isinstance(node.body[0], ast.Expr)
         }
         for node in self.nodes:
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                yield from [(node, node.value)] if id(node) not in told else []
+            if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+                continue
+            if id(node) not in docstrings:
+                yield node, node.value
 
-    def at(self, node: ast.AST, what: str = "") -> str:
-        return f"{self.here}:{getattr(node, 'lineno', 0)} {what or ast.unparse(node)[:80]}"
+    def at(self, node: ast.AST, description: str = "") -> str:
+        """Return a line for an error report: path, line number and code."""
+        line = getattr(node, "lineno", 0)
+        return f"{self.relative_path}:{line} {description or ast.unparse(node)[:80]}"
 
     @cached_property
     def imports(self) -> dict[str, ast.AST]:
-        """Every module and every name in one, dotted, that is imported anywhere in the file."""
-        found: dict[str, ast.AST] = {}
+        """Every import in the file: the dotted name of a module, or of a name in it."""
+        imported: dict[str, ast.AST] = {}
         for node in self.nodes:
             if isinstance(node, ast.Import):
-                found.update({alias.name: node for alias in node.names})
+                imported.update({alias.name: node for alias in node.names})
             elif isinstance(node, ast.ImportFrom):
-                found.update({f"{node.module}.{alias.name}": node for alias in node.names})
-        return found
+                imported.update({f"{node.module}.{alias.name}": node for alias in node.names})
+        return imported
 
     @cached_property
     def strings(self) -> set[str]:
@@ -104,9 +113,7 @@ class Module:
         }
 
 
-MODULES = [
-    Module(path) for path in sorted(PACKAGE.rglob("*.py")) if MADE_BY_A_TOOL not in path.parents
-]
+MODULES = [Module(path) for path in sorted(PACKAGE.rglob("*.py")) if GENERATED not in path.parents]
 TEMPLATES = sorted(
     path
     for folder in (ROOT / "templates", *PACKAGE.glob("*/templates"))
@@ -120,22 +127,23 @@ def is_text(node: ast.AST | None) -> bool:
 
 
 def called(node: ast.Call) -> str:
-    """The last name of what is called: `text` for `sa.text(…)`."""
+    """Return the last name of the called function: `text` for `sa.text(…)`."""
     function = node.func
     return getattr(function, "attr", "") or getattr(function, "id", "")
 
 
 def dotted(node: ast.AST) -> str:
-    """`datetime.now` for an attribute of a name; "" for anything else."""
+    """Return `datetime.now` for such an attribute, or "" for other expressions."""
     if isinstance(node, ast.Attribute):
         return f"{dotted(node.value)}.{node.attr}".lstrip(".")
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def outside(*places: str) -> list[Module]:
-    """The modules that belong to none of these packages or modules, such as `db` or `web.i18n`."""
-    return [module for module in MODULES if not is_in(module, *places)]
+def outside(*names: str) -> list[Module]:
+    """Return the modules that are in none of these packages or modules (`db`, `web.i18n`)."""
+    return [module for module in MODULES if not is_in(module, *names)]
 
 
-def is_in(module: Module, *places: str) -> bool:
-    return any(f"{module.name}.".startswith(f"blog.{place}.") for place in places)
+def is_in(module: Module, *names: str) -> bool:
+    """Whether the module is in one of these packages or modules (`db`, `web.i18n`)."""
+    return any(f"{module.name}.".startswith(f"blog.{name}.") for name in names)
