@@ -1,4 +1,4 @@
-"""What all tests share: a configuration, a database on each system, a live site, a browser."""
+"""Fixtures and options for all tests: configuration, databases, servers, a browser."""
 
 import gc
 import itertools
@@ -38,61 +38,57 @@ from tests.support.nginx_server import Nginx
 from tests.support.postgres import BINARIES, Postgres
 from tests.support.real_blogs import ImportedBlogs, import_once
 
-LACKING = "lacking on this machine: "
+MISSING = "not installed on this machine: "
 
-# --- what the machine lacks ------------------------------------------------------------------
+# Examples have no deadline, because the machine may be busy with other work.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
+
+
+# --- packages that are not installed ------------------------------------------------------------------
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    help = "fail at the end where a system package was lacking (this is what `make test` says)"
+    help = "fail at the end if a system package is missing (`make test` uses this)"
     parser.addoption("--complete", action="store_true", help=help)
-    # `make fuzz` asks for many more of each.
-    help = "how many examples Hypothesis tries in each test of a property"
-    parser.addoption("--examples", type=int, default=25, help=help)
-    help = "how many odd requests are answered both by the fast path and without it"
-    parser.addoption("--fuzz", type=int, default=1000, help=help)
-    help = "how many random changes are made while readers must never see an outdated page"
-    parser.addoption("--changes", type=int, default=60, help=help)
+    help = "number of unusual requests to compare the fast path and Sanic with"
+    parser.addoption("--fuzz", default="2000", help=help)
+    help = "number of changes to make while checking that no page is stale"
+    parser.addoption("--changes", default="150", help=help)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Sets how many examples Hypothesis tries. It has no deadline: the machine may be busy."""
-    examples = config.getoption("--examples")
-    hypothesis.settings.register_profile("blog", deadline=None, max_examples=examples)
-    hypothesis.settings.load_profile("blog")
+def need(package: str, is_installed: object) -> None:
+    """Skip the test if a Debian package is not installed."""
+    if not is_installed:
+        pytest.skip(MISSING + package)
 
 
-def need(package: str, is_there: object) -> None:
-    if not is_there:
-        pytest.skip(LACKING + package)
-
-
-def lacking(config: pytest.Config) -> dict[str, int]:
-    """How many tests did not run, by the Debian package that they need."""
+def missing_packages(config: pytest.Config) -> dict[str, int]:
+    """Return the number of skipped tests by the Debian package that they need."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     packages: dict[str, int] = {}
     for report in reporter.stats.get("skipped", []) if reporter else []:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
-        if LACKING in reason:
-            package = reason.partition(LACKING)[2]
+        if MISSING in reason:
+            package = reason.partition(MISSING)[2]
             packages[package] = packages.get(package, 0) + 1
     return packages
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if session.config.getoption("--complete") and lacking(session.config):
+    if session.config.getoption("--complete") and missing_packages(session.config):
         session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
-    if packages := lacking(config):
+    if packages := missing_packages(config):
         terminalreporter.section("did not run")
         for package, number in sorted(packages.items()):
             terminalreporter.line(f"{number} tests need Debian's package {package}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The same order in every process: parameters may come out of a set."""
+    """Sort parametrized tests, whose parameters may come from a set, for pytest-xdist."""
     runs = itertools.groupby(items, lambda item: (item.path, getattr(item, "originalname", "")))
     items[:] = [item for _, run in runs for item in sorted(run, key=lambda item: item.nodeid)]
     for item in items:
@@ -101,7 +97,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What is imported by now stays: to look through it for garbage takes a tenth of the time."""
+    """Exclude imported objects from garbage collection, which takes a tenth of the time."""
     gc.freeze()
 
 
@@ -110,21 +106,21 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    """A blog of its own in an empty folder, on SQLite."""
+    """The settings of a blog on SQLite, in an empty folder."""
     return Config(data_dir=tmp_path / "data", port=free_port())
 
 
 @pytest.fixture
 def environment(config: Config) -> dict[str, str]:
-    """What a child process is told so that it finds `config`."""
+    """The environment of a process that uses `config`."""
     return live_server.environment(config)
 
 
 @pytest.fixture(scope="session")
 def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database, made once and copied for each test."""
+    """The file of a migrated, empty database, created once and copied for each test."""
     config = Config(data_dir=tmp_path_factory.mktemp("empty"))
-    migrate(config)  # with its last connection the write-ahead log is gone
+    migrate(config)  # closing the last connection removes the write-ahead log
     return config.data_dir / "blog.sqlite3"
 
 
@@ -144,7 +140,7 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def empty_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The name of a migrated database, made once and copied for each test."""
+    """The name of a migrated, empty database, created once and copied for each test."""
     name = postgres.create()
     migrate(Config(data_dir=tmp_path_factory.mktemp("pg"), database_url=postgres.url(name)))
     return name
@@ -166,30 +162,30 @@ def migrated(request: pytest.FixtureRequest, config: Config) -> Iterator[Config]
 
 @pytest.fixture
 def database(migrated: Config) -> Iterator[Database]:
-    opened = Database(migrated)
-    yield opened
-    opened.close()
+    database = Database(migrated)
+    yield database
+    database.close()
 
 
 @pytest.fixture
 def sqlite_database(config: Config, empty_sqlite: Path) -> Iterator[Database]:
-    """For what only SQLite does, and for what the database makes no difference to."""
+    """An empty SQLite database, for tests that need no second run on PostgreSQL."""
     config.data_dir.mkdir()
     shutil.copy(empty_sqlite, config.data_dir)
-    opened = Database(config)
-    yield opened
-    opened.close()
+    database = Database(config)
+    yield database
+    database.close()
 
 
 @pytest.fixture
 def config_of(migrated: Config) -> Callable[[Database], Config]:
-    """The configuration that `database` was opened with."""
+    """The configuration that `database` was database with."""
     return lambda database: migrated
 
 
 @pytest.fixture
 def kept_blog(migrated: Config) -> Config:
-    """A blog worth keeping: on SQLite, then on PostgreSQL."""
+    """The settings of a blog with posts, comments and pictures: on SQLite, then PostgreSQL."""
     backup_blog.furnish(migrated)
     return migrated
 
@@ -199,9 +195,9 @@ def kept_blog(migrated: Config) -> Config:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A live blog with four workers and the whole cast in it, as `site.cast`.
+    """A running blog with four workers and all example data, as `site.cast`.
 
-    It serves all tests that ask for it: whoever writes to it writes things of its own.
+    All tests share it, so a test that writes must create objects of its own.
     """
     port = free_port()
     config = Config(data_dir=tmp_path_factory.mktemp("site"), port=port)
@@ -216,7 +212,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def front(site: Site) -> Iterator[Nginx]:
-    """The live blog behind a real nginx."""
+    """The running blog behind a real nginx."""
     need("nginx", program("nginx"))
     with Nginx(site) as running:
         yield running
@@ -224,7 +220,7 @@ def front(site: Site) -> Iterator[Nginx]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
-    """Chromium. Of one module only, since Playwright keeps a loop running while it is open."""
+    """Chromium, for one module only, since Playwright keeps an event loop running."""
     from playwright.sync_api import sync_playwright
 
     chromium = program("chromium") or program("chromium-browser") or program("google-chrome")
@@ -238,5 +234,5 @@ def browser() -> Iterator[object]:
 
 @pytest.fixture(scope="session")
 def axe() -> str:
-    """The script that finds what a page makes hard for some of its readers."""
+    """The axe script, which detects accessibility problems."""
     return (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")

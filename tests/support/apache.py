@@ -1,4 +1,4 @@
-"""A real Apache with the site file that the project ships; only its places are changed."""
+"""Runs a real Apache with the shipped site file, changed only in paths, port and host name."""
 
 import os
 import tempfile
@@ -9,9 +9,9 @@ from tests.support.live_server import ROOT, Site, free_port, program
 from tests.support.nginx_server import HOST, Front
 
 MODULES = Path("/usr/lib/apache2/modules")
-# What Debian enables by itself, and what the file's first lines ask for.
+# The modules that Debian enables by default, and those that the file's first lines require.
 ENABLED = "mpm_event authz_core authz_host alias deflate filter mime reqtimeout"
-ASKED = "proxy proxy_http headers"
+REQUIRED = "proxy proxy_http headers"
 MAIN = """
 ServerRoot {folder}
 PidFile {folder}/pid
@@ -33,9 +33,9 @@ class Apache(Front):
         self.port = free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="apache-"))
         self.folder.chmod(0o755)
-        names = [*ENABLED.split(), *ASKED.split()]
+        names = [*ENABLED.split(), *REQUIRED.split()]
         modules = [f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in names]
-        # Started by root it answers as another user, and never as root.
+        # Started by root, Apache must answer as another user.
         user = "User www-data\nGroup www-data" if os.geteuid() == 0 else ""
         main = MAIN.format(
             folder=self.folder, port=self.port, user=user, modules="\n".join(modules)
@@ -43,10 +43,10 @@ class Apache(Front):
         self.folder.joinpath("logs").mkdir()
         self.folder.joinpath("apache2.conf").write_text(main)
         self.folder.joinpath("types").write_text("text/css css\nimage/jpeg jpg\n")
-        self.folder.joinpath("blog.conf").write_text(self.placed())
+        self.folder.joinpath("blog.conf").write_text(self.config_text())
 
-    def placed(self) -> str:
-        """The shipped file with our port, host and folder in the lines marked as the keeper's."""
+    def config_text(self) -> str:
+        """Return the shipped file with our port, host and folder in the lines to be edited."""
         text = ROOT.joinpath("deploy/apache.conf").read_text()
         text = text.replace("*:80>", f"127.0.0.1:{self.port}>").replace("blog.example.org", HOST)
         text = text.replace("127.0.0.1:8000", f"127.0.0.1:{self.site.port}")

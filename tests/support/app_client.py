@@ -1,7 +1,7 @@
-"""A blog that answers in this process, and a visitor who can say anything to it.
+"""A test client for a blog that runs in this process, and its fixtures.
 
-The server is Sanic's own, in a thread with a loop of its own; the visitor writes raw bytes, so that
-a test may send what no client library would.
+Sanic's own server runs in a thread with its own event loop. The client writes raw bytes to a
+socket, so that a test can send requests that no client library would.
 """
 
 import asyncio
@@ -29,13 +29,13 @@ from blog.server import startup
 from tests.support import cast
 from tests.support.cast import Cast
 
-SECONDS = 20
+TIMEOUT = 20  # seconds
 numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: every header as it was sent, doubles too."""
+    """A response, with all headers as they were sent, repeated ones too."""
 
     status: int
     pairs: tuple[tuple[str, str], ...]
@@ -49,56 +49,56 @@ class Answer:
         return [value for known, value in self.pairs if known == name]
 
     def header(self, name: str) -> str:
-        """The one header of this name; "" where there is none."""
+        """Return the header of this name, or "". Fails if it was sent twice."""
         values = self.all(name)
         assert len(values) < 2, f"{name} was sent twice: {values}"
         return values[0] if values else ""
 
     @property
     def cookies(self) -> dict[str, str]:
-        """Cookies that were set, by name; a deleted one is empty."""
+        """The cookies that were set, by name. A deleted one is empty."""
         parts = (line.split(";")[0].partition("=") for line in self.all("set-cookie"))
         return {name: value.strip('"') for name, _, value in parts}
 
 
 class Furnished(NamedTuple):
-    """A database file with the whole cast in it, to be copied."""
+    """A database file with all example data, to be copied."""
 
     file: Path
     cast: Cast
 
     def settle(self, config: Config) -> Cast:
-        """The cast moves into a blog that has no database yet."""
+        """Copy the database into a blog that has none yet."""
         config.data_dir.mkdir(exist_ok=True)
         shutil.copy(self.file, config.data_dir)
         return self.cast
 
 
 class Compiled(BytecodeCache):
-    """What Jinja has made of each template: every blog of this process warms the same ones.
+    """A cache of compiled templates, shared by all blogs of this process.
 
-    Jinja itself sees by a checksum whether a template is still the one that was compiled.
+    Jinja checks by a checksum whether a template has changed since.
     """
 
     def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
+        self.bytecode: dict[str, bytes] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self.kept:
-            bucket.bytecode_from_string(self.kept[bucket.key])
+        if bucket.key in self.bytecode:
+            bucket.bytecode_from_string(self.bytecode[bucket.key])
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        self.kept[bucket.key] = bucket.bytecode_to_string()
+        self.bytecode[bucket.key] = bucket.bytecode_to_string()
 
 
 compiled = Compiled()
 
 
 class AppClient:
-    """`with Door(config) as door: door.get("/")`. The database is migrated first; with `furnished`
-    it has the whole cast in it.
+    """`with AppClient(config) as client: client.get("/")`.
 
-    Passwords are hashed as cheaply as can be; whoever tests their cost sets `passwords.hasher`.
+    The database is migrated first. With `furnished`, it contains all example data. Password
+    hashing is as cheap as possible; a test of its cost must set `passwords.hasher`.
     """
 
     cast: Cast
@@ -118,20 +118,20 @@ class AppClient:
 
     def __enter__(self) -> "AppClient":
         self.thread.start()
-        asyncio.run_coroutine_threadsafe(self._open(), self.loop).result(SECONDS)
+        asyncio.run_coroutine_threadsafe(self._open(), self.loop).result(TIMEOUT)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None
     ) -> None:
-        asyncio.run_coroutine_threadsafe(self._close(), self.loop).result(SECONDS)
+        asyncio.run_coroutine_threadsafe(self._close(), self.loop).result(TIMEOUT)
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(SECONDS)
+        self.thread.join(TIMEOUT)
         self.loop.close()
         self.database.close()
 
     async def _open(self) -> None:
-        # A socket of our own: Sanic takes port 0 for none, and listens on 8000.
+        # An own socket, because Sanic treats port 0 as unset and listens on 8000.
         self.server = await self.app.create_server(
             sock=socket.create_server(("127.0.0.1", 0)),
             protocol=self.app.protocol,
@@ -151,16 +151,16 @@ class AppClient:
         await self.server.after_stop()
 
     def let_in(self, name: str) -> dict[str, str]:
-        """The cookies of a signed-in browser of one of the cast."""
+        """Sign a person of the example data in and return the cookies."""
         return cast.sign_in(self.database, getattr(self.cast, name))
 
-    # --- asking ----------------------------------------------------------------------------------
+    # --- requests --------------------------------------------------------------------------------
 
     def get(self, path: str, **how: Any) -> Answer:
         return self.ask("GET", path, **how)
 
     def post(self, path: str, form: Mapping[str, Any] | None = None, **how: Any) -> Answer:
-        """A form as a browser sends it from one of our own pages."""
+        """Submit a form as a browser does from one of our own pages."""
         how.setdefault("headers", tuple(cast.OURS.items()))
         return self.ask("POST", path, form=form or {}, **how)
 
@@ -189,19 +189,19 @@ class AppClient:
         return self.say(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
 
     def say(self, words: bytes) -> Answer:
-        """Raw bytes, and the one answer to them."""
-        with socket.create_connection(("127.0.0.1", self.port), SECONDS) as line:
-            with suppress(ConnectionError):  # it may answer before it has heard everything
+        """Send raw bytes and return the response."""
+        with socket.create_connection(("127.0.0.1", self.port), TIMEOUT) as line:
+            with suppress(ConnectionError):  # it may respond before it has read everything
                 line.sendall(words)
-            heard = b""
+            received = b""
             with suppress(ConnectionError):
                 while piece := line.recv(65536):
-                    heard += piece
-        return _answer(heard)
+                    received += piece
+        return _answer(received)
 
 
-def _answer(heard: bytes) -> Answer:
-    head, _, body = heard.partition(b"\r\n\r\n")
+def _answer(received: bytes) -> Answer:
+    head, _, body = received.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     pairs = [line.partition(":") for line in lines]
     headers = tuple((name.strip().lower(), value.strip()) for name, _, value in pairs)
@@ -224,50 +224,50 @@ def furnished(empty_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> F
 
 @pytest.fixture(scope="session")
 def served(furnished: Furnished, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppClient]:
-    """One server for all tests; each finds the cast as it was at first."""
+    """One server for all tests. Other fixtures reset its database for each test."""
     with AppClient(Config(data_dir=tmp_path_factory.mktemp("served")), furnished) as client:
         yield client
 
 
-def put_back(client: AppClient, file: Path) -> None:
-    """Another database under the feet of the server that has its own open."""
+def reset_database(client: AppClient, file: Path) -> None:
+    """Overwrite the database of a running blog."""
     copy_into(file, client.config.data_dir / file.name)
 
 
 def copy_into(file: Path, other: Path) -> None:
-    """One SQLite database over another, which may be open."""
+    """Copy a SQLite database over another one, which may be open."""
     with closing(sqlite.connect(file)) as source, closing(sqlite.connect(other)) as target:
         source.backup(target)
 
 
 @pytest.fixture
 def client(served: AppClient, furnished: Furnished) -> "AppClient":
-    """A blog with the whole cast in it, for a test that may change anything."""
-    put_back(served, furnished.file)
+    """A blog with all example data, for a test that may change anything."""
+    reset_database(served, furnished.file)
     served.is_touched = True
     return served
 
 
 @pytest.fixture
 def open_client(served: AppClient, furnished: Furnished) -> "AppClient":
-    """The same for a test that only looks."""
+    """A blog with all example data, for a test that changes nothing."""
     if served.is_touched:
-        put_back(served, furnished.file)
+        reset_database(served, furnished.file)
         served.is_touched = False
     return served
 
 
 @pytest.fixture
 def empty_client(served: AppClient, empty_sqlite: Path) -> "AppClient":
-    """A blog that nobody has set up."""
-    put_back(served, empty_sqlite)
+    """A blog that is not set up yet."""
+    reset_database(served, empty_sqlite)
     served.is_touched = True
     return served
 
 
 @pytest.fixture
 def mailing(client: AppClient) -> Iterator[AppClient]:
-    """The blog while it has a mail server; nothing is sent, only owed."""
+    """A blog with a mail server. Messages are only queued, not sent."""
     before = client.app.ctx.config
     client.app.ctx.config = replace(
         before, smtp_url="smtp://127.0.0.1:9", mail_from="blog@ink.example"
@@ -278,7 +278,7 @@ def mailing(client: AppClient) -> Iterator[AppClient]:
 
 @pytest.fixture
 def world(database: Database, migrated: Config, furnished: Furnished) -> Cast:
-    """The whole cast in `database`; in SQLite's it is copied, which is much faster."""
+    """All example data in `database`. For SQLite it is copied, which is much faster."""
     if not migrated.is_sqlite:
         return cast.fill(database)
     copy_into(furnished.file, migrated.sqlite_file)
@@ -287,7 +287,7 @@ def world(database: Database, migrated: Config, furnished: Furnished) -> Cast:
 
 @pytest.fixture
 def small_blog(config: Config, sqlite_database: Database, furnished: Furnished) -> Config:
-    """The cast alone, and its database open: for what the kind of it makes no difference to."""
+    """The settings of a blog with all example data on SQLite, and no uploads."""
     copy_into(furnished.file, config.sqlite_file)
     config.media_dir.mkdir()
     return config

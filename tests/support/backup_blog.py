@@ -1,4 +1,4 @@
-"""A blog worth keeping, and all that its readers see of it."""
+"""A blog to back up, and a crawler of its public pages to compare it with the restored one."""
 
 import asyncio
 import re
@@ -23,7 +23,7 @@ LINK = re.compile(rb"""(?:href|src|srcset)="(/[^"#\s]*)|<loc>[a-z]+://[^/<]+([^<
 
 
 def furnish(config: Config) -> Cast:
-    """The cast, an old blog with pictures, comments, and a template of its owner's."""
+    """Create the example data, an imported blog with pictures, comments and a custom template."""
     startup.prepare(config)
     database = Database(config)
     people = cast.fill(database)
@@ -31,7 +31,7 @@ def furnish(config: Config) -> Cast:
         importer.import_folder(config, SAMPLES / "jekyll", ImportOptions(author="Lee Byline"))
     )
     for words, state in (("I was there, too.", APPROVED), ("It waits.", "pending")):
-        database.transact_now(_say, people.ann_live.id, words, state)
+        database.transact_now(_add_comment, people.ann_live.id, words, state)
     database.close()
     (config.data_dir / "templates").mkdir()
     shutil.copy("templates/error.html", config.data_dir / "templates")
@@ -40,25 +40,25 @@ def furnish(config: Config) -> Cast:
     return people
 
 
-def _say(session: Session, post_id: int, words: str, state: str) -> None:
+def _add_comment(session: Session, post_id: int, words: str, state: str) -> None:
     remark(session, post_id, words, state=state)
 
 
 def seen(config: Config) -> dict[str, tuple[int, str, bytes]]:
-    """Every public page and picture, to its last byte, from what a link leads to."""
+    """Return status, media type and body of every public page and picture, by following links."""
     pages: dict[str, tuple[int, str, bytes]] = {}
     with AppClient(config) as client:
-        waiting = list(ENTRIES)
-        while waiting:
-            path = waiting.pop()
+        paths = list(ENTRIES)
+        while paths:
+            path = paths.pop()
             if path in pages:
                 continue
             answer = client.get(path)
             kind = answer.header("content-type")
             pages[path] = (answer.status, kind, answer.body)
             if "html" in kind or "xml" in kind:
-                waiting += [
-                    (one or two).decode().replace("&amp;", "&")
-                    for one, two in LINK.findall(answer.body)
+                paths += [
+                    (attribute or location).decode().replace("&amp;", "&")
+                    for attribute, location in LINK.findall(answer.body)
                 ]
     return pages

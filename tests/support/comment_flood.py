@@ -1,5 +1,8 @@
-"""Two thousand comments that nobody meant: each from an address of its own, in words of its own,
-by a program that reads the preview, waits as long as a person would, and presses again."""
+"""Simulates a flood of spam comments while other visitors read the post.
+
+Each comment comes from a different IP address and has a different text. Like a person, the sender
+reads the preview before it submits the comment.
+"""
 
 import asyncio
 import random
@@ -15,8 +18,8 @@ from tests.support.cast import OURS
 
 AT_ONCE = 8
 READERS = 2
-TRIES = 20
-READING = 3.2  # seconds between the presses of a guest
+MAX_ATTEMPTS = 20
+READING = 3.2  # seconds between preview and submission
 PROOF = re.compile(r'name="proof" value="([^"]+)"')
 ENGLISH = "river stone window paper garden letter morning winter summer market silver copper"
 CHINESE = "春天 河流 石头 窗户 花园 信件 早晨 市场 老师 医生 镜子 梯子 篮子 地毯"
@@ -25,22 +28,22 @@ WORDS = [*ENGLISH.split(" "), *CHINESE.split(" ")]
 
 @dataclass
 class Flood:
-    """What came of it: how each press was answered, and how long readers waited meanwhile."""
+    """The result: response statuses of previews and submissions, and readers' waiting times."""
 
     previews: Counter[int] = field(default_factory=Counter)
     sends: Counter[int] = field(default_factory=Counter)
     waits: list[float] = field(default_factory=list)  # seconds, of readers
-    failed: list[str] = field(default_factory=list)  # readers who got no page, or a wrong one
+    failed: list[str] = field(default_factory=list)  # readers' requests with a wrong response
     seconds: float = 0.0
 
     def share(self, of: float) -> float:
-        """The wait, in milliseconds, that this share of all readers did not exceed."""
+        """Return the waiting time, in milliseconds, that this share of readers did not exceed."""
         waits = sorted(self.waits)
         return waits[min(len(waits) - 1, int(len(waits) * of))] * 1000
 
 
 def guest(number: int) -> tuple[dict[str, str], dict[str, str]]:
-    """What a program types, and where it says that it comes from."""
+    """Return the form fields and request headers of one spam comment."""
     chance = random.Random(number)  # noqa: S311 -- the same guests in every run
     body = " ".join(chance.choices(WORDS, k=30)) + f" floodword{number}"
     typed = {"name": chance.choice(WORDS) + str(number), "email": "", "body": body}
@@ -51,62 +54,64 @@ def guest(number: int) -> tuple[dict[str, str], dict[str, str]]:
 
 
 async def flood(url: str, post_id: int, page: str, number: int) -> Flood:
-    """`number` comments on a post, while others read its page."""
-    done, over = Flood(), asyncio.Event()
+    """Send `number` comments on a post while others read its page."""
+    result, over = Flood(), asyncio.Event()
     start = time.monotonic()
     async with aiohttp.ClientSession(url, connector=aiohttp.TCPConnector(limit=0)) as client:
-        readers = [asyncio.create_task(_read(client, page, done, over)) for _ in range(READERS)]
-        await _send_all(client, f"/comments/{post_id}", number, done)
+        readers = [asyncio.create_task(_read(client, page, result, over)) for _ in range(READERS)]
+        await _send_all(client, f"/comments/{post_id}", number, result)
         over.set()
         await asyncio.gather(*readers)
-    done.seconds = time.monotonic() - start
-    return done
+    result.seconds = time.monotonic() - start
+    return result
 
 
 async def quiet(url: str, page: str, until: Awaitable[object]) -> Flood:
-    """The same readers alone, until something else is over."""
-    done, over, start = Flood(), asyncio.Event(), time.monotonic()
+    """Measure the same readers without a flood, until `until` is result."""
+    result, over, start = Flood(), asyncio.Event(), time.monotonic()
     async with aiohttp.ClientSession(url) as client:
-        readers = [asyncio.create_task(_read(client, page, done, over)) for _ in range(READERS)]
+        readers = [asyncio.create_task(_read(client, page, result, over)) for _ in range(READERS)]
         await until
         over.set()
         await asyncio.gather(*readers)
-    done.seconds = time.monotonic() - start
-    return done
+    result.seconds = time.monotonic() - start
+    return result
 
 
-async def _send_all(client: aiohttp.ClientSession, path: str, number: int, done: Flood) -> None:
-    """Every preview first, so that each second press is one that a person might have made."""
-    lane = asyncio.Semaphore(AT_ONCE)
+async def _send_all(client: aiohttp.ClientSession, path: str, number: int, result: Flood) -> None:
+    """Request all previews first, then submit, so that the time between is realistic."""
+    limit = asyncio.Semaphore(AT_ONCE)
 
-    async def press(typed: dict[str, str], headers: dict[str, str], told: Counter[int]) -> str:
-        """Until the blog is no longer too busy, as a patient program would."""
-        for _ in range(TRIES):
+    async def press(typed: dict[str, str], headers: dict[str, str], statuses: Counter[int]) -> str:
+        """Send the form, again while the blog answers that it is too busy."""
+        for _ in range(MAX_ATTEMPTS):
             how = {"data": typed, "headers": headers, "allow_redirects": False}
-            async with lane, client.post(path, **how) as answer:
+            async with limit, client.post(path, **how) as answer:
                 text = await answer.text()
             if answer.status != 503:
                 break
             await asyncio.sleep(0.3)
-        told[answer.status] += 1
+        statuses[answer.status] += 1
         return text
 
     async def look(at: int) -> tuple[dict[str, str], dict[str, str]]:
         typed, headers = guest(at)
-        found = PROOF.search(await press(typed, headers, done.previews))
-        return {**typed, "proof": found[1] if found else ""}, headers
+        proof = PROOF.search(await press(typed, headers, result.previews))
+        return {**typed, "proof": proof[1] if proof else ""}, headers
 
-    seen = await asyncio.gather(*(look(at) for at in range(number)))
+    previewed = await asyncio.gather(*(look(at) for at in range(number)))
     await asyncio.sleep(READING)
-    await asyncio.gather(*(press(typed, headers, done.sends) for typed, headers in seen))
+    await asyncio.gather(*(press(typed, headers, result.sends) for typed, headers in previewed))
 
 
-async def _read(client: aiohttp.ClientSession, page: str, done: Flood, over: asyncio.Event) -> None:
+async def _read(
+    client: aiohttp.ClientSession, page: str, result: Flood, over: asyncio.Event
+) -> None:
     while not over.is_set():
         before = time.perf_counter()
         async with client.get(page, cookies={}) as answer:
             text = await answer.text()
-        done.waits.append(time.perf_counter() - before)
+        result.waits.append(time.perf_counter() - before)
         if answer.status != 200 or "floodword" in text:
-            done.failed.append(f"{answer.status}: {text[:200]}")
+            result.failed.append(f"{answer.status}: {text[:200]}")
         await asyncio.sleep(0.05)

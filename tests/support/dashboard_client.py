@@ -1,4 +1,4 @@
-"""Somebody at the desk, for the tests that go through its door."""
+"""A client for the dashboard: a signed-in author's browser, and its fixtures."""
 
 import re
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ FIELDS = ("title", "slug", "summary", "body", "tags", "cover", "version")
 
 @dataclass
 class Writer:
-    """Somebody at the desk: presses buttons on the edit page as a browser without scripts does."""
+    """A signed-in author who submits the forms of the edit page like a browser without scripts."""
 
     client: AppClient
     name: str
@@ -38,7 +38,7 @@ class Writer:
         return int(answer.header("location").rpartition("/")[2])
 
     def sheet(self, id: int) -> dict[str, Any]:
-        """The fields of the edit page, as they would be sent back untouched."""
+        """Return the fields of the edit page, as they would be submitted unchanged."""
         page = self.get(f"/control-panel/posts/{id}")
         assert page.status == 200
         return fields_of(page.text)
@@ -70,7 +70,7 @@ def fields_of(page: str) -> dict[str, Any]:
 
 
 def told_after(writer: Writer, answer: Answer) -> str:
-    """The page after a redirect, with what it says of the act."""
+    """Return the page after a redirect, with its message about the action."""
     cookies = {**writer.cookies, **answer.cookies}
     return writer.client.get(answer.header("location"), cookies=cookies).text
 
@@ -107,7 +107,7 @@ def kim(client: AppClient) -> Writer:
 
 @pytest.fixture
 def looking_ann(open_client: AppClient) -> Writer:
-    """Ann at a desk that many tests share: nothing she does there changes anything."""
+    """Ann in a blog that tests share, so she must not change anything."""
     return Writer(open_client, "ann")
 
 

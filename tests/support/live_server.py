@@ -1,4 +1,4 @@
-"""A real server with its workers, as black-box tests start, ask, count and stop it."""
+"""Starts and stops the real server with its workers, and sends requests to it."""
 
 import contextlib
 import http.client
@@ -23,11 +23,11 @@ from blog.config import Config
 from tests.support.paths import ROOT
 
 WORKERS = 4
-PATIENCE = 90.0  # seconds; a bound for a busy machine, not a promise
+PATIENCE = 90.0  # seconds; generous, because the machine may be busy
 
 
 def program(name: str, *folders: str) -> str | None:
-    """Where a program is; Debian keeps some of them off the path."""
+    """Return the path of a program or None, also from folders that are not on the PATH."""
     for folder in folders:
         for found in sorted(Path("/").glob(f"{folder.lstrip('/')}/{name}"), reverse=True):
             return str(found)
@@ -41,7 +41,7 @@ def free_port() -> int:
 
 
 def wait_for(what: Callable[[], object], seconds: float = PATIENCE, why: str = "") -> None:
-    """Until `what()` is true; fails after `seconds`."""
+    """Wait until `what()` is true. Fails after `seconds`."""
     end = time.monotonic() + seconds
     while not what():
         if time.monotonic() > end:
@@ -50,7 +50,7 @@ def wait_for(what: Callable[[], object], seconds: float = PATIENCE, why: str = "
 
 
 def environment(config: Config, **more: str) -> dict[str, str]:
-    """What a child process is told; the settings of whoever runs the tests stay out."""
+    """Return the environment of a process that uses `config`, without BLOG_… variables of ours."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("BLOG_")}
     ours |= {
         "BLOG_DATA_DIR": str(config.data_dir),
@@ -76,7 +76,7 @@ class Reply:
 
 
 def ask(port: int, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> Reply:
-    """One request on a connection of its own; no redirect is followed."""
+    """Send one request on a new connection. Redirects are not followed."""
     line = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -89,7 +89,7 @@ def ask(port: int, path: str, method: str = "GET", body: bytes = b"", **headers:
 
 
 class Site:
-    """`sanic blog.app -w 4` as its keeper would start it: `with Site(config) as site:`."""
+    """`sanic blog.app -w 4` as a site owner starts it: `with Site(config) as site:`."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class Site:
         self.log = config.data_dir.parent / f"site-{config.port}.log"
 
     def start(self) -> Self:
-        """Without waiting. A session of its own, so that its processes can be counted."""
+        """Start without waiting, in a new session, so that its processes can be counted."""
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 self.command,
@@ -133,7 +133,10 @@ class Site:
     def __exit__(
         self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
     ) -> None:
-        self.stop() if kind is None and self.process.poll() is None else self.kill()
+        if kind is None and self.process.poll() is None:
+            self.stop()
+        else:
+            self.kill()
 
     @property
     def said(self) -> str:
@@ -152,7 +155,7 @@ class Site:
         return ask(self.port, path, **headers)
 
     def stop(self) -> int:
-        """As a supervisor would; fails where anything is left behind."""
+        """Stop it with SIGTERM and return its exit code. Fails if a process is left behind."""
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(PATIENCE)
         self.wait_until_gone()
@@ -170,11 +173,11 @@ class Site:
         wait_for(lambda: not self.processes(), seconds, f"left behind: {self.processes()}")
 
     def processes(self) -> dict[int, str]:
-        """Every living process of this server, the main one included, and its command."""
+        """Return the command of every running process of this server by its id."""
         return dict(_session(self.process.pid))
 
     def workers(self, count: int = WORKERS) -> dict[str, int]:
-        """The worker processes that answer, by name."""
+        """Return the process ids of `count` workers by name, once they have responded."""
         found: dict[str, int] = {}
 
         def all_found() -> bool:
@@ -189,7 +192,7 @@ class Site:
 
     @contextlib.asynccontextmanager
     async def held(self) -> AsyncIterator[dict[str, aiohttp.ClientSession]]:
-        """A client for each worker, whose one connection is held to it."""
+        """Yield a client for each worker, with one open connection to it."""
         async with contextlib.AsyncExitStack() as stack:
             clients: dict[str, aiohttp.ClientSession] = {}
             for number in itertools.count():
@@ -202,7 +205,7 @@ class Site:
             yield clients
 
     def _client(self) -> aiohttp.ClientSession:
-        """It keeps cookies of an address by number, too, and follows no redirect by itself."""
+        """Return a client with one connection that also keeps cookies of numeric addresses."""
         connector = aiohttp.TCPConnector(limit=1, keepalive_timeout=PATIENCE)
         jar = aiohttp.CookieJar(unsafe=True)
         return aiohttp.ClientSession(self.url, connector=connector, cookie_jar=jar)

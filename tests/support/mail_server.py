@@ -1,4 +1,4 @@
-"""A real mail server of the tests' own, which can also refuse, hang, die and come back."""
+"""A real SMTP server for the tests, which can also refuse messages, hang, die and restart."""
 
 import asyncio
 import ssl
@@ -18,7 +18,7 @@ from tests.support.live_server import free_port
 
 @dataclass(frozen=True)
 class Arrived:
-    """A mail as the server got it."""
+    """A message as the server received it."""
 
     sender: str
     to: str
@@ -32,10 +32,11 @@ class Arrived:
 
 
 class PostOffice:
-    """`with PostOffice() as office:`; what arrived is in `office.letters`.
+    """`with PostOffice() as server:`. Received messages are in `server.letters`.
 
-    `says` answers the recipient ("550 No such user"), `takes` the letter itself; None is a yes.
-    `dies` cuts the connection when the whole letter has come, before a word; `hangs` never speaks.
+    `says` returns the response to a recipient ("550 No such user"), `takes` that to the message,
+    and None accepts. With `dies`, the connection is closed after the message, without a response.
+    With `hangs`, there is never a response.
     """
 
     def __init__(self, *, user: str = "", password: str = "", **tls: Any) -> None:
@@ -67,7 +68,7 @@ class PostOffice:
         self._server.start()
 
     def close(self) -> None:
-        with suppress(AssertionError):  # it is closed already
+        with suppress(AssertionError):  # it is already closed
             self._server.stop()
 
     def url(self, scheme: str = "smtp", who: str = "") -> str:
@@ -76,7 +77,7 @@ class PostOffice:
     def to(self, address: str) -> list[Arrived]:
         return [letter for letter in self.letters if letter.to == address]
 
-    # --- what aiosmtpd calls ---
+    # --- called by aiosmtpd ---
 
     async def handle_RCPT(  # noqa: N802 -- aiosmtpd's name
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -84,18 +85,18 @@ class PostOffice:
         self.tries += 1
         if self.hangs:
             await asyncio.sleep(60)
-        if said := self.says(address):
-            return said
+        if response := self.says(address):
+            return response
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 -- aiosmtpd's name
         if self.dies:
             server.transport.abort()
-            return "250 Nobody hears this"
+            return "250 Never received"
         (to,) = envelope.rcpt_tos
-        if said := self.takes(to):
-            return said
+        if response := self.takes(to):
+            return response
         message = message_from_bytes(envelope.original_content or b"", policy=policy.default)
         assert isinstance(message, EmailMessage)
         sent = Arrived(str(envelope.mail_from), to, message, tuple(envelope.mail_options))
@@ -105,8 +106,8 @@ class PostOffice:
     def _authenticate(
         self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any
     ) -> AuthResult:
-        given = (data.login.decode(), data.password.decode())
-        return AuthResult(success=given == self.login, handled=False)
+        login = (data.login.decode(), data.password.decode())
+        return AuthResult(success=login == self.login, handled=False)
 
 
 def context(certificate: str, key: str) -> ssl.SSLContext:

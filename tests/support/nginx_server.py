@@ -1,5 +1,7 @@
-"""A real nginx with the configuration that the project ships; only its places are changed. And what
-stands behind it where it is to be heard what is handed on."""
+"""Runs a real nginx with the shipped nginx.conf, changed only in paths, port and host name.
+
+`Listener` stands in for the blog and records what nginx forwards.
+"""
 
 import contextlib
 import os
@@ -16,7 +18,7 @@ from typing import Self
 from tests.support.live_server import ROOT, Reply, Site, ask, free_port, program, wait_for
 
 HOST = "ink.example"
-# What a visitor may say of where they come from, and nobody is to believe.
+# Headers with which a visitor might forge their address, and which must not be trusted.
 FORGED = {
     "Forwarded": "for=6.6.6.6;host=evil.example;proto=https",
     "X_Forwarded_For": "6.6.6.6",
@@ -49,7 +51,7 @@ http {{
 
 
 class Front:
-    """A server in front of a site, from a folder of its own; each kind says what it runs."""
+    """A web server in front of a site, with its own folder. Subclasses start the program."""
 
     port: int
     folder: Path
@@ -91,13 +93,13 @@ class Nginx(Front):
         self.site = site
         self.port = free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="nginx-"))
-        # Started by root its workers change to another user, who may not read the data folder.
+        # Started by root, its workers change to a user that cannot read the data folder.
         user = "user root;" if may_read and os.geteuid() == 0 else ""
         self.folder.joinpath("nginx.conf").write_text(MAIN.format(folder=self.folder, user=user))
         self.folder.joinpath("blog.conf").write_text(self.placed(ROOT.joinpath("nginx.conf")))
 
     def placed(self, shipped: Path) -> str:
-        """The shipped file with our port, host and folder in the lines marked as the keeper's."""
+        """Return the shipped file with our port, host and folder in the lines to be edited."""
         text = re.sub(r"(?m)^ *listen \[::\].*\n", "", shipped.read_text())
         text = re.sub(r"listen 80\b", f"listen 127.0.0.1:{self.port}", text)
         text = text.replace("127.0.0.1:8000", f"127.0.0.1:{self.site.port}")
@@ -113,13 +115,13 @@ class Nginx(Front):
 
     @property
     def lines(self) -> str:
-        """Of the log: one for each request."""
+        """The access log, with one line for each request."""
         log = self.folder / "access.log"
         return log.read_text() if log.exists() else ""
 
 
 class Listener:
-    """Stands where the blog would, and notes what nginx hands on."""
+    """Stands in for the blog and records the requests that nginx forwards."""
 
     def __enter__(self):
         self.socket = socket.create_server(("127.0.0.1", 0))

@@ -1,9 +1,9 @@
-"""Texts that break things, for tests that must hold for any text."""
+"""Hypothesis strategy for unusual texts, for properties that must hold for any text."""
 
 from hypothesis import settings
 from hypothesis import strategies as st
 
-# Letters of many scripts with their marks, quotes, syntax of SQL and of full text.
+# Characters of many scripts, combining marks, quotes, and SQL and full-text syntax.
 ODD = st.text(
     st.one_of(
         st.characters(),
@@ -15,4 +15,4 @@ ODD = st.text(
 )
 
 
-PURE = settings(deadline=None)  # the first example pays for what is compiled once
+PURE = settings(deadline=None)  # the first example also compiles regular expressions

@@ -1,4 +1,4 @@
-"""The blog under any server, started by the very words of docs/servers.md."""
+"""Runs the blog under other servers, with the exact commands of docs/servers.md."""
 
 import io
 import re
@@ -21,19 +21,20 @@ from blog.config import Config
 from tests.support.dashboard_client import fields_of
 from tests.support.live_server import ROOT, Site, environment
 
-SAID = {
+# Parts of the commands in the handbook -> what the tests use instead.
+REPLACEMENTS = {
     "8000": "{port}",
     "-w 4": "-w 2",
     "--workers 4": "--workers 2",
     "-p 4": "-p 2",
-}  # by the handbook; and here
+}
 PASSWORD = "four words in a row"
 BOUNDARY = "7d9f1c"
 FORM = "application/x-www-form-urlencoded"
 
 
 def blocks(kind: str, language: str = "") -> dict[str, list[str]]:
-    """Each heading of the chapter, and the blocks of this kind under it."""
+    """Return the code blocks of this kind in docs/servers.md by their heading."""
     text = (ROOT / "docs" / language / "servers.md").read_text()
     return {
         section.partition("\n")[0]: re.findall(rf"(?ms)^```{kind}\n(.*?)^```", section)
@@ -46,31 +47,31 @@ def chapter() -> dict[str, list[str]]:
 
 
 class Hosted(Site):
-    """`with Hosted(config, "uvicorn …") as site:`; its first word is a program of ours."""
+    """`with Hosted(config, "uvicorn …") as site:`. The program is that of the virtual environment."""
 
-    def __init__(self, config: Config, said: str, **more: str) -> None:
-        super().__init__(config, env=environment(config, **more))
-        said = said.replace("\\\n", " ")
-        for word, ours in SAID.items():
-            said = said.replace(word, ours.format(port=config.port))
-        first, *words = shlex.split(said)
+    def __init__(self, config: Config, command: str, **settings: str) -> None:
+        super().__init__(config, env=environment(config, **settings))
+        command = command.replace("\\\n", " ")
+        for word, replacement in REPLACEMENTS.items():
+            command = command.replace(word, replacement.format(port=config.port))
+        first, *words = shlex.split(command)
         self.command = [str(Path(sys.executable).parent / first), *words]
 
 
 def say(port: int, words: bytes, leave: bool = False) -> bytes:
-    """Exactly these bytes, and what comes back; who leaves hears nothing."""
-    heard = b""
+    """Send exactly these bytes and return the response. With `leave`, disconnect without reading."""
+    received = b""
     with socket.create_connection(("127.0.0.1", port), 5) as line:
         with suppress(ConnectionError, TimeoutError):
             line.sendall(words)
         with suppress(ConnectionError, TimeoutError):
             while not leave and (piece := line.recv(65536)):
-                heard += piece
-    return heard
+                received += piece
+    return received
 
 
 class Keeper:
-    """Somebody with a browser that keeps cookies and follows redirects."""
+    """A site owner's browser, which keeps cookies and follows redirects."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -79,10 +80,10 @@ class Keeper:
         )
 
     def ask(self, path: str, body: bytes | None = None, **headers: str) -> "Page":
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        question = urllib.request.Request(self.url + path, body, named)  # noqa: S310 -- our own site
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(self.url + path, body, fields)  # noqa: S310 -- our own site
         try:
-            return Page(self.browser.open(question, timeout=30))
+            return Page(self.browser.open(request, timeout=30))
         except HTTPError as refusal:
             return Page(refusal)
 
@@ -90,7 +91,7 @@ class Keeper:
         return self.ask(path, urlencode(form, doseq=True).encode(), Sec_Fetch_Site="same-origin")
 
     def send(self, path: str, name: str, raw: bytes) -> "Page":
-        """A file, as the picture field of a page sends it."""
+        """Upload a file as the picture field of a page does."""
         head = f'Content-Disposition: form-data; name="picture"; filename="{name}"\r\n\r\n'
         body = f"--{BOUNDARY}\r\n{head}".encode() + raw + f"\r\n--{BOUNDARY}--\r\n".encode()
         kind = f"multipart/form-data; boundary={BOUNDARY}"
@@ -98,7 +99,7 @@ class Keeper:
             path, body, Sec_Fetch_Site="same-origin", Content_Type=kind, Accept="application/json"
         )
 
-    # --- what a keeper does ----------------------------------------------------------------------
+    # --- actions of a site owner -----------------------------------------------------------------
 
     def set_up(self, link: str) -> "Page":
         form = {"title": "茶", "address": self.url, "language": "en", "timezone": "UTC"}
@@ -109,12 +110,12 @@ class Keeper:
         return self.post("/sign-in", {"login": "ann", "password": PASSWORD})
 
     def publish(self, **typed: str) -> "Page":
-        sheet = self.post("/control-panel/posts/new", {"kind": "post"})
-        return self.post(f"{sheet.path}/publish", {**fields_of(sheet.text), **typed})
+        edit_page = self.post("/control-panel/posts/new", {"kind": "post"})
+        return self.post(f"{edit_page.path}/publish", {**fields_of(edit_page.text), **typed})
 
 
 class Page:
-    """Where one ended up, and what is there."""
+    """The response after all redirects, with its path."""
 
     def __init__(self, answer: HTTPResponse | HTTPError) -> None:
         with answer:

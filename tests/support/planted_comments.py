@@ -1,4 +1,4 @@
-"""Comments as tests plant them, past the door that guests come in by."""
+"""Creates comments directly in the database, without the form that guests use."""
 
 import itertools
 from collections.abc import Iterable
@@ -15,16 +15,16 @@ DEFAULTS = {"name": "Gus Guest", "state": PENDING}
 
 
 def remark(
-    session: Session, post_id: int, body: str, *, links: Iterable[str] = (), **given: Any
+    session: Session, post_id: int, body: str, *, links: Iterable[str] = (), **values: Any
 ) -> Comment:
-    """A comment that is kept; it waits unless `state` says otherwise."""
+    """Create a comment, which is pending unless `state` is given."""
     body = "\n\n".join([body, *(f"<{link}>" for link in links)])
     comment = Comment(
         post_id=post_id,
         body=body,
         body_html=render(body, trust="guest").html,
         renderer=RENDERER,
-        **DEFAULTS | {"uid": f"remark{next(numbers)}", "created_at": now()} | given,
+        **DEFAULTS | {"uid": f"remark{next(numbers)}", "created_at": now()} | values,
     )
     session.add(comment)
     session.flush()

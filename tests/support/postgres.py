@@ -1,4 +1,4 @@
-"""A real PostgreSQL of the tests' own, from Debian's programs."""
+"""Runs a PostgreSQL cluster for the tests, with Debian's programs."""
 
 import itertools
 import os
@@ -17,7 +17,7 @@ BINARIES = "/usr/lib/postgresql/*/bin"
 
 
 class Postgres:
-    """A cluster of its own, reached through a socket in a temporary folder."""
+    """A temporary cluster, reached through a socket in its folder."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pg-"))
@@ -52,31 +52,31 @@ class Postgres:
 
     def _run(self, name: str, *arguments: str) -> None:
         command = [*self.user, str(program(name, BINARIES)), *arguments]
-        said = self.folder / "said"
-        with said.open("ab") as log:  # a pipe would be held open by the server that is started
-            done = subprocess.run(command, cwd=self.folder, stdout=log, stderr=log, check=False)
-        assert done.returncode == 0, said.read_text()
+        log_path = self.folder / "output"
+        with log_path.open("ab") as log:  # the started server would keep a pipe open
+            process = subprocess.run(command, cwd=self.folder, stdout=log, stderr=log, check=False)
+        assert process.returncode == 0, log_path.read_text()
 
     def url(self, name: str) -> str:
         return f"postgresql://blog@/{name}?host={self.folder}"
 
     def create(self, template: str = "template0") -> str:
-        """A database of a new name, which it returns; with a template it is a copy of that one."""
+        """Create a database, by default an empty one, and return its name."""
         name = f"blog_{next(self.numbers)}"
-        self._say(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return name
 
     def drop(self, name: str) -> None:
-        self._say(f'DROP DATABASE "{name}" WITH (FORCE)')
+        self._execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
-    def _say(self, statement: str) -> None:
+    def _execute(self, statement: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(statement.encode())
 
 
 def _other_user() -> list[str]:
-    """The words before a command that make it run as somebody who is not root."""
-    known = {entry.pw_name for entry in pwd.getpwall()}
-    name = "postgres" if "postgres" in known else "nobody"
+    """Return the start of a command that runs the rest as a user other than root."""
+    users = {entry.pw_name for entry in pwd.getpwall()}
+    name = "postgres" if "postgres" in users else "nobody"
     group = pwd.getpwnam(name).pw_gid
     return ["setpriv", f"--reuid={name}", f"--regid={group}", "--clear-groups"]

@@ -1,20 +1,20 @@
-"""A connection that is held, and words on it that no client library would say."""
+"""A persistent connection for raw requests that no client library would send."""
 
 import socket
 from types import TracebackType
 from typing import Self
 
-SECONDS = 20
+TIMEOUT = 20  # seconds
 PLAINEST = b"GET %b HTTP/1.1\r\nHost: ink.example\r\n%b\r\n"
 
 
 def plain(path: str, *lines: str) -> bytes:
-    """The plainest request there is for this path, and more header lines."""
+    """Return a minimal GET request for the path, with additional header lines."""
     return PLAINEST % (path.encode(), b"".join(line.encode() + b"\r\n" for line in lines))
 
 
 class Heard:
-    """One answer as it came over the wire."""
+    """One response as it was received."""
 
     def __init__(self, head: bytes, body: bytes) -> None:
         self.head, self.body = head, body
@@ -28,10 +28,10 @@ class Heard:
 
 
 class RawConnection:
-    """`with Wire(port) as wire: wire.ask(plain("/"))`; the connection stays open."""
+    """`with RawConnection(port) as raw: raw.ask(plain("/"))`. The connection stays open."""
 
     def __init__(self, port: int) -> None:
-        self.line = socket.create_connection(("127.0.0.1", port), SECONDS)
+        self.line = socket.create_connection(("127.0.0.1", port), TIMEOUT)
         self.line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.waiting = b""
 
@@ -51,9 +51,9 @@ class RawConnection:
         return self.hear(is_head=words.startswith(b"HEAD"))
 
     def hear(self, *, is_head: bool = False) -> Heard:
-        """The next answer, whole; what came of half of one keeps waiting.
+        """Return the next complete response. Bytes after it are kept for the next call.
 
-        Raises `EOFError` where the other side has closed.
+        Raises `EOFError` if the server has closed the connection.
         """
         while b"\r\n\r\n" not in self.waiting:
             self._more()

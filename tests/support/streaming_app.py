@@ -1,4 +1,4 @@
-"""A small application that keeps talking, to stand behind the shipped nginx.conf."""
+"""A small Sanic app with streams and a websocket, to test the shipped nginx.conf with."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ PAUSE = 1.0  # seconds
 
 @app.get("/told")
 async def told(request: Request) -> None:
-    """Server-sent events, one at a time."""
+    """Send server-sent events, one per second."""
     response = await request.respond(content_type="text/event-stream")
     for number in range(3):
         await response.send(f"data: {number}\n\n")
@@ -19,7 +19,7 @@ async def told(request: Request) -> None:
 
 @app.get("/slowly")
 async def slowly(request: Request) -> None:
-    """A stream that asks for itself not to be held back."""
+    """Send a stream with the header that disables nginx's buffering."""
     response = await request.respond(content_type="text/plain", headers={"X-Accel-Buffering": "no"})
     for _ in range(3):
         await response.send("word ")
