@@ -45,7 +45,7 @@ hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
 
-# --- packages that are not installed ------------------------------------------------------------------
+# --- packages that are not installed ---------------------------------------------------------
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

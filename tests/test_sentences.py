@@ -1,4 +1,4 @@
-"""Every sentence that a person reads goes through gettext, and stands in both languages."""
+"""Translations: every visible text is marked for gettext and translated into every language."""
 
 import argparse
 import ast
@@ -22,52 +22,62 @@ from tests.support.source_tree import MODULES, PACKAGE, ROOT, TEMPLATES, called,
 
 PAGES = [path for path in TEMPLATES if path.suffix in {".html", ".xml"}]
 ENVIRONMENT = Environment(extensions=["jinja2.ext.i18n"], autoescape=True)
-# What a reader hears or sees of an attribute.
-READ_ALOUD = {"alt", "aria-label", "aria-description", "placeholder", "title", "label", "summary"}
-HERE = "\ufffc"  # where a template puts something
-# Parts of templates that stand inside a tag: classes of the body, attributes of a control.
+# Attributes whose values are shown or read aloud.
+VISIBLE_ATTRIBUTES = {
+    "alt",
+    "aria-label",
+    "aria-description",
+    "placeholder",
+    "title",
+    "label",
+    "summary",
+}
+EXPRESSION = "\ufffc"  # stands for the value of a template expression
+# Parts of templates inside a tag: classes of the body, attributes of a control.
 IN_A_TAG = re.compile(
     r"{%-? (?:block room|set (?:tied|common)) -?%}.*?{%-? (?:endblock|endset)[ a-z]*-?%}", re.DOTALL
 )
 NAMES = re.compile(r"\binkhouse\b")
 
 
-# --- wrapped ---
+# --- marked for translation ---
 
 
-class Bare(HTMLParser):
-    """Letters between tags, or in an attribute that is read aloud, that no gettext has seen."""
+class UnmarkedText(HTMLParser):
+    """Collects text between tags, or in a visible attribute, that is not marked for gettext."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[str] = []
-        self.code = 0
+        self.texts: list[str] = []
+        self.code_depth = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.code += tag in {"code", "script"}
+        if tag in {"code", "script"}:
+            self.code_depth += 1
         for name, value in attrs:
-            if name in READ_ALOUD:
+            if name in VISIBLE_ATTRIBUTES:
                 self.note(value or "")
 
     def handle_endtag(self, tag: str) -> None:
-        self.code -= tag in {"code", "script"}
+        if tag in {"code", "script"}:
+            self.code_depth -= 1
 
     def handle_data(self, data: str) -> None:
-        if not self.code:
+        if not self.code_depth:
             self.note(data)
 
     def note(self, text: str) -> None:
         if any(letter.isalpha() for letter in NAMES.sub("", text)):
-            self.found.append(" ".join(text.split())[:60])
+            self.texts.append(" ".join(text.split())[:60])
 
 
 def markup_of(path: Path) -> str:
-    """A template without its Jinja."""
+    """Return the HTML of a template without Jinja."""
     tokens = ENVIRONMENT.lex(IN_A_TAG.sub("", path.read_text()))
     inside, text = False, ""
     for _, kind, value in tokens:
         if kind == "variable_begin":
-            inside, text = True, text + HERE
+            inside, text = True, text + EXPRESSION
         elif kind == "variable_end":
             inside = False
         elif kind == "data" and not inside:
@@ -76,15 +86,15 @@ def markup_of(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_word_of_a_template_is_wrapped(path):
-    bare = Bare()
-    bare.feed(markup_of(path))
-    bare.close()
-    assert bare.found == []
+def test_every_text_of_a_template_is_marked(path):
+    unmarked = UnmarkedText()
+    unmarked.feed(markup_of(path))
+    unmarked.close()
+    assert unmarked.texts == []
 
 
-def test_no_expression_of_a_template_says_a_bare_sentence():
-    """`{{ title or "Untitled" }}` says a word that no catalogue knows."""
+def test_no_template_expression_contains_unmarked_text():
+    """In `{{ title or "Untitled" }}`, the string would not be translated."""
     faults = [
         f"{path.relative_to(ROOT)}:{node.lineno} {node.value!r}"
         for path in PAGES
@@ -96,7 +106,7 @@ def test_no_expression_of_a_template_says_a_bare_sentence():
 
 
 def constants(node: jinja.Node) -> Iterator[jinja.Const]:
-    """Strings in an expression, except what is handed to a call or a filter."""
+    """Yield the strings in an expression, except arguments of calls and filters."""
     for child in node.iter_child_nodes():
         if isinstance(child, jinja.Const) and isinstance(child.value, str):
             yield child
@@ -104,39 +114,39 @@ def constants(node: jinja.Node) -> Iterator[jinja.Const]:
             yield from constants(child)
 
 
-def sayers() -> set[str]:
-    """What carries a sentence to a person: `Refusal`, `Told`, and what derives from them."""
-    told = {"Refusal", "Told"}
+def user_errors() -> set[str]:
+    """Return the names of exceptions with a visible message: `Refusal`, `UserError`, subclasses."""
+    names = {"Refusal", "UserError"}
     for _ in range(5):
-        told |= {
+        names |= {
             node.name
             for module in MODULES
             for node in module.nodes
             if isinstance(node, ast.ClassDef)
-            and told & {getattr(base, "id", getattr(base, "attr", "")) for base in node.bases}
+            and names & {getattr(base, "id", getattr(base, "attr", "")) for base in node.bases}
         }
-    return told
+    return names
 
 
-def test_every_sentence_in_python_is_marked():
-    """`Refusal(N_("…"))`, `web.flash(request, N_("…"))`: marked where it is written."""
-    places = dict.fromkeys(sayers(), 0) | {"flash": 1, "say": 1}
+def test_every_message_in_python_is_marked():
+    """As in `Refusal(N_("…"))` and `web.flash(request, N_("…"))`."""
+    positions = dict.fromkeys(user_errors(), 0) | {"flash": 1, "say": 1}
     faults = [
         module.at(call)
         for module in MODULES
         for call in module.calls
-        if called(call) in places and len(call.args) > places[called(call)]
-        if is_bare(call.args[places[called(call)]])
+        if called(call) in positions and len(call.args) > positions[called(call)]
+        if is_unmarked(call.args[positions[called(call)]])
     ]
     assert faults == []
 
 
-def is_bare(node: ast.AST) -> bool:
+def is_unmarked(node: ast.AST) -> bool:
     return isinstance(node, ast.JoinedStr | ast.BinOp) or is_text(node)
 
 
-def test_what_is_marked_is_one_plain_string():
-    """Anything pieced together would never be found in a catalogue."""
+def test_a_marked_message_is_one_string_literal():
+    """A composed string would not be found in the catalogue."""
     faults = [
         module.at(call)
         for module in MODULES
@@ -151,7 +161,7 @@ def test_what_is_marked_is_one_plain_string():
 
 @functools.cache
 def extracted() -> Catalog:
-    """Every message of the source, as `make messages` collects them."""
+    """Return every message of the source, as `make messages` collects them."""
     with (PACKAGE / "locale" / "babel.cfg").open() as file:
         methods, options = parse_mapping_cfg(file)
     catalog = Catalog()
@@ -174,113 +184,117 @@ OTHERS = [language for language in LANGUAGES if language != "en"]
 def catalogue(language: str) -> Catalog:
     path = PACKAGE / "locale" / language / "LC_MESSAGES" / "blog.po"
     if not path.is_file():
-        pytest.skip(f"there is no catalogue of {language} yet")
+        pytest.skip(f"there is no catalogue for {language}")
     with path.open("rb") as file:
         return read_po(file, locale=language)
 
 
-def wanted() -> list[Message]:
+def messages() -> list[Message]:
     return [message for message in extracted() if message.id]
 
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_every_message_is_translated(language):
-    known = catalogue(language)
+    translations = catalogue(language)
     missing = [
         message.id
-        for message in wanted()
-        if not all(strings(known.get(message.id))) or known.get(message.id).fuzzy
+        for message in messages()
+        if not all(strings(translations.get(message.id))) or translations.get(message.id).fuzzy
     ]
     assert missing == []
 
 
 def strings(message: Message | None) -> tuple[str, ...]:
-    """What a message is in the other language: one form, or several of a plural."""
+    """Return the translation of a message: one form, or several plural forms."""
     string = message.string if message else ""
     return string if isinstance(string, tuple) else (string,)
 
 
 @pytest.mark.parametrize("language", OTHERS)
-def test_a_translation_has_the_places_of_its_original(language):
-    known = catalogue(language)
+def test_a_translation_has_the_placeholders_of_its_original(language):
+    translations = catalogue(language)
     faults = []
-    for message in wanted():
+    for message in messages():
         originals = message.id if isinstance(message.id, tuple) else (message.id,)
-        allowed = {places(original) for original in originals}
-        told = strings(known.get(message.id))
-        faults += [text for text in told if text and places(text) not in allowed]
+        allowed = {placeholders(original) for original in originals}
+        translated = strings(translations.get(message.id))
+        faults += [text for text in translated if text and placeholders(text) not in allowed]
     assert faults == []
 
 
-def places(text: str) -> frozenset[str]:
+def placeholders(text: str) -> frozenset[str]:
     return frozenset(re.findall(r"%(?:\(\w+\))?[a-zA-Z%]", text))
 
 
 @pytest.mark.parametrize("language", OTHERS)
-def test_no_translation_is_left_of_a_message_that_is_gone(language):
-    there = {message.id for message in wanted()}
-    gone = [message.id for message in catalogue(language) if message.id and message.id not in there]
-    assert gone == []
+def test_no_translation_is_obsolete(language):
+    ids = {message.id for message in messages()}
+    obsolete = [item.id for item in catalogue(language) if item.id and item.id not in ids]
+    assert obsolete == []
 
 
 def test_the_source_has_messages_to_translate():
-    ids = {message.id for message in wanted()}
+    ids = {message.id for message in messages()}
     assert {"Sign in", "This is the last admin. Add another admin first."} <= ids
     assert ("%(num)s post", "%(num)s posts") in ids
 
 
-# --- set as Chinese is ---
+# --- style of the Chinese text ---
 
 HAN = r"[\u3400-\u9fff]"
-AMISS = {
-    "one word for you": "您",
-    "quotation marks of the mainland": "[「」『』]",
-    "one name for the office": "管理区",
-    "wide punctuation": rf"{HAN}[,:;?!()]|[,:;?!()]{HAN}",
-    "no gap beside a count: the page sets it": rf"{HAN} %\(num\)s|%\(num\)s {HAN}",
+STYLE_ERRORS = {
+    "你 for you": "您",
+    "quotation marks “”": "[「」『』]",
+    "管理后台 for the admin area": "管理区",
+    "full-width punctuation": rf"{HAN}[,:;?!()]|[,:;?!()]{HAN}",
+    "no space beside a count": rf"{HAN} %\(num\)s|%\(num\)s {HAN}",
 }
 
 
-@pytest.mark.parametrize("rule", AMISS)
-def test_chinese_sentences_keep_one_style(rule):
+@pytest.mark.parametrize("rule", STYLE_ERRORS)
+def test_chinese_messages_have_a_consistent_style(rule):
     texts = [text for message in catalogue("zh") if message.id for text in strings(message)]
-    assert [text for text in texts if re.search(AMISS[rule], text or "")] == []
+    assert [text for text in texts if re.search(STYLE_ERRORS[rule], text or "")] == []
 
 
 CHAPTERS = [ROOT / "README.zh-CN.md", *sorted((ROOT / "docs" / "zh").glob("*.md"))]
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
-def test_chapters_keep_the_style_of_the_sentences(path):
+def test_chinese_chapters_have_the_style_of_the_messages(path):
     text = re.sub(r"```.*?```|`[^`\n]*`|\]\([^)]*\)", "", path.read_text(), flags=re.DOTALL)
-    faults = [found[0] for rule in AMISS.values() for found in re.finditer(f".*(?:{rule}).*", text)]
+    faults = [
+        line[0] for rule in STYLE_ERRORS.values() for line in re.finditer(f".*(?:{rule}).*", text)
+    ]
     assert faults == []
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
-def test_no_line_of_a_chapter_ends_within_a_chinese_sentence(path):
-    """A line end is shown as a gap, and Chinese has none."""
+def test_no_line_of_a_chapter_breaks_between_chinese_characters(path):
+    """A line break would be shown as a space."""
     assert re.findall(rf".*(?:{HAN}|[，、；：。`])\n(?:{HAN}|[`A-Za-z]).*", prose(path)) == []
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
-def test_what_is_strong_in_a_chapter_ends_before_its_full_stop(path):
-    """Elsewhere, `**strong。**and on` keeps its asterisks on the page."""
+def test_bold_text_in_a_chapter_ends_before_punctuation(path):
+    """Other Markdown renderers would show the asterisks of `**bold。**text`."""
     for line in prose(path).splitlines():
         parts = line.split("**")
         ends = zip(parts[1::2], parts[2::2], strict=False)
-        assert [one for one, after in ends if one[-1:] in "。，！？：；" and after[:1] > " "] == []
+        faults = [bold for bold, after in ends if bold[-1:] in "。，！？：；" and after[:1] > " "]
+        assert faults == []
 
 
 def prose(path: Path) -> str:
     return re.sub(r"```.*?```|<!--.*?-->", "", path.read_text(), flags=re.DOTALL)
 
 
-def test_what_a_command_says_of_itself_is_chinese_in_a_chinese_shell(monkeypatch):
+def test_the_help_of_every_command_is_translated(monkeypatch):
     monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
     top = parser()
-    [commands] = [one for one in top._actions if isinstance(one, argparse._SubParsersAction)]
-    for each in (top, *commands.choices.values()):
-        said = each.format_help().partition("\n\n")[2]
-        assert re.findall(r"[a-z']+ [a-z']+ [a-z']+", said) == []
-        assert [one.dest for one in each._actions if not one.help and one is not commands] == []
+    [commands] = [item for item in top._actions if isinstance(item, argparse._SubParsersAction)]
+    for command in (top, *commands.choices.values()):
+        help = command.format_help().partition("\n\n")[2]
+        assert re.findall(r"[a-z']+ [a-z']+ [a-z']+", help) == []
+        without_help = [item for item in command._actions if not item.help and item is not commands]
+        assert without_help == []

@@ -1,8 +1,8 @@
-"""The fixed world of the tests: who writes and keeps the blog, and which posts stand in it.
+"""The example data of the tests: people, posts in every state, and comments.
 
-`fill(database)` makes it in an empty, migrated database; `sign_in(database, user)` gives the
-cookies of a browser of theirs. Every word in `Cast.secrets` stands only in what visitors must not
-see, and every word in `Cast.spoken` only in one post that they may.
+`fill(database)` creates it in an empty, migrated database. `sign_in(database, user)` returns the
+cookies of a new session. Each word in `Cast.secrets` occurs only in content that visitors must not
+see, and each word in `Cast.spoken` in only one public post.
 """
 
 from dataclasses import dataclass, field
@@ -27,16 +27,16 @@ ADDRESS = "http://ink.example"
 SECURE_ADDRESS = "https://ink.example"
 TITLE = "The Ink House"
 PASSWORD = "seven quiet herons"
-# What a browser adds to a form that our own page sends.
+# The header that a browser adds to a form submitted from our own page.
 OURS = {"sec-fetch-site": "same-origin"}
-# As cheap as argon2 can be: a check reads the costs from the hash itself.
+# Argon2 with minimal cost. Verification reads the cost from the hash.
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 HASHED = CHEAP.hash(PASSWORD)
 
 
 @dataclass(frozen=True)
 class Planted:
-    """A post of the cast. `word` stands in its title, summary, body and tag, and nowhere else."""
+    """A post. `word` occurs in its title, summary, body and tag, and nowhere else."""
 
     id: int
     title: str
@@ -47,32 +47,32 @@ class Planted:
 
 @dataclass
 class Cast:
-    """The people by name, and the posts by author and state: `cast.ann`, `cast.ann_draft`."""
+    """People by name, and posts by author and state, as attributes: `cast.ann_draft`."""
 
     people: dict[str, User] = field(default_factory=dict)
     posts: dict[str, Planted] = field(default_factory=dict)
     comments: dict[str, Comment] = field(default_factory=dict)
 
     def __getattr__(self, name: str) -> Any:
-        for found in (self.__dict__.get("people", {}), self.__dict__.get("posts", {})):
-            if name in found:
-                return found[name]
+        for objects in (self.__dict__.get("people", {}), self.__dict__.get("posts", {})):
+            if name in objects:
+                return objects[name]
         raise AttributeError(name)
 
     @property
     def secrets(self) -> dict[str, str]:
-        """Words that no visitor may ever be shown on a list, in a feed or in a search."""
+        """Words that no list, feed or search may show to a visitor."""
         hidden = {name: post.word for name, post in self.posts.items() if name in HIDDEN}
         unread = {name: COMMENTS[name][2] for name in ("paul", "spammer")}
         return {**hidden, **unread, "ann_edited's working copy": HALF_TYPED}
 
     @property
     def spoken(self) -> dict[str, str]:
-        """Words of the posts that stand on public lists."""
+        """Words of the posts in public lists."""
         return {name: post.word for name, post in self.posts.items() if name not in HIDDEN}
 
 
-# name: role. Dan is disabled, Lee is a byline without a sign-in.
+# name: display name, role. Dan is disabled, Lee is a byline.
 PEOPLE = {
     "ann": ("Ann Archer", "author"),
     "bob": ("白波", "author"),
@@ -90,7 +90,7 @@ HIDDEN = (
     "bob_scheduled",
 )
 HALF_TYPED = "quagmirish"
-# name: author, word, days from now that it was published (None: never), what happened to it since
+# name: author, word, days from now until publication (None: never), what happened afterwards
 POSTS: dict[str, tuple[str, str, float | None, str]] = {
     "ann_live": ("ann", "marmalade", -40, ""),
     "ann_edited": ("ann", "saffronly", -9, "typed on"),
@@ -103,7 +103,7 @@ POSTS: dict[str, tuple[str, str, float | None, str]] = {
     "bob_draft": ("bob", "gambogian", None, ""),
     "bob_scheduled": ("bob", "tangerine", 30, ""),
 }
-# name: post, what it answers, words, state. Rita and Paul are guests with a mail address.
+# name: post, name of the parent comment, text, state. Rita and Paul have an email address.
 COMMENTS: dict[str, tuple[str, str, str, str]] = {
     "rita": ("ann_live", "", "A *lovely* spoonful.", APPROVED),
     "ann": ("ann_live", "rita", "Have another one, Rita.", APPROVED),
@@ -121,7 +121,7 @@ ZH_BODY = f"""同步调用会**阻塞**线程。**重点。**后文说明{ZH_WOR
 
 
 def fill(database: Database, address: str = ADDRESS) -> Cast:
-    """The whole cast in an empty, migrated database."""
+    """Create all example data in an empty, migrated database."""
     cast = Cast()
     database.transact_now(_people, cast, address)
     for name in POSTS:
@@ -133,13 +133,13 @@ def fill(database: Database, address: str = ADDRESS) -> Cast:
 
 
 def sign_in(database: Database, user: User, *, secure: bool = False) -> dict[str, str]:
-    """The cookies of a new signed-in browser of this person."""
+    """Create a session for this person and return its cookies."""
     token = database.transact_now(signin.open_, user.id, "192.0.2.7", "a browser of the cast")
     return {"__Host-session" if secure else "session": token}
 
 
 def choose(database: Database, **chosen: Any) -> None:
-    """Settings of the office, as if a keeper had saved them."""
+    """Save settings, as the admin area does."""
     wishes = {name: save_settings.Wish(value) for name, value in chosen.items()}
     database.transact_now(save_settings.save, wishes)
 
@@ -205,7 +205,7 @@ def _write(
 
 
 def _publish(session: Session, post: Post, moment: datetime, *, by: User) -> None:
-    """Published at a moment that may lie in the past."""
+    """Publish the post at a moment that may be in the past."""
     at = moment if moment > now() else None
     publishing.publish(session, post.id, render(post.body), post.version, at, by=by)
     post.publish_at = moment
@@ -242,7 +242,7 @@ def _plant_page(session: Session, cast: Cast, *, by: User) -> None:
 
 
 def _comment(session: Session, cast: Cast) -> None:
-    """What readers have said, two days ago and an hour after one another."""
+    """Create the comments, two days ago and one hour apart."""
     moment = now() - timedelta(days=2)
     for hour, (name, (post, parent, words, state)) in enumerate(COMMENTS.items()):
         writer = cast.people.get(name)

@@ -1,6 +1,6 @@
-"""The labels of actions in the log, by the names under which releases before 0.4.0 stored them."""
+"""Action names stored by releases before 0.4.0, with the labels that the audit log must show."""
 
-# What 0.2.0 and 0.3.0 stored: the label, and the kind of the rows that it is about.
+# Names stored by 0.2.0 and 0.3.0: the label, and the kind of the rows that it applies to.
 LABELS = {
     "writing.start": ("created the draft", "post"),
     "writing.keep": ("saved", "post"),
@@ -71,7 +71,7 @@ LABELS = {
     "sweeping.sweep": ("deleted expired data", ""),
 }
 
-# What had no label, and was shown by the last part of its name.
+# Names without a label, shown by their last part.
 UNLABELLED = {
     "signin.seen": ("seen", None),
     "sweeping.forget_addresses": ("forget addresses", None),
@@ -79,10 +79,10 @@ UNLABELLED = {
     "later.paint_fence": ("paint fence", None),
 }
 
-# 0.1.0 stored the function alone: of two with one name, the latter's label was shown.
+# 0.1.0 stored only the function's name. Of two functions with the same name, the last one counts.
 FIRST_LABELS = {name.rpartition(".")[2]: label for name, label in LABELS.items()}
 FIRST_LABELS |= {"open_": LABELS["signin.open"], "_publish": LABELS["writing.publish"]}
 FIRST_UNLABELLED = {"seen": ("seen", None), "_plant_page": ("plant page", None)}
 
-# Names that stayed as they were.
+# Names that did not change.
 UNCHANGED = {"user.set_role", "user.set_password", "user.disable", "user.enable"}

@@ -47,7 +47,7 @@ def chapter() -> dict[str, list[str]]:
 
 
 class Hosted(Site):
-    """`with Hosted(config, "uvicorn …") as site:`. The program is that of the virtual environment."""
+    """`with Hosted(config, "uvicorn …") as site:`. Runs a program of the virtual environment."""
 
     def __init__(self, config: Config, command: str, **settings: str) -> None:
         super().__init__(config, env=environment(config, **settings))
@@ -59,7 +59,7 @@ class Hosted(Site):
 
 
 def say(port: int, words: bytes, leave: bool = False) -> bytes:
-    """Send exactly these bytes and return the response. With `leave`, disconnect without reading."""
+    """Send exactly these bytes, then return the response or, with `leave`, disconnect."""
     received = b""
     with socket.create_connection(("127.0.0.1", port), 5) as line:
         with suppress(ConnectionError, TimeoutError):

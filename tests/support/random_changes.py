@@ -1,4 +1,4 @@
-"""What may happen to a blog while it is read: every kind of change there is, at random."""
+"""Random changes of every kind, for tests that read the blog at the same time."""
 
 import asyncio
 import random
@@ -53,7 +53,7 @@ def some_post(world: World) -> int:
 
 
 def edit(world: World, at_in: float | None = None) -> None:
-    """Typed, saved and published, or scheduled for a moment from now."""
+    """Save and publish a post, or schedule it in `at_in` seconds."""
     number = world.chance.randrange(10_000)
     tags = ", ".join(world.chance.sample(["marmalade", "Saffronly", "ink", "瓷器"], 2))
 
@@ -85,13 +85,13 @@ def save_only(world: World) -> None:
 
 
 def bring_back(world: World) -> None:
-    """An earlier text, published again."""
+    """Restore an earlier revision and publish it."""
 
     def work(session: Session, id: int, *, by: User) -> None:
         rows = session.scalars(select(Revision.id).where(Revision.post_id == id))
-        known = sorted(rows)
-        if known:
-            post = revisions.restore_revision(session, id, world.chance.choice(known), by=by)
+        ids = sorted(rows)
+        if ids:
+            post = revisions.restore_revision(session, id, world.chance.choice(ids), by=by)
             publishing.publish(session, id, render(post.body), post.version, None, by=by)
 
     world.do(work, some_post(world))
@@ -110,12 +110,12 @@ def restore(world: World) -> None:
 
 
 def comment(world: World) -> None:
-    """A guest's waits; an editor's is there at once."""
+    """Submit a comment. A guest's is pending, an editor's is public at once."""
     said = f"Said {world.chance.randrange(10_000)}."
     is_guest = world.chance.random() < 0.3
 
     def work(session: Session, id: int, *, by: User) -> None:
-        if (session.scalar(select(func.count(Comment.id))) or 0) < MOST_COMMENTS:
+        if (session.scalar(select(func.count(Comment.id))) or 0) < MAX_COMMENTS:
             sent = Submission(id, said, render(said, trust="guest"), name="Gus", key="a browser")
             submission.submit(session, sent, by=None if is_guest else by)
 
@@ -165,8 +165,8 @@ def merge_tags(world: World) -> None:
     def work(session: Session, *, by: User) -> None:
         rows = list(session.scalars(select(Tag).order_by(Tag.id)))
         if len(rows) > 3:
-            one, other = world.chance.sample(rows, 2)
-            tag_admin.merge(session, one.id, into=other.name)
+            source, target = world.chance.sample(rows, 2)
+            tag_admin.merge(session, source.id, into=target.name)
 
     world.do(work)
 
@@ -195,7 +195,7 @@ def rename_author(world: World) -> None:
 
 
 def bring_in(world: World) -> None:
-    """Two files of an old blog, with other words each time."""
+    """Import two files, with a different text each time."""
     with TemporaryDirectory() as folder:
         posts = Path(folder) / "_posts"
         posts.mkdir()
@@ -206,7 +206,7 @@ def bring_in(world: World) -> None:
         asyncio.run(importer.import_folder(world.config, Path(folder), importer.ImportOptions()))
 
 
-ACTS = [
+ACTIONS = [
     *[edit] * 7,
     save_only,
     bring_back,
@@ -222,14 +222,14 @@ ACTS = [
     change_setting,
     rename_author,
 ]
-RARELY = 0.01  # an import starts processes of its own
-FALLS_DUE_IN = 0.12  # seconds
-MOST_COMMENTS = 40
+IMPORT_PROBABILITY = 0.01  # an import starts processes of its own
+SCHEDULE_DELAY = 0.12  # seconds
+MAX_COMMENTS = 40
 
 
 @dataclass(frozen=True)
 class Done:
-    """From when on everybody is to see it; and whether it was whole in one moment."""
+    """A finished change: when everybody must see it, and whether it was one transaction."""
 
     what: str
     true_from: float
@@ -237,17 +237,17 @@ class Done:
 
 
 def change(world: World) -> Done:
-    """One change, whole or refused."""
-    luck = world.chance.random()
-    if luck < RARELY:
+    """Make one random change, which may be refused."""
+    draw = world.chance.random()
+    if draw < IMPORT_PROBABILITY:
         bring_in(world)
         return Done("bring_in", time.monotonic(), is_one=False)
-    if luck < 0.1:
+    if draw < 0.1:
         with suppress(Refusal):
-            edit(world, at_in=FALLS_DUE_IN)
-        time.sleep(FALLS_DUE_IN)  # nothing is committed when it falls due
+            edit(world, at_in=SCHEDULE_DELAY)
+        time.sleep(SCHEDULE_DELAY)  # nothing is committed when a scheduled post goes live
         return Done("fall due", time.monotonic(), is_one=False)
-    act = world.chance.choice(ACTS)
-    with suppress(Refusal, LookupError):  # such as to comment on what is not public
-        act(world)
-    return Done(act.__name__, time.monotonic())
+    action = world.chance.choice(ACTIONS)
+    with suppress(Refusal, LookupError):  # for example, a comment on a post that is not public
+        action(world)
+    return Done(action.__name__, time.monotonic())

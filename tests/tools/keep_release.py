@@ -1,4 +1,4 @@
-"""Writes the small database that a release leaves behind: `python -m tests.tools.keep_release`."""
+"""Writes a release's example database for migration tests: `python -m tests.tools.keep_release`."""
 
 import tempfile
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.support.paths import RELEASES
 
 
 def keep() -> Path:
-    """The fixed cast, as this version stores it, in one compact file."""
+    """Write the example data, as this version stores it, to one compact file."""
     target = RELEASES / f"{__version__}.sqlite3"
     target.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as folder:

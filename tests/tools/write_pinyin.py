@@ -1,6 +1,6 @@
-"""Writes the tables of blog/markup/readings/ anew from the installed pypinyin: `make pinyin`.
+"""Regenerates the tables in blog/markup/readings/ from the installed pypinyin: `make pinyin`.
 
-A title that reads otherwise afterwards gets another address from then on: look at the difference.
+Review the difference: a title with a changed reading gets a different address from then on.
 """
 
 from collections import defaultdict
@@ -16,28 +16,28 @@ FOLDER = ROOT / "blog/markup/readings"
 
 
 def tables() -> dict[Path, str]:
-    made = {"characters": characters(), "phrases": phrases(), "exceptions": exceptions()}
-    return {FOLDER / f"{name}.txt": "\n".join(lines) + "\n" for name, lines in made.items()}
+    content = {"characters": characters(), "phrases": phrases(), "exceptions": exceptions()}
+    return {FOLDER / f"{name}.txt": "\n".join(lines) + "\n" for name, lines in content.items()}
 
 
 def characters() -> Iterator[str]:
-    bearers = defaultdict(list)
+    by_syllable = defaultdict(list)
     for code in sorted(PINYIN_DICT):
-        bearers[lazy_pinyin(chr(code))[0]].append(chr(code))
-    return (f"{syllable} {''.join(bearers[syllable])}" for syllable in sorted(bearers))
+        by_syllable[lazy_pinyin(chr(code))[0]].append(chr(code))
+    return (f"{syllable} {''.join(by_syllable[syllable])}" for syllable in sorted(by_syllable))
 
 
 def phrases() -> Iterator[str]:
-    rests = defaultdict(list)
+    endings = defaultdict(list)
     for phrase in sorted(PHRASES_DICT):
-        rests[phrase[0]].append(phrase[1:])
-    return (f"{first} {' '.join(rests[first])}" for first in sorted(rests))
+        endings[phrase[0]].append(phrase[1:])
+    return (f"{first} {' '.join(endings[first])}" for first in sorted(endings))
 
 
 def exceptions() -> Iterator[str]:
     for phrase in sorted(PHRASES_DICT):
-        alone = [syllable for han in phrase for syllable in lazy_pinyin(han)]
-        if lazy_pinyin(phrase) != alone:
+        regular = [syllable for han in phrase for syllable in lazy_pinyin(han)]
+        if lazy_pinyin(phrase) != regular:
             yield f"{phrase} {' '.join(lazy_pinyin(phrase))}"
 
 

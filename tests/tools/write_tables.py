@@ -1,7 +1,4 @@
-"""Writes the tables of docs/settings.md and docs/commands.md anew: `make docs`.
-
-What stands in them comes from the code, so that no setting and no command can be missing.
-"""
+"""Regenerates the tables in docs/settings.md and docs/commands.md from the code: `make docs`."""
 
 import argparse
 import os
@@ -17,7 +14,7 @@ from blog.models.settings.settings import GROUPS, Settings
 from blog.web.i18n import translate
 from tests.support.source_tree import ROOT
 
-BETWEEN = re.compile(r"(?ms)(^<!-- (\w+) -->\n).*?(^<!-- end -->$)")
+TABLE = re.compile(r"(?ms)(^<!-- (\w+) -->\n).*?(^<!-- end -->$)")
 HEADS = {
     "environment": {"en": ("Setting", "Default", "What it is"), "zh": ("设置", "默认值", "是什么")},
     "office": {"en": ("Setting", "Default", "What it is"), "zh": ("设置", "默认值", "是什么")},
@@ -32,8 +29,8 @@ def pages() -> Iterator[tuple[str, Path]]:
 
 
 def written(language: str, text: str) -> str:
-    """The page with its tables as the code says them now."""
-    return BETWEEN.sub(lambda found: found[1] + table(language, found[2]) + found[3], text)
+    """Return the text of a page with current tables."""
+    return TABLE.sub(lambda match: match[1] + table(language, match[2]) + match[3], text)
 
 
 def table(language: str, name: str) -> str:
@@ -45,7 +42,7 @@ def table(language: str, name: str) -> str:
 
 
 def plain(cell: str) -> str:
-    """Words as they stand, and no column or tag of Markdown."""
+    """Escape characters that Markdown would read as a column or a tag."""
     return cell if cell.startswith("`") else cell.replace("|", "\\|").replace("<", "\\<")
 
 
@@ -56,25 +53,28 @@ def environment(language: str) -> Iterator[tuple[str, str, str]]:
 
 
 def office(language: str) -> Iterator[tuple[str, str, str]]:
-    for one in (one for one in declared(Settings) if one.kind != "hidden"):
-        group = translate(language, GROUPS[one.group])
-        label = translate(language, one.label)
+    for setting in declared(Settings):
+        if setting.kind == "hidden":
+            continue
+        group = translate(language, GROUPS[setting.group])
+        label = translate(language, setting.label)
         colon = translate(language, ": ")
-        yield f"{group}{colon}{label}", chosen(language, one), translate(language, one.help)
+        help = translate(language, setting.help)
+        yield f"{group}{colon}{label}", default_of(language, setting), help
 
 
-def chosen(language: str, one: Setting) -> str:
-    """A default as the settings call it: of a choice, its name without what is said of it."""
-    if isinstance(one.default, bool):
-        return translate(language, "on" if one.default else "off")
-    if one.default in one.options:
-        words = translate(language, one.options[one.default])
-        return words.partition(translate(language, ": "))[0]
-    return shown(one.default)
+def default_of(language: str, setting: Setting) -> str:
+    """Return a setting's default as its page shows it. Options lose their explanation."""
+    if isinstance(setting.default, bool):
+        return translate(language, "on" if setting.default else "off")
+    if setting.default in setting.options:
+        option = translate(language, setting.options[setting.default])
+        return option.partition(translate(language, ": "))[0]
+    return shown(setting.default)
 
 
 def commands(language: str) -> Iterator[tuple[str, str]]:
-    os.environ["LC_ALL"] = language  # a command speaks the language of its shell
+    os.environ["LC_ALL"] = language  # commands use the language of the shell
     groups = [a for a in parser()._actions if isinstance(a, argparse._SubParsersAction)]
     for action in groups[0]._choices_actions:
         usage = groups[0].choices[action.dest].format_usage().partition("blog ")[2]
