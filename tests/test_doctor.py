@@ -1,4 +1,4 @@
-"""What is wrong with an installation is said in words, with what to do."""
+"""The doctor: its findings about an installation, in the shell and in the admin area."""
 
 import subprocess
 import sys
@@ -37,16 +37,18 @@ MACHINE = Machine(free=9_000_000_000, can_write=True, last=Last(made_at=MADE), w
 CONFIG = Config(proxies=1, smtp_url="smtp://mail.example", mail_from="blog@ink.example")
 
 
-def said(config=CONFIG, found=WELL, machine=MACHINE, came=None) -> dict[str, str]:
-    """What is not well, by sentence."""
-    findings = doctor.judge(config, found, machine, came)
-    assert all(one.todo for one in findings if one.level != GOOD)
-    return {one.said % one.params: one.level for one in findings if one.level != GOOD}
+def problems(config=CONFIG, facts=WELL, machine=MACHINE, came=None) -> dict[str, str]:
+    """Return the level of each problem by its message."""
+    findings = [
+        finding for finding in doctor.judge(config, facts, machine, came) if finding.level != GOOD
+    ]
+    assert all(finding.todo for finding in findings)
+    return {finding.said % finding.params: finding.level for finding in findings}
 
 
-def test_where_all_is_well_nothing_is_to_mend():
-    assert said() == {} and said(came=Came(1, True)) == {}
-    assert {one.level for one in doctor.judge(CONFIG, WELL, MACHINE)} == {GOOD}
+def test_a_good_installation_has_no_problems():
+    assert problems() == {} and problems(came=Came(1, True)) == {}
+    assert {finding.level for finding in doctor.judge(CONFIG, WELL, MACHINE)} == {GOOD}
 
 
 @pytest.mark.parametrize(
@@ -58,14 +60,14 @@ def test_where_all_is_well_nothing_is_to_mend():
         ("http://ink.example", "sent unencrypted", WARN),
     ],
 )
-def test_an_address_that_is_none_or_not_safe_is_told(address, words, level):
-    found = said(found=replace(WELL, site=SiteFacts(address=address)))
-    assert [kind for sentence, kind in found.items() if words in sentence] == [level]
+def test_a_missing_or_unsafe_address_is_reported(address, words, level):
+    found_problems = problems(facts=replace(WELL, site=SiteFacts(address=address)))
+    assert [kind for message, kind in found_problems.items() if words in message] == [level]
 
 
-def test_the_address_of_the_environment_wins():
-    there = replace(CONFIG, site_url="https://else.example")
-    assert said(there, replace(WELL, site=SiteFacts())) == {}
+def test_the_address_of_the_environment_has_precedence():
+    config = replace(CONFIG, site_url="https://else.example")
+    assert problems(config, replace(WELL, site=SiteFacts())) == {}
 
 
 @pytest.mark.parametrize(
@@ -77,9 +79,9 @@ def test_the_address_of_the_environment_wins():
         (1, Came(0, False), "BLOG_PROXIES is 1, but this request passed 0"),
     ],
 )
-def test_proxies_that_the_setting_does_not_know_are_told(proxies, came, words):
-    found = said(replace(CONFIG, proxies=proxies), came=came)
-    assert [level for sentence, level in found.items() if words in sentence] == [BAD]
+def test_a_wrong_number_of_proxies_is_reported(proxies, came, words):
+    found_problems = problems(replace(CONFIG, proxies=proxies), came=came)
+    assert [level for message, level in found_problems.items() if words in message] == [BAD]
 
 
 @pytest.mark.parametrize(
@@ -95,12 +97,12 @@ def test_proxies_that_the_setting_does_not_know_are_told(proxies, came, words):
         ({"mail": MailState(0, 0, 2, "timed out")}, "sent: 2. The last response was: timed out"),
     ],
 )
-def test_what_the_database_knows_is_told(change, words):
-    assert [one for one in said(found=replace(WELL, **change)) if words in one]
+def test_problems_in_the_database_are_reported(change, words):
+    assert [message for message in problems(facts=replace(WELL, **change)) if words in message]
 
 
-def test_no_mail_server_is_told():
-    assert "No mail server" in next(iter(said(replace(CONFIG, smtp_url=""))))
+def test_a_missing_mail_server_is_reported():
+    assert "No mail server" in next(iter(problems(replace(CONFIG, smtp_url=""))))
 
 
 @pytest.mark.parametrize(
@@ -114,71 +116,74 @@ def test_no_mail_server_is_told():
         ({"last": Last(made_at="2020-01-01T00:00:00+00:00")}, "days old", BAD),
     ],
 )
-def test_what_the_machine_knows_is_told(change, words, level):
-    found = said(machine=replace(MACHINE, **change))
-    assert [kind for sentence, kind in found.items() if words in sentence] == [level]
+def test_problems_of_the_machine_are_reported(change, words, level):
+    found_problems = problems(machine=replace(MACHINE, **change))
+    assert [kind for message, kind in found_problems.items() if words in message] == [level]
 
 
-def test_a_new_blog_is_only_reminded_of_backups_and_only_where_none_come_by_themselves():
+def test_a_new_blog_without_automatic_backups_gets_only_a_warning():
     site = replace(WELL.site, settings=replace(WELL.site.settings, backup_every=0))
     machine = replace(MACHINE, last=Last())
-    found = said(found=replace(WELL, site=site, born=now()), machine=machine)
-    assert found == {"There is no backup yet.": WARN}
-    assert said(found=replace(WELL, born=now()), machine=machine) == {}
+    found_problems = problems(facts=replace(WELL, site=site, born=now()), machine=machine)
+    assert found_problems == {"There is no backup yet.": WARN}
+    assert problems(facts=replace(WELL, born=now()), machine=machine) == {}
 
 
-def test_the_worst_stands_first():
-    levels = [
-        one.level for one in doctor.judge(CONFIG, replace(WELL, samples=1, admins=0), MACHINE)
-    ]
+def test_the_worst_finding_comes_first():
+    findings = doctor.judge(CONFIG, replace(WELL, samples=1, admins=0), MACHINE)
+    levels = [finding.level for finding in findings]
     assert levels == sorted(levels, key=doctor.LEVELS.index) and levels[0] == BAD
 
 
-# --- what the database knows ---
+# --- facts from the database ---
 
 
-def test_how_things_stand_is_read_off_the_database(database, world, config_of):
+def test_the_facts_are_read_from_the_database(database, world, config_of):
     samples = "/srv/blog/content"
 
-    def happen(session) -> None:
+    def change(session) -> None:
         post = session.get_one(Post, world.ann_live.id)
         post.source_path, post.source_version = f"{samples}/en/x.md", post.version
         session.get_one(Post, world.ann_draft.id).source_path = f"{samples}/en/y.md"
-        session.add(Delivery(kind="test", to="x@x.example", said="550 no"))
+        session.add(Delivery(kind="test", to="x@x.example", problems="550 no"))
         session.get_one(Lease, CLOCK).until = now()
 
-    database.transact_now(happen)
-    found = database.read_now(diagnostics.look, samples)
-    assert (found.samples, found.has_clock, found.mail.late) == (1, True, 1)
-    assert (found.admins, found.admins_with_mail) == (1, 1)
-    assert found.schema == doctor.look_at(config_of(database)).wanted
+    database.transact_now(change)
+    facts = database.read_now(diagnostics.look, samples)
+    assert (facts.samples, facts.has_clock, facts.mail.late) == (1, True, 1)
+    assert (facts.admins, facts.admins_with_mail) == (1, 1)
+    assert facts.schema == doctor.look_at(config_of(database)).wanted
 
 
-# --- where it is said ---
+# --- in the shell and in the admin area ---
 
 
 @pytest.mark.parametrize(
     ("places", "seen"),
     [(["127.0.0.1", "::1"], True), (["127.0.0.1", "192.0.2.1"], False), ([], False)],
 )
-def test_a_shell_sees_a_proxy_that_nobody_has_told_of_by_where_people_come_from(
-    database, world, places, seen
-):
+def test_an_unset_proxy_is_detected_by_the_addresses_of_sign_ins(database, world, places, seen):
     for place in places:
         database.transact_now(signin.open_, world.kim.id, place, "a browser")
-    found = database.read_now(diagnostics.look, "/nowhere")
-    found = replace(found, site=SiteFacts(address="http://ink.example"))
-    alone = replace(CONFIG, proxies=0)
-    assert any("came from this machine" in sentence for sentence in said(alone, found)) == seen
-    assert not any("came from this machine" in sentence for sentence in said(CONFIG, found))
-    assert not any("from this machine" in one for one in said(alone, found, came=Came(0, False)))
+    facts = database.read_now(diagnostics.look, "/nowhere")
+    facts = replace(facts, site=SiteFacts(address="http://ink.example"))
+    without_proxies = replace(CONFIG, proxies=0)
+    assert (
+        any("came from this machine" in message for message in problems(without_proxies, facts))
+        == seen
+    )
+    assert not any("came from this machine" in message for message in problems(CONFIG, facts))
+    assert not any(
+        "from this machine" in message
+        for message in problems(without_proxies, facts, came=Came(0, False))
+    )
 
 
 @pytest.mark.parametrize(
     ("broken", "todo"),
     [("damaged", "restore the last backup"), ("elsewhere", "Make sure that PostgreSQL is running")],
 )
-def test_a_database_that_no_start_would_bring_up_is_not_told_to_be_started(
+def test_an_unusable_database_gets_a_suggestion_other_than_a_restart(
     broken, todo, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setenv("BLOG_DATA_DIR", str(tmp_path))
@@ -186,29 +191,29 @@ def test_a_database_that_no_start_would_bring_up_is_not_told_to_be_started(
     if broken == "elsewhere":
         monkeypatch.setenv("BLOG_DATABASE_URL", f"postgresql://x@127.0.0.1:{free_port()}/x")
     assert main(["doctor"]) == 1
-    said = capsys.readouterr().out
-    assert todo in said and "Restart the blog" not in said
+    output = capsys.readouterr().out
+    assert todo in output and "Restart the blog" not in output
 
 
-@pytest.mark.slow  # a command in a process of its own
-def test_who_has_read_enough_of_it_breaks_nothing(furnished, tmp_path):
+@pytest.mark.slow  # starts a process
+def test_a_closed_pipe_is_not_an_error(furnished, tmp_path):
     config = Config(data_dir=tmp_path)
     furnished.settle(config)
     config.media_dir.mkdir()
     words = f"{sys.executable} -m blog doctor | true"
-    done = subprocess.run(
+    result = subprocess.run(
         ["sh", "-c", words], env=environment(config), capture_output=True, text=True, check=True
     )
-    assert (done.stdout, done.stderr) == ("", "")
+    assert (result.stdout, result.stderr) == ("", "")
 
 
-def test_an_admin_reads_it_on_the_overview_and_an_editor_is_not_bothered(open_client):
+def test_the_findings_are_shown_to_admins_and_not_to_editors(open_client):
     page = open_client.get("/admin", cookies=open_client.let_in("kim")).text
     assert "No mail server is set" in page and "blog mail-test ADDRESS" in page
     assert "No mail server" not in open_client.get("/admin", cookies=open_client.let_in("eve")).text
 
 
-def test_what_the_office_can_mend_has_a_link_to_the_place(open_client):
+def test_a_problem_that_the_admin_area_can_fix_has_a_link(open_client):
     def move(session):
         session.get(Site, THE_ONE).address = "http://localhost:8000"
 
@@ -217,14 +222,14 @@ def test_what_the_office_can_mend_has_a_link_to_the_place(open_client):
     assert '<a href="/admin/settings">Settings</a></p>' in page
 
 
-def test_a_proxy_that_nobody_has_told_of_is_seen_by_its_headers(open_client):
+def test_an_unset_proxy_is_detected_by_its_headers(open_client):
     kim = open_client.let_in("kim")
     page = open_client.get("/admin", cookies=kim, headers=[("X-Forwarded-For", "192.0.2.1")]).text
     assert "all visitors seem to share" in page
     assert "all visitors seem to share" not in open_client.get("/admin", cookies=kim).text
 
 
-def test_the_shell_says_the_same(furnished, tmp_path, monkeypatch, capsys):
+def test_the_findings_are_printed_in_the_shell(furnished, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("BLOG_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("LC_ALL", "en_US.UTF-8")
     assert main(["doctor"]) == 1 and "There is no blog" in capsys.readouterr().err
@@ -232,12 +237,12 @@ def test_the_shell_says_the_same(furnished, tmp_path, monkeypatch, capsys):
     furnished.settle(config)
     config.media_dir.mkdir()
     assert main(["doctor"]) == 0
-    told = capsys.readouterr().out
-    assert "! No mail server is set" in told and "→ Set BLOG_SMTP_URL" in told
-    assert "✓ inkhouse" in told
+    output = capsys.readouterr().out
+    assert "! No mail server is set" in output and "→ Set BLOG_SMTP_URL" in output
+    assert "✓ inkhouse" in output
 
 
-def test_a_database_of_another_release_is_told_and_no_traceback(tmp_path, monkeypatch, capsys):
+def test_an_unreadable_database_is_reported_without_a_traceback(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("BLOG_DATA_DIR", str(tmp_path))
     (tmp_path / "blog.sqlite3").touch()
     assert main(["doctor"]) == 1

@@ -1,4 +1,4 @@
-"""The documents agree with the code, and each language agrees with the other."""
+"""Documents: they agree with the code, and both languages agree with each other."""
 
 import argparse
 import ast
@@ -6,7 +6,6 @@ import re
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from babel.messages.pofile import read_po
@@ -21,12 +20,12 @@ from blog.markup import render
 ROOT = Path(blog.__file__).parent.parent
 READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
 POSTS = sorted(ROOT.glob("content/*/*.md"))
-PAPERS = sorted(ROOT.glob("*.md"))
+DOCUMENTS = sorted(ROOT.glob("*.md"))
 CATALOGUE = ROOT / "blog/locale/zh/LC_MESSAGES/blog.po"
 CHINESE = [READMES[1], *sorted(ROOT.glob("docs/zh/*.md")), *sorted(ROOT.glob("content/zh/*.md"))]
 # A space between a Han character and a Latin letter, a digit, code or a placeholder.
 SPACED = re.compile(r"[一-龥] +(?:[A-Za-z0-9`]|%\()|(?:[A-Za-z0-9`]|\)[sd]) +[一-龥]")
-MOST_WORDS = 20  # of an entry in the changelog
+MAX_WORDS = 20  # of an entry in the changelog
 FENCE = re.compile(r"^(`{3,})(\w*)\n(.*?)^\1$", re.S | re.M)
 LINK = re.compile(r"(!?)\[[^\]]*\]\(([^)\s]+)\)")
 MACHINE_PATH = re.compile(r"(?<![\w.-])/(?:work|root|home|Users|tmp)/[\w.-]+")
@@ -54,14 +53,14 @@ def headings(path: Path) -> list[int]:
 
 
 def cells(path: Path, start: str) -> list[list[str]]:
-    """The rows of a table whose first cell begins like this."""
+    """Return the rows of all tables whose first cell starts with `start`."""
     rows = re.findall(r"^\| (.*) \|$", text(path), re.M)
-    found = [[cell.strip().strip("`") for cell in row.split("|")] for row in rows]
-    return [row for row in found if row[0].startswith(start)]
+    split_rows = [[cell.strip().strip("`") for cell in row.split("|")] for row in rows]
+    return [row for row in split_rows if row[0].startswith(start)]
 
 
-def default(value: Any) -> str:
-    """As a person would type it."""
+def default(value: object) -> str:
+    """Return a default as a site owner would write it in the environment."""
     if isinstance(value, bool):
         return "on" if value else "off"
     return ",".join(value) if isinstance(value, tuple) else str(value)
@@ -72,7 +71,7 @@ def post(path: Path) -> FrontMatter:
 
 
 def without_comments(code: str) -> list[str]:
-    """Comments and the texts in them may be told in another language."""
+    """Return the lines without comments, which may be translated."""
     lines = [line.partition("# ")[0].rstrip() for line in code.splitlines()]
     return [line for line in lines if line]
 
@@ -91,7 +90,7 @@ def test_both_readmes_show_the_same_code() -> None:
     assert "make run\nmake test\n" in english
 
 
-def test_both_readmes_draw_the_same_map() -> None:
+def test_both_readmes_have_the_same_code_map() -> None:
     english, chinese = (
         [re.split(r"\s{2,}", line.rstrip())[:2] for line in block.splitlines()]
         for path in READMES
@@ -101,7 +100,7 @@ def test_both_readmes_draw_the_same_map() -> None:
     assert blocks(READMES[0], "text")[1] == blocks(READMES[1], "text")[1]
 
 
-def test_the_map_names_every_module_and_nothing_else() -> None:
+def test_the_code_map_lists_exactly_the_modules() -> None:
     lines = blocks(READMES[0], "text")[0].splitlines()
     inside = {line.split()[0] for line in lines if re.match(r" {2}\S", line)}
     modules = {path.name for path in (ROOT / "blog").glob("*.py")} - {"__init__.py"}
@@ -127,7 +126,7 @@ def test_both_readmes_have_the_same_tables() -> None:
     assert english == chinese
 
 
-def test_both_readmes_name_the_same_addresses() -> None:
+def test_both_readmes_list_the_same_addresses() -> None:
     english, chinese = ([row[0] for row in cells(path, "/")] for path in READMES)
     assert english == chinese
     assert "/" in english
@@ -135,34 +134,34 @@ def test_both_readmes_name_the_same_addresses() -> None:
 
 @pytest.mark.parametrize("path", READMES, ids=name)
 def test_a_readme_lists_every_setting_with_its_default(path: Path) -> None:
-    told = {row[0]: row[1] for row in cells(path, "BLOG_")}
-    assert told == {f"BLOG_{f.name.upper()}": default(f.default) for f in fields(Config)}
+    listed = {row[0]: row[1] for row in cells(path, "BLOG_")}
+    assert listed == {f"BLOG_{f.name.upper()}": default(f.default) for f in fields(Config)}
 
 
 @pytest.mark.parametrize("path", READMES, ids=name)
 def test_a_readme_lists_every_command(path: Path) -> None:
-    told = {row[0].split()[1] for row in cells(path, "blog ") if "COMMAND" not in row[0]}
+    listed = {row[0].split()[1] for row in cells(path, "blog ") if "COMMAND" not in row[0]}
     subparsers = [a for a in parser()._actions if isinstance(a, argparse._SubParsersAction)]
-    assert told == {"--version", *subparsers[0].choices}
+    assert listed == {"--version", *subparsers[0].choices}
 
 
-# --- every paper ---------------------------------------------------------------------------------
+# --- all documents -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", [*PAPERS, *POSTS], ids=name)
-def test_links_and_pictures_lead_to_files(path: Path) -> None:
+@pytest.mark.parametrize("path", [*DOCUMENTS, *POSTS], ids=name)
+def test_links_and_pictures_refer_to_files(path: Path) -> None:
     targets = [target for _, target in LINK.findall(prose(path).replace("`", ""))]
     inside = [target for target in targets if not re.match(r"[a-z]+:|/|#", target)]
     assert not [target for target in inside if not (path.parent / target).exists()]
 
 
-@pytest.mark.parametrize("path", [*PAPERS, *POSTS], ids=name)
-def test_no_paper_names_a_folder_of_somebodys_machine(path: Path) -> None:
+@pytest.mark.parametrize("path", [*DOCUMENTS, *POSTS], ids=name)
+def test_no_document_names_a_folder_of_a_developer_s_machine(path: Path) -> None:
     assert not MACHINE_PATH.findall(text(path))
 
 
-@pytest.mark.parametrize("path", PAPERS, ids=name)
-def test_a_paper_shows_no_stars_where_plain_commonmark_reads_it(path: Path) -> None:
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name)
+def test_a_document_has_no_unrendered_stars_in_plain_commonmark(path: Path) -> None:
     shown = re.sub(r"<(pre|code)\b.*?</\1>", "", MarkdownIt().render(text(path)), flags=re.S)
     assert "**" not in shown
 
@@ -182,10 +181,10 @@ def test_a_release_in_the_changelog_is_easy_to_skim() -> None:
             heading, _, *entries = section.strip().splitlines()
             assert heading in {"Added", "Changed", "Fixed", "Security"}
             assert [line for line in entries if not line.startswith("- ")] == []
-            assert [line for line in entries if len(line.split()) > MOST_WORDS + 1] == []
+            assert [line for line in entries if len(line.split()) > MAX_WORDS + 1] == []
 
 
-def test_every_word_of_the_glossary_has_a_chinese_one() -> None:
+def test_every_term_of_the_glossary_has_a_translation() -> None:
     glossary = text(ROOT / "STYLE.md").partition("## 11. Glossary")[2]
     rows = re.findall(r"^\| ([a-z][^|]*) \| ([^|]*) \|", glossary, re.M)
     assert len(rows) > 40
@@ -197,7 +196,7 @@ def test_every_word_of_the_glossary_has_a_chinese_one() -> None:
 
 @pytest.mark.parametrize("path", CHINESE, ids=name)
 def test_chinese_text_has_no_spaces_beside_latin_characters(path: Path) -> None:
-    """The browser makes that gap (`text-autospace`). Code and the targets of links are ignored."""
+    """Browsers add that space (`text-autospace`). Code and link targets are ignored."""
     assert [line for line in plain(prose(path)).splitlines() if SPACED.search(line)] == []
 
 
@@ -210,7 +209,7 @@ def test_chinese_messages_have_no_spaces_beside_latin_characters() -> None:
 
 
 def plain(markdown: str) -> str:
-    """Markdown without emphasis, code in spans and the targets of links."""
+    """Return Markdown without emphasis, inline code and link targets."""
     without_code = re.sub(r"(`+)[^`\n]+\1", "`", markdown)
     return re.sub(r"\]\([^)\s]*\)|[\[*]", "", without_code)
 
@@ -222,20 +221,20 @@ def each_string(translation: str | tuple[str, ...] | list[str]) -> list[str]:
 # --- the sample posts ----------------------------------------------------------------------------
 
 
-def test_each_sample_post_has_its_twin() -> None:
+def test_each_sample_post_has_a_translation() -> None:
     stems = [{path.stem for path in POSTS if path.parent.name == each} for each in LANGUAGES]
     assert stems[0] == stems[1]
     assert len(POSTS) == 8
 
 
 @pytest.mark.parametrize("path", POSTS, ids=name)
-def test_a_sample_post_says_what_it_is(path: Path) -> None:
-    said = post(path).fields
-    assert said.keys() >= FIELDS
-    assert said["language"] == path.parent.name
-    assert datetime.fromisoformat(said["date"]) < datetime.now(UTC)
-    assert said["tags"] and said["summary"]
-    assert (path.parent / said.get("cover", path.name)).exists()
+def test_a_sample_post_has_complete_front_matter(path: Path) -> None:
+    front_matter = post(path).fields
+    assert front_matter.keys() >= FIELDS
+    assert front_matter["language"] == path.parent.name
+    assert datetime.fromisoformat(front_matter["date"]) < datetime.now(UTC)
+    assert front_matter["tags"] and front_matter["summary"]
+    assert (path.parent / front_matter.get("cover", path.name)).exists()
 
 
 def test_no_two_sample_posts_share_a_slug() -> None:
@@ -243,26 +242,26 @@ def test_no_two_sample_posts_share_a_slug() -> None:
 
 
 @pytest.mark.parametrize("path", POSTS, ids=name)
-def test_a_sample_post_links_only_to_posts_that_come_with_it(path: Path) -> None:
+def test_a_sample_post_links_only_to_sample_posts(path: Path) -> None:
     slugs = {f"/posts/{post(each).fields['slug']}" for each in POSTS}
     linked = {target for _, target in LINK.findall(prose(path)) if target.startswith("/posts/")}
     assert linked <= slugs
 
 
 @pytest.mark.parametrize("path", POSTS, ids=name)
-def test_a_sample_post_shows_none_of_its_marks(path: Path) -> None:
+def test_a_sample_post_has_no_unrendered_markdown(path: Path) -> None:
     shown = re.sub(r"<(pre|code)\b.*?</\1>", "", render(post(path).body).html, flags=re.S)
     assert not re.findall(r"\*\*|~~|```|\]\(|\[\^", shown)
 
 
 @pytest.mark.parametrize("path", POSTS, ids=name)
-def test_the_python_in_a_sample_post_is_python(path: Path) -> None:
+def test_the_python_code_in_a_sample_post_can_be_parsed(path: Path) -> None:
     for code in blocks(path, "python"):
         ast.parse(code)
 
 
 @pytest.mark.parametrize("stem", ["behind-nginx", "python-web-stacks"])
-def test_twins_show_the_same_commands(stem: str) -> None:
+def test_translations_of_a_sample_post_show_the_same_commands(stem: str) -> None:
     english, chinese = (
         [without_comments(code) for code in blocks(path, "shell", "ini", "nginx", "python")]
         for path in POSTS
