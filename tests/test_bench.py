@@ -1,4 +1,4 @@
-"""The bench: what it declares can be started, and what it counts and draws is right."""
+"""The benchmark: its declared targets, its counting, its tables and charts."""
 
 import re
 import subprocess
@@ -28,32 +28,32 @@ QUIET = Load(requests=1000, seconds=1, p50=1, p95=2, p99=3, broken=0, refused=0)
 RUN = Run(QUIET, cpu=30, memory=90, at_rest=80, start=1, size=12_000, zipped=3_000, others=0)
 
 
-# --- what is declared ---
+# --- targets ---
 
 
 @pytest.mark.parametrize("target", ALL, ids=lambda target: target.name)
-def test_every_word_of_a_declared_target_is_known(target: Target, tmp_path: Path):
-    told = Running(target, Stage(World(tmp_path, 10)))
-    commands = told.commands()
+def test_every_setting_of_a_target_is_valid(target: Target, tmp_path: Path):
+    running = Running(target, Stage(World(tmp_path, 10)))
+    commands = running.commands()
     assert commands
     assert not re.search(r"[{}]", str(commands))
     for module in re.findall(r"bench\.[a-z.]+", f"{target.run} {target.prepare}"):
         assert ROOT.joinpath(module.replace(".", "/") + ".py").exists(), module
-    told.stop()
+    running.stop()
 
 
-def test_no_two_targets_bear_the_same_name_and_one_is_what_the_others_are_compared_with():
+def test_target_names_are_unique_and_one_target_is_the_baseline():
     assert len({target.name for target in ALL}) == len(ALL)
     assert [target.part for target in ALL if target.is_base] == ["ours"]
 
 
-def test_a_pattern_chooses_by_name_and_by_part():
+def test_a_pattern_selects_targets_by_name_and_by_part():
     assert {target.part for target in targets("^ours")} == {"ours"}
     assert all("gunicorn" in target.name.lower() for target in targets("GUNICORN"))
     assert targets("no such server") == []
 
 
-def test_what_is_compared_with_is_pinned_hashed_and_from_no_named_source():
+def test_other_programs_are_pinned_with_hashes():
     lock = LOCK.read_text()
     blocks = re.findall(r"(?m)^([\w-]+)==.*(?:\n .*)*", lock)
     assert lock.count("==") - lock.count("== ") >= len(blocks) > 10
@@ -63,10 +63,10 @@ def test_what_is_compared_with_is_pinned_hashed_and_from_no_named_source():
     assert set(wanted) <= set(blocks)
 
 
-# --- what is counted and told ---
+# --- numbers and reports ---
 
 
-def test_a_child_of_a_child_counts_as_much_as_it_burns():
+def test_the_processor_time_of_grandchildren_is_counted():
     burn = "import time\nwhile time.process_time() < 0.5: pass\nprint(flush=True)\ninput()"
     outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {burn!r}])"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
@@ -81,7 +81,7 @@ def test_a_child_of_a_child_counts_as_much_as_it_burns():
 
 
 def test_a_ratio_compares_runs_of_the_same_round():
-    """Both became half as fast in the second round: the machine did, and not one of them."""
+    """Both targets are half as fast in the second round, so it was the machine."""
     ours, theirs = Row(ALL[0]), Row(ALL[1])
     for rate in (1000, 500, 1000):
         ours.runs.append(replace(RUN, load=replace(QUIET, requests=rate)))
@@ -91,11 +91,11 @@ def test_a_ratio_compares_runs_of_the_same_round():
     assert theirs.ratio_to(None) is None
 
 
-def test_answers_that_were_refused_do_not_count():
+def test_refused_requests_are_not_counted():
     assert replace(QUIET, requests=1000, refused=400).rate == 600
 
 
-def test_the_weight_of_a_page_counts_what_it_asks_its_own_server_for():
+def test_the_weight_of_a_page_includes_files_from_its_own_server():
     page = """<link rel="stylesheet" href="/a.css"><link rel='alternate' href='/feed'>
         <link rel='stylesheet' media='all' href='http://127.0.0.1:8000/b.css?ver=6'>
         <script defer src="/c.js"></script><img alt="" src="https://elsewhere.example/d.png">"""
@@ -103,18 +103,19 @@ def test_the_weight_of_a_page_counts_what_it_asks_its_own_server_for():
 
 
 @pytest.mark.parametrize(
-    ("value", "told"), [(123456.7, "123,457"), (100, "100"), (12.34, "12.3"), (0.5678, "0.568")]
+    ("value", "formatted"),
+    [(123456.7, "123,457"), (100, "100"), (12.34, "12.3"), (0.5678, "0.568")],
 )
-def test_a_figure_has_three_places_that_mean_something(value: float, told: str):
-    assert number(value) == told
+def test_a_number_has_three_significant_digits(value: float, formatted: str):
+    assert number(value) == formatted
 
 
-def test_a_table_is_one_that_markdown_reads():
+def test_a_table_is_valid_markdown():
     lines = str(Table("A", ["target", "rate"], [["one", "1"]])).splitlines()
     assert lines == ["## A", "", "| target | rate |", "| --- | ---: |", "| one | 1 |"]
 
 
-def test_the_picture_has_a_dot_for_each_target_and_reads_in_the_dark():
+def test_the_chart_has_a_dot_for_each_target_and_supports_dark_mode():
     rows = [Row(target, [RUN]) for target in ALL]
     drawn = picture([*rows, Row(replace(ALL[0], name="<none> & nothing"), [RUN])])
     tree = ElementTree.fromstring(drawn)  # noqa: S314 -- drawn by us
@@ -123,7 +124,7 @@ def test_the_picture_has_a_dot_for_each_target_and_reads_in_the_dark():
     assert picture([Row(ALL[0], fault="needs nginx")]) == ""
 
 
-# --- what is served ---
+# --- pages of the targets ---
 
 
 @pytest.fixture(scope="module")
@@ -142,8 +143,8 @@ SERVED = [
 @pytest.mark.slow
 @pytest.mark.nginx
 @pytest.mark.parametrize("name", [*SERVED, "nginx, uWSGI, Flask", "Django, Gunicorn sync"])
-def test_a_target_serves_the_page_that_all_serve(stage: Stage, name: str):
-    """`Running` itself compares length and content."""
+def test_a_target_serves_the_common_page(stage: Stage, name: str):
+    """`Running` compares length and content."""
     target = next(target for target in ALL if target.name == name)
     need("nginx", program("nginx") or not target.front)
     if target.wants_rivals and not RIVALS.exists():
@@ -158,7 +159,7 @@ def test_a_target_serves_the_page_that_all_serve(stage: Stage, name: str):
 
 @pytest.mark.slow
 @pytest.mark.server
-def test_another_page_is_not_taken_for_the_page(stage: Stage):
+def test_a_different_page_is_refused(stage: Stage):
     ours = next(target for target in ALL if target.is_base)
     with pytest.raises(Unfit, match="answered 200"), Running(replace(ours, path="/archive"), stage):
         pass

@@ -145,7 +145,7 @@ def test_the_facts_are_read_from_the_database(database, world, config_of):
         post = session.get_one(Post, world.ann_live.id)
         post.source_path, post.source_version = f"{samples}/en/x.md", post.version
         session.get_one(Post, world.ann_draft.id).source_path = f"{samples}/en/y.md"
-        session.add(Delivery(kind="test", to="x@x.example", problems="550 no"))
+        session.add(Delivery(kind="test", to="x@x.example", said="550 no"))
         session.get_one(Lease, CLOCK).until = now()
 
     database.transact_now(change)

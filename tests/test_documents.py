@@ -76,7 +76,7 @@ def without_comments(code: str) -> list[str]:
     return [line for line in lines if line]
 
 
-# --- the two READMEs -----------------------------------------------------------------------------
+# --- the two READMEs --------------------------------------------------------------------------
 
 
 def test_both_readmes_have_the_same_headings() -> None:
@@ -145,7 +145,7 @@ def test_a_readme_lists_every_command(path: Path) -> None:
     assert listed == {"--version", *subparsers[0].choices}
 
 
-# --- all documents -------------------------------------------------------------------------------
+# --- all documents ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", [*DOCUMENTS, *POSTS], ids=name)
@@ -191,7 +191,7 @@ def test_every_term_of_the_glossary_has_a_translation() -> None:
     assert not [word for word, chinese in rows if not re.search(r"[一-龥]", chinese)]
 
 
-# --- Chinese -------------------------------------------------------------------------------------
+# --- Chinese ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", CHINESE, ids=name)
@@ -218,7 +218,7 @@ def each_string(translation: str | tuple[str, ...] | list[str]) -> list[str]:
     return [translation] if isinstance(translation, str) else list(translation)
 
 
-# --- the sample posts ----------------------------------------------------------------------------
+# --- the sample posts -------------------------------------------------------------------------
 
 
 def test_each_sample_post_has_a_translation() -> None:

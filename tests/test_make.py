@@ -1,4 +1,4 @@
-"""The Makefile's promises that need no network: locks that agree, and messages that help."""
+"""The Makefile and its scripts: lock files, error messages, installation of system packages."""
 
 import os
 import re
@@ -23,12 +23,12 @@ def project() -> dict:
 
 
 def pins(lock: str) -> dict[str, str]:
-    found = PINNED.findall(ROOT.joinpath(lock).read_text())
-    return {canonicalize_name(name): version for name, version in found}
+    pairs = PINNED.findall(ROOT.joinpath(lock).read_text())
+    return {canonicalize_name(name): version for name, version in pairs}
 
 
 def blocks(lock: str) -> dict[str, str]:
-    """Each pin with its hashes."""
+    """Return each pin with its hashes by package name."""
     text = ROOT.joinpath(lock).read_text()
     return {block.split("==")[0]: block.strip() for block in re.split(r"\n(?=\S)", text)}
 
@@ -36,20 +36,22 @@ def blocks(lock: str) -> dict[str, str]:
 # --- the locks -------------------------------------------------------------------------------
 
 
-def test_the_lock_satisfies_what_the_project_declares():
+def test_the_lock_satisfies_the_declared_dependencies():
     locked = pins("requirements.lock")
     for line in project()["project"]["dependencies"]:
-        wanted = Requirement(line)
-        assert locked[canonicalize_name(wanted.name)] in wanted.specifier, line
+        requirement = Requirement(line)
+        assert locked[canonicalize_name(requirement.name)] in requirement.specifier, line
 
 
-def test_the_lock_holds_whatever_its_packages_need_in_turn():
+def test_the_lock_contains_indirect_dependencies():
     locked = pins("requirements.lock")
     for name in locked:
         for line in needed_by(name):
-            wanted = Requirement(line)
-            if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
-                assert locked[canonicalize_name(wanted.name)] in wanted.specifier, f"{name}: {line}"
+            requirement = Requirement(line)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                assert locked[canonicalize_name(requirement.name)] in requirement.specifier, (
+                    f"{name}: {line}"
+                )
 
 
 def needed_by(name: str) -> list[str]:
@@ -59,34 +61,34 @@ def needed_by(name: str) -> list[str]:
         return []
 
 
-def test_the_lock_for_development_is_the_other_one_and_more():
+def test_the_lock_for_development_contains_the_other_one():
     runtime, development = blocks("requirements.lock"), blocks("requirements-dev.lock")
     assert runtime.items() <= development.items()
-    wanted = {canonicalize_name(Requirement(line).name) for line in dev_group()}
-    assert wanted <= set(pins("requirements-dev.lock"))
+    requirement = {canonicalize_name(Requirement(line).name) for line in dev_group()}
+    assert requirement <= set(pins("requirements-dev.lock"))
 
 
 def dev_group() -> list[str]:
-    """With the groups that it includes."""
+    """Return the dev dependencies, with those of the included group."""
     groups = project()["dependency-groups"]
     lines = groups["dev"] + groups["servers"]
     return [line for line in lines if isinstance(line, str)]
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
-def test_every_pin_is_hashed_and_no_source_is_named(lock):
+def test_every_pin_has_a_hash_and_no_package_index_is_named(lock):
     assert all("--hash=sha256:" in block for block in blocks(lock).values())
     text = ROOT.joinpath(lock).read_text()
     assert not re.search(r"://|--(extra-)?index-url|--find-links|file:|/home|/tmp", text)
 
 
-def test_every_dependency_says_why_it_is_there():
+def test_every_dependency_has_a_comment():
     text = ROOT.joinpath("pyproject.toml").read_text()
     listed = text.partition("dependencies = [")[2].partition("\n]")[0].strip().splitlines()
     assert [line for line in listed if "#" not in line] == []
 
 
-def test_the_list_of_what_must_be_installed_is_the_projects_own():
+def test_the_list_of_required_packages_is_complete():
     from blog.dependencies import NEEDED
 
     declared = {Requirement(line).name for line in project()["project"]["dependencies"]}
@@ -110,7 +112,7 @@ def make(*words: str, folder: Path = ROOT, **env: str) -> subprocess.CompletedPr
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """The files that `make run` begins with, in a folder whose name has a space."""
+    """The files that `make run` needs, in a folder with a space in its name."""
     folder = tmp_path / "a clone"
     folder.joinpath("deploy").mkdir(parents=True)
     for name in ("Makefile", "requirements.lock", "requirements-dev.lock", "deploy/venv"):
@@ -118,13 +120,13 @@ def clone(tmp_path: Path) -> Path:
     return folder
 
 
-def test_make_alone_lists_its_words():
+def test_make_without_a_target_lists_all_targets():
     listed = make().stdout
     words = ("run", "test", "check", "lock", "bench", "clean", "help")
     assert all(f"make {word}" in listed for word in words)
 
 
-def test_make_run_starts_exactly_what_the_issue_of_a_stranger_would_type():
+def test_make_run_starts_sanic_with_four_workers():
     assert "sanic blog.app -w 4" in make("--dry-run", "run").stdout
 
 
@@ -134,41 +136,41 @@ def an_executable(path: Path, text: str) -> str:
     return str(path)
 
 
-def test_a_python_too_old_is_told(clone, tmp_path):
+def test_an_old_python_is_reported(clone, tmp_path):
     old = an_executable(
         tmp_path / "python3",
         "#!/bin/sh\ncase $1 in -V) echo Python 3.9.2 ;; *) exit 1 ;; esac\n",
     )
-    done = make("installed", folder=clone, PYTHON=old)
-    assert done.returncode != 0
-    assert "3.11" in done.stderr
-    assert "Python 3.9.2" in done.stderr
+    result = make("installed", folder=clone, PYTHON=old)
+    assert result.returncode != 0
+    assert "3.11" in result.stderr
+    assert "Python 3.9.2" in result.stderr
 
 
-def test_a_missing_venv_module_is_told_with_its_debian_package(clone, tmp_path):
+def test_a_missing_venv_module_is_reported_with_its_debian_package(clone, tmp_path):
     bare = an_executable(
         tmp_path / "python3",
         "#!/bin/sh\ncase $2 in *ensurepip*) exit 1 ;; *) exit 0 ;; esac\n",
     )
-    done = make("installed", folder=clone, PYTHON=bare)
-    assert done.returncode != 0
-    assert "python3-venv" in done.stderr
+    result = make("installed", folder=clone, PYTHON=bare)
+    assert result.returncode != 0
+    assert "python3-venv" in result.stderr
 
 
-def test_a_missing_python_is_told(clone):
-    done = make("installed", folder=clone, PYTHON="no-such-python")
-    assert done.returncode != 0
-    assert "no-such-python is not installed" in done.stderr
+def test_a_missing_python_is_reported(clone):
+    result = make("installed", folder=clone, PYTHON="no-such-python")
+    assert result.returncode != 0
+    assert "no-such-python is not installed" in result.stderr
 
 
-def test_a_chinese_shell_is_told_in_chinese(clone):
-    done = make("installed", folder=clone, PYTHON="no-such-python", LC_ALL="zh_CN.UTF-8")
-    assert "没有安装no-such-python，请安装Debian软件包python3。" in done.stderr
+def test_messages_are_chinese_in_a_chinese_shell(clone):
+    result = make("installed", folder=clone, PYTHON="no-such-python", LC_ALL="zh_CN.UTF-8")
+    assert "没有安装no-such-python，请安装Debian软件包python3。" in result.stderr
 
 
 @pytest.mark.slow
-def test_what_is_installed_is_installed_once_and_the_user_decides_from_where(clone, tmp_path):
-    """A lock of nothing stands for the real one: what matters is when pip is called, and how."""
+def test_packages_are_installed_once_and_pip_settings_are_respected(clone, tmp_path):
+    """An empty lock file replaces the real one, since only the calls of pip are tested."""
     clone.joinpath("requirements.lock").write_text("# nothing\n")
     first = make("installed", folder=clone)
     assert first.returncode == 0, first.stderr
@@ -180,14 +182,16 @@ def test_what_is_installed_is_installed_once_and_the_user_decides_from_where(clo
     nowhere = make("installed", folder=clone, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(tmp_path))
     assert nowhere.returncode != 0
     assert "six" in nowhere.stderr
-    assert make("installed", folder=clone, PIP_NO_INDEX="1").returncode != 0, "it was not noted"
+    assert make("installed", folder=clone, PIP_NO_INDEX="1").returncode != 0, (
+        "the failed installation was recorded as done"
+    )
 
 
 # --- system packages -------------------------------------------------------------------------
 
 
 def system_packages(folder: Path, *, programs: dict[str, str], **env: str):
-    """Run the script on a machine that has only these programs."""
+    """Run the script with a PATH that has only these programs."""
     for name in ("id", "tr", "cat", "sh", "dirname"):
         folder.joinpath(name).symlink_to(shutil.which(name))
     for name, text in programs.items():
@@ -203,39 +207,39 @@ def system_packages(folder: Path, *, programs: dict[str, str], **env: str):
     )
 
 
-def test_a_machine_without_a_font_is_told_and_nobody_is_asked_without_a_terminal(tmp_path):
-    done = system_packages(
+def test_a_missing_font_is_reported_and_without_a_terminal_nothing_is_asked(tmp_path):
+    result = system_packages(
         tmp_path, programs={"chromium": "", "nginx": "", "apache2": "", "initdb": ""}
     )
-    assert done.returncode == 0
-    assert "fonts-noto-cjk" in done.stdout
-    assert "listed at the end" in done.stdout
+    assert result.returncode == 0
+    assert "fonts-noto-cjk" in result.stdout
+    assert "listed at the end" in result.stdout
 
 
-def test_agreed_beforehand_the_missing_ones_are_installed(tmp_path):
+def test_with_yes_missing_packages_are_installed(tmp_path):
     programs = {"chromium": "", "nginx": "", "apache2": "", "initdb": "", "env": 'shift; "$@"'}
     programs["apt-get"] = f'echo "$@" >>{tmp_path}/asked'
     programs["sudo"] = '"$@"'
-    done = system_packages(tmp_path, programs=programs, YES="1")
-    assert done.returncode == 0, done.stderr
+    result = system_packages(tmp_path, programs=programs, YES="1")
+    assert result.returncode == 0, result.stderr
     asked = tmp_path.joinpath("asked").read_text()
     assert "update" in asked
     assert asked.strip().endswith("fonts-noto-cjk")
 
 
-def test_a_complete_machine_is_left_alone(tmp_path):
+def test_on_a_complete_machine_nothing_is_installed(tmp_path):
     programs = {"chromium": "", "nginx": "", "apache2": "", "initdb": "", "fc-list": "echo Noto"}
-    done = system_packages(tmp_path, programs=programs)
-    assert (done.returncode, done.stdout) == (0, "")
+    result = system_packages(tmp_path, programs=programs)
+    assert (result.returncode, result.stdout) == (0, "")
 
 
 @pytest.mark.slow
-def test_without_what_it_needs_a_complete_run_says_so_and_fails(tmp_path):
-    """pytest itself, on a machine where no nginx can be found."""
-    lonely = tmp_path / "test_lonely.py"
-    lonely.write_text("from tests.conftest import need\ndef test_it(): need('nginx', None)\n")
+def test_a_complete_run_fails_if_a_package_is_missing(tmp_path):
+    """Run pytest itself with a test that needs a package."""
+    single = tmp_path / "test_single.py"
+    single.write_text("from tests.conftest import need\ndef test_it(): need('nginx', None)\n")
     command = ["pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.conftest", "-c", os.devnull]
-    command += ["--rootdir", str(tmp_path), str(lonely)]
+    command += ["--rootdir", str(tmp_path), str(single)]
 
     results = [
         subprocess.run(
@@ -247,5 +251,5 @@ def test_without_what_it_needs_a_complete_run_says_so_and_fails(tmp_path):
         )
         for extra in ((), ("--complete",))
     ]
-    assert [done.returncode for done in results] == [0, 1]
-    assert all("1 tests need Debian's package nginx" in done.stdout for done in results)
+    assert [result.returncode for result in results] == [0, 1]
+    assert all("1 tests need Debian's package nginx" in result.stdout for result in results)

@@ -1,4 +1,4 @@
-"""The main story in a real browser: set up, write with a pasted picture, publish, read, search."""
+"""The main workflow in a browser: set-up, a post with a pasted picture, publishing, search."""
 
 import base64
 import io
@@ -29,7 +29,7 @@ PASTE = """
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A blog that nobody has set up yet."""
+    """A blog that is not set up yet."""
     with Site(Config(data_dir=tmp_path_factory.mktemp("story"), port=free_port())) as running:
         yield running
 
@@ -37,25 +37,30 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def page(browser, empty):
     context = browser.new_context(base_url=empty.url)
-    opened = context.new_page()
-    opened.faults = []
-    opened.on("pageerror", lambda error: opened.faults.append(str(error)))
-    opened.on("console", lambda said: said.type == "error" and opened.faults.append(said.text))
-    yield opened
+    page = context.new_page()
+    page.faults = []
+
+    def note_error(message) -> None:
+        if message.type == "error":
+            page.faults.append(message.text)
+
+    page.on("pageerror", lambda error: page.faults.append(str(error)))
+    page.on("console", note_error)
+    yield page
     context.close()
 
 
 def picture() -> str:
-    drawn = io.BytesIO()
-    Image.new("RGB", (1200, 800), "teal").save(drawn, "PNG")
-    return base64.b64encode(drawn.getvalue()).decode()
+    file = io.BytesIO()
+    Image.new("RGB", (1200, 800), "teal").save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
 
 
-def test_nobody_without_the_link_can_claim_the_blog(empty):
+def test_the_blog_cannot_be_set_up_without_the_link(empty):
     assert empty.get("/set-up?key=guessed").status == 403
 
 
-def test_the_keeper_sets_it_up_through_the_printed_link(page, empty):
+def test_the_site_owner_sets_the_blog_up_with_the_printed_link(page, empty):
     link = re.search(r"http://\S+/set-up\?key=\w+", empty.said)
     page.goto(link[0])
     page.fill("[name=title]", "茶与代码")
@@ -73,7 +78,7 @@ def test_the_keeper_sets_it_up_through_the_printed_link(page, empty):
     assert page.locator("main article").count() >= 8
 
 
-def test_she_writes_a_post_with_a_pasted_picture(page):
+def test_the_author_writes_a_post_with_a_pasted_picture(page):
     page.goto("/control-panel")
     page.locator("form[action$='/posts/new'] button").first.click()
     page.wait_for_url("**/control-panel/posts/*")
@@ -83,7 +88,7 @@ def test_she_writes_a_post_with_a_pasted_picture(page):
     expect(page.locator("[name=body]")).to_have_value(re.compile(r"\]\(/media/"))
 
 
-def test_nothing_is_public_before_she_publishes(page, empty):
+def test_nothing_is_public_before_it_is_published(page, empty):
     assert empty.get("/posts/yi-bu-de-cha").status == 404
     page.click("button.is-main[formaction$='/publish']")
     expect(page.locator("button.is-main[formaction$='/publish']")).to_have_text(
@@ -92,7 +97,7 @@ def test_nothing_is_public_before_she_publishes(page, empty):
     assert empty.get("/posts/yi-bu-de-cha").status == 200
 
 
-def test_a_visitor_reads_it_without_a_script_a_cookie_or_a_foreign_host(browser, empty):
+def test_the_post_needs_no_script_no_cookie_and_no_other_host(browser, empty):
     context = browser.new_context(java_script_enabled=False)
     visitor, asked = context.new_page(), []
     visitor.on("request", lambda request: asked.append(request.url))
@@ -106,7 +111,7 @@ def test_a_visitor_reads_it_without_a_script_a_cookie_or_a_foreign_host(browser,
     context.close()
 
 
-def test_a_visitor_finds_it_by_a_word_of_its_body(browser, empty):
+def test_the_search_finds_the_post_by_a_word_of_its_body(browser, empty):
     visitor = browser.new_page()
     visitor.goto(f"{empty.url}/search")
     visitor.fill("main [name=q]", "阻塞")
@@ -117,7 +122,7 @@ def test_a_visitor_finds_it_by_a_word_of_its_body(browser, empty):
     visitor.close()
 
 
-def test_half_a_sentence_typed_into_it_is_not_seen(page, empty):
+def test_unpublished_changes_are_not_public(page, empty):
     page.goto("/control-panel")
     page.get_by_role("link", name="异步的茶").first.click()
     page.fill("[name=body]", "半句还没写完")
@@ -127,17 +132,17 @@ def test_half_a_sentence_typed_into_it_is_not_seen(page, empty):
         assert "半句还没写完" not in empty.get(path).text
 
 
-def test_the_link_that_set_it_up_is_dead(page, empty):
+def test_the_set_up_link_works_only_once(page, empty):
     link = re.search(r"/set-up\?key=\w+", empty.said)
     assert empty.get(link[0]).status in (303, 403, 404)
 
 
-def test_no_page_of_the_story_complained(page):
+def test_no_page_had_a_script_error(page):
     assert page.faults == []
 
 
-def test_the_picture_lies_under_a_name_made_from_its_content(empty):
-    kept = [path for path in empty.config.media_dir.rglob("*") if path.is_file()]
-    names = {str(path.relative_to(empty.config.media_dir)) for path in kept}
+def test_the_picture_is_stored_under_its_hash(empty):
+    files = [path for path in empty.config.media_dir.rglob("*") if path.is_file()]
+    names = {str(path.relative_to(empty.config.media_dir)) for path in files}
     assert names
     assert all(re.fullmatch(r"[0-9a-f]{2}/[0-9a-f]{32}(-960)?\.\w+", name) for name in names)

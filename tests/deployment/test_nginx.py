@@ -26,14 +26,14 @@ SAFE_HEADERS = ("content-security-policy", "x-content-type-options")
 
 @pytest.fixture(scope="module")
 def stylesheet(front: Nginx) -> str:
-    """Address of a file that every page asks for."""
-    found = re.search(r"/static/\w+/[\w/]+\.css", front.get("/").text)
-    assert found
-    return found[0]
+    """The address of a file that every page loads."""
+    address = re.search(r"/static/\w+/[\w/]+\.css", front.get("/").text)
+    assert address
+    return address[0]
 
 
 def raw(front: Nginx, words: bytes, wait: float = 20) -> bytes:
-    """Exactly these bytes, and all that comes back."""
+    """Send exactly these bytes and return the whole response."""
     with socket.create_connection(("127.0.0.1", front.port), wait) as line:
         line.sendall(words)
         heard = b""
@@ -46,10 +46,10 @@ def assert_protected(reply: Reply) -> None:
     assert all(reply.headers.get(name) for name in SAFE_HEADERS), reply
 
 
-# --- who serves what -------------------------------------------------------------------------
+# --- pages and files -------------------------------------------------------------------------
 
 
-def test_pages_come_from_the_blog_with_its_headers_said_once(front):
+def test_pages_come_from_the_blog_without_repeated_headers(front):
     reply = front.get("/")
     assert reply.status == 200
     line = http.client.HTTPConnection("127.0.0.1", front.port, timeout=20)
@@ -60,19 +60,19 @@ def test_pages_come_from_the_blog_with_its_headers_said_once(front):
     assert_protected(reply)
 
 
-ROOMS = re.findall(
+AREAS = re.findall(
     r"(?m)^ *location (?:\^~ )?(/[a-z-]+)/ ", ROOT.joinpath("nginx.conf").read_text()
 )
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_is_found_without_a_slash_at_its_end(front, site, room):
-    through, direct = front.get(room), site.get(room)
+@pytest.mark.parametrize("area", AREAS)
+def test_an_area_is_found_without_a_trailing_slash(front, site, area):
+    through, direct = front.get(area), site.get(area)
     assert through.status == direct.status
     assert through.headers.get("location") == direct.headers.get("location")
 
 
-def test_the_way_to_the_desk_and_the_office_leads_past_the_door(front):
+def test_the_dashboard_and_the_admin_area_require_a_sign_in(front):
     for room in ("/control-panel", "/admin"):
         reply = front.get(room)
         assert (reply.status, reply.headers["location"]) == (
@@ -81,25 +81,25 @@ def test_the_way_to_the_desk_and_the_office_leads_past_the_door(front):
         )
 
 
-def test_a_condition_that_is_not_met_is_refused_as_well_protected(front, stylesheet):
+def test_a_failed_condition_is_refused_with_security_headers(front, stylesheet):
     for path in ("/", "/archive?page=1", stylesheet):
         reply = front.get(path, If_Match='"another"')
         assert reply.status == 412
         assert_protected(reply)
 
 
-def test_static_files_come_from_disk_packed_and_for_a_year(front, stylesheet):
+def test_static_files_come_from_disk_compressed_and_cached_for_a_year(front, stylesheet):
     plain = front.get(stylesheet)
     packed = front.get(stylesheet, Accept_Encoding="gzip")
     assert (plain.status, packed.status) == (200, 200)
     assert packed.headers["content-encoding"] == "gzip"
     assert len(packed.body) < len(plain.body)
     assert "immutable" in plain.headers["cache-control"]
-    assert "etag" in plain.headers  # nginx sets it, the blog's own answer has none
+    assert "etag" in plain.headers  # set by nginx; the blog sends none
     assert_protected(plain)
 
 
-def test_nginx_and_the_blog_serve_static_files_alike(front, site, stylesheet):
+def test_nginx_and_the_blog_serve_static_files_identically(front, site, stylesheet):
     for path in (stylesheet, stylesheet.replace(".css", ".nothing"), "/static/nothing"):
         through, direct = front.get(path), site.get(path)
         assert through.status == direct.status
@@ -107,7 +107,7 @@ def test_nginx_and_the_blog_serve_static_files_alike(front, site, stylesheet):
         assert through.headers.get("cache-control") == direct.headers.get("cache-control")
 
 
-def test_every_type_that_is_laid_out_is_the_same_from_nginx(front, site):
+def test_nginx_sends_the_same_content_type_for_every_static_file(front, site):
     from blog.web.collectstatic import TYPES
 
     root = site.config.data_dir / "static" / "types"
@@ -117,7 +117,7 @@ def test_every_type_that_is_laid_out_is_the_same_from_nginx(front, site):
         assert front.get(f"/static/types/file{suffix}").headers["content-type"] == type
 
 
-def test_pictures_come_from_disk_and_can_do_nothing(front, site):
+def test_pictures_come_from_disk_with_a_strict_policy(front, site):
     folder = site.config.media_dir / "aa"
     folder.mkdir(parents=True, exist_ok=True)
     folder.joinpath("0123456789abcdef0123456789abcdef.png").write_bytes(b"\x89PNG\r\n\x1a\n")
@@ -152,7 +152,7 @@ def test_nothing_else_of_the_data_folder_can_be_fetched(front, site, path):
     assert b"SQLite format" not in reply.body
 
 
-def test_the_blog_answers_where_nginx_may_not_read(site, stylesheet, tmp_path):
+def test_the_blog_serves_files_that_nginx_cannot_read(site, stylesheet, tmp_path):
     if os.geteuid() != 0:
         pytest.skip("only root can start an nginx whose workers may not read our files")
     with Nginx(site, may_read=False) as front:
@@ -161,7 +161,7 @@ def test_the_blog_answers_where_nginx_may_not_read(site, stylesheet, tmp_path):
     assert "etag" not in reply.headers
 
 
-def test_the_workings_are_told_to_this_machine_only(front):
+def test_metrics_are_available_only_on_this_machine(front):
     assert front.get("/health/live").status == 200
     line = http.client.HTTPConnection(
         "127.0.0.1", front.port, timeout=20, source_address=("127.0.0.2", 0)
@@ -171,11 +171,11 @@ def test_the_workings_are_told_to_this_machine_only(front):
     line.close()
 
 
-# --- who asks --------------------------------------------------------------------------------
+# --- hosts and client addresses ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "", f"{HOST}.evil.example"])
-def test_another_name_is_not_answered_by_the_blog(front, host):
+def test_another_host_name_does_not_reach_the_blog(front, host):
     answer = raw(front, f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
     assert answer.split(b" ")[1] in (b"421", b"400")
 
@@ -194,19 +194,19 @@ def test_another_name_is_not_answered_by_the_blog(front, host):
         b"nonsense\r\n\r\n",
     ],
 )
-def test_ambiguous_requests_end_at_nginx(front, words):
+def test_ambiguous_requests_are_refused_by_nginx(front, words):
     answers = raw(front, words)
     assert answers.count(b"HTTP/1.1 ") == 1
     assert answers.split(b" ")[1] in (b"400", b"405", b"421")
 
 
-def test_only_nginx_says_who_asks_and_how(tmp_path):
+def test_only_nginx_sets_the_forwarded_headers(tmp_path):
     with Listener() as listener:
         stand_in = Site(Config(data_dir=tmp_path, port=listener.port))
         with Nginx(stand_in) as front:
-            listener.heard.clear()
+            listener.requests.clear()
             assert front.get("/", **FORGED).status == 204
-    heard = listener.heard[0].decode().lower()
+    heard = listener.requests[0].decode().lower()
     assert "6.6.6.6" not in heard
     assert "evil" not in heard
     assert "x-forwarded-for: 127.0.0.1\r\n" in heard
@@ -217,10 +217,10 @@ def test_only_nginx_says_who_asks_and_how(tmp_path):
     assert "sec-fetch-site: cross-site\r\n" in heard
 
 
-# --- limits and faults -----------------------------------------------------------------------
+# --- limits and failures ----------------------------------------------------------------------
 
 
-def test_who_hammers_at_a_form_is_answered_by_nginx_and_costs_the_blog_nothing(tmp_path):
+def test_nginx_limits_the_rate_of_form_submissions(tmp_path):
     with (
         Listener() as listener,
         Nginx(Site(Config(data_dir=tmp_path, port=listener.port))) as front,
@@ -228,19 +228,19 @@ def test_who_hammers_at_a_form_is_answered_by_nginx_and_costs_the_blog_nothing(t
         hammered = [front.ask("/sign-in", "POST", b"login=ann") for _ in range(60)]
         refused = [reply for reply in hammered if reply.status == 429]
         assert [reply.status for reply in hammered[:30]] == [204] * 30
-        assert len(refused) > 20 and len(listener.heard) < 40
+        assert len(refused) > 20 and len(listener.requests) < 40
         assert_protected(refused[0])
         assert refused[0].headers["retry-after"] and "再试" in refused[0].text
         assert refused[0].headers["cache-control"] == "no-store"
         for path in ("/comments/1", "/forgotten", "/reset/x", "/invitation/x", "/./comments/1"):
             assert front.ask(path, "POST", b"x=y").status == 429
-        assert front.get("/sign-in").status == 204  # to read is no hammering
+        assert front.get("/sign-in").status == 204  # reading is not limited
         desk = [front.ask("/control-panel/posts/1", "POST", b"x=y").status for _ in range(60)]
         assert desk == [204] * 60
 
 
-def test_a_limit_of_the_blog_itself_is_told_in_its_own_words(front, site):
-    """Its page holds what was typed; nginx does not put its own sentence there."""
+def test_a_rate_limit_page_of_the_blog_is_passed_on(front, site):
+    """The page contains the submitted form, so nginx must not replace it with its own."""
     form = {"Origin": site.url, "Content_Type": "application/x-www-form-urlencoded"}
     typed = b"login=somebody-hasty&password=x"
     tries = [front.ask("/sign-in", "POST", typed, **form) for _ in range(11)]
@@ -248,18 +248,18 @@ def test_a_limit_of_the_blog_itself_is_told_in_its_own_words(front, site):
     assert "text/html" in tries[-1].headers["content-type"] and "somebody-hasty" in tries[-1].text
 
 
-def test_a_body_too_large_is_refused_before_the_blog_sees_it(front):
+def test_a_body_that_is_too_large_does_not_reach_the_blog(front):
     reply = front.ask("/sign-in", "POST", b"x" * 1_100_000)
     assert reply.status == 413
     assert_protected(reply)
 
 
-def test_the_desk_takes_a_whole_picture(front):
+def test_the_dashboard_accepts_a_large_picture(front):
     reply = front.ask("/control-panel/nothing", "POST", b"x" * 20_000_000, Origin="http://" + HOST)
     assert reply.status != 413
 
 
-def test_a_header_too_large_is_refused(front):
+def test_a_header_that_is_too_large_is_refused(front):
     assert front.get("/", X_Long="x" * 9000).status == 400
 
 
@@ -271,21 +271,21 @@ DAWDLING = (
 
 
 @pytest.mark.slow
-def test_silence_half_a_header_and_half_a_body_are_shown_out(front):
-    def time_until_shown_out(words: bytes) -> float:
+def test_incomplete_requests_time_out(front):
+    def time_until_closed(words: bytes) -> float:
         began = time.monotonic()
         with contextlib.suppress(ConnectionResetError):
             raw(front, words, wait=60)
         return time.monotonic() - began
 
     with concurrent.futures.ThreadPoolExecutor(len(DAWDLING)) as clients:
-        times = list(clients.map(time_until_shown_out, DAWDLING))
+        times = list(clients.map(time_until_closed, DAWDLING))
     assert min(times) > 5
     assert max(times) < 40
 
 
 @pytest.mark.slow
-def test_a_slow_header_that_trickles_is_cut_off(front):
+def test_a_header_that_arrives_too_slowly_is_refused(front):
     with socket.create_connection(("127.0.0.1", front.port), 20) as line:
         line.sendall(b"GET / HTTP/1.1\r\nHost: ink.example\r\n")
         with pytest.raises(OSError):
@@ -296,13 +296,13 @@ def test_a_slow_header_that_trickles_is_cut_off(front):
 
 @pytest.fixture
 def own(tmp_path: Path):
-    """A blog and an nginx of this test's own, to be ill-treated."""
+    """A separate blog and nginx that the test may kill."""
     config = Config(data_dir=tmp_path / "data", port=free_port(), proxies=1)
     with Site(config, env=environment(config, BLOG_PROXIES="1")) as site, Nginx(site) as front:
         yield site, front
 
 
-def test_when_the_blog_is_away_nginx_says_so_and_returns_to_it_at_once(own):
+def test_nginx_reports_that_the_blog_is_down_and_uses_it_again_at_once(own):
     site, front = own
     site.stop()
     away = front.get("/sign-in")
@@ -316,7 +316,7 @@ def test_when_the_blog_is_away_nginx_says_so_and_returns_to_it_at_once(own):
 
 
 @pytest.mark.slow
-def test_readers_do_not_notice_that_workers_are_killed(own):
+def test_killed_workers_cause_no_failed_requests(own):
     site, front = own
     statuses: list[int] = []
     over = threading.Event()

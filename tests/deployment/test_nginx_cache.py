@@ -1,4 +1,4 @@
-"""Pages that nginx keeps by the shipped nginx.conf: true to the second, and there in bad times."""
+"""The page cache of the shipped nginx.conf: never stale by more than a second, used in failures."""
 
 import asyncio
 import gzip
@@ -29,20 +29,20 @@ pytestmark = [pytest.mark.server, pytest.mark.nginx]
 POST = "/posts/a-marmalade-morning"
 PATHS = ["/", POST, "/about", "/archive", "/tags/marmalade", "/authors/ann"]
 FEEDS = ["/feed.atom", "/tags/marmalade/feed.atom", "/sitemap.xml", "/robots.txt"]
-AT_MOST = 1.1  # seconds; a tenth for a busy machine
+AT_MOST = 1.1  # seconds, including 0.1 s for a busy machine
 READERS = 64
 
 
 @pytest.fixture(scope="module")
 def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
-    """A blog of this module's own, since it is changed, killed and asked how often it rendered."""
+    """A separate blog for this module, which changes and kills it and counts its renderings."""
     need("nginx", program("nginx"))
     yield from blog_behind_nginx(tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Nginx]:
-    """One of this test's own, to be killed."""
+    """A separate blog that the test may kill."""
     need("nginx", program("nginx"))
     yield from blog_behind_nginx(tmp_path)
 
@@ -63,20 +63,22 @@ NUMBERS = itertools.count(10_000_000)
 
 
 def change(front: Nginx) -> str:
-    """What stands on every page from now on."""
+    """Change a text on every page and return it."""
     word = f"京ICP备{next(NUMBERS)}号-1"
     cast.choose(front.site.database, icp=word)
     return word
 
 
 def counted(front: Nginx, name: str) -> int:
-    """A number of all workers together."""
+    """Return the sum of a metric over all workers."""
 
     async def ask() -> int:
         total = 0
         async with front.site.held() as clients:
             for worker, client in clients.items():
-                async with client.get("/health/metrics") as answer:  # its own number is the newest
+                async with client.get(
+                    "/health/metrics"
+                ) as answer:  # the own value of a worker is the newest
                     found = re.search(
                         rf'{name}{{worker="{worker}",.*?}} (\d+)', await answer.text()
                     )
@@ -100,7 +102,7 @@ def wipe(front: Nginx) -> None:
 
 
 def await_second(part: float = 0.1) -> None:
-    """Until the clock stands this far into a second, so that none ends in mid-test."""
+    """Wait until this part of a second has passed, so that none ends during the test."""
     time.sleep((part - time.time()) % 1)
 
 
@@ -113,10 +115,10 @@ def wire(front: Nginx) -> RawConnection:
     return RawConnection(front.port)
 
 
-# --- what is kept -----------------------------------------------------------------------------
+# --- what is cached ---------------------------------------------------------------------------
 
 
-def test_hundreds_of_readers_are_one_question_to_the_blog_in_a_second(front: Nginx) -> None:
+def test_hundreds_of_readers_cause_one_request_to_the_blog_per_second(front: Nginx) -> None:
     front.get(POST)
     before = counted(front, "blog_pages_given_out_total")
     await_second()
@@ -126,7 +128,7 @@ def test_hundreds_of_readers_are_one_question_to_the_blog_in_a_second(front: Ngi
 
 
 @pytest.mark.parametrize("path", [*PATHS, *FEEDS])
-def test_what_is_kept_is_what_the_blog_says(front: Nginx, path: str) -> None:
+def test_a_cached_page_equals_the_page_of_the_blog(front: Nginx, path: str) -> None:
     for _ in range(2):
         through, direct = front.get(path), front.site.get(path)
         assert (through.status, through.body) == (200, direct.body)
@@ -137,7 +139,7 @@ def test_what_is_kept_is_what_the_blog_says(front: Nginx, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("accepted", "encoding"),
     [
         ("gzip", "gzip"),
         ("gzip, deflate", "gzip"),
@@ -150,19 +152,19 @@ def test_what_is_kept_is_what_the_blog_says(front: Nginx, path: str) -> None:
         ("sdch", None),
     ],
 )
-def test_a_page_is_packed_as_its_reader_takes_it_from_the_first_time(
-    front: Nginx, asked: str, said: str | None
+def test_a_page_is_compressed_as_accepted_from_the_first_request(
+    front: Nginx, accepted: str, encoding: str | None
 ) -> None:
-    unpack = {"gzip": gzip.decompress, "br": brotli.decompress, None: bytes}[said]
-    change(front)  # nobody has asked for this page yet
+    unpack = {"gzip": gzip.decompress, "br": brotli.decompress, None: bytes}[encoding]
+    change(front)  # nobody has requested this page yet
     time.sleep(AT_MOST)
-    reply = front.get(POST, Accept_Encoding=asked)
-    assert reply.headers.get("content-encoding") == said
+    reply = front.get(POST, Accept_Encoding=accepted)
+    assert reply.headers.get("content-encoding") == encoding
     assert unpack(reply.body) == front.site.get(POST).body
     assert reply.headers["vary"] == "accept-encoding"
 
 
-def test_who_has_a_page_is_told_in_a_few_bytes(front: Nginx) -> None:
+def test_an_unchanged_page_gets_a_short_response(front: Nginx) -> None:
     known = front.get(POST)
     for encoding in ("identity", "gzip"):
         again = front.get(POST, If_None_Match=known.headers["etag"], Accept_Encoding=encoding)
@@ -171,18 +173,18 @@ def test_who_has_a_page_is_told_in_a_few_bytes(front: Nginx) -> None:
     assert front.get(POST, If_None_Match='"another"').status == 200
 
 
-def test_a_head_is_the_head_of_the_page(front: Nginx) -> None:
+def test_a_head_request_returns_the_headers_of_the_page(front: Nginx) -> None:
     head, page = front.ask(POST, "HEAD"), front.get(POST)
     assert (head.status, head.body) == (200, b"")
     assert head.headers["content-length"] == str(len(page.body))
     assert head.headers["etag"] == page.headers["etag"]
 
 
-# --- never stale -------------------------------------------------------------------------------
+# --- never stale ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("part", [0.0, 0.35, 0.7, 0.95])
-def test_a_change_is_seen_by_everybody_within_a_second(front: Nginx, part: float) -> None:
+def test_a_change_is_visible_to_everybody_within_a_second(front: Nginx, part: float) -> None:
     front.get(POST)
     await_second(part)
     with wire(front) as line:
@@ -193,7 +195,7 @@ def test_a_change_is_seen_by_everybody_within_a_second(front: Nginx, part: float
             time.sleep(0.005)
 
 
-def test_the_first_reader_after_a_quiet_night_gets_no_page_of_the_evening(front: Nginx) -> None:
+def test_an_expired_page_is_not_served_to_the_next_reader(front: Nginx) -> None:
     front.get(POST)
     word = change(front)
     time.sleep(2.1)
@@ -206,8 +208,8 @@ OWN = ["session", "waiting", "flash", "__Host-session", "__Host-waiting", "a=b; 
 
 
 @pytest.mark.parametrize("cookie", OWN)
-def test_whoever_shows_a_cookie_of_ours_is_answered_by_the_blog(front: Nginx, cookie: str) -> None:
-    """Whoever made a change sees it, while others may have the old page for a second."""
+def test_requests_with_our_cookies_are_passed_to_the_blog(front: Nginx, cookie: str) -> None:
+    """The author of a change sees it at once, while others may get the old page for a second."""
     await_second()
     front.get(POST)
     word = change(front)
@@ -218,7 +220,7 @@ def test_whoever_shows_a_cookie_of_ours_is_answered_by_the_blog(front: Nginx, co
     assert theirs.body == front.site.get(POST).body
 
 
-def test_an_author_sees_their_edit_at_once_and_nobody_else_their_page(front: Nginx) -> None:
+def test_an_author_sees_an_edit_at_once_and_their_page_is_not_cached(front: Nginx) -> None:
     cookies = cast.sign_in(front.site.database, front.site.cast.ann)
     signed_in = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
     await_second()
@@ -231,7 +233,7 @@ def test_an_author_sees_their_edit_at_once_and_nobody_else_their_page(front: Ngi
     assert front.get("/").headers["cache-control"] == "no-cache"
 
 
-# --- neither split nor poisoned ----------------------------------------------------------------
+# --- cache keys ----------------------------------------------------------------
 
 JUNK = [
     "?utm_source=x",
@@ -247,14 +249,14 @@ JUNK = [
 ]
 
 
-def test_unknown_parameters_make_no_other_page(front: Nginx) -> None:
+def test_unknown_parameters_are_not_part_of_the_cache_key(front: Nginx) -> None:
     time.sleep(AT_MOST)
     wipe(front)
     plain_page = front.get("/about")
     count = len(files(front))
     for junk in JUNK:
         reply = front.get("/about" + junk)
-        # `?page=2` of a page that has none is the blog's to answer; it is not kept.
+        # `?page=2` of a page without pagination is passed to the blog and not cached.
         assert reply.body == plain_page.body, junk
         assert front.get("/about").body == plain_page.body
     assert len(files(front)) == count
@@ -300,7 +302,7 @@ STRANGE = {
 
 
 @pytest.mark.parametrize("name", STRANGE)
-def test_no_header_of_one_reader_changes_the_page_of_the_next(front: Nginx, name: str) -> None:
+def test_a_header_of_one_reader_does_not_change_the_cached_page(front: Nginx, name: str) -> None:
     wipe(front)
     front.get("/about", **{name.replace("-", "_"): STRANGE[name]})
     clean, direct = front.get("/about"), front.site.get("/about")
@@ -313,7 +315,7 @@ NEVER = ["/sign-in", "/search?q=morning", "/nothing/here", "/control-panel/", "/
 NEVER += ["/comments/1", "/health/live", "/look/nothing", "/preview/x", "/set-up?key=x", "/a//b"]
 
 
-def test_nothing_else_is_kept(front: Nginx) -> None:
+def test_nothing_else_is_cached(front: Nginx) -> None:
     front.get("/about")
     before = set(files(front))
     for path in NEVER:
@@ -325,7 +327,9 @@ def test_nothing_else_is_kept(front: Nginx) -> None:
 
 
 @pytest.mark.parametrize("address", ["http://ink.example/about", "http://ink.example", "//about"])
-def test_an_address_spelled_oddly_is_not_another_page(front: Nginx, address: str) -> None:
+def test_an_unusual_spelling_of_an_address_is_not_cached_separately(
+    front: Nginx, address: str
+) -> None:
     with wire(front) as line:
         odd = line.ask(f"GET {address} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
     assert odd.status in (200, 301, 400, 404)
@@ -333,17 +337,17 @@ def test_an_address_spelled_oddly_is_not_another_page(front: Nginx, address: str
     assert front.get("/").body == front.site.get("/").body
 
 
-# --- bad times ---------------------------------------------------------------------------------
+# --- failures ---------------------------------------------------------------------------------
 
 
 def addresses(front: Nginx) -> list[str]:
-    """Every public page there is, and what machines read."""
+    """Return the addresses of all public pages and feeds."""
     found = re.findall(r"<loc>http://[^/]+(/[^<]*)</loc>", front.site.get("/sitemap.xml").text)
     assert len(found) > 5
     return sorted({*found, *PATHS, *FEEDS})
 
 
-def test_with_every_worker_killed_readers_get_every_page_that_was_asked_for(own: Nginx) -> None:
+def test_cached_pages_are_served_while_all_workers_are_down(own: Nginx) -> None:
     kept: dict[tuple[str, str], Reply] = {}
     for path in addresses(own):
         for encoding in ("identity", "gzip"):
@@ -356,12 +360,12 @@ def test_with_every_worker_killed_readers_get_every_page_that_was_asked_for(own:
         assert (after.status, after.body) == (200, before.body), path
     assert own.get(POST + "?utm_source=news").body == kept[POST, "identity"].body
     assert own.ask(POST, "HEAD").status == 200
-    assert own.get("/sign-in").status == 503  # nobody there who could let one in
+    assert own.get("/sign-in").status == 503  # signing in needs the blog
     with Site(own.site.config, env=own.site.env):
         assert change(own) in own.get(POST).text
 
 
-def test_a_page_that_is_gone_does_not_come_back_in_bad_times(own: Nginx) -> None:
+def test_a_removed_page_is_not_served_from_the_cache_during_a_failure(own: Nginx) -> None:
     post = own.site.cast.ann_live
     assert own.get(post.path).status == 200
     own.site.database.transact_now(publishing.trash, post.id, by=own.site.cast.eve)
@@ -372,7 +376,7 @@ def test_a_page_that_is_gone_does_not_come_back_in_bad_times(own: Nginx) -> None
     assert own.get(post.path).status in (404, 410, 503)
 
 
-def test_a_cold_page_is_rendered_once_however_many_ask(front: Nginx) -> None:
+def test_simultaneous_requests_for_an_uncached_page_render_it_once(front: Nginx) -> None:
     word = change(front)
     time.sleep(2)
     before = made(front)
@@ -381,11 +385,11 @@ def test_a_cold_page_is_rendered_once_however_many_ask(front: Nginx) -> None:
     in_many_threads(lambda _: replies.append(front.get("/archive").body))
     took = time.monotonic() - began
     assert len(set(replies)) == 1 and word.encode() in replies[0]
-    # Who asks in the next second may meet another worker, which keeps pages of its own.
+    # A request in the next second may reach another worker, which has its own page cache.
     assert made(front) - before <= (1 if took < 0.9 else 4)
 
 
-def test_with_the_cache_wiped_under_load_no_page_is_rendered_again_and_again(
+def test_deleting_the_cache_under_load_causes_few_renderings(
     front: Nginx,
 ) -> None:
     warm_every_worker(front)

@@ -1,4 +1,4 @@
-"""What the shipped nginx.conf hands on, how, and what it says where it does not."""
+"""How the shipped nginx.conf forwards requests, and its own error pages."""
 
 import contextlib
 import re
@@ -31,12 +31,12 @@ def nginx() -> None:
     need("nginx", program("nginx"))
 
 
-# --- what stays open ---------------------------------------------------------------------------
+# --- streams and websockets -------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def talking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
-    """nginx before an application that keeps talking."""
+    """nginx in front of an application with streams and a websocket."""
     need("nginx", program("nginx"))
     port = free_port()
     command = [
@@ -54,7 +54,7 @@ def talking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
 
 
 def arrivals(front: Nginx, path: str, accept: str) -> list[float]:
-    """When each piece of an answer came, after the first."""
+    """Return the time of each part of a response, relative to the first."""
     with socket.create_connection(("127.0.0.1", front.port), 20) as line:
         line.sendall(plain(path, f"Accept: {accept}", "Accept-Encoding: gzip, br"))
         heard, times = b"", []
@@ -68,13 +68,13 @@ def arrivals(front: Nginx, path: str, accept: str) -> list[float]:
 @pytest.mark.parametrize(
     ("path", "accept"), [("/told", "text/event-stream"), ("/slowly", "text/html")]
 )
-def test_events_come_one_by_one_as_they_are_sent(talking: Nginx, path: str, accept: str) -> None:
+def test_events_are_forwarded_without_buffering(talking: Nginx, path: str, accept: str) -> None:
     times = arrivals(talking, path, accept)
     assert times[-1] > 1.5 * PAUSE
     assert any(0.5 * PAUSE < moment < 1.5 * PAUSE for moment in times)
 
 
-def test_a_websocket_passes_through_and_stays(talking: Nginx) -> None:
+def test_a_websocket_is_forwarded_and_stays_open(talking: Nginx) -> None:
     with (
         socket.create_connection(("127.0.0.1", talking.port)) as line,
         connect(f"ws://{HOST}/talk", sock=line) as talk,
@@ -85,21 +85,21 @@ def test_a_websocket_passes_through_and_stays(talking: Nginx) -> None:
             time.sleep(PAUSE)
 
 
-def test_no_other_protocol_is_changed_to(talking: Nginx) -> None:
-    """HTTP/2 in disguise would get past all that nginx refuses."""
+def test_upgrades_to_other_protocols_are_not_forwarded(talking: Nginx) -> None:
+    """An upgrade to HTTP/2 would bypass the rules of nginx."""
     lines = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk")
     with RawConnection(talking.port) as wire:
         assert wire.ask(plain("/nothing", *lines)).status == 404
 
 
-# --- connections to the blog -------------------------------------------------------------------
+# --- connections to the blog ------------------------------------------------------------------
 
 
-LONG = 20_000_000  # bytes; more than the kernel takes for whoever does not read
+LONG = 20_000_000  # bytes; more than the kernel buffers for a client that does not read
 
 
 class Blog(ThreadingHTTPServer):
-    """Stands where the blog would: notes who comes by which connection, and drops some of them."""
+    """Stands in for the blog: records the connection of each request and closes some early."""
 
     daemon_threads = True
 
@@ -107,10 +107,10 @@ class Blog(ThreadingHTTPServer):
         self.asked: list[tuple[str, str, int]] = []
         self.answered: list[str] = []
         self.to_drop = 0
-        super().__init__(("127.0.0.1", 0), Answering)
+        super().__init__(("127.0.0.1", 0), Handler)
 
 
-class Answering(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Blog
 
@@ -142,12 +142,12 @@ def asked(tmp_path: Path) -> Iterator[tuple[Nginx, Blog]]:
         port = blog.server_address[1]
         with Nginx(Site(Config(data_dir=tmp_path, port=port))) as front:
             blog.asked.clear()
-            blog.answered.clear()  # what nginx was asked for until it was there
+            blog.answered.clear()  # requests made while waiting for nginx
             yield front, blog
         blog.shutdown()
 
 
-def test_readers_share_connections_and_each_form_has_its_own(asked: tuple[Nginx, Blog]) -> None:
+def test_page_requests_share_connections_and_forms_do_not(asked: tuple[Nginx, Blog]) -> None:
     front, blog = asked
     for number in range(20):
         front.get(f"/{number}")
@@ -155,20 +155,20 @@ def test_readers_share_connections_and_each_form_has_its_own(asked: tuple[Nginx,
     lines = {
         method: [at for kind, _, at in blog.asked if kind == method] for method in ("GET", "POST")
     }
-    assert len(set(lines["GET"])) <= 2  # one for each of nginx's own workers
+    assert len(set(lines["GET"])) <= 2  # one for each worker of nginx
     assert len(set(lines["POST"])) == 20
     assert not set(lines["GET"]) & set(lines["POST"])
 
 
 def clients() -> list[str]:
-    """Where forms are sent to, with something in the place of what varies."""
+    """Return the addresses of all forms, with a value for each parameter."""
     routes = create_app(Config(data_dir=Path("nowhere")), "blog-of-forms").router.routes
     sent = sorted({"/" + route.path for route in routes if "POST" in route.methods})
     assert len(sent) > 40
     return [re.sub(r"<[^>]+>", "7", path) for path in sent]
 
 
-def test_no_form_goes_the_way_of_the_readers(asked: tuple[Nginx, Blog]) -> None:
+def test_no_form_uses_the_shared_connections(asked: tuple[Nginx, Blog]) -> None:
     front, blog = asked
     front.get("/")
     for path in clients():
@@ -176,10 +176,10 @@ def test_no_form_goes_the_way_of_the_readers(asked: tuple[Nginx, Blog]) -> None:
     readers = {at for kind, _, at in blog.asked if kind == "GET"}
     assert not readers & {at for kind, _, at in blog.asked if kind == "POST"}
     forms = [path for kind, path, _ in blog.asked if kind == "POST"]
-    assert len(forms) > 40  # the rest came too often for nginx
+    assert len(forms) > 40  # nginx limited the rate of the rest
 
 
-def test_a_page_that_was_dropped_half_way_is_asked_for_again_and_a_form_is_not(
+def test_an_interrupted_page_request_is_retried_and_a_form_is_not(
     asked: tuple[Nginx, Blog],
 ) -> None:
     front, blog = asked
@@ -192,7 +192,7 @@ def test_a_page_that_was_dropped_half_way_is_asked_for_again_and_a_form_is_not(
     assert [kind for kind, _, _ in blog.asked].count("POST") == 1
 
 
-def test_of_a_query_only_what_a_page_knows_is_handed_on(asked: tuple[Nginx, Blog]) -> None:
+def test_only_known_query_parameters_are_forwarded(asked: tuple[Nginx, Blog]) -> None:
     front, blog = asked
     handed = {
         "/tags/x?page=2": "/tags/x?page=2",
@@ -214,15 +214,15 @@ def test_of_a_query_only_what_a_page_knows_is_handed_on(asked: tuple[Nginx, Blog
     assert [path for _, path, _ in blog.asked] == list(handed.values())
 
 
-def test_each_parameter_that_the_front_room_reads_is_one_that_is_handed_on() -> None:
+def test_every_parameter_that_public_pages_read_is_forwarded() -> None:
     """A new one needs a location in nginx.conf, and a line in the test above."""
     sources = [path.read_text() for path in (ROOT / "blog/home").glob("*.py")]
     read = set(re.findall(r'args\.get\("(\w+)"', "".join(sources)))
     assert read == {"answers", "key", "next", "page", "q"}
 
 
-def test_who_reads_slowly_holds_up_nobody(asked: tuple[Nginx, Blog]) -> None:
-    """nginx takes the whole answer at once, and the blog is free."""
+def test_a_slow_reader_does_not_occupy_the_blog(asked: tuple[Nginx, Blog]) -> None:
+    """nginx buffers the whole response, so that the blog is free."""
     front, blog = asked
     with contextlib.ExitStack() as stack:
         for _ in range(8):
@@ -232,7 +232,7 @@ def test_who_reads_slowly_holds_up_nobody(asked: tuple[Nginx, Blog]) -> None:
         assert front.get("/about").status == 200
 
 
-def test_a_form_that_arrives_slowly_reaches_the_blog_whole_or_not_at_all(
+def test_a_slow_form_reaches_the_blog_only_when_complete(
     asked: tuple[Nginx, Blog],
 ) -> None:
     front, blog = asked
@@ -246,7 +246,7 @@ def test_a_form_that_arrives_slowly_reaches_the_blog_whole_or_not_at_all(
     assert [kind for kind, _, _ in blog.asked] == ["POST"]
 
 
-def test_who_searches_without_end_is_answered_by_nginx(asked: tuple[Nginx, Blog]) -> None:
+def test_nginx_limits_the_rate_of_searches(asked: tuple[Nginx, Blog]) -> None:
     front, _ = asked
     statuses = [front.get(f"/search?q={number}").status for number in range(60)]
     assert statuses[:30] == [200] * 30
@@ -254,7 +254,7 @@ def test_who_searches_without_end_is_answered_by_nginx(asked: tuple[Nginx, Blog]
     assert front.get("/").status == 200
 
 
-# --- what nginx says itself --------------------------------------------------------------------
+# --- error pages of nginx --------------------------------------------------------------------
 
 ALL = {
     "content-security-policy",
@@ -279,14 +279,14 @@ REFUSED = {
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
-    """nginx with nobody behind it."""
+    """nginx without a blog behind it."""
     need("nginx", program("nginx"))
     with Nginx(Site(Config(data_dir=tmp_path_factory.mktemp("alone"), port=free_port()))) as front:
         yield front
 
 
 @pytest.mark.parametrize("status", REFUSED)
-def test_every_page_of_its_own_says_what_it_may_load(alone: Nginx, status: int) -> None:
+def test_every_error_page_of_nginx_has_security_headers(alone: Nginx, status: int) -> None:
     words = REFUSED[status]
     if words is None:
         source = ("127.0.0.2", 0)
@@ -305,26 +305,26 @@ def test_every_page_of_its_own_says_what_it_may_load(alone: Nginx, status: int) 
     assert set(names) >= ALL and len(names) == len(set(names))
 
 
-# --- a crowd -----------------------------------------------------------------------------------
+# --- many connections -------------------------------------------------------------------------
 
 
 @pytest.mark.slow
-def test_a_thousand_connections_over_a_unix_socket_are_all_answered(config: Config) -> None:
+def test_a_thousand_connections_over_a_unix_socket_get_a_response(config: Config) -> None:
     need("wrk", program("wrk"))
     with over_a_socket(config) as (_, front):
         for count in (256, 1024):
-            for way in ("Accept: */*", "Cookie: session=x"):  # kept; and handed on each time
+            for way in ("Accept: */*", "Cookie: session=x"):  # cached, and forwarded each time
                 assert crowd(front, count, way) == 0
         assert not re.search(r"\(11: |no live upstreams", front.errors)
 
 
 def crowd(front: Nginx, count: int, header: str) -> int:
-    """How many of a crowd's requests were answered with an error, or not at all."""
+    """Send many requests and return how many failed."""
     command = [str(program("wrk")), "-t1", f"-c{count}", "-d4", "--timeout", "20"]
     command += ["-H", f"Host: {HOST}", "-H", header, f"http://127.0.0.1:{front.port}/robots.txt"]
-    said = subprocess.run(command, capture_output=True, check=True, text=True).stdout
-    assert int(re.findall(r"(\d+) requests in", said)[0]) > 200
+    output = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    assert int(re.findall(r"(\d+) requests in", output)[0]) > 200
     found = re.findall(
-        r"Non-2xx or 3xx responses: (\d+)|(?:connect|read|write|timeout) (\d+)", said
+        r"Non-2xx or 3xx responses: (\d+)|(?:connect|read|write|timeout) (\d+)", output
     )
     return sum(int(number) for pair in found for number in pair if number)

@@ -1,4 +1,4 @@
-"""What keeps the blog running: Supervisor, honcho with the Procfile, a container."""
+"""Process managers that run the blog: Supervisor, honcho with the Procfile, a container."""
 
 import json
 import os
@@ -20,8 +20,8 @@ PROGRAMS = Path(sys.executable).parent
 BASE = "[supervisord]\nnodaemon=true\nlogfile=/dev/null\nlogfile_maxbytes=0\npidfile={}/pid\n"
 
 
-class Kept(Site):
-    """The blog under somebody who looks after it."""
+class ManagedSite(Site):
+    """The blog under a process manager."""
 
     def __init__(self, config: Config, *command: str) -> None:
         path = f"{PROGRAMS}:{os.environ['PATH']}"
@@ -29,7 +29,10 @@ class Kept(Site):
         self.command = [str(PROGRAMS / command[0]), *command[1:]]
 
     def processes(self) -> dict[int, str]:
-        """Each has a session of its own here; they are known by the port that they were told."""
+        """Return the commands of all processes with our port in their environment.
+
+        Each has a session of its own.
+        """
         found, mark = {}, f"BLOG_PORT={self.port}\0".encode()
         for place in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
@@ -39,8 +42,10 @@ class Kept(Site):
         return {pid: command for pid, command in found.items() if command}  # no zombies
 
     def pid_of(self, words: str) -> int:
-        """The process with these words in its command; 0 where there is none."""
-        return max((pid for pid, said in self.processes().items() if words in said), default=0)
+        """Return the id of the process with these words in its command, or 0."""
+        return max(
+            (pid for pid, command in self.processes().items() if words in command), default=0
+        )
 
 
 def answers(site: Site) -> bool:
@@ -52,43 +57,43 @@ def answers(site: Site) -> bool:
 
 @pytest.fixture
 def supervised(config, tmp_path):
-    """deploy/supervisor.conf with its lines marked "yours" changed."""
+    """The blog under Supervisor, with the lines of supervisor.conf marked "yours" changed."""
     text = ROOT.joinpath("deploy/supervisor.conf").read_text()
     text = re.sub(r"(?m)^(user|environment)=.*\n", "", text).replace("-w 4", "-w 2")
     text = text.replace("/opt/blog/.venv/bin", str(PROGRAMS)).replace("/opt/blog", str(ROOT))
     tmp_path.joinpath("supervisor.conf").write_text(BASE.format(tmp_path) + text)
-    with Kept(config, "supervisord", "-c", str(tmp_path / "supervisor.conf")) as site:
+    with ManagedSite(config, "supervisord", "-c", str(tmp_path / "supervisor.conf")) as site:
         yield site
 
 
-def test_supervisor_brings_back_whatever_was_killed_and_stops_all_of_it(supervised):
+def test_supervisor_restarts_killed_processes_and_stops_all(supervised):
     wait_for(lambda: supervised.pid_of("blog tick") and supervised.pid_of("sanic blog.app"))
     before = {words: supervised.pid_of(words) for words in ("sanic blog.app", "blog tick")}
     for pid in before.values():
         os.kill(pid, signal.SIGKILL)
     wait_for(lambda: all(supervised.pid_of(words) not in (0, old) for words, old in before.items()))
     wait_for(lambda: answers(supervised), why=supervised.said)
-    assert supervised.stop() == 0  # and nobody is left
+    assert supervised.stop() == 0  # and no process is left
 
 
-def test_honcho_runs_the_procfile_and_ends_it_whole(config):
-    with Kept(config, "honcho", "-f", str(ROOT / "Procfile"), "start") as site:
+def test_honcho_runs_the_procfile_and_stops_all_processes(config):
+    with ManagedSite(config, "honcho", "-f", str(ROOT / "Procfile"), "start") as site:
         workers = site.workers()
-        os.kill(min(workers.values()), signal.SIGKILL)  # the blog's own to bring back
+        os.kill(min(workers.values()), signal.SIGKILL)  # restarted by the blog itself
         wait_for(lambda: answers(site) and set(site.workers().values()) != set(workers.values()))
-        assert site.stop() in (0, 143)  # and nobody is left
+        assert site.stop() in (0, 143)  # and no process is left
 
 
-def test_honcho_leaves_nobody_behind_where_one_of_the_two_has_died(config):
-    """It brings nothing back: whoever started it hears of it, and starts it again."""
-    with Kept(config, "honcho", "-f", str(ROOT / "Procfile"), "start") as site:
+def test_honcho_stops_everything_when_one_process_dies(config):
+    """It restarts nothing. Its own caller must notice the exit and start it again."""
+    with ManagedSite(config, "honcho", "-f", str(ROOT / "Procfile"), "start") as site:
         wait_for(lambda: "scheduled tasks are running" in site.said, why=site.said)
         os.kill(site.pid_of("blog tick"), signal.SIGKILL)
         assert site.process.wait(60) != 0
         site.wait_until_gone()
 
 
-def test_what_the_container_copies_is_all_that_the_blog_needs(config, tmp_path):
+def test_the_container_copies_everything_the_blog_needs(config, tmp_path):
     recipe = ROOT.joinpath("deploy/Containerfile").read_text()
     place = tmp_path / "opt"
     place.mkdir()
@@ -97,7 +102,7 @@ def test_what_the_container_copies_is_all_that_the_blog_needs(config, tmp_path):
         copy(ROOT / source, place / target)
     command = json.loads(re.search(r"(?m)^CMD (.+)$", recipe)[1])
     assert command[:2] == ["sanic", "blog.app"]
-    told = environment(config, PYTHONPATH=str(place), PYTHONDONTWRITEBYTECODE="1")
-    with Site(config, "-w", "2", cwd=place, env=told) as site:
+    env = environment(config, PYTHONPATH=str(place), PYTHONDONTWRITEBYTECODE="1")
+    with Site(config, "-w", "2", cwd=place, env=env) as site:
         assert site.get("/").status == 200
         assert site.stop() == 0

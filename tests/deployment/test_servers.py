@@ -1,4 +1,4 @@
-"""The same blog under every server that docs/servers.md names, from an empty folder to a stop."""
+"""The blog under every server in docs/servers.md: start, set-up, errors, worker crash, stop."""
 
 import os
 import re
@@ -22,20 +22,20 @@ pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 COMMANDS = [
     (name, number)
-    for name, said in chapter().items()
-    for number in range(len(said))
+    for name, commands in chapter().items()
+    for number in range(len(commands))
     if not re.search("nginx|Apache", name)
 ]
 ALONE = ("Hypercorn", "Werkzeug", "Tornado")
-ABRUPT = ("Tornado",)  # a stop cuts off whoever is still sending
+ABRUPT = ("Tornado",)  # a stop closes connections with running requests
 HEAD = b"Host: x\r\nConnection: close\r\nSec-Fetch-Site: same-origin\r\n"
-REFUSED = (b"413", b"411", b"400", b"")  # some hang up on whoever goes on talking
+REFUSED = (b"413", b"411", b"400", b"")  # some close the connection at once
 FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
 
 
 @pytest.fixture(scope="module", params=COMMANDS, ids=lambda way: "{}-{}".format(*way))
 def site(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[Hosted]:
-    """Started on an empty folder by the command that the handbook gives."""
+    """A blog started in an empty folder with the command of the handbook."""
     config = Config(data_dir=tmp_path_factory.mktemp("hosted") / "data", port=free_port())
     name, number = request.param
     with Hosted(config, chapter()[name][number]) as running:
@@ -44,20 +44,20 @@ def site(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[Hosted]:
 
 
 def holder(site: Hosted) -> int:
-    """The process that keeps the clock; 0 where none does."""
+    """Return the id of the process that runs the scheduler, or 0."""
     with closing(Database(site.config)) as database:
         facts = database.read_now(lease.facts, lease.CLOCK)
     return int(facts["holder"].split("-")[0]) if facts["until"] > now() else 0
 
 
 def answering(site: Hosted) -> int:
-    """The process that says that it is alive; 0 where none does."""
+    """Return the id of a worker that responds, or 0."""
     with suppress(OSError, HTTPException):
         return int(re.search(r'"pid": ?(\d+)', ask(site.port, "/health/live").text)[1])
     return 0
 
 
-def test_it_is_set_up_by_the_printed_link_and_a_post_is_published(site):
+def test_the_blog_is_set_up_with_the_printed_link_and_publishes_a_post(site):
     link = re.search(r"http://[^/]+(/set-up\?key=\w+)", site.said)[1]
     assert Keeper(site.url).set_up(link).path == "/control-panel"
     ann = Keeper(site.url)
@@ -70,22 +70,24 @@ def test_it_is_set_up_by_the_printed_link_and_a_post_is_published(site):
     assert (shown.status, shown.headers["content-type"]) == (200, "image/jpeg")
 
 
-def test_one_of_its_processes_keeps_the_clock(site):
+def test_one_process_runs_the_scheduler(site):
     wait_for(lambda: holder(site) in site.processes(), 20)
 
 
-def test_whoever_asks_for_the_head_hears_the_same_but_for_the_body(site):
-    told = {}
+def test_a_head_request_gets_the_headers_of_a_get_request(site):
+    headers = {}
     for method in (b"GET", b"HEAD"):
         head, _, body = say(site.port, method + b" / HTTP/1.1\r\n" + HEAD + b"\r\n").partition(
             b"\r\n\r\n"
         )
         lines = [line.lower() for line in head.split(b"\r\n")]
         assert len(lines) == len(set(lines))
-        told[method] = {line for line in lines if not line.startswith((b"date:", b"connection:"))}
+        headers[method] = {
+            line for line in lines if not line.startswith((b"date:", b"connection:"))
+        }
         assert bool(body) == (method == b"GET")
         assert method == b"HEAD" or b"content-length: %d" % len(body) in lines
-    assert told[b"GET"] == told[b"HEAD"]
+    assert headers[b"GET"] == headers[b"HEAD"]
 
 
 UPGRADE = b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
@@ -105,15 +107,15 @@ UPGRADE += b"MTIzNDU2Nzg5MDEyMzQ1Ng==\r\nHost: x\r\nConnection: upgrade\r\n"
     ],
     ids=str,
 )
-def test_an_odd_question_is_answered_by_a_page_of_ours(site, words, status):
+def test_an_unusual_request_gets_an_error_page_of_ours(site, words, status):
     head, _, body = say(site.port, words + HEAD + b"\r\n").lower().partition(b"\r\n\r\n")
     assert int(head.split()[1]) == status
     assert b"\r\ncontent-security-policy: default-src 'none'" in head
     assert status == 303 or b"<h1" in body
 
 
-def test_what_is_no_request_is_refused_and_the_next_one_answered(site):
-    """By the server itself, or by us where it takes everything."""
+def test_an_invalid_request_is_refused_and_the_next_one_answered(site):
+    """The server refuses it, or the blog does if the server accepts everything."""
     for words in (b"GET /\xff", b"GET /" + b"x" * 70_000, b"GET http://[::/", b"CONNECT x:443"):
         head = say(site.port, words + b" HTTP/1.1\r\n" + HEAD + b"\r\n").partition(b"\r\n\r\n")[0]
         assert head[9:12] in (b"", b"400", b"404", b"405", b"413", b"414", b"431"), (
@@ -124,7 +126,7 @@ def test_what_is_no_request_is_refused_and_the_next_one_answered(site):
     assert ask(site.port, "/").status == 200
 
 
-def test_what_is_too_much_is_refused(site):
+def test_a_request_that_is_too_large_is_refused(site):
     size = site.config.max_upload + 1_500_000
     words = b"POST /sign-in HTTP/1.1\r\n" + HEAD + FORM + b"Content-Length: %d\r\n\r\n" % size
     answer = say(site.port, words + b"x" * size)
@@ -134,7 +136,7 @@ def test_what_is_too_much_is_refused(site):
     assert answer[9:12] in REFUSED
 
 
-def test_half_a_form_is_no_form(site):
+def test_an_incomplete_form_is_not_processed(site):
     words = b"POST /sign-in HTTP/1.1\r\n" + HEAD + FORM + b"Content-Length: 90\r\n\r\n"
     say(site.port, words + b"login=half&password=of-a-fo", leave=True)
     say(site.port, words.replace(b"90", b"23") + b"login=whole&password=no")
@@ -143,7 +145,7 @@ def test_half_a_form_is_no_form(site):
     assert "'half'" not in site.said
 
 
-def test_an_address_is_believed_of_nobody_while_no_proxy_was_configured(site):
+def test_forwarded_addresses_are_ignored_without_a_configured_proxy(site):
     who = (
         b"X-Forwarded-For: 203.0.113.7\r\nForwarded: for=203.0.113.7\r\nX-Real-IP: 203.0.113.7\r\n"
     )
@@ -153,7 +155,7 @@ def test_an_address_is_believed_of_nobody_while_no_proxy_was_configured(site):
     assert "failed for 'sly' from 127.0.0.1" in site.said
 
 
-def test_a_killed_worker_is_replaced_and_readers_are_answered(site):
+def test_a_killed_worker_is_replaced_and_requests_are_answered(site):
     if site.name in ALONE:
         assert len({answering(site) for _ in range(20)}) == 1
         return
@@ -163,7 +165,7 @@ def test_a_killed_worker_is_replaced_and_readers_are_answered(site):
     wait_for(lambda: answering(site) not in {0, *before}, 20, site.said)
 
 
-def test_a_stop_finishes_what_is_in_flight_and_leaves_nothing(site):
+def test_a_stop_finishes_running_requests_and_leaves_no_process(site):
     with a_slow_request(site) as finish:
         site.process.send_signal(signal.SIGTERM)
         time.sleep(1)
@@ -171,12 +173,12 @@ def test_a_stop_finishes_what_is_in_flight_and_leaves_nothing(site):
     assert b" 422 " in answer[:16] or site.name in ABRUPT
     assert site.stop() in (0, -signal.SIGTERM)
     assert "Traceback" not in site.said
-    assert holder(site) == 0  # given back: nobody has to wait for its end
+    assert holder(site) == 0  # the lease is released, so that nobody has to wait until it expires
 
 
 @pytest.mark.parametrize("server", ["Uvicorn", "Gunicorn with Uvicorn's worker", "Hypercorn"])
-def test_a_start_that_cannot_be_is_told_and_ends(config, server):
-    """With a code of the server's own; Uvicorn's and Hypercorn's is 0."""
+def test_a_failed_start_is_reported_and_ends_the_server(config, server):
+    """The exit code depends on the server. That of Uvicorn and Hypercorn is 0."""
     url = f"postgresql://blog@127.0.0.1:{free_port()}/blog"
     site = Hosted(config, chapter()[server][0], BLOG_DATABASE_URL=url).start()
     try:

@@ -1,4 +1,4 @@
-"""`sanic blog.app --dev`, for whoever works on the blog; and what no other start shows."""
+"""Development mode (`sanic blog.app --dev`): automatic reload and the debug page for errors."""
 
 import shutil
 from pathlib import Path
@@ -14,14 +14,14 @@ FAULT = "{{ 'a word' + 1 }}"
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The program, where a test may change it."""
+    """A copy of the program that the test may change."""
     for name in ("blog", "templates", "static", "content", "docs", "deploy"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "nginx.conf", tmp_path)
     return tmp_path
 
 
-def told(config, copy: Path, **more: str) -> dict[str, str]:
+def env_of(config, copy: Path, **more: str) -> dict[str, str]:
     return environment(config, PYTHONPATH=str(copy), PYTHONDONTWRITEBYTECODE="1", **more)
 
 
@@ -30,8 +30,8 @@ def break_a_page(copy: Path) -> None:
     page.write_text(page.read_text().replace("{% block sheet %}", "{% block sheet %}" + FAULT))
 
 
-def test_in_development_a_change_is_seen_and_a_fault_explained(config, copy):
-    with Site(config, "--dev", cwd=copy, env=told(config, copy)) as site:
+def test_in_development_changes_are_reloaded_and_errors_explained(config, copy):
+    with Site(config, "--dev", cwd=copy, env=env_of(config, copy)) as site:
         view = copy / "blog" / "health.py"
         view.write_text(view.read_text().replace('{"worker":', '{"changed": 1, "worker":'))
         wait_for(lambda: '"changed"' in live(site), why=site.said)
@@ -48,15 +48,15 @@ def test_in_development_a_change_is_seen_and_a_fault_explained(config, copy):
 def live(site: Site) -> str:
     try:
         return ask(site.port, "/health/live").text
-    except OSError:  # it is being started anew
+    except OSError:  # it is restarting
         return ""
 
 
 @pytest.mark.parametrize("how", [("-w", "2"), ("--single-process",), ("--debug",)], ids=str)
-def test_no_other_start_explains_a_fault(config, copy, how):
+def test_errors_are_explained_only_in_development(config, copy, how):
     break_a_page(copy)
     more = {"SANIC_DEBUG": "true", "SANIC_AUTO_RELOAD": "true"}
-    with Site(config, *how, cwd=copy, env=told(config, copy, **more)) as site:
+    with Site(config, *how, cwd=copy, env=env_of(config, copy, **more)) as site:
         page = site.get("/sign-in")
         assert page.status == 500
         assert "TypeError" not in page.text and "sign_in.html" not in page.text

@@ -96,9 +96,9 @@ class Nginx(Front):
         # Started by root, its workers change to a user that cannot read the data folder.
         user = "user root;" if may_read and os.geteuid() == 0 else ""
         self.folder.joinpath("nginx.conf").write_text(MAIN.format(folder=self.folder, user=user))
-        self.folder.joinpath("blog.conf").write_text(self.placed(ROOT.joinpath("nginx.conf")))
+        self.folder.joinpath("blog.conf").write_text(self.config_text(ROOT.joinpath("nginx.conf")))
 
-    def placed(self, shipped: Path) -> str:
+    def config_text(self, shipped: Path) -> str:
         """Return the shipped file with our port, host and folder in the lines to be edited."""
         text = re.sub(r"(?m)^ *listen \[::\].*\n", "", shipped.read_text())
         text = re.sub(r"listen 80\b", f"listen 127.0.0.1:{self.port}", text)
@@ -126,7 +126,7 @@ class Listener:
     def __enter__(self):
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
-        self.heard: list[bytes] = []
+        self.requests: list[bytes] = []
         threading.Thread(target=self.listen, daemon=True).start()
         return self
 
@@ -141,5 +141,5 @@ class Listener:
                 return
             with line:
                 line.settimeout(20)
-                self.heard.append(line.recv(65536))
+                self.requests.append(line.recv(65536))
                 line.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
