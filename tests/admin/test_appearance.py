@@ -39,7 +39,7 @@ def upload(writer: Writer, raw: bytes, act: str = "keep") -> Answer:
     return writer.client.ask("POST", address, cookies=writer.cookies, headers=headers, body=body)
 
 
-# --- the page ---------------------------------------------------------------------------------
+# --- the page ----------------------------------------------------------------------------------
 
 
 def test_saved_appearance_settings_apply_to_public_pages(kim: Writer) -> None:
@@ -99,7 +99,7 @@ def test_an_admin_does_not_overwrite_concurrent_changes(kim: Writer) -> None:
     assert kim.post("/admin/look", CHOSEN).status == 303
 
 
-# --- the footer -------------------------------------------------------------------------------
+# --- the footer --------------------------------------------------------------------------------
 
 
 def test_the_footer_is_rendered_once_and_sanitised(kim: Writer) -> None:
@@ -128,7 +128,7 @@ def test_a_footer_that_is_too_long_is_shown_again(kim: Writer) -> None:
     assert settings(kim).footer == ""
 
 
-# --- the logo ---------------------------------------------------------------------------------
+# --- the logo ----------------------------------------------------------------------------------
 
 
 def test_the_site_icon_is_shown_before_the_title_and_as_favicon(kim: Writer) -> None:
@@ -165,7 +165,7 @@ def test_an_invalid_site_icon_is_rejected(kim: Writer, raw: bytes, sentence: str
     assert settings(kim).logo == ""
 
 
-# --- a folder of one's own --------------------------------------------------------------------
+# --- a folder of one's own ---------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ def command(config: Config, *words: str, max_size: int = 0) -> subprocess.Comple
     )
 
 
-# --- there and back ---------------------------------------------------------------------------
+# --- there and back ------------------------------------------------------------------------------
 
 
 def test_after_a_restore_every_public_page_is_identical(kept_blog, elsewhere, tmp_path):
@@ -134,7 +134,7 @@ def test_a_backup_is_private_and_contains_no_password_of_a_server(kept_blog, tmp
     assert "swordfish" not in str(head)
 
 
-# --- while the blog goes on -------------------------------------------------------------------
+# --- while the blog goes on ----------------------------------------------------------------------
 
 
 def test_uploads_during_a_backup_do_not_break_it(small_blog, tmp_path):
@@ -187,7 +187,7 @@ def test_a_missing_picture_is_named_and_the_rest_is_backed_up(small_blog, tmp_pa
     restore.check(tmp_path / "b.tar.gz")
 
 
-# --- complete or absent -----------------------------------------------------------------------
+# --- complete or absent --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("max_size", [20_000, 60_000, 150_000, 280_000, 330_000])
@@ -258,7 +258,7 @@ def test_concurrent_backups_wait_for_each_other(small_blog, tmp_path):
     restore.check(tmp_path / "same.tar.gz")
 
 
-# --- what cannot be backed up -----------------------------------------------------------------
+# --- what cannot be backed up --------------------------------------------------------------------
 
 
 def test_a_backup_without_a_blog_is_refused(config, tmp_path):

@@ -47,7 +47,7 @@ def body_of(path: Path) -> str:
     return split(path.read_bytes().decode()).body
 
 
-# --- what is written --------------------------------------------------------------------------
+# --- what is written -----------------------------------------------------------------------------
 
 
 def test_every_post_is_exported_unchanged_and_with_its_state(kept_blog, tmp_path):
@@ -129,7 +129,7 @@ def test_an_empty_path_is_not_the_current_folder(words, tmp_path, monkeypatch, c
     assert list(tmp_path.iterdir()) == []
 
 
-# --- whole or not there -----------------------------------------------------------------------
+# --- whole or not there --------------------------------------------------------------------------
 
 
 def test_a_folder_that_is_not_empty_is_refused(small_blog, tmp_path):
@@ -163,7 +163,7 @@ def test_a_full_disk_leaves_no_incomplete_folder(small_blog, tmp_path):
     assert list((tmp_path / "parent").iterdir()) == []
 
 
-# --- and back ---------------------------------------------------------------------------------
+# --- and back ------------------------------------------------------------------------------------
 
 
 def import_export(config: Config, folder: Path, data: Path) -> Config:
@@ -328,7 +328,7 @@ def without_ids(pages: dict[str, tuple[int, str, bytes]]) -> dict[str, bytes]:
     }
 
 
-# --- one file ---------------------------------------------------------------------------------
+# --- one file ------------------------------------------------------------------------------------
 
 TEXT = ExportedText("T", "t", "", "Text\n", "en", "", is_listed=True, takes_comments=True)
 POST = ExportedPost(
@@ -387,7 +387,7 @@ def test_any_address_survives_an_export(config, tmp_path, path):
     assert fields_of(files[0])["url"] == fields_of(folder / "one.md")["url"]
 
 
-# --- real blogs -------------------------------------------------------------------------------
+# --- real blogs ----------------------------------------------------------------------------------
 
 
 @pytest.mark.slow

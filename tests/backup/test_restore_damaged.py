@@ -259,7 +259,7 @@ def test_a_backup_larger_than_the_free_space_is_refused(there, valid_backup, mon
     assert "MB" in assert_refused(there, valid_backup, UserError)
 
 
-# --- where it goes ----------------------------------------------------------------------------
+# --- where it goes -------------------------------------------------------------------------------
 
 
 def test_a_restore_never_overwrites_a_blog(valid_backup, tmp_path):

@@ -98,7 +98,7 @@ def test_the_database_of_this_release_is_stored_with_the_tests():
     assert __version__ in {path.stem for path in RELEASES}
 
 
-# --- the log ----------------------------------------------------------------------------------
+# --- the log -------------------------------------------------------------------------------------
 
 Labels = dict[str, tuple[str, str | None]]
 
@@ -169,7 +169,7 @@ def test_no_new_action_name_is_the_old_name_of_another():
     assert old_actions.LABELS.keys() - old_actions.UNCHANGED <= names.NAMES.keys()
 
 
-# --- the way back -----------------------------------------------------------------------------
+# --- the way back --------------------------------------------------------------------------------
 
 
 def test_a_backup_is_made_before_the_schema_changes_and_its_path_is_printed(old, config, capsys):
@@ -260,7 +260,7 @@ def first_release(config: Config) -> None:
     engine.dispose()
 
 
-# --- killed on the way ------------------------------------------------------------------------
+# --- killed on the way ---------------------------------------------------------------------------
 
 KILLED = """
 import os, signal, sys
@@ -298,7 +298,7 @@ def test_a_killed_migration_leaves_the_old_state_and_the_next_start_completes_it
     assert {name: after[name] for name in rows} == rows
 
 
-# --- old workers go on while new ones come ----------------------------------------------------
+# --- old workers go on while new ones come -------------------------------------------------------
 
 
 def columns(config: Config) -> dict[str, dict[str, dict[str, object]]]:

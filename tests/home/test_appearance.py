@@ -62,7 +62,7 @@ def sheets(page: str) -> list[str]:
     return re.findall(r'<link rel="stylesheet" href="([^"]+)"', page)
 
 
-# --- colours ----------------------------------------------------------------------------------
+# --- colours -----------------------------------------------------------------------------------
 
 
 def test_contrast_follows_the_wcag_formula() -> None:
@@ -112,7 +112,7 @@ def test_the_background_colours_match_the_stylesheet() -> None:
     assert f"--seal: light-dark({tone.day_seal}, {tone.night_seal});" in values
 
 
-# --- the stylesheet ---------------------------------------------------------------------------
+# --- the stylesheet ----------------------------------------------------------------------------
 
 
 def test_the_default_theme_needs_no_stylesheet() -> None:
@@ -224,7 +224,7 @@ def test_stored_settings_that_are_no_longer_valid_break_no_page(client: AppClien
     assert client.get("/admin/settings", cookies=client.let_in("kim")).status == 200
 
 
-# --- the front page ---------------------------------------------------------------------------
+# --- the front page ----------------------------------------------------------------------------
 
 
 def test_the_front_page_is_a_list_or_cards(client: AppClient) -> None:
@@ -245,7 +245,7 @@ def test_the_initial_skips_quotation_marks(words: str, letter: str) -> None:
     assert initial(words) == letter
 
 
-# --- the footer -------------------------------------------------------------------------------
+# --- the footer --------------------------------------------------------------------------------
 
 
 def test_filing_numbers_link_to_their_registers(client: AppClient) -> None:
@@ -280,7 +280,7 @@ def test_a_police_number_is_accepted_with_or_without_spaces() -> None:
         check_police("京公网备11010102001234号")
 
 
-# --- friends ----------------------------------------------------------------------------------
+# --- friends -----------------------------------------------------------------------------------
 
 
 def test_the_blogroll_is_parsed_as_lines_of_name_address_and_remark() -> None:
@@ -329,7 +329,7 @@ def test_a_page_at_the_same_address_takes_precedence_over_the_blogroll(client: A
     assert client.get("/sitemap.xml").text.count("/links</loc>") == 1
 
 
-# --- other services ---------------------------------------------------------------------------
+# --- other services ----------------------------------------------------------------------------
 
 
 def test_verification_tags_are_only_on_the_front_page(client: AppClient) -> None:

@@ -120,7 +120,7 @@ def complaints(page: Any, axe: str) -> list[str]:
     return [f"{each['id']}: {node['html']}" for each in results for node in each["nodes"]]
 
 
-# --- for everybody ----------------------------------------------------------------------------
+# --- for everybody -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", READERS)
@@ -205,7 +205,7 @@ def test_the_page_follows_the_colour_scheme_of_the_device(visit: Open) -> None:
     assert brightness("dark") < 120
 
 
-# --- two scripts ------------------------------------------------------------------------------
+# --- two scripts ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_a_chinese_post_on_an_english_site_uses_chinese_typography(visit: Open) 
     assert "Songti SC" in page.evaluate(STYLE, [".post h1", "fontFamily"])
 
 
-# --- weight -----------------------------------------------------------------------------------
+# --- weight --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", ["/posts/a-marmalade-morning", "{zh}"])

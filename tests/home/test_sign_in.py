@@ -36,7 +36,7 @@ def world(client: AppClient) -> Cast:
     return client.cast
 
 
-# --- sign in ----------------------------------------------------------------------------------
+# --- sign in -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("login", ["ann", "ANN ", "ann@ink.example"])
@@ -167,7 +167,7 @@ def test_rehashing_the_old_password_does_not_overwrite_a_new_one(
     assert client.post("/sign-in", typed).status == 303
 
 
-# --- set up -----------------------------------------------------------------------------------
+# --- set up ------------------------------------------------------------------------------------
 
 
 def link(client: AppClient) -> str:

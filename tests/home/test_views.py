@@ -79,7 +79,7 @@ def year_of(world: Cast, client: AppClient) -> int:
     return moment.year
 
 
-# --- what every page owes its reader ----------------------------------------------------------
+# --- what every page owes its reader -------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", PUBLIC)
@@ -121,7 +121,7 @@ def test_the_interface_uses_the_language_of_the_site(client: AppClient, world: C
     assert page.one("article", **{"class": "post wrap"})["lang"] == "en"
 
 
-# --- the front page ---------------------------------------------------------------------------
+# --- the front page ------------------------------------------------------------------------------
 
 
 def test_the_front_page_lists_posts_newest_first_with_their_language(
@@ -161,7 +161,7 @@ def test_an_invalid_page_number_is_not_found(client: AppClient, world: Cast, num
     assert client.get(f"/page/{number}").status == 404
 
 
-# --- a post -----------------------------------------------------------------------------------
+# --- a post --------------------------------------------------------------------------------------
 
 
 def test_a_post_has_metadata_for_link_previews(client: AppClient, world: Cast) -> None:
@@ -216,7 +216,7 @@ def test_a_post_that_is_not_live_is_not_found(client: AppClient, world: Cast, na
     assert getattr(world, name).title not in answer.text
 
 
-# --- addresses --------------------------------------------------------------------------------
+# --- addresses -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_the_404_page_offers_search_and_similar_addresses(client: AppClient, wor
     assert page.one("input", name="q")["value"] == "a marmelade morning"
 
 
-# --- tags, authors, archive -------------------------------------------------------------------
+# --- tags, authors, archive ----------------------------------------------------------------------
 
 
 def test_a_tag_page_lists_its_posts_and_links_to_its_feed(client: AppClient, world: Cast) -> None:
@@ -328,7 +328,7 @@ def test_a_year_or_month_without_posts_is_not_found(
     assert client.get(path).status == 404
 
 
-# --- search -----------------------------------------------------------------------------------
+# --- search --------------------------------------------------------------------------------------
 
 
 def test_search_marks_the_matching_words_in_a_snippet(client: AppClient, world: Cast) -> None:
@@ -379,7 +379,7 @@ def test_a_search_page_past_the_end_is_not_found(client: AppClient, world: Cast)
     assert client.get("/search?q=marmalade&page=2").status == 404
 
 
-# --- preview ----------------------------------------------------------------------------------
+# --- preview -------------------------------------------------------------------------------------
 
 
 def test_a_private_link_shows_the_working_copy(client: AppClient, world: Cast) -> None:
