@@ -231,19 +231,23 @@ def _disk(config: Config, machine: Machine) -> Iterator[Finding]:
 
 def _backup(facts: Diagnostics, last: Last) -> Iterator[Finding]:
     every = timedelta(hours=facts.site.settings.backup_every)
-    made, current = last.moment, now()
-    params = {"why": last.fault, "days": (current - made).days if made else 0, "place": last.place}
+    last_made, current = last.moment, now()
+    params = {
+        "why": last.fault,
+        "days": (current - last_made).days if last_made else 0,
+        "place": last.place,
+    }
     todo = N_("Turn on automatic backups in the settings, or run: blog backup")
     if every:
         todo = N_("Run blog backup and read its output.")
     is_new = facts.born is None or current - facts.born < timedelta(days=2)
     if last.fault:
         yield Finding(BAD, N_("The last backup failed: %(why)s"), todo, params)
-    if made is None and every and is_new:
+    if last_made is None and every and is_new:
         yield Finding(GOOD, N_("Automatic backups are on; the first one is not due yet."))
-    elif made is None:
+    elif last_made is None:
         yield Finding(WARN if is_new else BAD, N_("There is no backup yet."), todo)
-    elif current - made > (3 * every or OLD_BACKUP):
+    elif current - last_made > (3 * every or OLD_BACKUP):
         yield Finding(BAD, N_("The last backup is %(days)s days old."), todo, params)
     else:
         yield Finding(GOOD, N_("The last backup is in %(place)s."), params=params)

@@ -90,7 +90,7 @@ def clean(
     rewriter = TagRewriter(sizes)
     html = TAG.sub(rewriter, html)
     placeholder = re.compile(rf'<span data-made="{parsed.mark}-(\d+)"></span>')
-    html = placeholder.sub(lambda match: parsed.made[int(match[1])], html)
+    html = placeholder.sub(lambda match: parsed.own_markup[int(match[1])], html)
     return Cleaned(html, rewriter.pictures, rewriter.links)
 
 

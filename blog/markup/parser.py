@@ -50,25 +50,25 @@ FRAME = re.compile(r"<(?:iframe|embed)\b[^<>]*?\ssrc\s*=\s*[\"']?([^\"'\s<>]+)[^
 class Parsed:
     """HTML before sanitising, and the state of its rendering.
 
-    `made` holds markup of our own that the sanitiser would remove. It replaces placeholders with
+    `own_markup` holds markup of our own that the sanitiser would remove. It replaces placeholders with
     the random `mark` afterwards. `outline` holds (level, id, text) of each heading.
     """
 
     outline: list[tuple[int, str, str]] = field(default_factory=list)
-    made: list[str] = field(default_factory=list)
+    own_markup: list[str] = field(default_factory=list)
     mark: str = field(default_factory=lambda: secrets.token_hex(8))
     html: str = ""
     ids: dict[str, int] = field(default_factory=dict)
     cells: int = 0
     formulas: int = 0
 
-    def hold(self, made: str) -> str:
+    def hold(self, markup: str) -> str:
         """Store markup of our own and return the placeholder that it replaces after sanitising.
 
         The placeholder is an element and not a word, so that it is not restored in an attribute.
         """
-        self.made.append(made)
-        return f'<span data-made="{self.mark}-{len(self.made) - 1}"></span>'
+        self.own_markup.append(markup)
+        return f'<span data-made="{self.mark}-{len(self.own_markup) - 1}"></span>'
 
     def id(self, base: str) -> str:
         """Return an id that is unique in this text. Counters make many equal ones cheap."""

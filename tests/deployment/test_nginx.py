@@ -32,14 +32,14 @@ def stylesheet(front: Nginx) -> str:
     return address[0]
 
 
-def raw(front: Nginx, words: bytes, wait: float = 20) -> bytes:
+def raw(front: Nginx, payload: bytes, wait: float = 20) -> bytes:
     """Send exactly these bytes and return the whole response."""
     with socket.create_connection(("127.0.0.1", front.port), wait) as line:
-        line.sendall(words)
-        heard = b""
+        line.sendall(payload)
+        received = b""
         while piece := line.recv(65536):
-            heard += piece
-        return heard
+            received += piece
+        return received
 
 
 def assert_protected(reply: Reply) -> None:
@@ -73,11 +73,11 @@ def test_an_area_is_found_without_a_trailing_slash(front, site, area):
 
 
 def test_the_dashboard_and_the_admin_area_require_a_sign_in(front):
-    for room in ("/control-panel", "/admin"):
-        reply = front.get(room)
+    for area in ("/control-panel", "/admin"):
+        reply = front.get(area)
         assert (reply.status, reply.headers["location"]) == (
             303,
-            f"/sign-in?next={quote(room, safe='')}",
+            f"/sign-in?next={quote(area, safe='')}",
         )
 
 
@@ -181,7 +181,7 @@ def test_another_host_name_does_not_reach_the_blog(front, host):
 
 
 @pytest.mark.parametrize(
-    "words",
+    "payload",
     [
         b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: ink.example\r\nHost: evil.example\r\n\r\n",
@@ -194,8 +194,8 @@ def test_another_host_name_does_not_reach_the_blog(front, host):
         b"nonsense\r\n\r\n",
     ],
 )
-def test_ambiguous_requests_are_refused_by_nginx(front, words):
-    answers = raw(front, words)
+def test_ambiguous_requests_are_refused_by_nginx(front, payload):
+    answers = raw(front, payload)
     assert answers.count(b"HTTP/1.1 ") == 1
     assert answers.split(b" ")[1] in (b"400", b"405", b"421")
 
@@ -206,15 +206,15 @@ def test_only_nginx_sets_the_forwarded_headers(tmp_path):
         with Nginx(stand_in) as front:
             listener.requests.clear()
             assert front.get("/", **FORGED).status == 204
-    heard = listener.requests[0].decode().lower()
-    assert "6.6.6.6" not in heard
-    assert "evil" not in heard
-    assert "x-forwarded-for: 127.0.0.1\r\n" in heard
-    assert "x-forwarded-proto: http\r\n" in heard
-    assert f"host: {HOST}\r\n" in heard
-    assert "\r\nforwarded:" not in heard
-    assert "origin: https://elsewhere.example\r\n" in heard
-    assert "sec-fetch-site: cross-site\r\n" in heard
+    forwarded = listener.requests[0].decode().lower()
+    assert "6.6.6.6" not in forwarded
+    assert "evil" not in forwarded
+    assert "x-forwarded-for: 127.0.0.1\r\n" in forwarded
+    assert "x-forwarded-proto: http\r\n" in forwarded
+    assert f"host: {HOST}\r\n" in forwarded
+    assert "\r\nforwarded:" not in forwarded
+    assert "origin: https://elsewhere.example\r\n" in forwarded
+    assert "sec-fetch-site: cross-site\r\n" in forwarded
 
 
 # --- limits and failures ----------------------------------------------------------------------
@@ -235,8 +235,8 @@ def test_nginx_limits_the_rate_of_form_submissions(tmp_path):
         for path in ("/comments/1", "/forgotten", "/reset/x", "/invitation/x", "/./comments/1"):
             assert front.ask(path, "POST", b"x=y").status == 429
         assert front.get("/sign-in").status == 204  # reading is not limited
-        desk = [front.ask("/control-panel/posts/1", "POST", b"x=y").status for _ in range(60)]
-        assert desk == [204] * 60
+        statuses = [front.ask("/control-panel/posts/1", "POST", b"x=y").status for _ in range(60)]
+        assert statuses == [204] * 60
 
 
 def test_a_rate_limit_page_of_the_blog_is_passed_on(front, site):
@@ -272,10 +272,10 @@ DAWDLING = (
 
 @pytest.mark.slow
 def test_incomplete_requests_time_out(front):
-    def time_until_closed(words: bytes) -> float:
+    def time_until_closed(payload: bytes) -> float:
         began = time.monotonic()
         with contextlib.suppress(ConnectionResetError):
-            raw(front, words, wait=60)
+            raw(front, payload, wait=60)
         return time.monotonic() - began
 
     with concurrent.futures.ThreadPoolExecutor(len(DAWDLING)) as clients:

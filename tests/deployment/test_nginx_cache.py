@@ -76,13 +76,12 @@ def counted(front: Nginx, name: str) -> int:
         total = 0
         async with front.site.held() as clients:
             for worker, client in clients.items():
-                async with client.get(
-                    "/health/metrics"
-                ) as answer:  # the own value of a worker is the newest
-                    found = re.search(
+                # Of its own value, a worker reports the newest.
+                async with client.get("/health/metrics") as answer:
+                    metric = re.search(
                         rf'{name}{{worker="{worker}",.*?}} (\d+)', await answer.text()
                     )
-                    total += int(found[1])
+                    total += int(metric[1])
         return total
 
     return asyncio.run(ask())
@@ -342,9 +341,9 @@ def test_an_unusual_spelling_of_an_address_is_not_cached_separately(
 
 def addresses(front: Nginx) -> list[str]:
     """Return the addresses of all public pages and feeds."""
-    found = re.findall(r"<loc>http://[^/]+(/[^<]*)</loc>", front.site.get("/sitemap.xml").text)
-    assert len(found) > 5
-    return sorted({*found, *PATHS, *FEEDS})
+    addresses = re.findall(r"<loc>http://[^/]+(/[^<]*)</loc>", front.site.get("/sitemap.xml").text)
+    assert len(addresses) > 5
+    return sorted({*addresses, *PATHS, *FEEDS})
 
 
 def test_cached_pages_are_served_while_all_workers_are_down(own: Nginx) -> None:

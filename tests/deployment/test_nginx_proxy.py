@@ -57,11 +57,11 @@ def arrivals(front: Nginx, path: str, accept: str) -> list[float]:
     """Return the time of each part of a response, relative to the first."""
     with socket.create_connection(("127.0.0.1", front.port), 20) as line:
         line.sendall(plain(path, f"Accept: {accept}", "Accept-Encoding: gzip, br"))
-        heard, times = b"", []
-        while b"\r\n0\r\n\r\n" not in heard:
-            heard += line.recv(65536)
+        received, times = b"", []
+        while b"\r\n0\r\n\r\n" not in received:
+            received += line.recv(65536)
             times.append(time.monotonic())
-    assert heard.startswith(b"HTTP/1.1 200")
+    assert received.startswith(b"HTTP/1.1 200")
     return [moment - times[0] for moment in times]
 
 
@@ -104,7 +104,7 @@ class Blog(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, str, int]] = []
+        self.requests: list[tuple[str, str, int]] = []
         self.answered: list[str] = []
         self.to_drop = 0
         super().__init__(("127.0.0.1", 0), Handler)
@@ -115,7 +115,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Blog
 
     def do_GET(self) -> None:
-        self.server.asked.append((self.command, self.path, self.client_address[1]))
+        self.server.requests.append((self.command, self.path, self.client_address[1]))
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.server.to_drop:
             self.server.to_drop -= 1
@@ -136,24 +136,27 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def asked(tmp_path: Path) -> Iterator[tuple[Nginx, Blog]]:
+def nginx_and_blog(tmp_path: Path) -> Iterator[tuple[Nginx, Blog]]:
     with Blog() as blog:
         threading.Thread(target=blog.serve_forever, daemon=True).start()
         port = blog.server_address[1]
         with Nginx(Site(Config(data_dir=tmp_path, port=port))) as front:
-            blog.asked.clear()
+            blog.requests.clear()
             blog.answered.clear()  # requests made while waiting for nginx
             yield front, blog
         blog.shutdown()
 
 
-def test_page_requests_share_connections_and_forms_do_not(asked: tuple[Nginx, Blog]) -> None:
-    front, blog = asked
+def test_page_requests_share_connections_and_forms_do_not(
+    nginx_and_blog: tuple[Nginx, Blog],
+) -> None:
+    front, blog = nginx_and_blog
     for number in range(20):
         front.get(f"/{number}")
         front.ask("/control-panel/x", "POST", b"a=b")
     lines = {
-        method: [at for kind, _, at in blog.asked if kind == method] for method in ("GET", "POST")
+        method: [at for kind, _, at in blog.requests if kind == method]
+        for method in ("GET", "POST")
     }
     assert len(set(lines["GET"])) <= 2  # one for each worker of nginx
     assert len(set(lines["POST"])) == 20
@@ -168,32 +171,32 @@ def clients() -> list[str]:
     return [re.sub(r"<[^>]+>", "7", path) for path in sent]
 
 
-def test_no_form_uses_the_shared_connections(asked: tuple[Nginx, Blog]) -> None:
-    front, blog = asked
+def test_no_form_uses_the_shared_connections(nginx_and_blog: tuple[Nginx, Blog]) -> None:
+    front, blog = nginx_and_blog
     front.get("/")
     for path in clients():
         front.ask(path, "POST", b"a=b")
-    readers = {at for kind, _, at in blog.asked if kind == "GET"}
-    assert not readers & {at for kind, _, at in blog.asked if kind == "POST"}
-    forms = [path for kind, path, _ in blog.asked if kind == "POST"]
+    readers = {at for kind, _, at in blog.requests if kind == "GET"}
+    assert not readers & {at for kind, _, at in blog.requests if kind == "POST"}
+    forms = [path for kind, path, _ in blog.requests if kind == "POST"]
     assert len(forms) > 40  # nginx limited the rate of the rest
 
 
 def test_an_interrupted_page_request_is_retried_and_a_form_is_not(
-    asked: tuple[Nginx, Blog],
+    nginx_and_blog: tuple[Nginx, Blog],
 ) -> None:
-    front, blog = asked
+    front, blog = nginx_and_blog
     for path in ("/first", "/search?q=x", "/sign-in"):
         blog.to_drop = 1
         assert front.get(path).status == 200
-        assert [at for _, at, _ in blog.asked].count(path) == 2
+        assert [at for _, at, _ in blog.requests].count(path) == 2
     blog.to_drop = 1
     assert front.ask("/sign-in", "POST", b"a=b").status == 503
-    assert [kind for kind, _, _ in blog.asked].count("POST") == 1
+    assert [kind for kind, _, _ in blog.requests].count("POST") == 1
 
 
-def test_only_known_query_parameters_are_forwarded(asked: tuple[Nginx, Blog]) -> None:
-    front, blog = asked
+def test_only_known_query_parameters_are_forwarded(nginx_and_blog: tuple[Nginx, Blog]) -> None:
+    front, blog = nginx_and_blog
     handed = {
         "/tags/x?page=2": "/tags/x?page=2",
         "/tags/x?utm_source=y&page=3&z": "/tags/x?page=3",
@@ -211,7 +214,7 @@ def test_only_known_query_parameters_are_forwarded(asked: tuple[Nginx, Blog]) ->
     }
     for path in handed:
         front.get(path)
-    assert [path for _, path, _ in blog.asked] == list(handed.values())
+    assert [path for _, path, _ in blog.requests] == list(handed.values())
 
 
 def test_every_parameter_that_public_pages_read_is_forwarded() -> None:
@@ -221,9 +224,9 @@ def test_every_parameter_that_public_pages_read_is_forwarded() -> None:
     assert read == {"answers", "key", "next", "page", "q"}
 
 
-def test_a_slow_reader_does_not_occupy_the_blog(asked: tuple[Nginx, Blog]) -> None:
+def test_a_slow_reader_does_not_occupy_the_blog(nginx_and_blog: tuple[Nginx, Blog]) -> None:
     """nginx buffers the whole response, so that the blog is free."""
-    front, blog = asked
+    front, blog = nginx_and_blog
     with contextlib.ExitStack() as stack:
         for _ in range(8):
             line = stack.enter_context(socket.create_connection(("127.0.0.1", front.port), 20))
@@ -233,21 +236,21 @@ def test_a_slow_reader_does_not_occupy_the_blog(asked: tuple[Nginx, Blog]) -> No
 
 
 def test_a_slow_form_reaches_the_blog_only_when_complete(
-    asked: tuple[Nginx, Blog],
+    nginx_and_blog: tuple[Nginx, Blog],
 ) -> None:
-    front, blog = asked
+    front, blog = nginx_and_blog
     head = b"POST /sign-in HTTP/1.1\r\nHost: ink.example\r\nContent-Length: 4\r\n\r\n"
     with RawConnection(front.port) as wire:
         for piece in (head, b"a=", b"b"):
             wire.say(piece)
             time.sleep(0.2)
-            assert blog.asked == []
+            assert blog.requests == []
         assert wire.ask(b"c").status == 200
-    assert [kind for kind, _, _ in blog.asked] == ["POST"]
+    assert [kind for kind, _, _ in blog.requests] == ["POST"]
 
 
-def test_nginx_limits_the_rate_of_searches(asked: tuple[Nginx, Blog]) -> None:
-    front, _ = asked
+def test_nginx_limits_the_rate_of_searches(nginx_and_blog: tuple[Nginx, Blog]) -> None:
+    front, _ = nginx_and_blog
     statuses = [front.get(f"/search?q={number}").status for number in range(60)]
     assert statuses[:30] == [200] * 30
     assert statuses.count(429) > 15
@@ -287,19 +290,19 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
 
 @pytest.mark.parametrize("status", REFUSED)
 def test_every_error_page_of_nginx_has_security_headers(alone: Nginx, status: int) -> None:
-    words = REFUSED[status]
-    if words is None:
+    payload = REFUSED[status]
+    if payload is None:
         source = ("127.0.0.2", 0)
         line = socket.create_connection(("127.0.0.1", alone.port), 20, source)
-        words = plain("/health/live")
+        payload = plain("/health/live")
     else:
         line = socket.create_connection(("127.0.0.1", alone.port), 20)
     with line, contextlib.suppress(ConnectionResetError):
-        line.sendall(words)
-        heard = b""
-        while b"\r\n\r\n" not in heard and (piece := line.recv(65536)):
-            heard += piece
-    head = heard.partition(b"\r\n\r\n")[0].decode()
+        line.sendall(payload)
+        received = b""
+        while b"\r\n\r\n" not in received and (piece := line.recv(65536)):
+            received += piece
+    head = received.partition(b"\r\n\r\n")[0].decode()
     names = [name.lower() for name in re.findall(r"(?m)^([\w-]+):", head)]
     assert head.startswith(f"HTTP/1.1 {status}")
     assert set(names) >= ALL and len(names) == len(set(names))
@@ -313,8 +316,8 @@ def test_a_thousand_connections_over_a_unix_socket_get_a_response(config: Config
     need("wrk", program("wrk"))
     with over_a_socket(config) as (_, front):
         for count in (256, 1024):
-            for way in ("Accept: */*", "Cookie: session=x"):  # cached, and forwarded each time
-                assert crowd(front, count, way) == 0
+            for header in ("Accept: */*", "Cookie: session=x"):  # cached, and forwarded each time
+                assert crowd(front, count, header) == 0
         assert not re.search(r"\(11: |no live upstreams", front.errors)
 
 

@@ -34,7 +34,7 @@ def written(language: str, text: str) -> str:
 
 
 def table(language: str, name: str) -> str:
-    makers = {"environment": environment, "office": office, "commands": commands}
+    makers = {"environment": environment, "office": admin_settings, "commands": commands}
     rows = [HEADS[name][language], *makers[name](language)]
     lines = ["| " + " | ".join(plain(cell) for cell in row) + " |" for row in rows]
     lines.insert(1, "|" + "---|" * len(rows[0]))
@@ -52,7 +52,7 @@ def environment(language: str) -> Iterator[tuple[str, str, str]]:
         yield f"`{PREFIX}{field.name.upper()}`", shown(field.default), help
 
 
-def office(language: str) -> Iterator[tuple[str, str, str]]:
+def admin_settings(language: str) -> Iterator[tuple[str, str, str]]:
     for setting in declared(Settings):
         if setting.kind == "hidden":
             continue
