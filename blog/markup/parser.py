@@ -50,8 +50,8 @@ FRAME = re.compile(r"<(?:iframe|embed)\b[^<>]*?\ssrc\s*=\s*[\"']?([^\"'\s<>]+)[^
 class Parsed:
     """HTML before sanitising, and the state of its rendering.
 
-    `own_markup` holds markup of our own that the sanitiser would remove. It replaces placeholders with
-    the random `mark` afterwards. `outline` holds (level, id, text) of each heading.
+    `own_markup` holds what the sanitiser would remove. It replaces placeholders with the random
+    `mark` afterwards. `outline` holds (level, id, text) of each heading.
     """
 
     outline: list[tuple[int, str, str]] = field(default_factory=list)
