@@ -1,1 +1,1 @@
-"""Rows that background work reconciles: leases, the outbox, retention and diagnostics."""
+"""Tables and queries of background work: leases, the outbox, retention and diagnostics."""

@@ -195,43 +195,45 @@ WANTED_STATE = {"answered": APPROVED, "comment_waits": PENDING}
 
 
 @action("mail.deliver")
-def delivered(session: Session, owed: PendingDelivery) -> None:
+def delivered(session: Session, delivery: PendingDelivery) -> None:
     """Mark an email as sent, even if another process has claimed it since."""
-    _change(session, owed.id, done_at=now(), said="", facts={})
+    _change(session, delivery.id, done_at=now(), said="", facts={})
 
 
 @action("mail.fail")
-def failed(session: Session, owed: PendingDelivery, said: str, *, for_good: bool) -> bool:
+def failed(session: Session, delivery: PendingDelivery, error: str, *, for_good: bool) -> bool:
     """Record why an attempt failed; returns whether it was the last one.
 
     The email is then given up. `for_good` says that the error is permanent.
     """
-    is_last = for_good or owed.tries > len(BACK_OFF)
+    is_last = for_good or delivery.tries > len(BACK_OFF)
     ending = {"failed_at": now(), "facts": {}} if is_last else {}
     session.execute(
         update(Delivery)
-        .where(Delivery.id == owed.id, Delivery.tries == owed.tries, Delivery.is_owed())
-        .values(said=in_short(said), **ending),
+        .where(Delivery.id == delivery.id, Delivery.tries == delivery.tries, Delivery.is_owed())
+        .values(said=in_short(error), **ending),
         execution_options=DELIVERIES if is_last else NO_TAGS,
     )
     return is_last
 
 
 @action("mail.postpone")
-def put_off(session: Session, said: str) -> None:
+def put_off(session: Session, error: str) -> None:
     """Postpone all due emails by `PAUSE`, because the mail server itself has failed.
 
     This does not count as an attempt.
     """
     session.execute(
-        update(Delivery).where(Delivery.is_due()).values(due_at=now() + PAUSE, said=in_short(said)),
+        update(Delivery)
+        .where(Delivery.is_due())
+        .values(due_at=now() + PAUSE, said=in_short(error)),
         execution_options=NO_TAGS,
     )
 
 
-def in_short(said: str) -> str:
+def in_short(message: str) -> str:
     """Return a server's message on one line, without control characters, in 500 characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in said).split())[:500]
+    return " ".join("".join(c if c.isprintable() else " " for c in message).split())[:500]
 
 
 def _end(session: Session, row: Delivery, **values: object) -> None:

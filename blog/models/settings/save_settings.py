@@ -141,7 +141,7 @@ def save(session: Session, wishes: Mapping[str, Wish]) -> list[str]:
 
 
 def _write(row: Site, values: Mapping[str, SettingValue]) -> None:
-    """Store values in their columns, or in `choices`, which omits settings at their default."""
+    """Store values in their columns or in `choices`, which leaves out defaults."""
     choices = dict(row.choices)
     for name, value in values.items():
         if name == "navigation":

@@ -1,1 +1,1 @@
-"""People: accounts, passwords, sessions, invitations and sign-in limits."""
+"""Users: accounts, bylines, passwords, sessions, invitations and sign-in limits."""

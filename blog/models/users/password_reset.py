@@ -15,7 +15,7 @@ from blog.models.users.device import digest
 from blog.models.users.user import User
 
 LASTS = timedelta(hours=1)
-NOBODY = 0
+NO_USER = 0  # no user has this id
 
 
 class PasswordReset(Base):
@@ -84,7 +84,7 @@ def reset_link(session: Session, login: str) -> str:
 
 def _open(session: Session, user_id: int | None, email: str = "") -> str:
     """Create a link, which replaces any earlier link of the user, and return its key."""
-    void(session, user_id or NOBODY)
+    void(session, user_id or NO_USER)
     key = secrets.token_urlsafe(32)
     session.add(PasswordReset(user_id=user_id, key_hash=digest(key), email=email))
     return key
