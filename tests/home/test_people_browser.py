@@ -124,7 +124,7 @@ def test_a_byline_is_taken_over_by_an_emailed_invitation(
     kim.fill("#f-email", "lee@ink.example")
     kim.select_option("#f-role", "editor")
     kim.click("button:text-is('Invite')")
-    assert "on its way" in kim.inner_text("h1") and faults(kim) == []
+    assert "is being sent" in kim.inner_text("h1") and faults(kim) == []
     lee = visit(link_to(mail_server, "lee@ink.example", 1))
     assert lee.locator("input[name=name]").count() == 0 and faults(lee) == []
     lee.fill("#f-password", PASSWORD)
@@ -164,7 +164,7 @@ CHINESE = {
     "/reset/x": "链接已失效",
     "/admin/people": "人员",
     "/admin/invitations": "邀请",
-    "/admin/invitations/new": "邀请新人",
+    "/admin/invitations/new": "邀请他人",
 }
 
 
