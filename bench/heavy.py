@@ -109,7 +109,7 @@ class Heavy:
     async def send(self) -> None:
         """Twenty photographs, a few at a time, as a browser sends what was dropped on it."""
         database = Database(self.config)
-        cookies = cast.sign_in(database, database.read_now(user.with_login, NAME))
+        cookies = cast.sign_in(database, database.read_now(user.find_by_login, NAME))
         database.close()
         waiting = list(self.load.photographs)
         await asyncio.gather(*(self._send_some(waiting, cookies) for _ in range(SENDERS)))
@@ -150,12 +150,12 @@ def prepare(config: Config, load: Load) -> dict[str, str]:
 
 def _introduce(session: Session, password_hash: str) -> None:
     given = {"name": NAME, "display_name": "Max", "email": "max@x.example", "role": "editor"}
-    user.add(session, **given, password_hash=password_hash)
+    user.create_user(session, **given, password_hash=password_hash)
 
 
 def _owe(session: Session) -> None:
     for number in range(MAILS):
-        outbox.owe(session, "test", f"reader{number}@x.example", language="en")
+        outbox.enqueue(session, "test", f"reader{number}@x.example", language="en")
 
 
 def old_blog(folder: Path) -> Path:

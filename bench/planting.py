@@ -85,12 +85,12 @@ def make_index(session: Session) -> None:
 def people(session: Session) -> None:
     given = {"title": TITLE, "address": "http://ink.example", "language": "en", "timezone": "UTC"}
     setup.set_up(session, **given, name="kim", email="k@x.example", password_hash="-")  # noqa: S106 -- nobody signs in
-    row = session.get_one(site.Site, site.THE_ONE)
+    row = session.get_one(site.Site, site.SITE_ID)
     row.tagline, row.navigation = TAGLINE, [["About", "/about"]]
     row.choices = {"backup_every": 0}  # a backup in the middle would be measured, too
     for name in ("Ann Archer", "Bob White"):
         given = {"name": name.split()[0].lower(), "display_name": name, "email": ""}
-        user.add(session, **given, role="author", password_hash=None)
+        user.create_user(session, **given, role="author", password_hash=None)
     put(session, Tag, [{"id": n, "name": tag_of(n), "slug": f"tag-{n}"} for n in range(TAGS + 2)])
 
 

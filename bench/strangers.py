@@ -64,7 +64,7 @@ def furnish(config: Config, people: int) -> None:
             session, **given, timezone="UTC", name="kim", email="k@x.example", password_hash=hashed
         )
         for number in range(people):
-            user.add(
+            user.create_user(
                 session,
                 name=f"known-{number:04}",
                 display_name="Somebody",

@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout = io.StringIO()  # so that nothing fails when the interpreter flushes stdout
         return 1
     except (UserError, Refusal, OSError) as error:
-        print(startup.told(error), file=sys.stderr)
+        print(startup.error_message(error), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(say(N_("Interrupted. Run the command again to continue.")), file=sys.stderr)
@@ -206,7 +206,7 @@ def export_blog(config: Config, arguments: argparse.Namespace) -> int:
     """Export the blog as Markdown files, pictures and lists that any program can read."""
     from blog.backup import backup, export
 
-    backup.refuse_nothing(config)
+    backup.require_blog(config)
     startup.prepare(config)
     return export.run(config, arguments)
 
@@ -241,7 +241,7 @@ def print_reset_link(config: Config, arguments: argparse.Namespace) -> None:
     startup.prepare(config)
     database = Database(config)
     try:
-        path = database.transact_now(password_reset.reset_link, arguments.name)
+        path = database.transact_now(password_reset.create_reset_link, arguments.name)
         address = config.site_url or database.read_now(site.facts).address
     finally:
         database.close()

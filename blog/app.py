@@ -29,12 +29,12 @@ from blog.jobs.scheduler import JobContext, Scheduler
 from blog.jobs.tasks import TASKS
 from blog.sandbox import Sandbox
 from blog.server import asgi, health, startup, supervisor
-from blog.server.log import leave_out_keys
+from blog.server.log import install_key_filter
 from blog.server.loop_monitor import LoopMonitor
 from blog.web import auth, errors, static_files
 from blog.web.collectstatic import collect
 from blog.web.passwords import Passwords
-from blog.web.templating import environment, warm
+from blog.web.templating import environment, preload
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
 
@@ -65,7 +65,7 @@ class BlogRequest(Request):
         if not self.app.asgi:
             await super().receive_body()  # type: ignore[no-untyped-call]  # Sanic's
         elif not self.body:
-            self.body = await asgi.whole_body(self)
+            self.body = await asgi.read_body(self)
 
 
 class Blog(asgi.AsgiAdapter):
@@ -105,7 +105,7 @@ class Blog(asgi.AsgiAdapter):
             self.before_server_start(prepare_installation, priority=1)
             self.after_server_start(log_addresses)
         else:
-            supervisor.shield()
+            supervisor.block_sigterm()
 
 
 def create_app(config: Config | None = None, name: str = "blog") -> Blog:
@@ -120,7 +120,7 @@ def create_app(config: Config | None = None, name: str = "blog") -> Blog:
         ACCESS_LOG=config.access_log,
         MOTD=False,
     )
-    leave_out_keys()
+    install_key_filter()
     app.ctx.urls = {}
     app.ctx.guest_forms = {}
     app.ctx.templates = environment(config)
@@ -129,11 +129,11 @@ def create_app(config: Config | None = None, name: str = "blog") -> Blog:
     web.attach(app)
     app.error_handler.add(Exception, errors.show_error)
     app.register_middleware(auth.identify, "request", priority=80)
-    app.register_middleware(auth.guard, "request", priority=70)
+    app.register_middleware(auth.check_access, "request", priority=70)
     for blueprint in (home.bp, control_panel.bp, admin.bp, static_files.bp, health.bp):
         app.blueprint(blueprint)
-    app.register_middleware(nginx.let_go, "response")  # type: ignore[arg-type]  # None is fine
-    app.register_middleware(asgi.tell_length, "response")  # type: ignore[arg-type]  # None is fine
+    app.register_middleware(nginx.cache_moved_or_gone, "response")  # type: ignore[arg-type]  # None is fine
+    app.register_middleware(asgi.set_content_length, "response")  # type: ignore[arg-type]  # None is fine
     supervisor.attach(app)
     app.main_process_start(prepare_installation)
     app.main_process_ready(log_addresses)
@@ -144,7 +144,7 @@ def create_app(config: Config | None = None, name: str = "blog") -> Blog:
     app.before_server_start(open_resources)
     app.before_server_start(tune_process, priority=PRIORITY - 2)
     app.after_server_start(start_scheduler)
-    app.after_server_start(asgi.invite)
+    app.after_server_start(asgi.log_setup_link)
     app.before_server_stop(stop_scheduler)
     app.after_server_stop(close_resources)
     return app
@@ -161,15 +161,15 @@ async def _finalize_signal_router(app: Blog) -> None:
 async def prepare_installation(app: Blog) -> None:
     """Compile the templates and prepare the data folder and database, or exit with an error."""
     try:
-        warm(app.ctx.templates)
+        preload(app.ctx.templates)
         startup.prepare(app.ctx.config)
     except (UserError, OSError) as error:
-        sys.exit(startup.told(error))
+        sys.exit(startup.error_message(error))
 
 
 async def log_addresses(app: Blog) -> None:
     """Log the address of the blog and, if it has no account yet, the set-up link."""
-    logging.getLogger("sanic.root").info(startup.greet(app))
+    logging.getLogger("sanic.root").info(startup.startup_message(app))
 
 
 async def open_resources(app: Blog) -> None:
@@ -185,15 +185,15 @@ async def open_resources(app: Blog) -> None:
     app.ctx.handbook = Handbook(config)
     app.ctx.pulse = LoopMonitor()
     app.ctx.errands = set()
-    app.ctx.searches = priority.Turns(config.data_dir, "search")
+    app.ctx.searches = priority.WorkLimiter(config.data_dir, "search")
     app.ctx.bring_samples = partial(bring_samples, config)
-    warm(app.ctx.templates)
+    preload(app.ctx.templates)
 
 
 async def tune_process(app: Blog) -> None:
     """Tune garbage collection and thread switching, as the last step before requests arrive."""
     if not app.test_mode:  # tests create many apps in one process
-        priority.settle()
+        priority.tune_process()
 
 
 async def bring_samples(config: Config, author: str) -> bool:
@@ -237,4 +237,4 @@ async def close_resources(app: Blog) -> None:
 try:
     app = create_app()
 except BadSetting as error:
-    sys.exit(startup.told(error))
+    sys.exit(startup.error_message(error))

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from blog import __version__, db
 from blog.backup import storage
-from blog.backup.storage import Last
+from blog.backup.storage import LastBackup
 from blog.config import N_, Config, UserError, shell_language
 from blog.db import Database
 from blog.db.migrate import head, refuse_newer
@@ -49,22 +49,22 @@ class Machine:
 
     free: int
     can_write: bool
-    last: Last
+    last: LastBackup
     wanted: str
 
 
 @dataclass(frozen=True)
-class Came:
+class Origin:
     """How many addresses X-Forwarded-For has, and whether any proxy header is present."""
 
     hops: int
     has_proxy: bool
 
 
-async def examine(config: Config, database: Database, came: Came | None = None) -> list[Finding]:
+async def examine(config: Config, database: Database, came: Origin | None = None) -> list[Finding]:
     """Return all findings, the worst first. The disk is read in a thread."""
-    machine = await asyncio.to_thread(look_at, config)
-    facts: Diagnostics = await database.read(diagnostics.look, str(config.sample_posts))
+    machine = await asyncio.to_thread(read_machine, config)
+    facts: Diagnostics = await database.read(diagnostics.collect, str(config.sample_posts))
     return judge(config, facts, machine, came)
 
 
@@ -72,9 +72,8 @@ def run(config: Config) -> int:
     """Print all findings and return 1 if something is wrong. Raises `UserError`."""
     place = config.sqlite_file if config.is_sqlite else config.data_dir
     if not place.exists():
-        raise UserError(
-            N_("There is no blog in %(folder)s yet: start the blog once."), folder=config.data_dir
-        )
+        message = N_("There is no blog in %(folder)s yet: start the blog once.")
+        raise UserError(message, folder=config.data_dir)
     database = Database(config)
     try:
         findings = asyncio.run(examine(config, database))
@@ -101,18 +100,18 @@ def _database_fix(config: Config, error: DBAPIError) -> str:
     return N_("Make sure that PostgreSQL is running and that BLOG_DATABASE_URL is correct.")
 
 
-def look_at(config: Config) -> Machine:
+def read_machine(config: Config) -> Machine:
     """Read the facts about the disk and the program."""
     return Machine(
         free=shutil.disk_usage(config.data_dir).free,
         can_write=all(os.access(place, os.W_OK) for place in (config.data_dir, config.media_dir)),
-        last=storage.last(config),
+        last=storage.last_backup(config),
         wanted=head(),
     )
 
 
 def judge(
-    config: Config, facts: Diagnostics, machine: Machine, came: Came | None = None
+    config: Config, facts: Diagnostics, machine: Machine, came: Origin | None = None
 ) -> list[Finding]:
     """Run all checks on the facts and return their findings, the worst first."""
     address = config.site_url or facts.site.address
@@ -152,7 +151,7 @@ def _is_local(address: str) -> bool:
 
 
 def _proxies(
-    config: Config, facts: Diagnostics, address: str, came: Came | None
+    config: Config, facts: Diagnostics, address: str, came: Origin | None
 ) -> Iterator[Finding]:
     params = {"number": config.proxies, "hops": came.hops if came else 0}
     todo = N_("Set BLOG_PROXIES to the number of proxies in front (1 for nginx) and restart.")
@@ -229,7 +228,7 @@ def _disk(config: Config, machine: Machine) -> Iterator[Finding]:
         )
 
 
-def _backup(facts: Diagnostics, last: Last) -> Iterator[Finding]:
+def _backup(facts: Diagnostics, last: LastBackup) -> Iterator[Finding]:
     every = timedelta(hours=facts.site.settings.backup_every)
     last_made, current = last.moment, now()
     params = {

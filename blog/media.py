@@ -34,7 +34,7 @@ class Picture:
     narrow: bytes = field(default=b"", repr=False)
 
 
-async def keep(config: Config, picture: Picture) -> str:
+async def store(config: Config, picture: Picture) -> str:
     """Write the picture under the media folder. Returns its address."""
     if picture.narrow:
         await _write(path_of(config, narrow(picture.name)), picture.narrow)

@@ -24,7 +24,7 @@ POLL_INTERVAL = 0.005  # seconds between two attempts to lock a slot
 T = TypeVar("T")
 
 
-def settle() -> None:
+def tune_process() -> None:
     """Tune garbage collection and thread switching. Call it before the first request is served.
 
     Objects created so far live as long as the process. Scanning them in each full collection
@@ -35,7 +35,7 @@ def settle() -> None:
     sys.setswitchinterval(SWITCH_INTERVAL)
 
 
-def stand_back() -> None:
+def lower_thread_priority() -> None:
     """Lower the priority of the calling thread. Do not use it for a thread that holds the GIL long.
 
     While such a thread waits for a processor, all other threads would wait for the GIL.
@@ -44,7 +44,7 @@ def stand_back() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOW_PRIORITY)
 
 
-def go_last() -> None:
+def lower_process_priority() -> None:
     """Lower the priority of the calling process, in a new session.
 
     With autogroups, the kernel first divides processor time between sessions, and niceness counts
@@ -56,7 +56,7 @@ def go_last() -> None:
         Path("/proc/self/autogroup").write_text(str(LOW_PRIORITY))
 
 
-class Turns:
+class WorkLimiter:
     """Limits heavy work, such as searches, so that it cannot use every processor.
 
     Each worker runs one piece of work at a time. All workers together use at most half of the

@@ -40,21 +40,26 @@ from tests.support.real_blogs import ImportedBlogs, import_once
 
 MISSING = "not installed on this machine: "
 
-# Examples have no deadline, because the machine may be busy with other work.
-hypothesis.settings.register_profile("patient", deadline=None)
-hypothesis.settings.load_profile("patient")
-
-
 # --- packages that are not installed ---------------------------------------------------------
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     help = "fail at the end if a system package is missing (`make test` uses this)"
     parser.addoption("--complete", action="store_true", help=help)
+    # `make fuzz` asks for many more of each.
+    help = "number of examples that Hypothesis tries in each test of a property"
+    parser.addoption("--examples", type=int, default=25, help=help)
     help = "number of unusual requests to compare the fast path and Sanic with"
-    parser.addoption("--fuzz", default="2000", help=help)
-    help = "number of changes to make while checking that no page is stale"
-    parser.addoption("--changes", default="150", help=help)
+    parser.addoption("--fuzz", type=int, default=1000, help=help)
+    help = "number of random changes to make while checking that no page is stale"
+    parser.addoption("--changes", type=int, default=60, help=help)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Sets how many examples Hypothesis tries. It has no deadline: the machine may be busy."""
+    examples = config.getoption("--examples")
+    hypothesis.settings.register_profile("blog", deadline=None, max_examples=examples)
+    hypothesis.settings.load_profile("blog")
 
 
 def need(package: str, is_installed: object) -> None:

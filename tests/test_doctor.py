@@ -9,16 +9,16 @@ import pytest
 
 from blog import doctor
 from blog.__main__ import main
-from blog.backup.storage import Last
+from blog.backup.storage import LastBackup
 from blog.config import Config
-from blog.doctor import BAD, GOOD, WARN, Came, Machine
+from blog.doctor import BAD, GOOD, WARN, Machine, Origin
 from blog.models.base import now
 from blog.models.jobs import diagnostics
 from blog.models.jobs.diagnostics import Diagnostics
-from blog.models.jobs.lease import CLOCK, Lease
+from blog.models.jobs.lease import SCHEDULER, Lease
 from blog.models.jobs.outbox import Delivery, MailState
 from blog.models.posts.post import Post
-from blog.models.settings.site import THE_ONE, Site, SiteFacts
+from blog.models.settings.site import SITE_ID, Site, SiteFacts
 from blog.models.users import signin
 from tests.support.live_server import environment, free_port
 
@@ -33,7 +33,7 @@ WELL = Diagnostics(
     samples=0,
     has_clock=True,
 )
-MACHINE = Machine(free=9_000_000_000, can_write=True, last=Last(made_at=MADE), wanted="0006")
+MACHINE = Machine(free=9_000_000_000, can_write=True, last=LastBackup(made_at=MADE), wanted="0006")
 CONFIG = Config(proxies=1, smtp_url="smtp://mail.example", mail_from="blog@ink.example")
 
 
@@ -47,7 +47,7 @@ def problems(config=CONFIG, facts=WELL, machine=MACHINE, came=None) -> dict[str,
 
 
 def test_a_good_installation_has_no_problems():
-    assert problems() == {} and problems(came=Came(1, True)) == {}
+    assert problems() == {} and problems(came=Origin(1, True)) == {}
     assert {finding.level for finding in doctor.judge(CONFIG, WELL, MACHINE)} == {GOOD}
 
 
@@ -73,10 +73,10 @@ def test_the_address_of_the_environment_has_precedence():
 @pytest.mark.parametrize(
     ("proxies", "came", "words"),
     [
-        (0, Came(1, True), "but BLOG_PROXIES is 0: all visitors"),
+        (0, Origin(1, True), "but BLOG_PROXIES is 0: all visitors"),
         (0, None, "The address is https"),
-        (2, Came(1, True), "BLOG_PROXIES is 2, but this request passed 1"),
-        (1, Came(0, False), "BLOG_PROXIES is 1, but this request passed 0"),
+        (2, Origin(1, True), "BLOG_PROXIES is 2, but this request passed 1"),
+        (1, Origin(0, False), "BLOG_PROXIES is 1, but this request passed 0"),
     ],
 )
 def test_a_wrong_number_of_proxies_is_reported(proxies, came, words):
@@ -111,9 +111,9 @@ def test_a_missing_mail_server_is_reported():
         ({"free": 50_000_000}, "nearly full: 50 MB", BAD),
         ({"free": 500_000_000}, "nearly full: 500 MB", WARN),
         ({"can_write": False}, "cannot write", BAD),
-        ({"last": Last()}, "no backup yet", BAD),
-        ({"last": Last(made_at=MADE, fault="disk full")}, "failed: disk full", BAD),
-        ({"last": Last(made_at="2020-01-01T00:00:00+00:00")}, "days old", BAD),
+        ({"last": LastBackup()}, "no backup yet", BAD),
+        ({"last": LastBackup(made_at=MADE, fault="disk full")}, "failed: disk full", BAD),
+        ({"last": LastBackup(made_at="2020-01-01T00:00:00+00:00")}, "days old", BAD),
     ],
 )
 def test_problems_of_the_machine_are_reported(change, words, level):
@@ -123,7 +123,7 @@ def test_problems_of_the_machine_are_reported(change, words, level):
 
 def test_a_new_blog_without_automatic_backups_gets_only_a_warning():
     site = replace(WELL.site, settings=replace(WELL.site.settings, backup_every=0))
-    machine = replace(MACHINE, last=Last())
+    machine = replace(MACHINE, last=LastBackup())
     found_problems = problems(facts=replace(WELL, site=site, born=now()), machine=machine)
     assert found_problems == {"There is no backup yet.": WARN}
     assert problems(facts=replace(WELL, born=now()), machine=machine) == {}
@@ -146,13 +146,13 @@ def test_the_facts_are_read_from_the_database(database, world, config_of):
         post.source_path, post.source_version = f"{samples}/en/x.md", post.version
         session.get_one(Post, world.ann_draft.id).source_path = f"{samples}/en/y.md"
         session.add(Delivery(kind="test", to="x@x.example", said="550 no"))
-        session.get_one(Lease, CLOCK).until = now()
+        session.get_one(Lease, SCHEDULER).until = now()
 
     database.transact_now(change)
-    facts = database.read_now(diagnostics.look, samples)
+    facts = database.read_now(diagnostics.collect, samples)
     assert (facts.samples, facts.has_clock, facts.mail.late) == (1, True, 1)
     assert (facts.admins, facts.admins_with_mail) == (1, 1)
-    assert facts.schema == doctor.look_at(config_of(database)).wanted
+    assert facts.schema == doctor.read_machine(config_of(database)).wanted
 
 
 # --- in the shell and in the admin area ---
@@ -164,8 +164,8 @@ def test_the_facts_are_read_from_the_database(database, world, config_of):
 )
 def test_an_unset_proxy_is_detected_by_the_addresses_of_sign_ins(database, world, places, seen):
     for place in places:
-        database.transact_now(signin.open_, world.kim.id, place, "a browser")
-    facts = database.read_now(diagnostics.look, "/nowhere")
+        database.transact_now(signin.create_session, world.kim.id, place, "a browser")
+    facts = database.read_now(diagnostics.collect, "/nowhere")
     facts = replace(facts, site=SiteFacts(address="http://ink.example"))
     without_proxies = replace(CONFIG, proxies=0)
     assert (
@@ -175,7 +175,7 @@ def test_an_unset_proxy_is_detected_by_the_addresses_of_sign_ins(database, world
     assert not any("came from this machine" in message for message in problems(CONFIG, facts))
     assert not any(
         "from this machine" in message
-        for message in problems(without_proxies, facts, came=Came(0, False))
+        for message in problems(without_proxies, facts, came=Origin(0, False))
     )
 
 
@@ -215,7 +215,7 @@ def test_the_findings_are_shown_to_admins_and_not_to_editors(open_client):
 
 def test_a_problem_that_the_admin_area_can_fix_has_a_link(open_client):
     def move(session):
-        session.get(Site, THE_ONE).address = "http://localhost:8000"
+        session.get(Site, SITE_ID).address = "http://localhost:8000"
 
     open_client.database.transact_now(move)
     page = open_client.get("/admin", cookies=open_client.let_in("kim")).text

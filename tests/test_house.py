@@ -337,7 +337,7 @@ def test_every_template_is_escaped_whatever_its_file_name(tmp_path):
 # Expressions that may be unescaped, because markup has sanitised them.
 SANITISED = {"post.body_html", "row.body_html", "chosen.footer_html"}
 SANITISED = SANITISED | {"comment_form"}  # rendered by a template of our own
-SANITISED |= {"said.body_html", "answered.body_html", "rendered.html", "chapter.body_html"}
+SANITISED |= {"comment.body_html", "answered.body_html", "rendered.html", "chapter.body_html"}
 
 
 def test_only_rendered_text_is_exempt_from_escaping(tmp_path):

@@ -8,5 +8,5 @@ from blog.admin.section import SECTIONS
 from blog.web import auth
 
 bp = Blueprint("admin", url_prefix="/admin")
-auth.lock(bp, "editor")
+auth.require_role(bp, "editor")
 add_sections(bp, SECTIONS)

@@ -11,8 +11,8 @@ from blog.admin.list_view import LONGEST_BACK, PLACES, View, link, show
 from blog.admin.section import Action, BulkResult, Section, UndoableResult
 from blog.config import N_
 from blog.models.base import Refusal
-from blog.models.listing import MOST_ROWS_PER_ACTION, RowRefusal, Tried, trial
-from blog.web.forms import Check, Form, Numbers, Text
+from blog.models.listing import MOST_ROWS_PER_ACTION, DryRunSucceeded, RowRefusal, dry_run
+from blog.web.forms import Checkbox, Form, NumberList, Text
 from blog.web.i18n import catalogue
 
 AS_IT_IS = "%(sentence)s"  # for a sentence with a number, which is translated before
@@ -22,16 +22,16 @@ GONE = N_("The selected items no longer exist.")
 class ActionForm(Form):
     """The rows, whether the action was confirmed, and the query of the list it came from."""
 
-    ids = Numbers()
-    only = Numbers()  # the row of the pressed button; it takes precedence over ticked rows
-    sure = Check()
+    ids = NumberList()
+    only = NumberList()  # the row of the pressed button; it takes precedence over ticked rows
+    sure = Checkbox()
     back = Text(most=LONGEST_BACK)
 
 
 class UndoForm(Form):
     """The id of the action to undo, and the query of the list."""
 
-    id = Numbers()
+    id = NumberList()
     back = Text(most=LONGEST_BACK)
 
 
@@ -86,8 +86,8 @@ async def _ask(
     rows = await web.read(request, section.listing.only, ids)
     if not rows:
         return await _refused(section, request, view, (), Refusal(GONE))
-    with suppress(Tried):  # if the action would be refused, say so before asking
-        await web.transact(request, trial(action.verb), ids)
+    with suppress(DryRunSucceeded):  # if the action would be refused, say so before asking
+        await web.transact(request, dry_run(action.verb), ids)
     place = {name: text for name, text in view.given.items() if name in PLACES}
     return section.show(
         request,
@@ -104,13 +104,13 @@ async def _refused(
     section: Section, request: Request, view: View, ids: Sequence[int], refusal: Refusal
 ) -> HTTPResponse:
     """Show the list again with the reason; if a single row was refused, also with its name."""
-    sentence = web.say(request, refusal.message, **refusal.params)
+    sentence = web.translate_for(request, refusal.message, **refusal.params)
     if isinstance(refusal, RowRefusal) and section.listing:
         rows = await web.read(request, section.listing.only, [refusal.id])
         row_name = str(getattr(rows[0], section.columns[0].name)) if rows else ""
         if row_name:
             message = N_("“%(name)s”: %(why)s Nothing was changed.")
-            sentence = web.say(request, message, name=row_name, why=sentence)
+            sentence = web.translate_for(request, message, name=row_name, why=sentence)
     return await show(section, request, 422, view=view, fault=sentence, ticked=ids)
 
 

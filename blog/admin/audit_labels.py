@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from blog.config import N_
 from blog.models.audit.audit import LogEntry
+from blog.models.settings import setting_history
 from blog.models.settings.save_settings import SETTINGS
-from blog.models.settings.setting_history import is_made
 
 
 @dataclass(frozen=True)
@@ -188,14 +188,14 @@ COLUMNS: Mapping[str, str] = {
 }
 
 
-def label_of_action(action: str) -> ActionLabel | None:
+def find_label(action: str) -> ActionLabel | None:
     """Return the label of an action; None if it has none."""
     return ACTION_LABELS.get(action)
 
 
-def words_of(action: str) -> str:
+def action_text(action: str) -> str:
     """Return the label of an action, to be translated; its own name if it has no label."""
-    label = label_of_action(action)
+    label = find_label(action)
     return label.text if label else action.rpartition(".")[2].replace("_", " ").strip()
 
 
@@ -205,7 +205,7 @@ def row_names(entry: LogEntry) -> tuple[str, ...]:
     These are the rows of the kind that its label declares. For an action without a label, they are
     the rows of the same kind as the first one that has a name.
     """
-    label = label_of_action(entry.action)
+    label = find_label(entry.action)
     named = [row for row in entry.rows if row.name]
     kind = label.kind if label else next((row.kind for row in named), "")
     return tuple(dict.fromkeys(row.name for row in named if row.kind == kind))
@@ -215,13 +215,17 @@ def setting_labels(entry: LogEntry) -> tuple[str, ...]:
     """Return the labels of the settings that an action changed, to be translated."""
     changed = " ".join(row.name for row in entry.rows if row.kind == "site")
     names = changed.replace("choices.", "").split()
-    return tuple(SETTINGS[name].label for name in names if name in SETTINGS and not is_made(name))
+    return tuple(
+        SETTINGS[name].label
+        for name in names
+        if name in SETTINGS and not setting_history.is_derived(name)
+    )
 
 
 def is_derived(kind: str, column: str) -> bool:
     """Whether a column is computed from another one, so that its change need not be shown."""
     name = column.removeprefix("choices.")
-    return kind == "site" and name in SETTINGS and is_made(name)
+    return kind == "site" and name in SETTINGS and setting_history.is_derived(name)
 
 
 def column_label(kind: str, column: str) -> str:

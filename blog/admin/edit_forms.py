@@ -9,7 +9,7 @@ from blog import web
 from blog.admin.list_view import labelled_options, read_options
 from blog.admin.section import EditForm, Section
 from blog.models.base import Refusal
-from blog.models.listing import together
+from blog.models.listing import run_together
 from blog.web.forms import Form
 
 
@@ -29,13 +29,13 @@ async def add(section: Section, request: Request) -> HTTPResponse:
 
 def _new_form(section: Section) -> EditForm:
     if section.new_form is None:
-        raise web.NotHere
+        raise web.PageNotFound
     return section.new_form
 
 
 def _loader(section: Section) -> Callable[..., object]:
     if section.load is None:
-        raise web.NotHere
+        raise web.PageNotFound
     return section.load
 
 
@@ -79,7 +79,7 @@ async def _page(
         is_sent = edit_form is (sent or edit_form)
         form = typed if typed and is_sent else _filled(request, edit_form, row)
         readers = [partial(read_options, field.options) for field in edit_form.inputs]
-        values = await web.read(request, together, *readers)
+        values = await web.read(request, run_together, *readers)
         options = [labelled_options(request, each) for each in values]
         forms.append((edit_form, form, list(zip(edit_form.inputs, options, strict=True))))
     return section.show(request, "sheet", 422 if typed else 200, forms=forms, row=row)

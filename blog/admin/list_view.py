@@ -10,7 +10,7 @@ from sanic import HTTPResponse, Request
 
 from blog import web
 from blog.admin.section import Filter, Options, OptionValues, Section
-from blog.models.listing import ListPage, ListQuery, together
+from blog.models.listing import ListPage, ListQuery, run_together
 from blog.web.forms import Text
 
 EVERYTHING = "all"  # the value that turns off a filter that has a default
@@ -108,7 +108,7 @@ class _ListData(NamedTuple):
 async def _read(section: Section, request: Request, view: View) -> _ListData:
     listing = section.listing
     if listing is None:
-        raise web.NotHere
+        raise web.PageNotFound
     tabs = [
         (filter.name, value)
         for filter in section.filters
@@ -117,7 +117,7 @@ async def _read(section: Section, request: Request, view: View) -> _ListData:
     ]
     page, options, counts = await web.get_or_404(
         request,
-        together,
+        run_together,
         lambda session: listing.page(session, _in_zone(view, request.ctx.site.timezone)),
         lambda session: {
             filter.name: read_options(filter.options, session) for filter in section.filters
@@ -155,7 +155,7 @@ def labelled_options(request: Request, options: OptionValues) -> list[tuple[str,
     Labels of a mapping are translated; those from the database are not.
     """
     if isinstance(options, Mapping):
-        return [(value, web.say(request, label)) for value, label in options.items()]
+        return [(value, web.translate_for(request, label)) for value, label in options.items()]
     return list(options)
 
 

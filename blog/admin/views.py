@@ -5,7 +5,7 @@ from sanic import HTTPResponse, Request
 from blog import doctor, web
 from blog.admin.section import Section
 from blog.config import N_
-from blog.doctor import GOOD, Came, Finding
+from blog.doctor import GOOD, Finding, Origin
 from blog.models.posts import post_list
 from blog.models.users.user import ADMIN
 
@@ -35,7 +35,7 @@ async def _findings(request: Request) -> list[Finding]:
     return await doctor.examine(context.config, context.database, _proxy_facts(request))
 
 
-def _proxy_facts(request: Request) -> Came:
+def _proxy_facts(request: Request) -> Origin:
     chain = ",".join(request.headers.getall("x-forwarded-for", []))
     hops = [hop for hop in chain.split(",") if hop.strip()]
-    return Came(len(hops), any(name in request.headers for name in PROXY_HEADERS))
+    return Origin(len(hops), any(name in request.headers for name in PROXY_HEADERS))

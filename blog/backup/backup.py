@@ -24,7 +24,7 @@ from blog.db import Database
 from blog.db.migrate import head
 from blog.models.base import now
 from blog.models.jobs import row_counts
-from blog.models.jobs.row_counts import Inventory
+from blog.models.jobs.row_counts import RowCounts
 from blog.web.i18n import translate
 
 UNFINISHED = ".unfinished"
@@ -77,7 +77,7 @@ def before_upgrade(config: Config) -> Path:
     that fails repeatedly does not make one backup after another. Raises `UserError`.
     """
     suffix = f"-before-{head()}"
-    for path in reversed(storage.every(config, upgrades=True)):
+    for path in reversed(storage.list_backups(config, upgrades=True)):
         if path.name.endswith(suffix + storage.EXTENSION) and _is_fresh(path):
             return path
     backup = write(config, storage.new_path(config, suffix))
@@ -92,7 +92,7 @@ def _is_fresh(path: Path) -> bool:
 def write(config: Config, path: Path, bar: "tqdm[NoReturn] | None" = None) -> BackupResult:
     """Back up the blog into `path`, which appears once it is complete. Raises `UserError`."""
     path = path.absolute()
-    refuse_nothing(config)
+    require_blog(config)
     try:
         with storage.lock(config), _temporary_folder(config, path) as folder:
             backup = _write(config, path, folder, bar)
@@ -114,7 +114,7 @@ def write(config: Config, path: Path, bar: "tqdm[NoReturn] | None" = None) -> Ba
         raise
 
 
-def refuse_nothing(config: Config) -> None:
+def require_blog(config: Config) -> None:
     """Raise `UserError` if the data folder contains no blog."""
     if not config.data_dir.is_dir() or (config.is_sqlite and not config.sqlite_file.is_file()):
         raise UserError(N_("There is no blog in %(folder)s yet."), folder=config.data_dir)
@@ -170,7 +170,7 @@ def _add(packer: Packer, name: str, path: Path) -> bool:
     return True
 
 
-def _result(path: Path, size: int, inventory: Inventory, packed: set[str]) -> BackupResult:
+def _result(path: Path, size: int, inventory: RowCounts, packed: set[str]) -> BackupResult:
     missing = tuple(sorted(set(inventory.pictures) - packed))
     return BackupResult(
         path=path,
@@ -182,7 +182,7 @@ def _result(path: Path, size: int, inventory: Inventory, packed: set[str]) -> Ba
     )
 
 
-def _snapshot(config: Config, folder: Path) -> tuple[Path, Inventory]:
+def _snapshot(config: Config, folder: Path) -> tuple[Path, RowCounts]:
     """Write a consistent copy of the database into `folder`. Returns its path and row counts."""
     target = folder / DATABASES[_database_kind(config)]
     if not config.is_sqlite:
@@ -195,11 +195,11 @@ def _snapshot(config: Config, folder: Path) -> tuple[Path, Inventory]:
     return target, inventory
 
 
-def take_inventory(config: Config) -> Inventory:
+def take_inventory(config: Config) -> RowCounts:
     """Count the rows of the database."""
     database = Database(config)
     try:
-        return database.read_now(row_counts.take)
+        return database.read_now(row_counts.count_rows)
     finally:
         database.close()
 
@@ -208,7 +208,7 @@ def _database_kind(config: Config) -> str:
     return "sqlite" if config.is_sqlite else "postgresql"
 
 
-def _head(config: Config, inventory: Inventory) -> Head:
+def _head(config: Config, inventory: RowCounts) -> Head:
     return Head(
         made_at=now().isoformat(timespec="seconds"),
         version=__version__,

@@ -33,7 +33,7 @@ LISTS: dict[str, Callable[[Any], Sized]] = {
     "people.json": export.people,
     "comments.json": lambda session: list(export.comments(session)),
     "addresses.json": export.addresses,
-    "site.json": export.about,
+    "site.json": export.site_settings,
 }
 
 

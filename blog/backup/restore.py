@@ -32,7 +32,7 @@ STAGING_FOLDER = ".restoring"
 def run(config: Config, arguments: argparse.Namespace) -> int:
     """Run the `restore` command. Raises `UserError`."""
     with tqdm(unit="B", unit_scale=True, disable=None) as bar:
-        head = read_back(config, arguments.file, bar)
+        head = restore_backup(config, arguments.file, bar)
     counts = {"posts": head.counts.get("post", 0), "comments": head.counts.get("comment", 0)}
     language = shell_language()
     message = N_(
@@ -58,7 +58,7 @@ def run(config: Config, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def read_back(config: Config, path: Path, bar: "tqdm[NoReturn] | None" = None) -> Head:
+def restore_backup(config: Config, path: Path, bar: "tqdm[NoReturn] | None" = None) -> Head:
     """Restore the backup `path` into the data folder.
 
     Raises `UserError` if that fails; then nothing has changed.

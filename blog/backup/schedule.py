@@ -10,10 +10,10 @@ from blog.db import Database
 from blog.models.jobs import row_counts
 from blog.models.settings import site
 
-LOOK = 600.0  # seconds between two checks
+CHECK_INTERVAL = 600.0  # seconds between two checks
 
 
-async def look_after(config: Config, database: Database) -> None:
+async def back_up_if_due(config: Config, database: Database) -> None:
     """Back up if it is due. Raises `UserError` if that fails; the next attempt is an hour later."""
     settings = (await database.read(site.facts)).settings
     if not settings.backup_every:

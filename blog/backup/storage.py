@@ -21,7 +21,7 @@ UPGRADES_KEPT = 3
 
 
 @dataclass(frozen=True)
-class Last:
+class LastBackup:
     """The last backup. `fault` is set if the attempt after it failed. Times are in ISO format.
 
     `place` is a path, and `size` is in bytes.
@@ -72,7 +72,7 @@ def is_busy(config: Config) -> bool:
     return False
 
 
-def every(config: Config, *, upgrades: bool = False) -> list[Path]:
+def list_backups(config: Config, *, upgrades: bool = False) -> list[Path]:
     """Return the backups in the folder, the oldest first.
 
     `upgrades` selects those made before an upgrade, else the others. Other files are ignored, so
@@ -96,36 +96,38 @@ def _is_backup(path: Path) -> bool:
 
 def prune(config: Config, keep: int, *, upgrades: bool = False) -> list[Path]:
     """Delete all but the `keep` newest, at least one. Returns the deleted paths."""
-    old = every(config, upgrades=upgrades)[: -max(keep, 1)]
+    old = list_backups(config, upgrades=upgrades)[: -max(keep, 1)]
     for path in old:
         path.unlink(missing_ok=True)
     return old
 
 
-def last(config: Config) -> Last:
+def last_backup(config: Config) -> LastBackup:
     """Return the last backup; all fields are empty if there was none."""
     try:
-        return Last(**json.loads((folder(config) / RESULT_FILE).read_text()))
+        return LastBackup(**json.loads((folder(config) / RESULT_FILE).read_text()))
     except (OSError, ValueError, TypeError):
-        return Last()
+        return LastBackup()
 
 
 def record_success(config: Config, path: Path) -> None:
     """Record a backup that was made."""
     moment = now().isoformat(timespec="seconds")
     with suppress(OSError):  # the backup may be on another disk, while this one is full
-        _write_result(config, Last(moment, str(path.resolve()), path.stat().st_size, moment))
+        _write_result(config, LastBackup(moment, str(path.resolve()), path.stat().st_size, moment))
 
 
 def record_failure(config: Config, fault: str) -> None:
     """Record a failed attempt, and keep the record of the last good backup."""
-    previous = last(config)
+    previous = last_backup(config)
     moment = now().isoformat(timespec="seconds")
     with suppress(OSError):
-        _write_result(config, Last(previous.made_at, previous.place, previous.size, moment, fault))
+        _write_result(
+            config, LastBackup(previous.made_at, previous.place, previous.size, moment, fault)
+        )
 
 
-def _write_result(config: Config, result: Last) -> None:
+def _write_result(config: Config, result: LastBackup) -> None:
     folder(config).mkdir(mode=0o700, exist_ok=True)
     path = folder(config) / RESULT_FILE
     draft = path.with_name(f".{RESULT_FILE}.{os.getpid()}")
@@ -139,7 +141,7 @@ def is_due(config: Config, interval: timedelta, set_up_at: datetime | None) -> b
     Without a backup, the interval starts when the blog was set up. After a failure, nothing is due
     for an hour.
     """
-    previous, moment = last(config), now()
+    previous, moment = last_backup(config), now()
     if previous.fault and previous.tried and moment - previous.tried < timedelta(hours=1):
         return False
     start = previous.moment or set_up_at

@@ -30,7 +30,7 @@ def expiry_for(header: str) -> str:
     return f"@{min(int(second[1]), int(now().timestamp()))}" if second else ""
 
 
-def let_go(request: Request, response: HTTPResponse) -> None:
+def cache_moved_or_gone(request: Request, response: HTTPResponse) -> None:
     """Response middleware: let nginx cache the answer that a page has moved or is gone.
 
     Without this, nginx would keep the page that it is revalidating, and serve it again whenever

@@ -64,7 +64,7 @@ def _has_personal_cookie(request: Request) -> bool:
     return any(headers.has_cookie(request, name) for name in PERSONAL_COOKIES)
 
 
-def shows(request: Request, *tags: str) -> None:
+def add_cache_tags(request: Request, *tags: str) -> None:
     """Add tags to the page being rendered, for a view that learns them from the database."""
     request.ctx.shows.update(tags)
 

@@ -5,7 +5,7 @@ from sanic import Blueprint
 from blog.web import auth
 
 bp = Blueprint("control_panel", url_prefix="/control-panel")
-auth.lock(bp, "author")
+auth.require_role(bp, "author")
 
 from blog.control_panel import (  # noqa: E402, F401 -- each adds its views to `bp`, defined above
     editor,

@@ -22,7 +22,7 @@ AfterSaving = Callable[[PostForm], Awaitable[HTTPResponse]]
 @bp.get("/posts/<id:int>")
 async def edit_post(request: Request, id: int) -> HTTPResponse:
     """Show the edit page."""
-    editable = await web.get_or_404(request, dashboard.sheet, id, by=request.ctx.user)
+    editable = await web.get_or_404(request, dashboard.load_editable, id, by=request.ctx.user)
     return _page(request, editable, PostForm.of(request, editable.post))
 
 
@@ -103,7 +103,7 @@ def status_of(error: Refusal | TooMuch | SandboxBusy) -> int:
 
 async def show_again(request: Request, id: int, form: PostForm, status: int) -> HTTPResponse:
     """Show the form again with its errors; a script gets only the errors, as JSON."""
-    editable = await web.get_or_404(request, dashboard.sheet, id, by=request.ctx.user)
+    editable = await web.get_or_404(request, dashboard.load_editable, id, by=request.ctx.user)
     if asks_for_json(request):
         return json({"faults": form.errors}, status=status)
     return _page(request, editable, form, status)

@@ -87,10 +87,10 @@ async def _store(request: Request) -> tuple[Upload, str]:
     raw, name = _sent(request)
     config = request.app.ctx.config
     picture = await request.app.ctx.crew.picture(raw, name)
-    await media.keep(config, picture)
+    await media.store(config, picture)
     upload = await web.transact(
         request,
-        uploads.note,
+        uploads.record_upload,
         name=picture.name,
         original=name,
         width=picture.width,
@@ -149,7 +149,7 @@ def markdown(upload: Upload, name: str) -> str:
 
 async def _page(request: Request, form: UploadForm, status: int = 200) -> HTTPResponse:
     number = pagination.page_number(request.args.get("page"))
-    album = await web.get_or_404(request, dashboard.album, by=request.ctx.user, page=number)
+    album = await web.get_or_404(request, dashboard.list_pictures, by=request.ctx.user, page=number)
     return web.render(
         request,
         "control_panel/pictures.html",

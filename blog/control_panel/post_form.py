@@ -8,7 +8,17 @@ from blog.config import LANGUAGES
 from blog.markup import slugify
 from blog.models.posts.editing import LONGEST_BODY, WorkingCopy
 from blog.models.posts.post import Post
-from blog.web.forms import Check, Choice, Form, Moment, Number, Numbers, Text, Verbatim, local
+from blog.web.forms import (
+    Checkbox,
+    Choice,
+    Form,
+    LocalDateTime,
+    Number,
+    NumberList,
+    Text,
+    Verbatim,
+    local_input_value,
+)
 
 
 class Version(Number):
@@ -33,12 +43,12 @@ class PostForm(Form):
     tags = Text(most=2500)
     cover = Text(most=1000)
     language = Choice(*LANGUAGES)  # type: ignore[assignment]  # the post's, not the form's own
-    is_listed = Check()
-    takes_comments = Check()
-    authors = Numbers()
+    is_listed = Checkbox()
+    takes_comments = Checkbox()
+    authors = NumberList()
     version = Number()
     over = Version()
-    publish_at = Moment()
+    publish_at = LocalDateTime()
     # A file input sends the name of its file here when no script has uploaded the file.
     picture = Text()
     into = Text()
@@ -52,7 +62,7 @@ class PostForm(Form):
             **{name: getattr(post, name) for name in (*copied, "takes_comments")},
             slug="" if is_generated(post) else post.slug,
             authors=[str(link.user_id) for link in post.author_links],
-            publish_at=local(post.publish_at, request.ctx.site.timezone),
+            publish_at=local_input_value(post.publish_at, request.ctx.site.timezone),
         )
 
     def copy(self) -> WorkingCopy:

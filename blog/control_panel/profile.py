@@ -46,7 +46,7 @@ async def save_profile(request: Request) -> HTTPResponse:
     values = {name: form[name] for name in ("display_name", "email", "bio", "language")}
     try:
         await _confirm_email_change(request, form)
-        await web.transact(request, user.describe, request.ctx.user.id, **values)
+        await web.transact(request, user.edit_profile, request.ctx.user.id, **values)
     except Refusal as refusal:
         return _profile_page(request, form.refuse(refusal), 422)
     request.ctx.language = form["language"] or request.ctx.site.language
@@ -61,7 +61,7 @@ async def _confirm_email_change(request: Request, form: ProfileForm) -> None:
     otherwise take over the account.
     """
     is_unchanged = form["email"].casefold() == (request.ctx.user.email or "")
-    if not is_unchanged and not await auth.knows_password(request, form["password"]):
+    if not is_unchanged and not await auth.is_current_password(request, form["password"]):
         raise Refusal(N_("Enter your current password to change the email address."), "password")
 
 
@@ -88,7 +88,7 @@ async def change_password(request: Request) -> HTTPResponse:
 
 
 def _profile_page(request: Request, form: ProfileForm, status: int = 200) -> HTTPResponse:
-    choices = [("", web.say(request, N_("Same as the site"))), *LANGUAGES.items()]
+    choices = [("", web.translate_for(request, N_("Same as the site"))), *LANGUAGES.items()]
     return web.render(
         request, "control_panel/profile.html", status, form=form, choices=choices, here="profile"
     )

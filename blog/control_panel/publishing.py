@@ -15,7 +15,7 @@ from blog.models.posts import editing, publishing
 from blog.models.posts.dashboard import is_edited
 from blog.models.posts.editing import Conflict
 from blog.models.posts.post import Post
-from blog.models.posts.publishing import Changed
+from blog.models.posts.publishing import VersionChanged
 from blog.models.uploads import upload
 from blog.web.forms import in_zone
 
@@ -73,13 +73,13 @@ async def _publish(request: Request, id: int, at: datetime | None) -> Post:
     """
     for _ in range(ATTEMPTS):
         post = await web.read(request, editing.load, id, by=request.ctx.user)
-        sizes = await web.read(request, upload.sizes, post.body, post.links)
+        sizes = await web.read(request, upload.picture_sizes, post.body, post.links)
         rendered = await request.app.ctx.crew.render(
             post.body, post.links, sizes=sizes, title=post.title
         )
         try:
             return await web.transact(request, publishing.publish, id, rendered, post.version, at)
-        except Changed:
+        except VersionChanged:
             continue
     raise Conflict(N_("Somebody else is saving this post at the same time. Try again."))
 
@@ -128,7 +128,7 @@ async def deletion(request: Request, id: int) -> HTTPResponse:
     """Ask for confirmation before a post in the trash is deleted permanently."""
     post = await web.get_or_404(request, editing.load, id, by=request.ctx.user)
     if not post.is_trashed():
-        raise web.NotHere
+        raise web.PageNotFound
     return web.render(request, "control_panel/deletion.html", post=post)
 
 

@@ -22,7 +22,7 @@ async def revisions(request: Request, id: int) -> HTTPResponse:
 async def revision(request: Request, id: int, number: int) -> HTTPResponse:
     """Show the text of a revision; `number` is its id."""
     post, past_revision = await web.get_or_404(
-        request, history.look, id, number, by=request.ctx.user
+        request, history.load_revision, id, number, by=request.ctx.user
     )
     return web.render(request, "control_panel/revision.html", post=post, revision=past_revision)
 

@@ -30,8 +30,10 @@ SYSTEMS = {
 @bp.get("/sign-ins")
 async def sign_ins(request: Request) -> HTTPResponse:
     """List the browsers in which the author is signed in."""
-    sessions = await web.read(request, signin.mine, by=request.ctx.user)
-    browsers = [(row, name_of(row.agent), auth.is_known(row, request)) for row in sessions]
+    sessions = await web.read(request, signin.sessions_of, by=request.ctx.user)
+    browsers = [
+        (row, name_of(row.agent), auth.is_current_session(row, request)) for row in sessions
+    ]
     return web.render(request, "control_panel/sign_ins.html", browsers=browsers, here="sign_ins")
 
 

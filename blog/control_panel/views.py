@@ -25,7 +25,7 @@ async def desk(request: Request) -> HTTPResponse:
     filters = _filters(request)
     page = pagination.page_number(request.args.get("page"))
     listing = await web.get_or_404(
-        request, dashboard.desk, by=request.ctx.user, page=page, **filters
+        request, dashboard.list_posts, by=request.ctx.user, page=page, **filters
     )
     pages = pagination.paginate(listing, lambda number: _address(request, filters, page=number))
     return web.render(
@@ -54,7 +54,7 @@ def _filters(request: Request) -> dict[str, str]:
         or filters["whose"] not in (("mine", "all") if may_see_all else ("mine",))
         or "\0" in filters["title"]
     ):
-        raise web.NotHere
+        raise web.PageNotFound
     return filters
 
 
@@ -71,6 +71,6 @@ async def new_post(request: Request) -> HTTPResponse:
     """Start an empty draft and open it on the edit page."""
     form = NewPostForm.read(request)
     if not form.ok:
-        raise web.NotHere
+        raise web.PageNotFound
     id = await web.transact(request, editing.start, form["kind"], request.ctx.language)
     return web.redirect(request, "control_panel.edit_post", id=id)

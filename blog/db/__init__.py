@@ -47,7 +47,7 @@ class Database:
         self.writing = make_engine(config, writes=True)
         self._reader = sessionmaker(self.reading, expire_on_commit=False, autoflush=False)
         self._writer = sessionmaker(self.writing, expire_on_commit=False)
-        change_log.watch(self._writer, self.writing)
+        change_log.register_hooks(self._writer, self.writing)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._writers = ThreadPoolExecutor(1, thread_name_prefix="writer")
 

@@ -119,7 +119,9 @@ def _upgrade(engine: Engine) -> None:
             if _revision(connection) != before:
                 search.create(connection)
                 _check_foreign_keys(connection)
-                change_log.call(connection)  # notifies an older instance that may still be serving
+                change_log.notify_listeners(
+                    connection
+                )  # notifies an older instance that may still be serving
         _set_foreign_keys(connection, enabled=True)
 
 

@@ -14,9 +14,9 @@ from blog.models.base import Refusal
 from blog.models.public import cards as post_cards
 from blog.models.public.cards import Card
 from blog.models.settings import blogroll
-from blog.models.settings.group_appearance import LookChoices
+from blog.models.settings.group_appearance import AppearanceSettings
 from blog.models.settings.setting import declared
-from blog.models.settings.theme_css import Look
+from blog.models.settings.theme_css import Theme
 from blog.models.uploads import upload
 from blog.web import pagination
 
@@ -47,9 +47,9 @@ async def look(request: Request, name: str) -> HTTPResponse:
     """
     settings, _, digest = name.removesuffix(".css").partition(".")
     try:
-        theme = Look.named(settings)
+        theme = Theme.named(settings)
     except LookupError as error:
-        raise web.NotHere from error
+        raise web.PageNotFound from error
     caching = FOREVER if digest == theme.hash else "no-cache"
     return text(theme.sheet, content_type="text/css", headers={"cache-control": caching})
 
@@ -59,7 +59,7 @@ async def preview_look(request: Request) -> HTTPResponse:
     """Show the front page in a theme that has not been saved yet, to signed-in people only."""
     request.ctx.private = True
     if not request.ctx.user:
-        raise web.NotHere
+        raise web.PageNotFound
     site = request.ctx.site
     settings = replace(site.settings, **dict(_valid_settings(request)))
     request.ctx.site = replace(site, settings=settings)
@@ -75,7 +75,7 @@ async def preview_look(request: Request) -> HTTPResponse:
 
 def _valid_settings(request: Request) -> Iterator[tuple[str, str]]:
     """Yield the name and value of each appearance setting in the query that has a valid value."""
-    for setting in declared(LookChoices):
+    for setting in declared(AppearanceSettings):
         value = request.args.get(setting.name)
         if value and setting.kind != "hidden":
             with suppress(Refusal):
@@ -88,7 +88,7 @@ async def card_covers(request: Request, cards: Sequence[Card]) -> dict[int, Card
     if request.ctx.site.settings.front != "cards":
         return {}
     covers = " ".join(card.cover for card in cards)
-    sizes = await web.read(request, upload.sizes, covers, {}) if covers.strip() else {}
+    sizes = await web.read(request, upload.picture_sizes, covers, {}) if covers.strip() else {}
     return {card.id: _card_cover(card, *sizes.get(card.cover, (0, 0))) for card in cards}
 
 

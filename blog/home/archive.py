@@ -16,8 +16,8 @@ from blog.home.listing import show_listing
 from blog.models.public import page_queries
 from blog.models.public.archives import Month
 from blog.web import pagination
-from blog.web.i18n import BABEL
-from blog.web.templating import written, zone_of
+from blog.web.i18n import BABEL_LOCALES
+from blog.web.templating import format_moment, zone_of
 
 
 @bp.get("/tags/<slug:str>")
@@ -27,9 +27,9 @@ async def tag(request: Request, slug: str) -> HTTPResponse:
     try:
         name, posts = await web.read(request, page_queries.tagged, slug, *_page_and_size(request))
     except LookupError as error:
-        current_slug = await web.read(request, page_queries.tag_called, unquote(slug))
+        current_slug = await web.read(request, page_queries.canonical_tag_slug, unquote(slug))
         if current_slug is None:
-            raise web.NotHere from error
+            raise web.PageNotFound from error
         return redirect(web.url(request, "home.tag", slug=current_slug), status=301)
     feed = web.url(request, "home.tag_feed", slug=slug)
     return show_listing(request, posts, kicker=N_("Tag"), heading=name.name, feed=feed)
@@ -59,7 +59,9 @@ async def archive(request: Request) -> HTTPResponse:
         "home/archive.html",
         total=sum(month.posts for month in months),
         years=_by_year(months),
-        month_names=get_month_names("abbreviated", "stand-alone", BABEL[request.ctx.language]),
+        month_names=get_month_names(
+            "abbreviated", "stand-alone", BABEL_LOCALES[request.ctx.language]
+        ),
         tags=overview.tags,
         authors=overview.authors,
     )
@@ -72,7 +74,7 @@ async def year(request: Request, year: int) -> HTTPResponse:
     posts = await web.get_or_404(
         request, page_queries.from_span, year, None, _zone(request), *_page_and_size(request)
     )
-    heading = web.say(request, N_("The year %(year)s"), year=year)
+    heading = web.translate_for(request, N_("The year %(year)s"), year=year)
     return show_listing(request, posts, kicker=N_("Archive"), heading=heading)
 
 
@@ -83,7 +85,7 @@ async def month(request: Request, year: int, month: int) -> HTTPResponse:
     posts = await web.get_or_404(
         request, page_queries.from_span, year, month, _zone(request), *_page_and_size(request)
     )
-    heading = written(datetime(year, month, 1), request.ctx.language, "month")
+    heading = format_moment(datetime(year, month, 1), request.ctx.language, "month")
     return show_listing(request, posts, kicker=N_("Archive"), heading=heading)
 
 

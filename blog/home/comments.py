@@ -14,12 +14,17 @@ from blog.models.base import Refusal
 from blog.models.comments import guest, spam, submission
 from blog.models.comments.comment import Comment
 from blog.models.comments.spam import TooMany
-from blog.models.comments.submission import LONGEST_BODY, About, Submission, Twice
+from blog.models.comments.submission import (
+    LONGEST_BODY,
+    CommentedPost,
+    DuplicateComment,
+    Submission,
+)
 from blog.models.public.cards import PostPage
 from blog.models.users import user
 from blog.sandbox import SandboxBusy
 from blog.web import headers
-from blog.web.forms import Check, Form, Text, Verbatim
+from blog.web.forms import Checkbox, Form, Text, Verbatim
 
 TOO_EARLY = N_("The form was sent very quickly. Check your comment, then send it again.")
 TOO_LATE = N_("This page has been open for more than a day. Please send your comment again.")
@@ -40,7 +45,7 @@ class CommentForm(Form):
 
     body = Verbatim(required=True, most=LONGEST_BODY)
     answers = Text(most=64)
-    wants_answers = Check()
+    wants_answers = Checkbox()
 
 
 class GuestForm(CommentForm):
@@ -56,7 +61,7 @@ class GuestForm(CommentForm):
 class CommentAttempt:
     """One submission: the post, the form, and the proof that the guest has seen a preview."""
 
-    about: About
+    about: CommentedPost
     form: CommentForm
     proof: Proof | None = None
 
@@ -65,7 +70,7 @@ class CommentAttempt:
 async def comment(request: Request, id: int) -> HTTPResponse:
     """Show the form on a page of its own, where replies are written."""
     request.ctx.private = True
-    about = await web.get_or_404(request, submission.about, id)
+    about = await web.get_or_404(request, submission.commented_post, id)
     form = _blank_form(request, answers=request.args.get("answers") or "")
     return await _comment_page(request, CommentAttempt(about, form))
 
@@ -74,7 +79,7 @@ async def comment(request: Request, id: int) -> HTTPResponse:
 async def send_comment(request: Request, id: int) -> HTTPResponse:
     """Store a comment, or show a guest the preview, or show the form again with what is wrong."""
     request.ctx.private = True
-    about = await web.get_or_404(request, submission.about, id)
+    about = await web.get_or_404(request, submission.commented_post, id)
     form = _form_class(request).read(request)
     proof = guest_cookie.read_proof(request, str(form.values.get("proof", "")), id)
     attempt = CommentAttempt(about, form, proof)
@@ -109,7 +114,9 @@ def _guest_form(request: Request) -> str:
 
 def _empty_form(request: Request, action: str) -> str:
     form = _blank_form(request)
-    return web.page_text(request, "home/_comment_form.html", form=form, action=action, proof="")
+    return web.render_to_string(
+        request, "home/_comment_form.html", form=form, action=action, proof=""
+    )
 
 
 def _blank_form(request: Request, answers: str = "") -> CommentForm:
@@ -200,7 +207,7 @@ async def _submit_once(request: Request, sent: Submission) -> str:
     """Return the uid of the new comment, or of its duplicate that was stored at the same moment."""
     try:
         return await web.transact(request, submission.submit, sent)
-    except Twice as duplicate:
+    except DuplicateComment as duplicate:
         return str(duplicate)
 
 
@@ -251,8 +258,8 @@ def _signed_proof(request: Request, attempt: CommentAttempt) -> str:
     return guest_cookie.sign(request, proof, attempt.about.post_id)
 
 
-async def _parent_comment(request: Request, about: About, uid: str) -> Comment | None:
+async def _parent_comment(request: Request, about: CommentedPost, uid: str) -> Comment | None:
     """Return the approved comment with this uid below the post, which the new one replies to."""
     if not uid or about.closed:
         return None
-    return await web.read(request, submission.answered, about.post_id, uid)
+    return await web.read(request, submission.find_parent, about.post_id, uid)

@@ -30,11 +30,11 @@ async def chinese_chapter(request: Request, name: str) -> HTTPResponse:
 async def docs_picture(request: Request, name: str) -> HTTPResponse:
     """Serve a picture of the handbook."""
     if not _is_enabled(request):
-        raise web.NotHere
+        raise web.PageNotFound
     try:
         return raw(await request.app.ctx.handbook.picture(name), content_type=media.type_of(name))
     except LookupError as error:
-        raise web.NotHere from error
+        raise web.PageNotFound from error
 
 
 @bp.get("/docs/<name:path>")
@@ -50,14 +50,14 @@ def _is_enabled(request: Request) -> bool:
 async def _chapter(request: Request, language: str, name: str) -> HTTPResponse:
     """Render a chapter beside the table of contents; an empty name is the contents page."""
     if not _is_enabled(request):
-        raise web.NotHere
+        raise web.PageNotFound
     if name.endswith("/"):
         return redirect(request.path.rstrip("/"), status=301)
     try:
         chapter = await request.app.ctx.handbook.chapter(request.app.ctx.crew, language, name)
         contents = await request.app.ctx.handbook.chapter(request.app.ctx.crew, language, "")
     except LookupError as error:
-        raise web.NotHere from error
+        raise web.PageNotFound from error
     request.ctx.language = language
     other = LANGUAGES[chapter.other_language]
     return web.render(

@@ -9,11 +9,11 @@ from sanic import HTTPResponse, Request
 from sanic.response import raw, redirect, text
 
 from blog import web
-from blog.cache.page_cache import cached, shows
+from blog.cache.page_cache import add_cache_tags, cached
 from blog.home import bp
 from blog.models.comments import submission
 from blog.models.public import archives, page_queries
-from blog.models.public.archives import Place
+from blog.models.public.archives import SitemapEntry
 from blog.models.public.cards import Name, PostPage
 from blog.models.settings import blogroll
 
@@ -45,9 +45,9 @@ async def tag_feed(request: Request, slug: str) -> HTTPResponse:
     try:
         name, posts = await web.read(request, page_queries.tag_feed, slug)
     except LookupError as error:
-        current_slug = await web.read(request, page_queries.tag_called, unquote(slug))
+        current_slug = await web.read(request, page_queries.canonical_tag_slug, unquote(slug))
         if current_slug is None:
-            raise web.NotHere from error
+            raise web.PageNotFound from error
         return redirect(web.url(request, "home.tag_feed", slug=current_slug), status=301)
     return _atom(request, posts, name, name.href)
 
@@ -64,7 +64,7 @@ async def author_feed(request: Request, slug: str) -> HTTPResponse:
 @cached()
 async def comment_feed(request: Request, id: int) -> HTTPResponse:
     """Serve the feed of a post's approved comments, newest first."""
-    shows(request, f"post:{id}")
+    add_cache_tags(request, f"post:{id}")
     about, comments = await web.get_or_404(request, submission.feed, id)
     body = _xml(
         request,
@@ -73,7 +73,7 @@ async def comment_feed(request: Request, id: int) -> HTTPResponse:
         comments=comments,
         id=lambda name: _feed_id(request.ctx.site.uid, f"/comments/{name}"),
         updated=max((comment.said_at for comment in comments), default=NEVER),
-        outward=lambda html, path: absolute_links(html, web.absolute(request, ""), path),
+        outward=lambda html, path: absolute_links(html, web.absolute_url(request, ""), path),
     )
     return _response(body, "application/atom+xml")
 
@@ -106,13 +106,13 @@ async def sitemap_part(request: Request, number: int) -> HTTPResponse:
     return _sitemap(request, [], places) if number else _first_sitemap(request, places)
 
 
-def _first_sitemap(request: Request, places: list[Place]) -> HTTPResponse:
+def _first_sitemap(request: Request, places: list[SitemapEntry]) -> HTTPResponse:
     """Add the front page, and the blogroll unless a page of the site has its address."""
     has_blogroll = request.ctx.site.settings.friends and blogroll.PATH not in dict(places)
     return _sitemap(request, ["/", *([blogroll.PATH] if has_blogroll else [])], places)
 
 
-def _sitemap(request: Request, undated: list[str], places: list[Place]) -> HTTPResponse:
+def _sitemap(request: Request, undated: list[str], places: list[SitemapEntry]) -> HTTPResponse:
     body = _xml(request, "home/sitemap.xml", ours=undated, places=places)
     return _response(body, "application/xml")
 
@@ -122,7 +122,7 @@ def _sitemap(request: Request, undated: list[str], places: list[Place]) -> HTTPR
 async def robots(request: Request) -> HTTPResponse:
     """Serve robots.txt, which keeps crawlers out of private pages and names the sitemap."""
     hidden = "\n".join(f"Disallow: {path}" for path in PRIVATE)
-    sitemap_url = web.absolute(request, web.url(request, "home.sitemap"))
+    sitemap_url = web.absolute_url(request, web.url(request, "home.sitemap"))
     return text(f"User-agent: *\n{hidden}\n\nSitemap: {sitemap_url}\n")
 
 
@@ -140,7 +140,7 @@ def _atom(request: Request, posts: list[PostPage], name: Name | None, page: str)
         page=page,
         id=_feed_id(request.ctx.site.uid, page),
         updated=max((post.card.updated_at for post in posts), default=NEVER),
-        outward=lambda html, path: absolute_links(html, web.absolute(request, ""), path),
+        outward=lambda html, path: absolute_links(html, web.absolute_url(request, ""), path),
     )
     return _response(body, "application/atom+xml")
 
@@ -160,7 +160,7 @@ def absolute_links(html: str, origin: str, path: str) -> str:
 
 
 def _xml(request: Request, template: str, **context: object) -> bytes:
-    return NOT_XML.sub("", web.page_text(request, template, **context)).encode()
+    return NOT_XML.sub("", web.render_to_string(request, template, **context)).encode()
 
 
 def _response(body: bytes, content_type: str) -> HTTPResponse:

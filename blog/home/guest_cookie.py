@@ -86,7 +86,7 @@ def key_of(request: Request) -> str:
 
 def give_cookie(request: Request, response: HTTPResponse, key: str) -> None:
     """Set the guest's cookie. Only sending a comment does so."""
-    cookies.give(request, response, WAITING, key, seconds=LIFETIME.total_seconds())
+    cookies.set_cookie(request, response, WAITING, key, seconds=LIFETIME.total_seconds())
 
 
 def reader(request: Request) -> Reader:

@@ -8,7 +8,7 @@ from blog.home import bp
 from blog.models.base import Refusal
 from blog.models.users import invitation as invitations
 from blog.models.users import user
-from blog.models.users.invitation import Invited
+from blog.models.users.invitation import InvitationOffer
 from blog.web import auth
 from blog.web.forms import Form, Text, Verbatim
 
@@ -53,7 +53,7 @@ async def accept_invitation(request: Request, key: str) -> HTTPResponse:
         return _dead_link(request)
     web.flash(request, N_("Welcome, %(name)s. This is your dashboard."), name=form["display_name"])
     response = web.redirect_path(request, DASHBOARD)
-    auth.give_cookie(request, response, await auth.open_session(request, id))
+    auth.set_session_cookies(request, response, await auth.open_session(request, id))
     return response
 
 
@@ -66,7 +66,7 @@ async def _accept(request: Request, key: str, form: AcceptForm) -> int:
     )
 
 
-def _checked_form(request: Request, invited: Invited) -> AcceptForm:
+def _checked_form(request: Request, invited: InvitationOffer) -> AcceptForm:
     """Read the form and check all fields, so that every error is shown at the first attempt.
 
     The name is not checked where the person takes over a byline, which has a name already.
@@ -76,17 +76,19 @@ def _checked_form(request: Request, invited: Invited) -> AcceptForm:
         form.check("name", user.check_name)
     names = (invited.name, *(form.values[name] for name in ("name", "display_name", "email")))
     form.check("email", user.check_email)
-    return form.check("password", auth.password_of(request, *names))
+    return form.check("password", auth.password_rule(request, *names))
 
 
-async def _invited(request: Request, key: str) -> Invited | None:
+async def _invited(request: Request, key: str) -> InvitationOffer | None:
     try:
-        return await web.read(request, invitations.invited, key)
+        return await web.read(request, invitations.get_offer, key)
     except LookupError:
         return None
 
 
-def _page(request: Request, form: AcceptForm, invited: Invited, status: int = 200) -> HTTPResponse:
+def _page(
+    request: Request, form: AcceptForm, invited: InvitationOffer, status: int = 200
+) -> HTTPResponse:
     return web.render(request, "home/invitation.html", status, form=form, invited=invited)
 
 

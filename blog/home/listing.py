@@ -34,7 +34,7 @@ def show_listing(
         "home/listing.html",
         posts=posts.cards,
         page=page,
-        kicker=web.say(request, kicker),
+        kicker=web.translate_for(request, kicker),
         heading=heading,
         about=about,
         feed=feed,

@@ -44,9 +44,9 @@ async def ask_for_reset(request: Request) -> HTTPResponse:
     if not form.ok or not request.app.ctx.config.has_mail:
         return _forgotten_page(request, form, 422)
     network = headers.network(headers.client_ip(request))
-    if not await web.transact(request, login_throttle.claim_asking, form["login"], network):
-        return _forgotten_page(request, form.refuse(Refusal(errors.SENTENCES[429])), 429)
-    await web.transact(request, resets.ask_for_reset, form["login"], request.ctx.site.language)
+    if not await web.transact(request, login_throttle.count_reset_request, form["login"], network):
+        return _forgotten_page(request, form.refuse(Refusal(errors.MESSAGES[429])), 429)
+    await web.transact(request, resets.request_reset, form["login"], request.ctx.site.language)
     web.flash(
         request,
         N_(
@@ -76,7 +76,7 @@ async def reset_password(request: Request, key: str) -> HTTPResponse:
         return _dead_link(request)
     form = ResetForm.read(request)
     names = (owner.name, owner.display_name, owner.email)
-    form.check("password", auth.password_of(request, *names))
+    form.check("password", auth.password_rule(request, *names))
     if not form.ok:
         return _reset_page(request, form, owner, 422)
     password_hash = await request.app.ctx.passwords.hash(form["password"])
@@ -89,7 +89,7 @@ async def reset_password(request: Request, key: str) -> HTTPResponse:
         return _dead_link(request)
     web.flash(request, N_("Your password was changed. Sign in with the new password."))
     response = web.redirect(request, "home.sign_in")
-    auth.know_again(request, response, device_key)
+    auth.set_browser_cookie(request, response, device_key)
     return response
 
 

@@ -26,7 +26,7 @@ async def search(request: Request) -> HTTPResponse:
     find = partial(web.read, request, post_search.find, query, page=number)
     results = await request.app.ctx.searches.take(find)
     if number > results.pages:
-        raise web.NotHere
+        raise web.PageNotFound
     page = pagination.paginate(
         results, lambda n: f"{request.path}?{urlencode({'q': query, 'page': n})}"
     )

@@ -12,7 +12,7 @@ from blog.models.settings import site
 from blog.models.users import setup, user
 from blog.web import auth, cookies
 from blog.web.cookies import SESSION
-from blog.web.forms import Check, Choice, Form, Text, Verbatim
+from blog.web.forms import Checkbox, Choice, Form, Text, Verbatim
 from blog.web.headers import site_address
 
 DASHBOARD = "/control-panel"
@@ -37,7 +37,7 @@ class SetUpForm(Form):
     name = Text(required=True, most=200)
     email = Text(required=True, most=254)
     password = Verbatim(required=True)
-    samples = Check()
+    samples = Checkbox()
 
 
 @bp.get("/sign-in")
@@ -62,7 +62,7 @@ async def open_session(request: Request) -> HTTPResponse:
     except Refusal as refusal:
         return _sign_in_page(request, form.refuse(refusal), _status(refusal))
     response = web.redirect_path(request, web.safe_path(form["next"], DASHBOARD))
-    auth.give_cookie(request, response, token)
+    auth.set_session_cookies(request, response, token)
     return response
 
 
@@ -72,7 +72,7 @@ async def sign_out(request: Request) -> HTTPResponse:
     request.ctx.private = True
     await auth.sign_out(request)
     response = web.redirect_path(request, "/")
-    cookies.take(request, response, SESSION)
+    cookies.delete_cookie(request, response, SESSION)
     return response
 
 
@@ -97,7 +97,7 @@ async def claim(request: Request) -> HTTPResponse:
     form = SetUpForm.read(request)
     form.check("address", site.check_address).check("timezone", site.check_timezone)
     names = (form.values[name] for name in ("title", "name", "email"))
-    form.check("email", user.check_email).check("password", auth.password_of(request, *names))
+    form.check("email", user.check_email).check("password", auth.password_rule(request, *names))
     if not form.ok:
         return _set_up_page(request, form, 422)
     try:
@@ -114,7 +114,7 @@ async def claim(request: Request) -> HTTPResponse:
     if form["samples"] and not await request.app.ctx.bring_samples(form["name"]):
         web.flash(request, N_("Some sample posts could not be imported. The log gives the reason."))
     response = web.redirect_path(request, DASHBOARD)
-    auth.give_cookie(request, response, token)
+    auth.set_session_cookies(request, response, token)
     return response
 
 
@@ -137,7 +137,7 @@ def _check_key(request: Request) -> None:
     """Refuse a request without the setup key from the console, or one after the setup."""
     request.ctx.private = True
     if request.ctx.site.set_up:
-        raise web.NotHere
+        raise web.PageNotFound
     if not auth.is_setup_key(request, request.args.get("key") or ""):
         raise MissingKey(
             N_(
@@ -167,7 +167,7 @@ def _sign_in_page(request: Request, form: SignInForm, status: int = 200) -> HTTP
 
 
 def _status(refusal: Refusal) -> int:
-    return 429 if isinstance(refusal, auth.TooManyTries) else 422
+    return 429 if isinstance(refusal, auth.TooManyAttempts) else 422
 
 
 @bp.exception(MissingKey)  # type: ignore[untyped-decorator]  # Sanic's own gap
@@ -178,6 +178,6 @@ async def without_key(request: Request, error: MissingKey) -> HTTPResponse:
         "error.html",
         status=403,
         code=403,
-        title=web.say(request, N_("Setup link required")),
-        sentence=web.say(request, error.message),
+        title=web.translate_for(request, N_("Setup link required")),
+        sentence=web.translate_for(request, error.message),
     )

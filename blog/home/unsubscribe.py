@@ -28,9 +28,9 @@ def _address_hash(request: Request, key: str) -> str:
     """Return the hash of the email address that the key was made for, or answer 404."""
     request.ctx.private = True
     try:
-        return subscription.read_key(request.app.ctx.secret, key)
+        return subscription.read_link_key(request.app.ctx.secret, key)
     except LookupError as error:
-        raise web.NotHere from error
+        raise web.PageNotFound from error
 
 
 def _page(request: Request, *, is_done: bool) -> HTTPResponse:

@@ -6,13 +6,13 @@ from sanic import HTTPResponse, Request
 from sanic.response import redirect
 
 from blog import web
-from blog.cache.page_cache import cached, shows
+from blog.cache.page_cache import add_cache_tags, cached
 from blog.home import bp, comments, guest_cookie
 from blog.home.appearance import card_covers, show_blogroll
 from blog.models.addresses import address
 from blog.models.public import cards, page_queries
 from blog.models.public.cards import PostPage
-from blog.models.public.page_queries import Leads, Nothing
+from blog.models.public.page_queries import RedirectsTo, UnknownAddress
 from blog.models.settings import blogroll
 from blog.web import pagination
 
@@ -56,31 +56,33 @@ async def post(request: Request, path: str) -> HTTPResponse:
     """Show the post or page at any other path, or the blogroll, or redirect, or answer 404."""
     decoded = address.decode(request.path)
     if decoded is None:
-        return not_found(request, Nothing())
+        return not_found(request, UnknownAddress())
     if address.is_reserved(decoded) and decoded.rstrip("/") not in ("", decoded):
         return redirect(address.href(decoded.rstrip("/")), status=301)
     target = await web.read(request, page_queries.at, decoded, guest_cookie.reader(request))
     if isinstance(target, PostPage):
-        shows(request, f"post:{target.card.id}")
+        add_cache_tags(request, f"post:{target.card.id}")
         form = comments.form_below(request, target)
         return web.render(request, "home/post.html", post=target, comment_form=form)
-    if isinstance(target, Leads):
+    if isinstance(target, RedirectsTo):
         return redirect(target.location, status=301)
     if decoded == blogroll.PATH and request.ctx.site.settings.friends:
         return show_blogroll(request)
     return not_found(request, target)
 
 
-def not_found(request: Request, nothing: Nothing) -> HTTPResponse:
+def not_found(request: Request, nothing: UnknownAddress) -> HTTPResponse:
     """Answer 404 with posts at similar addresses and a search field filled from the address."""
     last = (address.decode(request.path) or "").rstrip("/").rpartition("/")[2]
     words = " ".join(re.split(r"[-_]+", re.sub(r"\.\w{2,4}$", "", last)))[:100]
     return web.render(request, "home/not_found.html", status=404, near=nothing.near, query=words)
 
 
-@bp.exception(web.NotHere)  # type: ignore[untyped-decorator]  # Sanic's own gap
+@bp.exception(web.PageNotFound)  # type: ignore[untyped-decorator]  # Sanic's own gap
 async def nothing_here(request: Request, error: Exception) -> HTTPResponse:
     """Answer 404 for a tag, author, month or page number that does not exist."""
     path = address.decode(request.path)
-    nothing = await web.read(request, page_queries.nothing, path) if path else Nothing()
+    nothing = (
+        await web.read(request, page_queries.unknown_address, path) if path else UnknownAddress()
+    )
     return not_found(request, nothing)

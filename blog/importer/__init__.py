@@ -92,7 +92,7 @@ async def _import(
     importer = Importer(config, database, old_blog, options)
     await importer.prepare()
     if not options.dry_run:
-        await database.transact(setup.blank)
+        await database.transact(setup.get_or_create_site)
         await _import_people(database, old_blog)
     await _import_posts(config, importer, progress)
     if not options.dry_run:

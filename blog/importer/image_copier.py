@@ -40,7 +40,7 @@ class ImageCopier:
         if _is_exported(path, raw):  # encoding it again would lose quality each time
             picture = await self._with_original_bytes(picture, path, raw, sandbox)
         if not self.is_dry:
-            await media.keep(self.config, picture)
+            await media.store(self.config, picture)
         return NewUpload(
             picture.name,
             path.name[:300],

@@ -82,7 +82,7 @@ class Scheduler:
         await self._end_tasks(GRACE)
         if self._until or self._has_asked:
             with suppress(Exception):  # the lease ends by itself
-                await asyncio.wait_for(self._change_lease(lease.leave), GRACE)
+                await asyncio.wait_for(self._change_lease(lease.release), GRACE)
         self._until = None
 
     async def _run(self) -> None:
@@ -101,7 +101,7 @@ class Scheduler:
     async def _update_lease(self) -> None:
         """Take the lease if it is free, and renew it while this scheduler holds it."""
         try:
-            end = await self.context.database.read(lease.held_until, lease.CLOCK, self.holder)
+            end = await self.context.database.read(lease.held_until, lease.SCHEDULER, self.holder)
             if end is not None and end < now() + RENEW:
                 self._has_asked = True
                 end = await self._change_lease(lease.take)
@@ -118,7 +118,7 @@ class Scheduler:
         self._until = end
 
     async def _change_lease(self, change: Callable[..., datetime | None]) -> datetime | None:
-        return await self.context.database.transact(change, lease.CLOCK, self.holder)
+        return await self.context.database.transact(change, lease.SCHEDULER, self.holder)
 
     def _start_due_tasks(self) -> None:
         moment = time.monotonic()

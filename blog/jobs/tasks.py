@@ -22,14 +22,14 @@ PAUSE = 0.05  # seconds between two transactions of a long task, so that others 
 
 async def announce(context: JobContext) -> None:
     """Record and log the scheduled posts that have gone live."""
-    if await context.database.read(announcement.has_news):
+    if await context.database.read(announcement.has_unannounced):
         for post in await context.database.transact(announcement.announce):
             log.info("“%s” was published at %s as scheduled.", post.title, post.live_since)
 
 
 async def back_up(context: JobContext) -> None:
     """Make a backup if one is due."""
-    await schedule.look_after(context.config, context.database)
+    await schedule.back_up_if_due(context.config, context.database)
 
 
 async def index(context: JobContext) -> None:
@@ -44,11 +44,11 @@ async def sweep(context: JobContext) -> None:
     """Delete old rows from every table that would otherwise grow without limit."""
     database = context.database
     await database.transact(retention.give_up_stale)
-    await database.transact(spam.sweep)
-    for table in retention.OLD:
-        await _transact_until_done(database, retention.sweep, table)
+    await database.transact(spam.delete_expired)
+    for table in retention.EXPIRED:
+        await _transact_until_done(database, retention.delete_expired, table)
     await _transact_until_done(database, retention.forget_addresses)
-    await _transact_until_done(database, moderation.sweep_spam)
+    await _transact_until_done(database, moderation.delete_old_spam)
 
 
 async def _transact_until_done(
@@ -66,7 +66,7 @@ TASKS: tuple[Task, ...] = (
     Task("announce", 15, announce),
     Task("index", 60, index),
     Task("sweep", 3600, sweep),
-    Task("back up", schedule.LOOK, back_up),
+    Task("back up", schedule.CHECK_INTERVAL, back_up),
 )
 
 

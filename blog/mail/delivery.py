@@ -56,7 +56,7 @@ async def _deliver(
     except Undelivered as error:
         await _record_failure(context, delivery, error)
         return not error.is_server_fault
-    await context.database.transact(outbox.delivered, delivery)
+    await context.database.transact(outbox.mark_delivered, delivery)
     return True
 
 
@@ -65,10 +65,10 @@ async def _record_failure(
 ) -> None:
     """Record a failed try; if the server is at fault, postpone the other messages as well."""
     is_over = await context.database.transact(
-        outbox.failed, delivery, error.reason, for_good=error.is_final
+        outbox.mark_failed, delivery, error.reason, for_good=error.is_final
     )
     outcome = "was given up" if is_over else "will be retried later"
-    reason = outbox.in_short(error.reason)
+    reason = outbox.one_line(error.reason)
     log.warning("Email %s (%s) %s: %s", delivery.id, delivery.kind, outcome, reason)
     if error.is_server_fault:
-        await context.database.transact(outbox.put_off, error.reason)
+        await context.database.transact(outbox.postpone_due, error.reason)

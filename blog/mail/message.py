@@ -23,7 +23,7 @@ from blog.mail.settings import is_mail_address
 from blog.mail.smtp_client import OutgoingMessage, Undelivered
 from blog.models.base import now
 from blog.models.comments import unsubscribe
-from blog.models.jobs.outbox import STOPPABLE, PendingDelivery
+from blog.models.jobs.outbox import UNSUBSCRIBABLE, PendingDelivery
 from blog.models.settings.site import SiteFacts
 from blog.web.templating import environment
 
@@ -93,9 +93,9 @@ def _message(
 
 def _stop_link(context: JobContext, facts: SiteFacts, delivery: PendingDelivery) -> str:
     """Return the link that unsubscribes the recipient; "" if this kind of email has none."""
-    if delivery.kind not in STOPPABLE:
+    if delivery.kind not in UNSUBSCRIBABLE:
         return ""
-    key = unsubscribe.key(context.secret, delivery.to)
+    key = unsubscribe.link_key(context.secret, delivery.to)
     return f"{_ascii_host(address_of(context.config, facts))}/unsubscribe/{key}"
 
 

@@ -196,7 +196,7 @@ def containing(*columns: Column) -> Callable[[str], ColumnElement[bool]]:
     return where
 
 
-def together(session: Session, *works: Callable[[Session], Any]) -> tuple[Any, ...]:
+def run_together(session: Session, *works: Callable[[Session], Any]) -> tuple[Any, ...]:
     """Run several queries in one transaction, so that all of them see the same snapshot."""
     return tuple(work(session) for work in works)
 
@@ -212,7 +212,7 @@ class RowRefusal(Refusal):
         self.id = id
 
 
-def each(verb: Callable[Concatenate[Session, int, P], object]) -> Callable[..., int]:
+def for_each(verb: Callable[Concatenate[Session, int, P], object]) -> Callable[..., int]:
     """Make an action on one row, `verb(session, id, *, by)`, into one on many: `(session, ids)`.
 
     Rows that no longer exist are skipped. Returns the number of rows that were changed. Raises
@@ -237,11 +237,11 @@ def each(verb: Callable[Concatenate[Session, int, P], object]) -> Callable[..., 
     return verb_for_each
 
 
-class Tried(Exception):
+class DryRunSucceeded(Exception):
     """Ends a dry run that succeeded; the exception rolls back its transaction."""
 
 
-def trial(verb: Callable[Concatenate[Session, Sequence[int], P], object]) -> Callable[..., None]:
+def dry_run(verb: Callable[Concatenate[Session, Sequence[int], P], object]) -> Callable[..., None]:
     """Make a dry run of an action on many rows.
 
     It raises the action's own `Refusal`, or `Tried` if the action would succeed. Either exception
@@ -251,6 +251,6 @@ def trial(verb: Callable[Concatenate[Session, Sequence[int], P], object]) -> Cal
     @functools.wraps(verb)
     def tried_verb(session: Session, ids: Sequence[int], *args: P.args, **kwargs: P.kwargs) -> None:
         verb(session, ids, *args, **kwargs)
-        raise Tried
+        raise DryRunSucceeded
 
     return tried_verb

@@ -32,7 +32,7 @@ def main() -> None:
 
 def _restrict(memory: int) -> tuple[BinaryIO, BinaryIO]:
     """Lower the priority, limit the memory, and return stdin and a private copy of stdout."""
-    priority.go_last()
+    priority.lower_process_priority()
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us

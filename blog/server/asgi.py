@@ -38,7 +38,7 @@ class AsgiAdapter(App):
             await asyncio.to_thread(startup.prepare, self.ctx.config)
         except (UserError, OSError) as error:
             await receive()
-            await send({"type": "lifespan.startup.failed", "message": startup.told(error)})
+            await send({"type": "lifespan.startup.failed", "message": startup.error_message(error)})
             return
         await super().__call__(scope, receive, send)  # type: ignore[no-untyped-call]  # Sanic's
 
@@ -75,7 +75,7 @@ async def _reject_websocket(_scope: Scope, receive: Receive, send: Send) -> None
     await send({"type": "websocket.close"})
 
 
-async def whole_body(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
     """Read the whole body of a request. Sanic would accept any size, and a truncated body.
 
     A body that is too large is read up to twice the limit before it is refused, because some
@@ -104,13 +104,13 @@ class IncompleteBody(SanicException):
     quiet = True
 
 
-def tell_length(request: Request, response: HTTPResponse) -> None:
+def set_content_length(request: Request, response: HTTPResponse) -> None:
     """Set Content-Length: response middleware for ASGI; Sanic's own server sets the header."""
     if request.app.asgi and has_message_body(response.status) and response.body is not None:
         response.headers["content-length"] = len(response.body)
 
 
-async def invite(app: App) -> None:
+async def log_setup_link(app: App) -> None:
     """Log the set-up link of an empty blog. Under ASGI the real host and port are unknown."""
     if app.asgi and (line := startup.setup_link_line(app.ctx.config)):
         logging.getLogger("sanic.root").info(line)

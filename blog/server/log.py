@@ -11,7 +11,7 @@ KEYS = re.compile(
 )
 
 
-def leave_out_keys() -> None:
+def install_key_filter() -> None:
     """Add the filter to Sanic's loggers. Safe to call more than once per process."""
     for logger in (access_logger, error_logger):
         logger.addFilter(remove_keys)

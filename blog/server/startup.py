@@ -42,7 +42,10 @@ def prepare(config: Config) -> None:
 def _back_up(config: Config) -> None:
     """Back up the blog before an upgrade, so that the old release can be restored."""
     path = backup.before_upgrade(config)
-    print(say(N_("The blog was backed up before the upgrade: %(file)s"), file=path), flush=True)
+    print(
+        say(N_("The blog was backed up before the upgrade: %(file)s"), file=path),
+        flush=True,
+    )
 
 
 def _make_folders(config: Config) -> None:
@@ -101,7 +104,7 @@ def say(message: str, **params: object) -> str:
     return translate(shell_language(), message, **params)
 
 
-def told(error: Exception) -> str:
+def error_message(error: Exception) -> str:
     """Return the one-line message for an error that ends a start or a command."""
     if isinstance(error, (UserError, Refusal)):
         return say(error.message, **error.params)
@@ -131,7 +134,7 @@ def unix_socket(path: str, backlog: int) -> socket.socket:
     try:
         return bind_unix_socket(path, backlog=backlog)
     except OSError as error:
-        sys.exit(told(error))
+        sys.exit(error_message(error))
 
 
 def _why_not_bound(error: OSError) -> str:
@@ -140,7 +143,7 @@ def _why_not_bound(error: OSError) -> str:
     return N_("BLOG_HOST=%(host)s cannot be used: %(why)s.")
 
 
-def greet(app: App) -> str:
+def startup_message(app: App) -> str:
     """Return the start-up message: the address, an SSH command to reach it, and the set-up link.
 
     The SSH command is given in an SSH session only, the set-up link for an empty blog only.

@@ -60,7 +60,7 @@ def attach(app: App) -> None:
     app.after_server_start(beat)
 
 
-def shield() -> None:
+def block_sigterm() -> None:
     """Block SIGTERM until `_prepare` runs; call it right before Sanic serves.
 
     The process that Sanic starts for its shared state inherits the blocked signal, so that one

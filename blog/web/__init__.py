@@ -46,7 +46,7 @@ async def transact(request: Request, work: Callable[..., T], *args: object, **kw
     kwargs.setdefault("by", user)
     is_own = kwargs["by"] is user
     if request.ctx.signin and is_own:
-        work = signin.while_it_stands(work, request.ctx.signin.id, user.role)
+        work = signin.require_session(work, request.ctx.signin.id, user.role)
     result: T = await request.app.ctx.database.transact(
         work, *args, ip=headers.client_ip(request), **kwargs
     )
@@ -68,10 +68,10 @@ async def get_or_404(
     try:
         return await read(request, work, *args, **kwargs)
     except LookupError as error:
-        raise NotHere from error
+        raise PageNotFound from error
 
 
-class NotHere(SanicException):
+class PageNotFound(SanicException):
     """404: there is nothing at this address, or nothing that this visitor may see."""
 
     status_code = 404
@@ -83,14 +83,14 @@ class NotHere(SanicException):
 
 def render(request: Request, template: str, status: int = 200, **context: object) -> HTTPResponse:
     """Render a template as an HTML response, together with any pending flash messages."""
-    page = page_text(request, template, flashes=pop_flashes(request), **context)
+    page = render_to_string(request, template, flashes=pop_flashes(request), **context)
     response = html(page, status=status)
     if cookies.read(request, FLASH):
-        cookies.take(request, response, FLASH)
+        cookies.delete_cookie(request, response, FLASH)
     return response
 
 
-def page_text(request: Request, template: str, **context: object) -> str:
+def render_to_string(request: Request, template: str, **context: object) -> str:
     """Render any template (HTML, feed, sitemap) to a string, with the variables all of them use."""
     statics = request.app.ctx.statics
     variables = {
@@ -133,7 +133,7 @@ def _path_pattern(app: App, name: str) -> str:
     return "/" + PATH_PARAMETER.sub(r"{\1}", route.path)
 
 
-def absolute(request: Request, path: str) -> str:
+def absolute_url(request: Request, path: str) -> str:
     """Return the absolute URL of a path, on the configured address whatever Host says."""
     return headers.site_address(request) + path
 
@@ -148,7 +148,7 @@ def redirect_path(request: Request, path: str, status: int = 303) -> HTTPRespons
     response = redirect_to(path, status=status)
     if messages := getattr(request.ctx, "flashes", None):
         signed = _sign(request, json.dumps(messages))
-        cookies.give(request, response, FLASH, signed, seconds=60)
+        cookies.set_cookie(request, response, FLASH, signed, seconds=60)
     return response
 
 
@@ -168,7 +168,7 @@ def flash(request: Request, message: str, **params: object) -> None:
     request.ctx.flashes = [*getattr(request.ctx, "flashes", []), translated]
 
 
-def say(request: Request, message: str, **params: object) -> str:
+def translate_for(request: Request, message: str, **params: object) -> str:
     """Translate a message (marked with `N_`) into the language of the request."""
     return translate(request.ctx.language, message, **params)
 
@@ -223,12 +223,12 @@ def reject_impossible_ids(request: Request) -> None:
     """Request middleware: answer 404 to a number that no integer column can hold."""
     numbers = (value for value in request.match_info.values() if isinstance(value, int))
     if not all(0 <= number < 2**31 for number in numbers):
-        raise NotHere
+        raise PageNotFound
 
 
 def reject_cross_site_requests(request: Request) -> HTTPResponse | None:
     """Request middleware: answer 403 to an unsafe request that was not sent by our own pages."""
-    if headers.comes_from_us(request):
+    if headers.is_same_site(request):
         return None
     log.warning(
         "%s %r rejected: the form was not sent from a page of this site",

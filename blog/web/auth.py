@@ -34,12 +34,12 @@ async def sign_in(request: Request, login: str, password: str) -> NewSession:
     login, a wrong password and a disabled account, so that it does not reveal which accounts exist.
     """
     attempt = (login, headers.network(headers.client_ip(request)), browser_key(request))
-    if not await web.transact(request, login_throttle.claim, *attempt):
+    if not await web.transact(request, login_throttle.count_attempt, *attempt):
         log.warning("sign-in throttled for %r from %s", login[:100], attempt[1])
         record = _record(request, denied_access.note_sign_in, login, "throttled")
         web.run_in_background(request, record)
-        raise TooManyTries(errors.SENTENCES[429])
-    person = await web.read(request, user.with_login, login)
+        raise TooManyAttempts(errors.MESSAGES[429])
+    person = await web.read(request, user.find_by_login, login)
     passwords: Passwords = request.app.ctx.passwords
     is_right = await passwords.check(person.password_hash if person else None, password[:1024])
     if not (is_right and person and person.can_sign_in):
@@ -47,7 +47,7 @@ async def sign_in(request: Request, login: str, password: str) -> NewSession:
         record = _record(request, denied_access.note_sign_in, login, "wrong")
         web.run_in_background(request, record)
         raise Refusal(signin.WRONG)
-    await web.transact(request, login_throttle.forgive, *attempt)
+    await web.transact(request, login_throttle.clear_attempts, *attempt)
     checked_hash = await _rehash_if_outdated(request, person, password)
     return await open_session(request, person.id, checked_hash)
 
@@ -66,7 +66,7 @@ async def _rehash_if_outdated(request: Request, person: User, password: str) -> 
     return hashed
 
 
-class TooManyTries(Refusal):
+class TooManyAttempts(Refusal):
     """The throttle for passwords is reached; shown with status 429."""
 
 
@@ -79,26 +79,26 @@ async def open_session(request: Request, user_id: int, proved: str | None = None
     ip, old_token = headers.client_ip(request), session_token(request)
     key = browser_key(request)
     return await web.transact(
-        request, signin.enter, user_id, ip, agent, old_token, key, proved=proved
+        request, signin.start_session, user_id, ip, agent, old_token, key, proved=proved
     )
 
 
 async def sign_out(request: Request) -> None:
     """End the session of this browser, if it has one."""
     if token := session_token(request):
-        await web.transact(request, signin.close, token)
+        await web.transact(request, signin.end_session, token)
 
 
-def give_cookie(request: Request, response: HTTPResponse, entry: NewSession) -> None:
+def set_session_cookies(request: Request, response: HTTPResponse, entry: NewSession) -> None:
     """Set the session cookie, and the browser cookie, which stays after signing out."""
-    cookies.give(request, response, SESSION, entry.token, seconds=ABSOLUTE.total_seconds())
-    know_again(request, response, entry.browser)
+    cookies.set_cookie(request, response, SESSION, entry.token, seconds=ABSOLUTE.total_seconds())
+    set_browser_cookie(request, response, entry.browser)
 
 
-def know_again(request: Request, response: HTTPResponse, key: str) -> None:
+def set_browser_cookie(request: Request, response: HTTPResponse, key: str) -> None:
     """Set the signed cookie by which this browser is recognized at the next sign-in."""
     value, lifetime = f"{key}.{_browser_mac(request, key)}", device.LASTS.total_seconds()
-    cookies.give(request, response, BROWSER, value, seconds=lifetime)
+    cookies.set_cookie(request, response, BROWSER, value, seconds=lifetime)
 
 
 def session_token(request: Request) -> str:
@@ -125,12 +125,12 @@ async def identify(request: Request) -> None:
     Only a request with a session cookie costs a query.
     """
     token = session_token(request)
-    session = await web.read(request, signin.who, token) if token else None
+    session = await web.read(request, signin.find_by_token, token) if token else None
     if session is None:
         return
     request.ctx.user, request.ctx.signin = session
     if now() - request.ctx.signin.seen_at > SEEN_EVERY:
-        record = _record(request, signin.seen, request.ctx.signin.id)
+        record = _record(request, signin.mark_seen, request.ctx.signin.id)
         web.run_in_background(request, record)
 
 
@@ -145,7 +145,7 @@ async def _record(request: Request, work: Callable[..., None], *args: object) ->
 # --- access to the dashboard and the admin area ---
 
 
-def lock(bp: Blueprint, role: str) -> None:
+def require_role(bp: Blueprint, role: str) -> None:
     """Require at least `role` for every route of a blueprint.
 
     A section of it may require a higher role: `bp.ctx.sections` maps the first segment of a
@@ -155,7 +155,7 @@ def lock(bp: Blueprint, role: str) -> None:
     bp.ctx.sections = {}
 
 
-async def guard(request: Request) -> HTTPResponse | None:
+async def check_access(request: Request) -> HTTPResponse | None:
     """Request middleware: check access to the areas that require a role.
 
     It is registered with the application and not with a blueprint, because sanic-ext adds the
@@ -202,7 +202,7 @@ def _prefix(bp: Blueprint) -> str:
     return (bp.url_prefix or "").strip("/") or "/"
 
 
-class AccessDenied(errors.Explained):
+class AccessDenied(errors.ExplainedError):
     """403: the signed-in user lacks the role that this page requires."""
 
     status_code = 403
@@ -239,7 +239,7 @@ def is_setup_key(request: Request, key: str) -> bool:
 # --- passwords ---
 
 
-def password_of(request: Request, *names: str | None) -> Callable[[str], None]:
+def password_rule(request: Request, *names: str | None) -> Callable[[str], None]:
     """Return a rule for a form field: it raises `Refusal` for a password that is easy to guess.
 
     Easy to guess are also the site's title and the user's `names` (name, display name, email).
@@ -248,18 +248,18 @@ def password_of(request: Request, *names: str | None) -> Callable[[str], None]:
     return partial(user.check_password, about=about)
 
 
-async def knows_password(request: Request, password: str) -> bool:
+async def is_current_password(request: Request, password: str) -> bool:
     """Return whether this is the signed-in user's current password.
 
     Attempts count towards the same throttle as those to sign in. Raises `TooManyTries`.
     """
     person, network = request.ctx.user, headers.network(headers.client_ip(request))
     attempt = (person.name, network, browser_key(request))
-    if not await web.transact(request, login_throttle.claim, *attempt):
-        raise TooManyTries(errors.SENTENCES[429])
+    if not await web.transact(request, login_throttle.count_attempt, *attempt):
+        raise TooManyAttempts(errors.MESSAGES[429])
     if not await request.app.ctx.passwords.check(person.password_hash, password[:1024]):
         return False
-    await web.transact(request, login_throttle.forgive, *attempt)
+    await web.transact(request, login_throttle.clear_attempts, *attempt)
     return True
 
 
@@ -269,14 +269,14 @@ async def change_password(request: Request, old: str, new: str) -> None:
     Raises `Refusal` if `old` is wrong or `new` is easy to guess, and `TooManyTries`.
     """
     person = request.ctx.user
-    if not await knows_password(request, old):
+    if not await is_current_password(request, old):
         raise Refusal(N_("The current password is incorrect."), "old")
-    password_of(request, person.name, person.display_name, person.email)(new)
+    password_rule(request, person.name, person.display_name, person.email)(new)
     hashed = await request.app.ctx.passwords.hash(new)
     this_browser = (session_token(request), browser_key(request))
     await web.transact(request, password.change_password, hashed, *this_browser)
 
 
-def is_known(row: SignIn, request: Request) -> bool:
+def is_current_session(row: SignIn, request: Request) -> bool:
     """Return whether a session in a list is the one that this request belongs to."""
     return bool(request.ctx.signin and row.id == request.ctx.signin.id)

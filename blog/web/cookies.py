@@ -25,7 +25,7 @@ def read(request: Request, name: str) -> str:
     return values[0] if len(values) == 1 and values[0].isascii() else ""
 
 
-def give(
+def set_cookie(
     request: Request, response: HTTPResponse, name: str, value: str, *, seconds: float
 ) -> None:
     """Set a cookie for this host only, out of reach of scripts, for `seconds`."""
@@ -40,6 +40,6 @@ def give(
     )
 
 
-def take(request: Request, response: HTTPResponse, name: str) -> None:
+def delete_cookie(request: Request, response: HTTPResponse, name: str) -> None:
     """Delete a cookie from the browser."""
-    give(request, response, name, "", seconds=0)
+    set_cookie(request, response, name, "", seconds=0)

@@ -13,11 +13,11 @@ from blog.config import N_
 from blog.markup import TooMuch
 from blog.models.base import Refusal
 from blog.models.settings.site import SiteFacts
-from blog.models.users.signin import Ended
+from blog.models.users.signin import SessionEnded
 from blog.web import debugger
 
 log = logging.getLogger("blog")
-SENTENCES = {
+MESSAGES = {
     400: N_("The server could not understand this request."),
     401: N_("Please sign in."),
     403: N_("This action is not allowed."),
@@ -36,7 +36,7 @@ SENTENCES = {
 }
 
 
-class Explained(SanicException):
+class ExplainedError(SanicException):
     """Base of the exceptions with a title and a message of their own (marked with `N_`)."""
 
     title = ""
@@ -49,7 +49,7 @@ async def show_error(request: Request, error: Exception) -> HTTPResponse:
     A form that failed for a reason other than its content is shown again on that page, so that
     it can be submitted once more.
     """
-    if isinstance(error, Ended):
+    if isinstance(error, SessionEnded):
         request.ctx.user = None
         return web.render(request, "signed_out.html", 401, fields=submitted_fields(request))
     status = status_of(error)
@@ -74,11 +74,11 @@ async def show_error(request: Request, error: Exception) -> HTTPResponse:
 
 def _explain(request: Request, error: Exception, status: int) -> tuple[str, str]:
     """Return the translated title and message of an error page; the message may be empty."""
-    if isinstance(error, Explained):
-        return web.say(request, error.title), web.say(request, error.sentence)
-    title, message = web.say(request, SENTENCES.get(status, SENTENCES[400])), ""
+    if isinstance(error, ExplainedError):
+        return web.translate_for(request, error.title), web.translate_for(request, error.sentence)
+    title, message = web.translate_for(request, MESSAGES.get(status, MESSAGES[400])), ""
     if isinstance(error, (Refusal, TooMuch)):
-        message = web.say(request, error.message, **error.params)
+        message = web.translate_for(request, error.message, **error.params)
     return title, message
 
 

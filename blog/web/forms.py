@@ -105,7 +105,7 @@ class Number(_TextField[int]):
         return number
 
 
-class Check(Field[bool]):
+class Checkbox(Field[bool]):
     """A check box."""
 
     def clean(self, texts: list[str]) -> bool:
@@ -117,7 +117,7 @@ class Check(Field[bool]):
         return typed
 
 
-class Numbers(Field[list[int]]):
+class NumberList(Field[list[int]]):
     """Several whole numbers, such as the IDs of ticked boxes; anything else is ignored."""
 
     def clean(self, texts: list[str]) -> list[str]:
@@ -129,7 +129,7 @@ class Numbers(Field[list[int]]):
         return [int(text) for text in typed]
 
 
-class Moment(_TextField[datetime | None]):
+class LocalDateTime(_TextField[datetime | None]):
     """A local date and time, as `<input type=datetime-local>` sends it; see `in_zone`."""
 
     def convert(self, typed: str) -> datetime | None:
@@ -222,7 +222,7 @@ class Form:
         return self
 
 
-def local(moment: datetime | None, zone: str) -> str:
+def local_input_value(moment: datetime | None, zone: str) -> str:
     """Format a moment as the value of an `<input type=datetime-local>`; "" for None."""
     return moment.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%dT%H:%M") if moment else ""
 

@@ -94,7 +94,7 @@ def is_https(address: str) -> bool:
 # --- cross-site requests ---
 
 
-def comes_from_us(request: Request) -> bool:
+def is_same_site(request: Request) -> bool:
     """Return whether this request may change something: it was sent by a page of this site.
 
     Follows the rules of Go's `CrossOriginProtection`, but fails closed and never trusts Host. CSRF

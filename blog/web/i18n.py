@@ -11,7 +11,7 @@ from blog.config import LANGUAGES, PACKAGE
 
 LOCALE = PACKAGE / "locale"
 SOURCE = "en"
-BABEL = {"en": "en", "zh": "zh_Hans_CN"}  # our language codes -> Babel's locale identifiers
+BABEL_LOCALES = {"en": "en", "zh": "zh_Hans_CN"}  # our language codes -> Babel's locale identifiers
 
 
 @functools.cache

@@ -42,5 +42,5 @@ def page_number(text: str | None) -> int:
     if text is None:
         return 1
     if not (text.isascii() and text.isdigit() and len(text) < 6) or text.startswith("0"):
-        raise web.NotHere
+        raise web.PageNotFound
     return int(text)

@@ -29,7 +29,7 @@ class Passwords:
     def __init__(self) -> None:
         self.hasher = PasswordHasher(time_cost=3, memory_cost=65536, parallelism=1)
         self.threads = ThreadPoolExecutor(
-            2, thread_name_prefix="password", initializer=priority.stand_back
+            2, thread_name_prefix="password", initializer=priority.lower_thread_priority
         )
         self.waiting = 0
         self.dummy_hash = ""

@@ -18,7 +18,7 @@ async def static(request: Request, path: str) -> HTTPResponse:
     accepts_gzip = "gzip" in request.headers.get("accept-encoding", "")
     file = request.app.ctx.statics.find(path, accept_gzip=accepts_gzip)
     if file is None:
-        raise web.NotHere
+        raise web.PageNotFound
     headers = {"cache-control": FOREVER, "vary": "accept-encoding"}
     if file.encoding:
         headers["content-encoding"] = file.encoding
@@ -33,7 +33,7 @@ async def picture(request: Request, path: str) -> HTTPResponse:
         async with aiofiles.open(location, "rb") as file:
             body = await file.read()
     except (ValueError, OSError) as error:
-        raise web.NotHere from error
+        raise web.PageNotFound from error
     headers = {
         "cache-control": FOREVER,
         "content-security-policy": INERT,

@@ -28,13 +28,13 @@ from blog.models.audit.change_log import Change, Touched
 from blog.models.base import Base, now
 from blog.models.comments import moderation
 from blog.models.jobs import lease, retention
-from blog.models.listing import ListQuery, each, trial
+from blog.models.listing import ListQuery, dry_run, for_each
 from blog.models.posts import editing, publishing
 from blog.models.posts.editing import WorkingCopy
 from blog.models.posts.post import Post
 from blog.models.search import search
 from blog.models.settings import save_settings
-from blog.models.settings.save_settings import Wish
+from blog.models.settings.save_settings import SettingUpdate
 from blog.models.tags import tag_admin
 from blog.models.tags.tag import Tag
 from blog.models.transfer import export
@@ -232,7 +232,7 @@ def test_use_of_a_session_leaves_no_visible_log_entry(database, world):
     cast.sign_in(database, world.ann)
     opened = log_entries(database)[0]
     id = int(opened.rows[0].id)
-    database.transact_now(signin.seen, id, by=world.ann)
+    database.transact_now(signin.mark_seen, id, by=world.ann)
     assert last(database).is_quiet and log_entries(database)[0] == opened
 
 
@@ -294,14 +294,14 @@ def test_changes_outside_a_command_are_logged_without_a_name(database, world):
 def test_signing_in_and_out_is_logged_with_user_and_address(client):
     answer = client.post("/sign-in", {"login": "ann", "password": cast.PASSWORD})
     opened = last(client.database)
-    assert (opened.by_name, opened.ip, audit_labels.words_of(opened.action)) == (
+    assert (opened.by_name, opened.ip, audit_labels.action_text(opened.action)) == (
         "Ann Archer",
         "127.0.0.1",
         "signed in",
     )
     client.post("/sign-out", cookies=answer.cookies)
     ended = last(client.database)
-    assert (ended.by_name, audit_labels.words_of(ended.action)) == ("Ann Archer", "signed out")
+    assert (ended.by_name, audit_labels.action_text(ended.action)) == ("Ann Archer", "signed out")
     assert ended.facts == {"signin:*": {"deleted": [None, 1]}}
 
 
@@ -409,7 +409,7 @@ def test_only_the_commit_hook_writes_the_log():
         for module in MODULES
         for call in module.calls
         if isinstance(call.func, ast.Attribute)
-        and call.func.attr == change_log.tell.__name__
+        and call.func.attr == change_log.record_event.__name__
         and getattr(call.func.value, "id", "") == "change_log"
     }
     assert recorded == {"denied_access"}
@@ -421,10 +421,12 @@ def test_only_the_commit_hook_writes_the_log():
 @pytest.fixture
 def busy(database: Database, world: Cast) -> Database:
     database.transact_now(user.set_role, world.ann.id, "editor", by=world.kim, ip="192.0.2.9")
-    wishes = {"tagline": Wish("墨水")}
+    wishes = {"tagline": SettingUpdate("墨水")}
     database.transact_now(save_settings.save, wishes, by=world.kim, ip="192.0.2.9")
     database.transact_now(publishing.trash, world.bob_zh.id, by=world.eve, ip="198.51.100.2")
-    database.transact_now(signin.open_, world.ann.id, "192.0.2.1", "Firefox", ip="192.0.2.1")
+    database.transact_now(
+        signin.create_session, world.ann.id, "192.0.2.1", "Firefox", ip="192.0.2.1"
+    )
     return database
 
 
@@ -498,7 +500,9 @@ def test_log_entries_are_labelled_in_both_languages(client):
     )
     page = client.get("/admin/audit", cookies=kim).text
     assert "published “Ink &amp; water”" in page and "Ann Archer" in page and "192.0.2.5" in page
-    client.database.transact_now(user.describe, client.cast.kim.id, **CHINESE, by=client.cast.kim)
+    client.database.transact_now(
+        user.edit_profile, client.cast.kim.id, **CHINESE, by=client.cast.kim
+    )
     assert "发布：“Ink &amp; water”" in client.get("/admin/audit", cookies=kim).text
 
 
@@ -522,11 +526,11 @@ def test_every_function_that_an_area_hands_to_a_transaction_declares_its_action(
 READERS = {"read", "read_now", "get_or_404", "check", "Filter", "Input"}
 # Other functions that only read.
 READ_ONLY = {
-    export.about,
+    export.site_settings,
     export.addresses,
     export.people,
     search.find,
-    tag_admin.one,
+    tag_admin.get_tag,
     user.check_password,
 }
 
@@ -584,15 +588,15 @@ def test_a_duplicate_or_malformed_action_name_is_rejected(name):
 
 
 def test_a_wrapped_action_keeps_its_name():
-    standing = signin.while_it_stands(publishing.publish, 1, "author")
+    standing = signin.require_session(publishing.publish, 1, "author")
     wrapped = [
-        each(publishing.trash),
-        trial(each(publishing.trash)),
+        for_each(publishing.trash),
+        dry_run(for_each(publishing.trash)),
         partial(partial(publishing.trash), 1),
     ]
     assert action.name_of(standing) == "post.publish"
     assert {action.name_of(work) for work in wrapped} == {"post.trash"}
-    assert action.name_of(partial(each(publishing.trash), ids=[1])) == "post.trash"
+    assert action.name_of(partial(for_each(publishing.trash), ids=[1])) == "post.trash"
 
 
 def test_a_function_that_declares_no_action_goes_by_its_own_name(database, world):
@@ -603,14 +607,14 @@ def test_a_function_that_declares_no_action_goes_by_its_own_name(database, world
 
     database.transact_now(_paint_fence)
     assert last(database).action == "paint_fence"
-    assert action.name_of(partial(each(_paint_fence))) == "paint_fence"
+    assert action.name_of(partial(for_each(_paint_fence))) == "paint_fence"
 
 
 def test_an_action_without_a_label_is_shown_by_its_name():
     entry = audit.LogEntry(
         1, now(), None, "", "", "fence.paint_green", audit.parse_rows("fence:1 Green")
     )
-    assert (audit_labels.words_of(entry.action), audit_labels.row_names(entry)) == (
+    assert (audit_labels.action_text(entry.action), audit_labels.row_names(entry)) == (
         "paint green",
         ("Green",),
     )
@@ -628,7 +632,7 @@ def test_the_page_of_a_log_entry_shows_values_before_and_after(client):
 def test_a_log_entry_about_a_long_text_does_not_contain_it(client):
     letter = "a letter that is long" + " and long" * 30
     client.database.transact_now(
-        user.describe,
+        user.edit_profile,
         client.cast.ann.id,
         display_name="Ann",
         email="",
@@ -644,7 +648,7 @@ def test_a_log_entry_about_a_long_text_does_not_contain_it(client):
 def test_use_of_a_session_is_no_option_of_the_action_filter(client):
     kim = client.let_in("kim")
     opened = log_entries(client.database, act="session.open")[0]
-    client.database.transact_now(signin.seen, int(opened.rows[0].id), by=client.cast.kim)
+    client.database.transact_now(signin.mark_seen, int(opened.rows[0].id), by=client.cast.kim)
     assert "session.seen" in client.database.read_now(audit.actions)
     page = client.get("/admin/audit", cookies=kim).text
     assert 'value="session.open"' in page and 'value="session.seen"' not in page
@@ -660,7 +664,12 @@ def test_every_log_entry_of_the_example_data_has_a_page(open_client):
 def test_names_in_the_log_are_escaped(client):
     evil = "<script>alert(1)</script>"
     client.database.transact_now(
-        user.describe, client.cast.ann.id, display_name=evil, email="", bio=evil, by=client.cast.ann
+        user.edit_profile,
+        client.cast.ann.id,
+        display_name=evil,
+        email="",
+        bio=evil,
+        by=client.cast.ann,
     )
     for path in ("/admin/audit", f"/admin/audit/{last(client.database).id}"):
         page = client.get(path, cookies=client.let_in("kim")).text

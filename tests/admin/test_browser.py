@@ -24,7 +24,7 @@ def furnished(site: Site) -> None:
     """Add rows to every list."""
     given = {"original": "Ein Bild.png", "width": 3, "height": 2, "size": 1200}
     name = f"aa/aa{'0' * 30}.png"
-    site.database.transact_now(upload.note, name=name, type="image/png", **given)
+    site.database.transact_now(upload.record_upload, name=name, type="image/png", **given)
     site.database.transact_now(redirects.add, path="/an old one", to="https://else.example/x")
 
 

@@ -95,7 +95,7 @@ def test_the_post_filter_offers_posts_with_comments(client, eve):
 def test_a_comment_without_an_email_address_has_no_history(client):
     plant(client, "Earlier", state=APPROVED)
     id = plant(client, "Now")[0]
-    found = client.database.read_now(moderation_queue.one, id)
+    found = client.database.read_now(moderation_queue.get_comment, id)
     assert (found.writer, found.approved) == ("", 0)
 
 
@@ -205,7 +205,7 @@ def test_a_reply_to_a_closed_discussion_is_rejected_and_keeps_its_text(client, e
 
     def close(session: Session) -> None:
 
-        row = session.get_one(sites.Site, sites.THE_ONE)
+        row = session.get_one(sites.Site, sites.SITE_ID)
         row.choices = {**row.choices, "comments": "closed"}
 
     client.database.transact_now(close)

@@ -50,7 +50,7 @@ def accept(client: AppClient, path: str, **typed: object) -> Answer:
 
 
 def by_name(client: AppClient, name: str) -> User | None:
-    return client.database.read_now(user.with_login, name)
+    return client.database.read_now(user.find_by_login, name)
 
 
 def alone(client: AppClient) -> Invitation:

@@ -14,7 +14,7 @@ from blog.models.comments.comment import APPROVED, PENDING, SPAM, Comment
 from blog.models.comments.moderation import Moderation
 from blog.models.comments.spam import TooMany
 from blog.models.comments.spam_features import CommentFeatures
-from blog.models.comments.spam_learning import ALL, Feature
+from blog.models.comments.spam_learning import ANY_COMMENT, Feature
 from tests.support.planted_comments import remark
 
 WORKERS = 4
@@ -77,7 +77,7 @@ def test_concurrent_decisions_are_each_counted_once(workers, world, database):
     def read(session: Session) -> tuple[int, int, list[str], Feature]:
         decisions = session.scalar(select(func.count()).select_from(Moderation)) or 0
         states = session.scalars(select(Comment.state).where(Comment.id.in_(ids))).all()
-        return decisions, len(states), list(states), session.get_one(Feature, ALL)
+        return decisions, len(states), list(states), session.get_one(Feature, ANY_COMMENT)
 
     decisions, number, states, learned = database.read_now(read)
     assert decisions == made and number == 6
@@ -94,7 +94,7 @@ def test_concurrent_training_of_the_spam_filter_loses_nothing(workers, world, da
 
     def learn(session: Session, at: int) -> None:
         comment = session.get_one(Comment, ids[at])
-        spam_learning.learn(session, ids[at], "spam", spam_features.words_of(comment))
+        spam_learning.learn(session, ids[at], "spam", spam_features.features_of(comment))
 
     at_once(workers, 24, lambda worker, at: worker.transact_now(learn, at))
     assert database.read_now(lambda session: session.get_one(Feature, "words").spam) == 24
@@ -111,4 +111,4 @@ def test_a_decision_undone_by_two_users_at_once_is_undone_once(workers, world, d
             return 0
 
     assert sum(at_once(workers, WORKERS, undo)) == 1
-    assert database.read_now(lambda session: session.get(Feature, ALL)) is None
+    assert database.read_now(lambda session: session.get(Feature, ANY_COMMENT)) is None

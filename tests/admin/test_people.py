@@ -27,7 +27,7 @@ def person(client: AppClient, id: int) -> User:
 
 
 def by_name(client: AppClient, name: str) -> User | None:
-    return client.database.read_now(user.with_login, name)
+    return client.database.read_now(user.find_by_login, name)
 
 
 # --- people: adding ---
@@ -75,7 +75,7 @@ def test_only_one_of_two_concurrent_accounts_with_a_name_is_added(database):
 
     def add(number: int) -> bool:
         try:
-            database.transact_now(user.add, name="zoe", **data)
+            database.transact_now(user.create_user, name="zoe", **data)
         except Refusal:
             return False
         return True

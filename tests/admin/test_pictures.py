@@ -16,7 +16,7 @@ NAMES = [f"{n:02x}/{n:02x}{'0' * 30}.png" for n in range(1, 5)]
 
 def note(database, name: str, by, original: str = "") -> int:
     facts = {"name": name, "original": original, "width": 3, "height": 2, "size": 1200}
-    return database.transact_now(upload.note, **facts, type="image/png", by=by).id
+    return database.transact_now(upload.record_upload, **facts, type="image/png", by=by).id
 
 
 def write(database, world, id: int, version: int, **typed) -> None:
@@ -52,7 +52,7 @@ def test_a_picture_in_the_settings_counts_as_used(database, world):
     one = note(database, NAMES[0], world.ann)
 
     def choose(session) -> None:
-        session.get_one(site.Site, site.THE_ONE).choices = {"logo": f"/media/{NAMES[0]}"}
+        session.get_one(site.Site, site.SITE_ID).choices = {"logo": f"/media/{NAMES[0]}"}
 
     database.transact_now(choose)
     assert database.read_now(upload_list.pictures.only, [one])[0].is_used

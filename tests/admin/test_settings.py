@@ -22,7 +22,7 @@ from blog.models.posts import slug as slugs
 from blog.models.posts.editing import WorkingCopy
 from blog.models.posts.post import Post
 from blog.models.settings import save_settings, setting_history, site
-from blog.models.settings.save_settings import COLUMNS, SETTINGS, Overtaken, Wish
+from blog.models.settings.save_settings import COLUMNS, SETTINGS, EditConflict, SettingUpdate
 from blog.models.settings.setting import declared
 from blog.models.settings.settings import GROUPS, OWN_PAGE, Settings
 from blog.models.settings.site import SiteFacts
@@ -44,7 +44,7 @@ def facts(database: Database) -> SiteFacts:
 
 
 def decide(database: Database, by: Any = None, **values: Any) -> list[str]:
-    wishes = {name: Wish(value) for name, value in values.items()}
+    wishes = {name: SettingUpdate(value) for name, value in values.items()}
     changed: list[str] = database.transact_now(save_settings.save, wishes, by=by)
     return changed
 
@@ -202,14 +202,20 @@ def test_concurrent_changes_of_the_same_setting_are_reported_and_not_saved(clien
 
 
 def test_concurrent_changes_to_the_same_value_are_no_conflict(database, world):
-    shown = save_settings.mark("tagline", "")
-    database.transact_now(save_settings.save, {"tagline": Wish("Same", shown)}, by=world.kim)
+    shown = save_settings.fingerprint("tagline", "")
+    database.transact_now(
+        save_settings.save, {"tagline": SettingUpdate("Same", shown)}, by=world.kim
+    )
     assert (
-        database.transact_now(save_settings.save, {"tagline": Wish("Same", shown)}, by=world.kim)
+        database.transact_now(
+            save_settings.save, {"tagline": SettingUpdate("Same", shown)}, by=world.kim
+        )
         == []
     )
-    with pytest.raises(Overtaken):
-        database.transact_now(save_settings.save, {"tagline": Wish("Other", shown)}, by=world.kim)
+    with pytest.raises(EditConflict):
+        database.transact_now(
+            save_settings.save, {"tagline": SettingUpdate("Other", shown)}, by=world.kim
+        )
 
 
 # --- history ---
@@ -270,7 +276,7 @@ def test_values_derived_from_a_setting_are_restored_with_it(database, world):
 def test_a_site_icon_whose_picture_was_deleted_is_not_restored(database, world):
     name = f"ab/{'ab' * 16}.png"
     given = {"original": "logo.png", "width": 9, "height": 9, "size": 9, "type": "image/png"}
-    picture = database.transact_now(upload.note, name=name, **given, by=world.kim)
+    picture = database.transact_now(upload.record_upload, name=name, **given, by=world.kim)
     decide(database, by=world.kim, logo=f"/media/{name}")
     decide(database, by=world.kim, logo="")
     gone = database.read_now(setting_history.history)[0][0]
@@ -433,7 +439,9 @@ def test_a_slug_that_is_a_reserved_word_gets_a_suffix(database, world):
 def move_all(database: Database, world: Cast, *, brought: bool = False) -> int:
     number, after = 0, 0
     while True:
-        moved = database.transact_now(change_paths.move, after, brought=brought, by=world.kim)
+        moved = database.transact_now(
+            change_paths.change_batch, after, brought=brought, by=world.kim
+        )
         number, after = number + moved.number, moved.after
         if not after:
             return number
@@ -453,7 +461,7 @@ def test_addresses_of_published_posts_are_changed_and_old_ones_redirect(client):
 
 
 def test_address_changes_are_previewed_and_made_in_batches(client, monkeypatch):
-    monkeypatch.setattr(change_paths, "PIECE", 1)
+    monkeypatch.setattr(change_paths, "BATCH_SIZE", 1)
     kim = client.let_in("kim")
     decide(client.database, post_address="/{slug}")
     page = client.get("/admin/settings/addresses", cookies=kim).text

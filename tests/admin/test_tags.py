@@ -18,7 +18,7 @@ from blog.models.public import archives
 from blog.models.search import search
 from blog.models.search.schema import entry
 from blog.models.tags import tag_admin
-from blog.models.tags.tag import Tag, named
+from blog.models.tags.tag import Tag, find_or_create
 
 
 def tag_id(database, slug: str) -> int:
@@ -69,7 +69,9 @@ def test_the_log_has_the_former_tags_of_each_post(database, world, verb, data):
 def test_the_old_name_of_a_tag_still_finds_it(database, world):
     id = tag_id(database, "marmalade")
     database.transact_now(tag_admin.rename, id, name="Jam", by=world.eve)
-    assert database.transact_now(lambda s: [t.id for t in named(s, ["Marmalade", "Jam"])]) == [id]
+    assert database.transact_now(
+        lambda s: [t.id for t in find_or_create(s, ["Marmalade", "Jam"])]
+    ) == [id]
 
 
 def test_renaming_a_tag_back_creates_no_redirect_loop(database, world):

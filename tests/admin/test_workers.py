@@ -18,7 +18,7 @@ Clients = Mapping[str, aiohttp.ClientSession]
 def somebody(site: Site, name: str) -> User:
     """Add a person for one test, because other tests use the same site."""
     data = {"display_name": name, "email": "", "role": "author", "password_hash": cast.HASHED}
-    return site.database.transact_now(user.add, name=name, **data)
+    return site.database.transact_now(user.create_user, name=name, **data)
 
 
 async def send(client: aiohttp.ClientSession, path: str, token: str = "", **form: str) -> int:

@@ -97,7 +97,7 @@ def test_sessions_are_still_valid_after_a_restore(small_blog, tmp_path):
     (small_blog.data_dir / "secret").write_text("ab" * 32)
     backup.write(small_blog, tmp_path / "b.tar.gz")
     there = replace(small_blog, data_dir=tmp_path / "there")
-    restore.read_back(there, tmp_path / "b.tar.gz")
+    restore.restore_backup(there, tmp_path / "b.tar.gz")
     with AppClient(there) as client:
         assert client.get("/control-panel", cookies=cookies).status == 200
     assert (there.data_dir / "secret").stat().st_mode & 0o777 == 0o600
@@ -151,7 +151,7 @@ def test_uploads_during_a_backup_do_not_break_it(small_blog, tmp_path):
     for result in results:
         assert result.missing == ()
         there = replace(small_blog, data_dir=tmp_path / result.path.name.partition(".")[0])
-        restore.read_back(there, result.path)
+        restore.restore_backup(there, result.path)
         database = Database(there)
         names = database.read_now(lambda s: s.scalars(select(upload.Upload.name)).all())
         database.close()
@@ -169,9 +169,9 @@ def keep_uploading(config: Config, stop: threading.Event) -> None:
         out = BytesIO()
         Image.new("RGB", (8, 8), (number % 256, number // 256, 7)).save(out, "PNG")
         picture = prepare(out.getvalue(), "p.png", 40)
-        asyncio.run(media.keep(config, picture))  # type: ignore[arg-type]  # it has the attributes that are used
+        asyncio.run(media.store(config, picture))  # type: ignore[arg-type]  # it has the attributes that are used
         facts = {k: v for k, v in picture.values.items() if k != "name"}
-        database.transact_now(upload.note, name=picture.name, original="p.png", **facts)
+        database.transact_now(upload.record_upload, name=picture.name, original="p.png", **facts)
         time.sleep(0.005)
     database.close()
 
@@ -180,7 +180,7 @@ def test_a_missing_picture_is_named_and_the_rest_is_backed_up(small_blog, tmp_pa
     database = Database(small_blog)
     name = f"ab/ab{'0' * 30}.png"
     facts = {"original": "x", "width": 1, "height": 1, "size": 1, "type": "image/png"}
-    database.transact_now(upload.note, name=name, **facts)
+    database.transact_now(upload.record_upload, name=name, **facts)
     database.close()
     completed = command(small_blog, "backup", str(tmp_path / "b.tar.gz"))
     assert completed.returncode == 0 and name in completed.stdout
@@ -206,7 +206,7 @@ def test_a_full_disk_leaves_no_file_and_keeps_the_previous_backup(small_blog, tm
     assert len(completed.stderr.strip().splitlines()) == 1, completed.stderr
     assert [path.name for path in target.parent.iterdir()] == ["blog.tar.gz"]
     assert target.read_bytes() == b"the one before"
-    assert storage.last(small_blog).fault and not storage.last(small_blog).made_at
+    assert storage.last_backup(small_blog).fault and not storage.last_backup(small_blog).made_at
 
 
 def test_a_small_disk_that_is_full_is_left_empty(small_blog, tmp_path):
@@ -234,9 +234,9 @@ def test_the_next_backup_removes_the_files_of_a_killed_one(small_blog):
     wait_for(lambda: list(folder.glob(".*.unfinished/draft")))
     child.send_signal(signal.SIGKILL)
     child.wait()
-    assert storage.every(small_blog) == [] and list(folder.glob(".*.unfinished"))
+    assert storage.list_backups(small_blog) == [] and list(folder.glob(".*.unfinished"))
     assert command(small_blog, "backup").returncode == 0
-    assert len(storage.every(small_blog)) == 1
+    assert len(storage.list_backups(small_blog)) == 1
     assert list(folder.glob(".*")) == []
 
 
@@ -301,7 +301,7 @@ def test_a_post_written_after_the_backup_is_not_in_it(small_blog, tmp_path):
     database.transact_now(editing.start, "post", "en", by=kim)
     database.close()
     there = replace(small_blog, data_dir=tmp_path / "there")
-    restore.read_back(there, result.path)
+    restore.restore_backup(there, result.path)
     opened = Database(there)
     assert len(opened.read_now(lambda s: s.scalars(select(Post.id)).all())) == result.posts
     opened.close()

@@ -43,14 +43,14 @@ def there(tmp_path: Path) -> Config:
 def assert_refused(there: Config, file: Path, *kinds: type[Exception]) -> str:
     """Assert that a restore fails with one sentence and writes nothing. Returns the sentence."""
     with pytest.raises(kinds or (Damaged,)) as caught:
-        restore.read_back(there, file)
+        restore.restore_backup(there, file)
     assert not there.data_dir.exists()
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
 def test_a_valid_backup_is_restored(there, valid_backup):
-    assert restore.read_back(there, valid_backup).title == "The Ink House"
+    assert restore.restore_backup(there, valid_backup).title == "The Ink House"
     assert there.sqlite_file.is_file()
 
 
@@ -136,7 +136,9 @@ def modified_backup(
 
 
 def test_a_rebuilt_backup_without_changes_is_restored(there, valid_backup, tmp_path):
-    restore.read_back(there, modified_backup(valid_backup, tmp_path / "same", lambda files: None))
+    restore.restore_backup(
+        there, modified_backup(valid_backup, tmp_path / "same", lambda files: None)
+    )
 
 
 @pytest.mark.parametrize(
@@ -264,10 +266,10 @@ def test_a_backup_larger_than_the_free_space_is_refused(there, valid_backup, mon
 
 def test_a_restore_never_overwrites_a_blog(valid_backup, tmp_path):
     there = Config(data_dir=tmp_path / "there")
-    restore.read_back(there, valid_backup)
+    restore.restore_backup(there, valid_backup)
     before = {path: path.read_bytes() for path in there.data_dir.rglob("*") if path.is_file()}
     with pytest.raises(UserError, match="is not empty"):
-        restore.read_back(there, valid_backup)
+        restore.restore_backup(there, valid_backup)
     assert before == {p: p.read_bytes() for p in there.data_dir.rglob("*") if p.is_file()}
 
 
@@ -276,7 +278,7 @@ def test_a_folder_with_nothing_but_backups_in_it_counts_as_empty(valid_backup, t
     (there.data_dir / "backups").mkdir(parents=True)
     file = Path(shutil.copy(valid_backup, there.data_dir / "backups"))
     (there.data_dir / ".restoring").mkdir()  # of a killed restore
-    restore.read_back(there, file)
+    restore.restore_backup(there, file)
     assert {path.name for path in there.data_dir.iterdir()} == {
         *("backups", "blog.sqlite3", "backup.json", "media", "secret", "templates", "SHA256SUMS")
     } - {"backup.json", "SHA256SUMS"}

@@ -14,7 +14,7 @@ from blog.config import Config, UserError
 from blog.db import Database
 from blog.jobs.tasks import TASKS
 from blog.models.base import now
-from blog.models.settings.site import THE_ONE, Site
+from blog.models.settings.site import SITE_ID, Site
 from tests.support import cast
 from tests.support.live_server import environment
 
@@ -32,18 +32,18 @@ def blog(config: Config, sqlite_database: Database, monkeypatch) -> Config:
 
 
 def set_up_at(session: Session, moment: object) -> None:
-    session.get_one(Site, THE_ONE).set_up_at = moment  # type: ignore[assignment]  # a datetime
+    session.get_one(Site, SITE_ID).set_up_at = moment  # type: ignore[assignment]  # a datetime
 
 
 def change_settings(session: Session, **settings: int) -> None:
-    session.get_one(Site, THE_ONE).choices = settings
+    session.get_one(Site, SITE_ID).choices = settings
 
 
 def run_task(config: Config) -> None:
     """Run the scheduled task once."""
     database = Database(config)
     try:
-        asyncio.run(schedule.look_after(config, database))
+        asyncio.run(schedule.back_up_if_due(config, database))
     finally:
         database.close()
 
@@ -67,10 +67,10 @@ def test_backing_up_is_a_scheduled_task():
 def test_a_backup_that_is_due_is_made_once(blog):
     run_task(blog)
     run_task(blog)
-    backups = storage.every(blog)
+    backups = storage.list_backups(blog)
     assert len(backups) == 1
     restore.check(backups[0])
-    last = storage.last(blog)
+    last = storage.last_backup(blog)
     assert last.place == str(backups[0]) and last.size == backups[0].stat().st_size
     assert last.moment and now() - last.moment < timedelta(minutes=5) and not last.fault
 
@@ -78,19 +78,19 @@ def test_a_backup_that_is_due_is_made_once(blog):
 def test_no_backup_is_started_while_another_is_being_made(blog):
     with storage.lock(blog):
         run_task(blog)
-    assert storage.every(blog) == []
+    assert storage.list_backups(blog) == []
 
 
 def test_a_new_blog_is_not_backed_up_yet(blog, sqlite_database):
     sqlite_database.transact_now(set_up_at, now() - timedelta(hours=2))
     run_task(blog)
-    assert storage.every(blog) == []
+    assert storage.list_backups(blog) == []
 
 
 def test_automatic_backups_can_be_turned_off(blog, sqlite_database):
     sqlite_database.transact_now(change_settings, backup_every=0)
     run_task(blog)
-    assert storage.every(blog) == []
+    assert storage.list_backups(blog) == []
 
 
 def test_old_backups_are_deleted_but_never_the_newest(blog, sqlite_database):
@@ -98,10 +98,10 @@ def test_old_backups_are_deleted_but_never_the_newest(blog, sqlite_database):
     (storage.folder(blog) / storage.RESULT_FILE).unlink()
     sqlite_database.transact_now(change_settings, backup_keep=2)
     run_task(blog)
-    remaining = storage.every(blog)
+    remaining = storage.list_backups(blog)
     assert len(remaining) == 2 and remaining[0] == old[-1]
     assert storage.prune(blog, 0) == [remaining[0]]
-    assert storage.every(blog) == [remaining[1]]
+    assert storage.list_backups(blog) == [remaining[1]]
 
 
 def test_other_files_are_neither_counted_nor_deleted(blog):
@@ -112,7 +112,9 @@ def test_other_files_are_neither_counted_nor_deleted(blog):
     upgrade = Path(
         shutil.copy(good[0], storage.folder(blog) / "2026-01-01-040000-before-0002.tar.gz")
     )
-    assert storage.every(blog) == good and storage.every(blog, upgrades=True) == [upgrade]
+    assert storage.list_backups(blog) == good and storage.list_backups(blog, upgrades=True) == [
+        upgrade
+    ]
     storage.prune(blog, 1)
     remaining = {path.name for path in storage.folder(blog).iterdir()} - {storage.RESULT_FILE}
     assert remaining == {*others, good[-1].name, upgrade.name}
@@ -122,13 +124,13 @@ def test_a_failed_backup_is_recorded_and_retried_after_an_hour(blog, monkeypatch
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 8, 1000))
     with pytest.raises(UserError, match="No backup was made"):
         run_task(blog)
-    assert "free" in storage.last(blog).fault
+    assert "free" in storage.last_backup(blog).fault
     run_task(blog)  # no second attempt within the hour
     later = now() + timedelta(minutes=61)
     monkeypatch.setattr(storage, "now", lambda: later)
     with pytest.raises(UserError):
         run_task(blog)
-    assert storage.every(blog) == []
+    assert storage.list_backups(blog) == []
 
 
 def test_the_error_of_the_backup_process_is_recorded(blog):
@@ -141,7 +143,7 @@ def test_the_error_of_the_backup_process_is_recorded(blog):
             asyncio.run(schedule._run(blog, 3))
     finally:
         database.close()
-    assert storage.last(blog).fault and not storage.last(blog).made_at
+    assert storage.last_backup(blog).fault and not storage.last_backup(blog).made_at
 
 
 async def test_a_cancelled_backup_leaves_no_process_and_no_incomplete_file(blog):
@@ -155,6 +157,6 @@ async def test_a_cancelled_backup_leaves_no_process_and_no_incomplete_file(blog)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert storage.every(blog) == []
+    assert storage.list_backups(blog) == []
     await schedule._run(blog, 3)
-    assert len(storage.every(blog)) == 1 and not list(storage.folder(blog).glob(".*"))
+    assert len(storage.list_backups(blog)) == 1 and not list(storage.folder(blog).glob(".*"))

@@ -251,7 +251,7 @@ def test_the_pages_of_a_list_are_cached_separately(
 
 def _narrow(session: Session) -> None:
     """Put two posts under one tag, and show one post per page."""
-    session.get_one(site.Site, site.THE_ONE).posts_per_page = 1
+    session.get_one(site.Site, site.SITE_ID).posts_per_page = 1
     tag = Tag(name="ink", slug="ink")
     session.add(tag)
     session.flush()

@@ -7,7 +7,7 @@ import pytest
 from blog.db import Database
 from blog.models.base import now
 from blog.models.posts import dashboard, editing, revisions
-from blog.models.posts.dashboard import STATES, Desk
+from blog.models.posts.dashboard import STATES, DashboardPage
 from blog.models.uploads import upload
 from blog.models.users import signin
 from blog.models.users.user import User
@@ -20,9 +20,9 @@ def people(world: Cast) -> Cast:
     return world
 
 
-def shown(database: Database, by: User, **chosen: object) -> Desk:
+def shown(database: Database, by: User, **chosen: object) -> DashboardPage:
     defaults = {"kind": "post", "state": "all", "whose": "mine", "title": "", "page": 1}
-    return database.read_now(dashboard.desk, by=by, **{**defaults, **chosen})
+    return database.read_now(dashboard.list_posts, by=by, **{**defaults, **chosen})
 
 
 def test_each_list_holds_and_counts_the_posts_in_its_state(database, people):
@@ -65,7 +65,7 @@ def test_only_live_posts_have_a_view_link(database, people):
 
 
 def test_the_edit_page_lists_authors_first_and_omits_disabled_accounts(database, people):
-    editable = database.read_now(dashboard.sheet, people.bob_live.id, by=people.eve)
+    editable = database.read_now(dashboard.load_editable, people.bob_live.id, by=people.eve)
     names = [person.name for person in editable.people]
     assert names[0] == "bob"
     assert set(names) == {"ann", "bob", "eve", "kim", "lee"}
@@ -74,21 +74,23 @@ def test_the_edit_page_lists_authors_first_and_omits_disabled_accounts(database,
 def test_authors_see_their_own_pictures_and_editors_see_all(database, people):
     facts = {"width": 4, "height": 3, "size": 99, "type": "image/png"}
     name = f"ab/ab{'0' * 30}.png"
-    database.transact_now(upload.note, name=name, original="x.png", by=people.ann, **facts)
+    database.transact_now(upload.record_upload, name=name, original="x.png", by=people.ann, **facts)
     totals = {
-        name: database.read_now(dashboard.album, by=people.people[name], page=1).total
+        name: database.read_now(dashboard.list_pictures, by=people.people[name], page=1).total
         for name in ("ann", "bob", "eve")
     }
     assert totals == {"ann": 1, "bob": 0, "eve": 1}
-    assert database.read_now(upload.sizes, f"![](/media/{name})", {}) == {f"/media/{name}": (4, 3)}
-    assert database.read_now(upload.sizes, "![](x.png)", {"x.png": f"/media/{name}"})
+    assert database.read_now(upload.picture_sizes, f"![](/media/{name})", {}) == {
+        f"/media/{name}": (4, 3)
+    }
+    assert database.read_now(upload.picture_sizes, "![](x.png)", {"x.png": f"/media/{name}"})
 
 
 def test_a_page_number_past_the_end_raises_lookup_error(database, people):
     with pytest.raises(LookupError):
         shown(database, people.ann, page=2)
     with pytest.raises(LookupError):
-        database.read_now(dashboard.album, by=people.ann, page=2)
+        database.read_now(dashboard.list_pictures, by=people.ann, page=2)
 
 
 def test_restoring_a_revision_keeps_the_replaced_text_as_a_revision(database, people):
@@ -116,5 +118,5 @@ def test_an_empty_draft_is_reused_only_by_its_own_author(database, people, monke
 def test_the_session_list_holds_only_ones_own_sessions(database, people):
     cast.sign_in(database, people.ann)
     cast.sign_in(database, people.bob)
-    rows = database.read_now(signin.mine, by=people.ann)
+    rows = database.read_now(signin.sessions_of, by=people.ann)
     assert {row.user_id for row in rows} == {people.ann.id}

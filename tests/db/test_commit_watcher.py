@@ -16,7 +16,7 @@ from blog.config import Config
 from blog.db import Database
 from blog.db.commit_watcher import PING, PostgresCommitWatcher, watch
 from blog.db.migrate import migrate
-from blog.models.settings.site import THE_ONE, Site
+from blog.models.settings.site import SITE_ID, Site
 from tests.support import cast
 from tests.support.live_server import wait_for
 from tests.support.postgres import Postgres
@@ -119,7 +119,7 @@ async def test_a_replaced_database_file_is_read_and_written_at_once(
     config.data_dir.rename(config.data_dir.with_name("before"))
     await invalidator.catch_up()  # as long as there is no file, the open one stays in use
     assert await running.read(tagline) == "Of yesterday."
-    restore.read_back(config, saved)
+    restore.restore_backup(config, saved)
     await invalidator.catch_up()
     assert invalidated[-1] is None  # every cached page is dropped
     assert invalidator.site.tagline == await running.read(tagline) != "Of yesterday."
@@ -133,8 +133,8 @@ async def test_a_replaced_database_file_is_read_and_written_at_once(
 
 
 def tagline(session: Session) -> str:
-    return session.get_one(Site, THE_ONE).tagline
+    return session.get_one(Site, SITE_ID).tagline
 
 
 def set_tagline(session: Session, text: str) -> None:
-    session.get_one(Site, THE_ONE).tagline = text
+    session.get_one(Site, SITE_ID).tagline = text

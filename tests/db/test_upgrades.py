@@ -131,8 +131,8 @@ def check_entries(config: Config, *, is_first: bool) -> None:
 
 
 def shown(action: str) -> tuple[str, str | None]:
-    label = audit_labels.label_of_action(action)
-    return audit_labels.words_of(action), label.kind if label else None
+    label = audit_labels.find_label(action)
+    return audit_labels.action_text(action), label.kind if label else None
 
 
 def add_entries(config: Config, names: list[str]) -> dict[int, str]:
@@ -175,13 +175,13 @@ def test_no_new_action_name_is_the_old_name_of_another():
 def test_a_backup_is_made_before_the_schema_changes_and_its_path_is_printed(old, config, capsys):
     was_older, before = is_older(config), count_rows(config)
     startup.prepare(config)
-    backups = storage.every(config, upgrades=True)
+    backups = storage.list_backups(config, upgrades=True)
     printed = capsys.readouterr().out
     assert [str(path) for path in backups if str(path) not in printed] == []
     assert len(backups) == was_older
     for path in backups:
         target = replace(config, data_dir=config.data_dir.parent / "back")
-        restore.read_back(target, path)
+        restore.restore_backup(target, path)
         assert count_rows(target) == before  # the restored data is that of the old release
 
 
@@ -189,15 +189,15 @@ def test_a_data_folder_with_a_relative_path_is_backed_up(old, config, monkeypatc
     monkeypatch.chdir(config.data_dir.parent)  # as in a checkout: BLOG_DATA_DIR is `data`
     was_older, relative = is_older(config), replace(config, data_dir=Path(config.data_dir.name))
     startup.prepare(relative)
-    backups = storage.every(relative, upgrades=True)
+    backups = storage.list_backups(relative, upgrades=True)
     assert len(backups) == was_older and all(path.is_absolute() for path in backups)
 
 
 def test_a_start_without_a_schema_change_makes_no_backup(old, config):
     startup.prepare(config)
-    backups = len(storage.every(config, upgrades=True))
+    backups = len(storage.list_backups(config, upgrades=True))
     startup.prepare(config)
-    assert len(storage.every(config, upgrades=True)) == backups
+    assert len(storage.list_backups(config, upgrades=True)) == backups
 
 
 def test_four_processes_at_once_make_one_backup(old, config):
@@ -206,7 +206,7 @@ def test_four_processes_at_once_make_one_backup(old, config):
         subprocess.Popen([sys.executable, "-c", PREPARE], env=environment(config)) for _ in range(4)
     ]
     assert [child.wait(120) for child in children] == [0, 0, 0, 0]
-    assert len(storage.every(config, upgrades=True)) == was_older
+    assert len(storage.list_backups(config, upgrades=True)) == was_older
 
 
 def test_the_schema_stays_as_it_is_if_the_backup_fails(old, config):
@@ -231,7 +231,7 @@ def test_repeated_failed_starts_keep_only_one_backup(old, config):
     for _ in range(3):
         startup.prepare(config)
         shutil.copy(config.data_dir / "kept.tmp", config.sqlite_file)
-    assert len(storage.every(config, upgrades=True)) == 1
+    assert len(storage.list_backups(config, upgrades=True)) == 1
 
 
 @pytest.mark.postgresql
@@ -241,10 +241,10 @@ def test_a_backup_on_postgresql_holds_the_data_of_the_old_release(postgres, conf
     config.data_dir.mkdir()
     first_release(target)
     startup.prepare(target)
-    backups = storage.every(target, upgrades=True)
+    backups = storage.list_backups(target, upgrades=True)
     assert len(backups) == 1 and revision(target) == head()
     back = replace(target, data_dir=config.data_dir / "back", database_url=postgres.url(names[1]))
-    restore.read_back(back, backups[0])
+    restore.restore_backup(back, backups[0])
     assert revision(back) == "0001"
     for name in names:
         postgres.drop(name)

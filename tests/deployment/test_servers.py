@@ -46,7 +46,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[Hosted]:
 def holder(site: Hosted) -> int:
     """Return the id of the process that runs the scheduler, or 0."""
     with closing(Database(site.config)) as database:
-        facts = database.read_now(lease.facts, lease.CLOCK)
+        facts = database.read_now(lease.facts, lease.SCHEDULER)
     return int(facts["holder"].split("-")[0]) if facts["until"] > now() else 0
 
 

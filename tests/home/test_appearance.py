@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from blog.models.base import Refusal
 from blog.models.settings import site
 from blog.models.settings.blogroll import Friend, initial, read_blogroll
-from blog.models.settings.colour import Colour, contrast, least, readable
+from blog.models.settings.colour import Colour, contrast, lowest_contrast, readable
 from blog.models.settings.legal import (
     check_icp,
     check_police,
@@ -26,8 +26,8 @@ from blog.models.settings.theme_css import (
     SCHEMES,
     TEXT,
     TYPEFACES,
-    Look,
-    is_moved,
+    Theme,
+    is_adjusted,
     shades,
 )
 from tests.support import cast
@@ -85,16 +85,16 @@ def test_an_invalid_colour_raises_value_error(text: str) -> None:
 @pytest.mark.parametrize("accent", ACCENTS)
 def test_every_accent_has_enough_contrast_in_both_schemes(accent: str) -> None:
     tone = shades(accent)
-    assert least(tone.day, (*DAY, tone.day_wash)) >= TEXT
-    assert least(tone.night, (*NIGHT, tone.night_wash)) >= TEXT
-    assert least(tone.day_seal, DAY) >= MARK
-    assert least(tone.night_seal, NIGHT) >= MARK
+    assert lowest_contrast(tone.day, (*DAY, tone.day_wash)) >= TEXT
+    assert lowest_contrast(tone.night, (*NIGHT, tone.night_wash)) >= TEXT
+    assert lowest_contrast(tone.day_seal, DAY) >= MARK
+    assert lowest_contrast(tone.night_seal, NIGHT) >= MARK
 
 
 def test_a_readable_accent_is_not_adjusted() -> None:
     assert shades("#7c3aed").day == "#7c3aed"
-    assert not is_moved("#7c3aed")
-    assert is_moved("#ffd400")
+    assert not is_adjusted("#7c3aed")
+    assert is_adjusted("#ffd400")
 
 
 def test_a_colour_is_adjusted_no_further_than_necessary() -> None:
@@ -116,14 +116,14 @@ def test_the_background_colours_match_the_stylesheet() -> None:
 
 
 def test_the_default_theme_needs_no_stylesheet() -> None:
-    assert Look().path == ""
+    assert Theme().path == ""
 
 
 @pytest.mark.parametrize("typeface", TYPEFACES)
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_theme_can_be_restored_from_its_name(typeface: str, scheme: str) -> None:
-    look = Look("#c2185b", typeface, scheme)
-    assert Look.named(look.name) == look
+    look = Theme("#c2185b", typeface, scheme)
+    assert Theme.named(look.name) == look
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_theme_can_be_restored_from_its_name(typeface: str, scheme: str) -> No
 )
 def test_an_invalid_theme_name_is_not_found(open_client: AppClient, name: str) -> None:
     with pytest.raises(LookupError):
-        Look.named(name)
+        Theme.named(name)
     assert open_client.get(f"/look/{name}.0123456789ab.css").status == 404
 
 
@@ -156,7 +156,7 @@ def test_a_changed_theme_applies_to_the_next_page(client: AppClient) -> None:
 
 def test_the_stylesheet_of_an_earlier_theme_is_still_served(client: AppClient) -> None:
     choose(client, accent="#c2185b")
-    earlier = Look("#c2185b").path
+    earlier = Theme("#c2185b").path
     choose(client, accent="#00687a")
     assert "#c2185b" in client.get(earlier).text
 
@@ -178,7 +178,7 @@ def test_every_worker_applies_a_changed_theme(site: Site) -> None:
     cast.choose(site.database, accent="#5b2a3c")
     try:
         for _ in range(24):
-            assert Look("#5b2a3c").path in site.get("/").text
+            assert Theme("#5b2a3c").path in site.get("/").text
     finally:
         cast.choose(site.database, accent=ACCENT)
     wait_for(lambda: "/look/" not in site.get("/").text)
@@ -217,7 +217,7 @@ def test_stored_settings_that_are_no_longer_valid_break_no_page(client: AppClien
             "analytics": 7,
             "icp": "",
         }
-        session.get_one(site.Site, site.THE_ONE).choices = {**invalid, "scheme": "dark"}
+        session.get_one(site.Site, site.SITE_ID).choices = {**invalid, "scheme": "dark"}
 
     client.database.transact_now(store_invalid)
     assert "/look/book-dark-1b4a8a." in client.get("/").text

@@ -67,7 +67,7 @@ def stored_comments(client: AppClient) -> list[Comment]:
 
 def choose(client: AppClient, **settings: object) -> None:
     def update_settings(session):
-        row = session.get_one(site.Site, site.THE_ONE)
+        row = session.get_one(site.Site, site.SITE_ID)
         row.choices = {**row.choices, **settings}
 
     client.database.transact_now(update_settings)
@@ -177,7 +177,7 @@ def test_the_guest_cookie_is_http_only_and_lasts_a_month(client):
 
 def test_the_guest_cookie_is_secure_over_https(client):
     def secure(session):
-        session.get_one(site.Site, site.THE_ONE).address = cast.SECURE_ADDRESS
+        session.get_one(site.Site, site.SITE_ID).address = cast.SECURE_ADDRESS
 
     client.database.transact_now(secure)
     (cookie,) = send(client).all("set-cookie")

@@ -33,7 +33,7 @@ def open_docs(client: AppClient) -> AppClient:
 
 
 def switch_on(session) -> None:
-    row = session.get(site.Site, site.THE_ONE)
+    row = session.get(site.Site, site.SITE_ID)
     row.choices = {**row.choices, "docs": True}
 
 

@@ -222,7 +222,7 @@ def test_the_sitemap_of_a_large_blog_is_an_index_of_parts(
 
 
 def touch(session: Session, *, by: User) -> None:
-    session.get_one(site.Site, site.THE_ONE).tagline += "!"
+    session.get_one(site.Site, site.SITE_ID).tagline += "!"
 
 
 def test_robots_txt_disallows_the_private_pages(client: AppClient, world: Cast) -> None:

@@ -37,7 +37,7 @@ def mailed_path(client: AppClient) -> str:
 
 
 def link(client: AppClient, name: str = "ann") -> str:
-    return client.database.transact_now(password_reset.reset_link, name)
+    return client.database.transact_now(password_reset.create_reset_link, name)
 
 
 def reset_password(client: AppClient, path: str, new: str = NEW, **how: object) -> Answer:
@@ -121,7 +121,7 @@ def test_requests_are_limited_per_login_and_per_network(mailing):
 def test_emails_are_limited_per_account_and_day(mailing):
     for _ in range(4):
         for login in ("ann", "ann@ink.example"):
-            mailing.database.transact_now(password_reset.ask_for_reset, login, "en")
+            mailing.database.transact_now(password_reset.request_reset, login, "en")
     assert len(queued(mailing)) == login_throttle.LIMITS["mailed"]
 
 
@@ -215,7 +215,7 @@ def test_a_disabled_account_cannot_use_a_link(client):
 
 
 def test_of_twenty_concurrent_uses_of_a_link_one_succeeds(database, world, config_of):
-    key = database.transact_now(password_reset.reset_link, "ann").rpartition("/")[2]
+    key = database.transact_now(password_reset.create_reset_link, "ann").rpartition("/")[2]
     others = [database, *(Database(config_of(database)) for _ in range(3))]
 
     def use(number: int) -> bool:
@@ -229,7 +229,7 @@ def test_of_twenty_concurrent_uses_of_a_link_one_succeeds(database, world, confi
         done = list(threads.map(use, range(20)))
     for other in others[1:]:
         other.close()
-    ann = database.read_now(user.with_login, "ann")
+    ann = database.read_now(user.find_by_login, "ann")
     assert done.count(True) == 1 and ann.password_hash == f"hash-{done.index(True)}"
 
 
@@ -260,7 +260,7 @@ def test_the_reset_password_command_works_while_the_blog_runs(config, furnished)
 @pytest.mark.parametrize(("name", "why"), [("zzz", "named"), ("dan", "disab"), ("lee", "byline")])
 def test_no_link_is_made_for_an_account_that_cannot_sign_in(database, world, name, why):
     with pytest.raises(Refusal, match=why):
-        database.transact_now(password_reset.reset_link, name)
+        database.transact_now(password_reset.create_reset_link, name)
 
 
 # --- notifications of a new password ---
@@ -389,13 +389,13 @@ def test_over_https_the_device_cookie_needs_the_host_prefix(client):
 
 
 def change_address(session: Session, address: str) -> None:
-    setup.blank(session).address = address
+    setup.get_or_create_site(session).address = address
 
 
 def test_old_sign_in_attempts_expire(client):
     for login in ("ann", "zzz"):
-        client.database.transact_now(login_throttle.claim, login, "192.0.2.1")
-        client.database.transact_now(login_throttle.claim_mail, login, None)
+        client.database.transact_now(login_throttle.count_attempt, login, "192.0.2.1")
+        client.database.transact_now(login_throttle.count_reset_mail, login, None)
 
     def age(session: Session, time: timedelta) -> int:
         for row in session.scalars(select(login_throttle.Attempt)):

@@ -180,6 +180,6 @@ def test_every_account_page_is_translated_to_chinese(visit: Open, blog: Site, pa
 
 def set_language(blog: Site, language: str) -> None:
     def change(session: Any) -> None:
-        session.get_one(Row, sites.THE_ONE).language = language
+        session.get_one(Row, sites.SITE_ID).language = language
 
     blog.database.transact_now(change)

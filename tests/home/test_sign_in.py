@@ -129,7 +129,7 @@ def post_while(client: AppClient, path: str, typed: dict[str, str], **how: Any) 
     "work",
     [
         user_list.disable_person,
-        partial(password.hand_over, password_hash=cast.CHEAP.hash("another")),
+        partial(password.assign_password, password_hash=cast.CHEAP.hash("another")),
     ],
 )
 def test_a_sign_in_fails_if_access_is_revoked_while_the_password_is_hashed(
@@ -153,7 +153,7 @@ def test_an_action_fails_if_access_is_revoked_while_it_runs(
     answer = post_while(client, "/admin/people/new", NEW, cookies=cookies, meanwhile=meanwhile)
     assert answer.status == 401 and "Zoë Zhang" in answer.text
     assert NEW["password"] not in answer.text
-    assert client.database.read_now(user.with_login, "zoe") is None
+    assert client.database.read_now(user.find_by_login, "zoe") is None
 
 
 def test_rehashing_the_old_password_does_not_overwrite_a_new_one(
@@ -161,7 +161,7 @@ def test_rehashing_the_old_password_does_not_overwrite_a_new_one(
 ) -> None:
     conditions = {"by": world.ann, "instead_of": world.ann.password_hash}
     new = cast.CHEAP.hash("nine slow trains")
-    client.database.transact_now(password.hand_over, world.ann.id, new, by=world.kim)
+    client.database.transact_now(password.assign_password, world.ann.id, new, by=world.kim)
     client.database.transact_now(user.set_password, world.ann.id, cast.HASHED, **conditions)
     typed = {"login": "ann", "password": "nine slow trains"}
     assert client.post("/sign-in", typed).status == 303

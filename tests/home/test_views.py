@@ -110,7 +110,7 @@ def test_every_page_has_one_h1_a_language_and_a_skip_link(
 
 def test_the_interface_uses_the_language_of_the_site(client: AppClient, world: Cast) -> None:
     def set_language(session: Session, language: str) -> None:
-        session.get_one(site.Site, site.THE_ONE).language = language
+        session.get_one(site.Site, site.SITE_ID).language = language
 
     client.database.transact_now(set_language, "zh")
     try:
@@ -136,7 +136,7 @@ def test_the_front_page_lists_posts_newest_first_with_their_language(
 
 def test_older_posts_are_on_further_pages(client: AppClient, world: Cast) -> None:
     def set_posts_per_page(session: Session, number: int) -> None:
-        session.get_one(site.Site, site.THE_ONE).posts_per_page = number
+        session.get_one(site.Site, site.SITE_ID).posts_per_page = number
 
     client.database.transact_now(set_posts_per_page, 3)
     try:

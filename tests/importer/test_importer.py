@@ -336,7 +336,7 @@ async def test_an_unknown_author_becomes_one_byline(
     migrated: Config, database: Database, old: Path
 ) -> None:
     database.transact_now(
-        user.add,
+        user.create_user,
         name="alexis",
         display_name="Alexis Author",
         email="",

@@ -27,7 +27,7 @@ from blog.models.audit.change_log import Change
 from blog.models.base import now
 from blog.models.comments.comment import Comment
 from blog.models.jobs import lease, outbox, retention
-from blog.models.jobs.lease import CLOCK, Lease
+from blog.models.jobs.lease import SCHEDULER, Lease
 from blog.models.jobs.outbox import Delivery
 from blog.models.posts import announcement
 from blog.models.posts.post import Post
@@ -67,15 +67,15 @@ async def until(condition, seconds: float = 20) -> None:
 
 
 def test_one_of_two_processes_has_the_lease_until_it_releases_it(database):
-    assert database.read_now(lease.held_until, CLOCK, "ann") == lease.FREE
-    assert database.transact_now(lease.take, CLOCK, "ann")
-    assert database.transact_now(lease.take, CLOCK, "bob") is None
-    assert database.read_now(lease.held_until, CLOCK, "bob") is None
-    assert database.read_now(lease.held_until, CLOCK, "ann") > now()
-    database.transact_now(lease.leave, CLOCK, "bob")  # bob does not hold it
-    assert database.read_now(lease.held_until, CLOCK, "bob") is None
-    database.transact_now(lease.leave, CLOCK, "ann")
-    assert database.transact_now(lease.take, CLOCK, "bob")
+    assert database.read_now(lease.held_until, SCHEDULER, "ann") == lease.FREE
+    assert database.transact_now(lease.take, SCHEDULER, "ann")
+    assert database.transact_now(lease.take, SCHEDULER, "bob") is None
+    assert database.read_now(lease.held_until, SCHEDULER, "bob") is None
+    assert database.read_now(lease.held_until, SCHEDULER, "ann") > now()
+    database.transact_now(lease.release, SCHEDULER, "bob")  # bob does not hold it
+    assert database.read_now(lease.held_until, SCHEDULER, "bob") is None
+    database.transact_now(lease.release, SCHEDULER, "ann")
+    assert database.transact_now(lease.take, SCHEDULER, "bob")
 
 
 def test_one_of_many_concurrent_requests_gets_the_lease(migrated):
@@ -84,30 +84,30 @@ def test_one_of_many_concurrent_requests_gets_the_lease(migrated):
     for _ in range(10):
         with ThreadPoolExecutor(4) as pool:
             futures = [
-                pool.submit(database.transact_now, lease.take, CLOCK, str(number))
+                pool.submit(database.transact_now, lease.take, SCHEDULER, str(number))
                 for number, database in enumerate(databases)
             ]
         (winner,) = [number for number, future in enumerate(futures) if future.result()]
-        databases[winner].transact_now(lease.leave, CLOCK, str(winner))
+        databases[winner].transact_now(lease.release, SCHEDULER, str(winner))
     for database in databases:
         database.close()
 
 
 @pytest.mark.parametrize("offset", [-timedelta(seconds=1), timedelta(days=1)])
 def test_a_lease_that_has_ended_or_ends_too_far_in_the_future_can_be_taken(database, offset):
-    database.transact_now(lease.take, CLOCK, "ann")
+    database.transact_now(lease.take, SCHEDULER, "ann")
 
     def shift(session: Session) -> None:
-        session.get_one(Lease, CLOCK).until = now() + offset
+        session.get_one(Lease, SCHEDULER).until = now() + offset
 
     database.transact_now(shift)
-    assert database.read_now(lease.held_until, CLOCK, "bob") == lease.FREE
-    assert database.transact_now(lease.take, CLOCK, "bob")
+    assert database.read_now(lease.held_until, SCHEDULER, "bob") == lease.FREE
+    assert database.transact_now(lease.take, SCHEDULER, "bob")
 
 
 def test_the_lease_leaves_no_entry_in_the_audit_log(database):
-    database.transact_now(lease.take, CLOCK, "ann")
-    database.transact_now(lease.leave, CLOCK, "ann")
+    database.transact_now(lease.take, SCHEDULER, "ann")
+    database.transact_now(lease.release, SCHEDULER, "ann")
     assert database.read_now(lambda session: session.scalars(select(Change)).all()) == []
 
 
@@ -143,14 +143,14 @@ async def test_another_scheduler_takes_over_when_the_lease_of_a_killed_one_ends(
     async def note(context: JobContext) -> None:
         done.append("done")
 
-    contexts[0].database.transact_now(lease.take, CLOCK, "killed")
+    contexts[0].database.transact_now(lease.take, SCHEDULER, "killed")
     successor = Scheduler(contexts[1], [Task("note", 0, note)])
     successor.start()
     await asyncio.sleep(0.3)
     assert done == [] and not successor.is_held
 
     def pass_time(session: Session) -> None:
-        session.get_one(Lease, CLOCK).until = now()
+        session.get_one(Lease, SCHEDULER).until = now()
 
     contexts[0].database.transact_now(pass_time)
     await until(lambda: done)
@@ -183,7 +183,7 @@ async def test_a_task_that_fails_is_logged_and_retried_without_delaying_others(c
 
 def give_lease_to_another(session: Session) -> None:
     """From now on another process holds the lease."""
-    session.get_one(Lease, CLOCK).holder = "another"
+    session.get_one(Lease, SCHEDULER).holder = "another"
 
 
 async def test_a_scheduler_that_loses_the_lease_cancels_its_tasks(contexts):
@@ -249,7 +249,7 @@ async def test_a_stop_gives_running_tasks_a_moment_and_releases_the_lease(
     async with asyncio.timeout(10):
         await running.stop()
     assert bool(finished) == is_finished
-    assert contexts[1].database.read_now(lease.held_until, CLOCK, "next") == lease.FREE
+    assert contexts[1].database.read_now(lease.held_until, SCHEDULER, "next") == lease.FREE
 
 
 async def test_a_scheduler_waits_until_a_broken_database_works_again(contexts, caplog):
@@ -295,7 +295,7 @@ def test_only_a_post_that_went_live_recently_is_announced(database, world):
     assert titles == set(announced(database))
     # Not scheduled, trashed or unpublished posts, pages, or posts older than a week.
     assert titles == {world.bob_live.title, world.ann_unlisted.title, world.bob_zh.title}
-    assert not database.read_now(announcement.has_news)
+    assert not database.read_now(announcement.has_unannounced)
 
 
 async def test_four_processes_at_once_announce_a_post_once(contexts, world):
@@ -322,7 +322,7 @@ def test_a_post_that_is_unpublished_and_published_again_is_not_announced_twice(d
 def test_old_rows_are_deleted_in_batches_and_others_stay(database):
     def fill(session: Session) -> None:
         old = now() - timedelta(days=40)
-        session.add_all(Attempt(key="login:old", at=old) for _ in range(retention.PIECE + 3))
+        session.add_all(Attempt(key="login:old", at=old) for _ in range(retention.BATCH_SIZE + 3))
         session.add(Attempt(key="login:new"))
         session.add_all(
             [
@@ -333,9 +333,9 @@ def test_old_rows_are_deleted_in_batches_and_others_stay(database):
         )
 
     database.transact_now(fill)
-    assert database.transact_now(retention.sweep, Attempt) is True
-    assert database.transact_now(retention.sweep, Attempt) is False
-    database.transact_now(retention.sweep, Delivery)
+    assert database.transact_now(retention.delete_expired, Attempt) is True
+    assert database.transact_now(retention.delete_expired, Attempt) is False
+    database.transact_now(retention.delete_expired, Delivery)
     left = database.read_now(lambda session: session.scalars(select(Attempt.key)).all())
     assert left == ["login:new"]
     left = database.read_now(lambda session: session.scalars(select(Delivery.to)).all())
@@ -353,7 +353,7 @@ def plant(database: Database, post: int, days: int, number: int = 1) -> list[int
 
 
 def test_the_ip_address_of_a_comment_is_deleted_after_ninety_days(database, world):
-    ids = plant(database, world.ann_live.id, 91, retention.PIECE + 1)
+    ids = plant(database, world.ann_live.id, 91, retention.BATCH_SIZE + 1)
     ids += plant(database, world.ann_live.id, 89)
     last_entry = database.read_now(lambda session: session.scalar(select(func.max(Change.id))))
     assert database.transact_now(retention.forget_addresses) is True
@@ -393,12 +393,12 @@ def env(config: Config, mail_server: PostOffice) -> dict[str, str]:
 
 def queue_mail(database: Database, *addresses: str) -> None:
     for address in addresses:
-        database.transact_now(outbox.owe, "test", address, language="en")
+        database.transact_now(outbox.enqueue, "test", address, language="en")
 
 
 def holder(database: Database) -> int:
     """Return the ID of the process that runs the scheduled tasks; 0 if none does."""
-    facts = database.read_now(lease.facts, CLOCK)
+    facts = database.read_now(lease.facts, SCHEDULER)
     return int(facts["holder"].split("-")[0]) if facts["until"] > now() else 0
 
 

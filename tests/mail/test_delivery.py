@@ -52,7 +52,7 @@ def queue_mail(context: JobContext, to: str = TO, kind: str = "answered", **more
     facts = (ANSWER if kind in ("answered", "comment_waits") else {}) | more
 
     def queue(session: Session) -> None:
-        outbox.owe(session, kind, to, language="en", **facts)
+        outbox.enqueue(session, kind, to, language="en", **facts)
 
     context.database.transact_now(queue)
 
@@ -102,7 +102,7 @@ async def test_mail_queued_twice_under_one_key_is_sent_once(context, mail_server
 
 async def test_a_transaction_that_fails_queues_no_mail(context, mail_server):
     def queue_and_fail(session: Session) -> None:
-        outbox.owe(session, "test", TO, language="en")
+        outbox.enqueue(session, "test", TO, language="en")
         raise LookupError
 
     with pytest.raises(LookupError):
@@ -113,7 +113,7 @@ async def test_a_transaction_that_fails_queues_no_mail(context, mail_server):
 
 async def test_mail_with_missing_facts_cannot_be_queued(context):
     with pytest.raises(TypeError, match="path"):
-        context.database.transact_now(outbox.owe, "reset", TO, language="en", name="Gus")
+        context.database.transact_now(outbox.enqueue, "reset", TO, language="en", name="Gus")
 
 
 async def test_one_refused_address_does_not_stop_the_other_messages(context, mail_server):
@@ -267,8 +267,8 @@ async def test_a_late_failure_does_not_undo_a_success(context):
     slow = context.database.transact_now(outbox.claim, SECRET)
     pass_time(context, BACK_OFF[0])
     quick = context.database.transact_now(outbox.claim, SECRET)
-    context.database.transact_now(outbox.delivered, quick)
-    context.database.transact_now(outbox.failed, slow, "lost", for_good=True)
+    context.database.transact_now(outbox.mark_delivered, quick)
+    context.database.transact_now(outbox.mark_failed, slow, "lost", for_good=True)
     assert row(context).done_at and row(context).failed_at is None
 
 

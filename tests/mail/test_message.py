@@ -156,7 +156,7 @@ def test_a_reply_notice_can_be_unsubscribed_by_the_mail_program(context):
     assert stop.startswith(f"{cast.SECURE_ADDRESS}/unsubscribe/")
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert stop in links(message) and stop in part(message, "plain")
-    hashed = unsubscribe.read_key(SECRET, stop.rpartition("/")[2])
+    hashed = unsubscribe.read_link_key(SECRET, stop.rpartition("/")[2])
     assert hashed == unsubscribe.hash_of(SECRET, "gus@guest.example")
 
 
@@ -289,9 +289,9 @@ def test_a_very_long_comment_is_cut(context):
 
 def test_the_title_of_the_site_comes_from_the_database(context, furnished):
     def rename(session: Session) -> None:
-        session.get_one(site.Site, site.THE_ONE).title = "Renamed"
+        session.get_one(site.Site, site.SITE_ID).title = "Renamed"
 
     copy_into(furnished.file, context.config.sqlite_file)
     context.database.transact_now(rename)
-    is_queued = context.database.transact_now(outbox.owe, "test", "g@x.example", language="en")
+    is_queued = context.database.transact_now(outbox.enqueue, "test", "g@x.example", language="en")
     assert is_queued and context.database.read_now(site.facts).title == "Renamed"

@@ -13,7 +13,7 @@ GUS = "gus@guest.example"
 
 
 def path(client: AppClient, address: str = GUS) -> str:
-    return f"/unsubscribe/{unsubscribe.key(client.app.ctx.secret, address)}"
+    return f"/unsubscribe/{unsubscribe.link_key(client.app.ctx.secret, address)}"
 
 
 def unsubscribed_hashes(client: AppClient) -> list[str]:

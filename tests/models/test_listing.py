@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from blog.models import listing
 from blog.models.base import Refusal
-from blog.models.listing import ListQuery, RowRefusal, each
+from blog.models.listing import ListQuery, RowRefusal, for_each
 from blog.models.posts import post_list, publishing
 from blog.models.posts.post import Post
 
@@ -133,7 +133,7 @@ def test_search_matches_each_word_separately_and_literally(database, world):
 def test_an_action_on_several_rows_changes_all_or_none(database, world):
     ids = [world.ann_live.id, world.ann_draft.id]
     with pytest.raises(RowRefusal) as raised:
-        database.transact_now(each(publishing.unpublish), ids, by=world.eve)
+        database.transact_now(for_each(publishing.unpublish), ids, by=world.eve)
     assert raised.value.id == world.ann_draft.id
     live = page(database, filters={"state": "live"})
     assert world.ann_live.id in {row.id for row in live.rows}
@@ -141,14 +141,14 @@ def test_an_action_on_several_rows_changes_all_or_none(database, world):
 
 def test_an_action_skips_missing_rows_and_returns_the_number_changed(database, world):
     ids = [world.ann_live.id, 9999, world.bob_draft.id]
-    assert database.transact_now(each(publishing.trash), ids, by=world.eve) == 2
+    assert database.transact_now(for_each(publishing.trash), ids, by=world.eve) == 2
 
 
 def test_an_action_skips_rows_that_the_user_may_not_change(database, world):
-    assert database.transact_now(each(publishing.trash), [world.bob_live.id], by=world.ann) == 0
+    assert database.transact_now(for_each(publishing.trash), [world.bob_live.id], by=world.ann) == 0
 
 
 def test_an_action_on_many_rows_keeps_the_name_of_its_function():
-    assert each(publishing.trash).__name__ == "trash"
+    assert for_each(publishing.trash).__name__ == "trash"
     with pytest.raises(Refusal):
         raise RowRefusal(Refusal("No."), 7)

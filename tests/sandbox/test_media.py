@@ -31,7 +31,7 @@ async def test_a_picture_is_re_encoded_and_written_to_disk(config):
         picture = await sandbox.picture(raw, "holiday.jpg")
         assert await sandbox.picture(raw, "again.jpg") == picture
     assert (picture.width, picture.height, picture.type) == (1500, 700, "image/jpeg")
-    address = await media.keep(config, picture)
+    address = await media.store(config, picture)
     assert address == media.address(picture.name) == f"/media/{picture.name}"
     assert media.path_of(config, picture.name).read_bytes() == picture.data
     narrow = picture.name.removesuffix(".jpg") + "-960.webp"
@@ -71,7 +71,7 @@ def some_picture(letter: str = "a") -> media.Picture:
 async def test_a_picture_is_stored_once_and_removed_with_its_smaller_version(config):
     picture = some_picture()
     for _ in range(2):
-        await media.keep(config, picture)
+        await media.store(config, picture)
     names = sorted(path.name for path in (config.media_dir / "aa").iterdir())
     assert names == [f"{'a' * 32}-960.webp", f"{'a' * 32}.png"]
     for _ in range(2):
@@ -81,7 +81,7 @@ async def test_a_picture_is_stored_once_and_removed_with_its_smaller_version(con
 
 async def test_the_same_picture_uploaded_several_times_at_once_is_one_file(config):
     picture = some_picture()
-    await asyncio.gather(*(media.keep(config, picture) for _ in range(8)))
+    await asyncio.gather(*(media.store(config, picture) for _ in range(8)))
     assert len(list((config.media_dir / "aa").iterdir())) == 2
 
 
@@ -89,7 +89,7 @@ async def test_a_failed_write_leaves_no_half_written_picture(config):
     (config.media_dir).mkdir(parents=True)
     (config.media_dir / "aa").write_text("in the way")
     with pytest.raises(OSError, match=r"File exists|Not a directory"):
-        await media.keep(config, some_picture())
+        await media.store(config, some_picture())
     assert list(config.media_dir.iterdir()) == [config.media_dir / "aa"]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from blog.priority import Turns
+from blog.priority import WorkLimiter
 
 HOLD_THE_LOCK = """
 import fcntl, sys, time
@@ -29,29 +29,31 @@ async def do(seen: list[str], name: str) -> None:
     seen.append(f"{name} ends")
 
 
-def workers(folder: Path, monkeypatch: pytest.MonkeyPatch, processors: int) -> Iterator[Turns]:
+def workers(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, processors: int
+) -> Iterator[WorkLimiter]:
     """Yield any number of workers' turns, on a machine with so many processors."""
     monkeypatch.setattr(os, "cpu_count", lambda: processors)
     with ExitStack() as stack:
         while True:
-            yield stack.enter_context(closing(Turns(folder, "x")))
+            yield stack.enter_context(closing(WorkLimiter(folder, "x")))
 
 
 @pytest.fixture
-def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Iterator[Turns]]:
+def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Iterator[WorkLimiter]]:
     """Workers on two processors: one of them at a time has its turn."""
     with closing(workers(tmp_path, monkeypatch, 2)) as made:
         yield made
 
 
 @pytest.fixture
-def four(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Iterator[Turns]]:
+def four(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Iterator[WorkLimiter]]:
     """Workers on four processors: two of them at a time have their turn."""
     with closing(workers(tmp_path, monkeypatch, 4)) as made:
         yield made
 
 
-async def test_two_workers_take_turns_one_after_the_other(two: Iterator[Turns]) -> None:
+async def test_two_workers_take_turns_one_after_the_other(two: Iterator[WorkLimiter]) -> None:
     seen: list[str] = []
     here, there = next(two), next(two)
     async with asyncio.TaskGroup() as group:
@@ -63,7 +65,7 @@ async def test_two_workers_take_turns_one_after_the_other(two: Iterator[Turns]) 
 
 
 async def test_at_most_half_of_the_processors_are_used(
-    four: Iterator[Turns],
+    four: Iterator[WorkLimiter],
 ) -> None:
     seen: list[str] = []
     turns = [next(four) for _ in range(3)]
@@ -75,7 +77,7 @@ async def test_at_most_half_of_the_processors_are_used(
     assert seen[2] != begins[2]
 
 
-async def test_taking_a_turn_opens_no_file(two: Iterator[Turns]) -> None:
+async def test_taking_a_turn_opens_no_file(two: Iterator[WorkLimiter]) -> None:
     turns = next(two)
     before = os.listdir("/proc/self/fd")
 
@@ -86,7 +88,7 @@ async def test_taking_a_turn_opens_no_file(two: Iterator[Turns]) -> None:
 
 
 async def test_work_of_a_cancelled_caller_is_finished_before_the_next_turn(
-    two: Iterator[Turns],
+    two: Iterator[WorkLimiter],
 ) -> None:
     seen: list[str] = []
     turns = next(two)
@@ -99,7 +101,7 @@ async def test_work_of_a_cancelled_caller_is_finished_before_the_next_turn(
     assert seen == ["a begins", "a ends", "c begins", "c ends"]
 
 
-async def test_a_caller_cancelled_while_waiting_takes_no_turn(two: Iterator[Turns]) -> None:
+async def test_a_caller_cancelled_while_waiting_takes_no_turn(two: Iterator[WorkLimiter]) -> None:
     seen: list[str] = []
     here, there = next(two), next(two)
     first = asyncio.create_task(there.take(lambda: do(seen, "a")))
@@ -112,7 +114,9 @@ async def test_a_caller_cancelled_while_waiting_takes_no_turn(two: Iterator[Turn
     assert seen == ["a begins", "a ends", "c begins", "c ends"]
 
 
-async def test_a_killed_process_gives_its_turn_back(two: Iterator[Turns], tmp_path: Path) -> None:
+async def test_a_killed_process_gives_its_turn_back(
+    two: Iterator[WorkLimiter], tmp_path: Path
+) -> None:
     turns, seen = next(two), list[str]()
     (seat,) = tmp_path.iterdir()
     command = [sys.executable, "-c", HOLD_THE_LOCK, str(seat)]
@@ -126,7 +130,9 @@ async def test_a_killed_process_gives_its_turn_back(two: Iterator[Turns], tmp_pa
     assert seen == ["a begins", "a ends"]
 
 
-async def test_after_each_turn_there_is_a_pause_of_the_same_length(two: Iterator[Turns]) -> None:
+async def test_after_each_turn_there_is_a_pause_of_the_same_length(
+    two: Iterator[WorkLimiter],
+) -> None:
     seen: list[str] = []
     turns, began = next(two), time.monotonic()
     await turns.take(lambda: do(seen, "a"))

@@ -9,7 +9,7 @@ from blog.__main__ import main
 from blog.config import BadSetting, Config, UserError, local_address, ssh_server
 from blog.db.migrate import migrate
 from blog.server import startup
-from blog.web.templating import environment, warm
+from blog.web.templating import environment, preload
 
 
 @pytest.mark.parametrize("content", ["", "abc", "zz" * 32])
@@ -57,7 +57,7 @@ def test_the_error_for_a_broken_template_of_the_owner_names_its_line(tmp_path):
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "base.html").write_text("<p>\n{% block main %}")
     with pytest.raises(UserError, match=r"templates/base\.html has an error in line 2"):
-        warm(environment(Config(data_dir=tmp_path)))
+        preload(environment(Config(data_dir=tmp_path)))
 
 
 @pytest.mark.parametrize(("port", "arguments"), [("22", "kim@"), ("2222", "-p 2222 kim@")])

@@ -134,13 +134,15 @@ def fill(database: Database, address: str = ADDRESS) -> Cast:
 
 def sign_in(database: Database, user: User, *, secure: bool = False) -> dict[str, str]:
     """Create a session for this person and return its cookies."""
-    token = database.transact_now(signin.open_, user.id, "192.0.2.7", "a browser of the cast")
+    token = database.transact_now(
+        signin.create_session, user.id, "192.0.2.7", "a browser of the cast"
+    )
     return {"__Host-session" if secure else "session": token}
 
 
 def choose(database: Database, **chosen: Any) -> None:
     """Save settings, as the admin area does."""
-    wishes = {name: save_settings.Wish(value) for name, value in chosen.items()}
+    wishes = {name: save_settings.SettingUpdate(value) for name, value in chosen.items()}
     database.transact_now(save_settings.save, wishes)
 
 
@@ -157,9 +159,9 @@ def _people(session: Session, cast: Cast, address: str) -> None:
     )
     cast.people["kim"] = session.get_one(User, kim)
     cast.people["kim"].display_name = "Kim Keeper"
-    session.get_one(site.Site, site.THE_ONE).navigation = [["About", "/about"]]
+    session.get_one(site.Site, site.SITE_ID).navigation = [["About", "/about"]]
     for name, (display_name, role) in PEOPLE.items():
-        cast.people[name] = user.add(
+        cast.people[name] = user.create_user(
             session,
             name=name,
             display_name=display_name,

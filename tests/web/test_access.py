@@ -352,7 +352,7 @@ def test_https_sites_send_strict_transport_security(client):
 
 
 def change_address(session: Session, address: str) -> None:
-    setup.blank(session).address = address
+    setup.get_or_create_site(session).address = address
 
 
 # --- readers ---

@@ -141,7 +141,7 @@ def secure(client: AppClient) -> AppClient:
     """The same blog, on an https address."""
 
     def change_address(session: Session) -> None:
-        setup.blank(session).address = cast.SECURE_ADDRESS
+        setup.get_or_create_site(session).address = cast.SECURE_ADDRESS
 
     client.database.transact_now(change_address)
     return client
@@ -269,7 +269,7 @@ def test_the_database_contains_no_token_and_no_password(client):
 def test_a_hash_with_weak_parameters_is_replaced_at_sign_in(client, monkeypatch):
     monkeypatch.setattr(client.app.ctx.passwords, "hasher", auth.Passwords().hasher)
     sign_in(client)
-    hashed = client.database.read_now(user.with_login, "ann").password_hash
+    hashed = client.database.read_now(user.find_by_login, "ann").password_hash
     assert hashed.startswith("$argon2id$v=19$m=65536,t=3,p=1$")
     assert sign_in(client).status == 303
 
@@ -308,7 +308,7 @@ def test_other_spellings_of_a_name_share_one_throttle(client):
 def record_attempts(client: AppClient, number: int, login: str, network: str) -> None:
     for index in range(number):
         name = login.format(index)
-        assert client.database.transact_now(login_throttle.claim, name, network)
+        assert client.database.transact_now(login_throttle.count_attempt, name, network)
 
 
 def test_a_network_that_tries_many_names_is_throttled(client):
@@ -676,7 +676,7 @@ def test_the_settings_form_ignores_unknown_fields(client):
 def test_of_a_repeated_field_the_first_value_counts(client):
     form = PROFILE | {"role": ["author", "admin"]}
     client.post(f"/admin/people/{client.cast.ann.id}", form, cookies=client.let_in("kim"))
-    assert client.database.read_now(user.with_login, "ann").role == "author"
+    assert client.database.read_now(user.find_by_login, "ann").role == "author"
 
 
 # --- unusual characters ---
@@ -695,7 +695,7 @@ def test_control_characters_reach_neither_headers_nor_the_database(client, typed
     kim, path = client.let_in("kim"), f"/admin/people/{client.cast.ann.id}"
     answer = client.post(path, PROFILE | {"display_name": typed, "role": "author"}, cookies=kim)
     assert answer.status in (303, 422) and "odd" not in answer.cookies
-    shown = client.database.read_now(user.with_login, "ann").display_name
+    shown = client.database.read_now(user.find_by_login, "ann").display_name
     assert shown.isprintable()
     assert "odd" not in client.get("/admin/people", cookies=kim).cookies
 

@@ -6,7 +6,7 @@ from blog import web
 from blog.admin.sections.settings import section
 from blog.config import N_
 from blog.models.posts import change_paths
-from blog.web.forms import Check, Form, Number
+from blog.web.forms import Checkbox, Form, Number
 
 BATCHES_PER_REQUEST = 5  # if more posts remain, the page offers to continue
 
@@ -14,7 +14,7 @@ BATCHES_PER_REQUEST = 5  # if more posts remain, the page offers to continue
 class MoveForm(Form):
     """Whether to include imported addresses (`brought`), and the post id to continue after."""
 
-    brought = Check()
+    brought = Checkbox()
     after = Number()
 
 
@@ -38,7 +38,7 @@ async def move_posts(request: Request) -> HTTPResponse:
     form = MoveForm.read(request)
     brought, after, number = form["brought"], form.data.get("after", 0), 0
     for _ in range(BATCHES_PER_REQUEST):
-        changes = await web.transact(request, change_paths.move, after, brought=brought)
+        changes = await web.transact(request, change_paths.change_batch, after, brought=brought)
         number, after = number + changes.number, changes.after
         if not after:
             break

@@ -9,7 +9,7 @@ from blog.config import N_
 from blog.markup import TooMuch
 from blog.models.base import Refusal
 from blog.models.settings import save_settings, theme_css
-from blog.models.settings.save_settings import SETTINGS, Wish
+from blog.models.settings.save_settings import SETTINGS, SettingUpdate
 from blog.models.uploads import upload
 from blog.models.users.user import ADMIN
 from blog.sandbox import SandboxBusy
@@ -92,7 +92,10 @@ async def _save(request: Request, **values: str) -> HTTPResponse:
     Raises `Overtaken` if another user changed one of them since the form was shown.
     """
     form = request.form or RequestParameters()
-    wishes = {name: Wish(value, form.get(f"shown_{name}") or "") for name, value in values.items()}
+    wishes = {
+        name: SettingUpdate(value, form.get(f"shown_{name}") or "")
+        for name, value in values.items()
+    }
     changed = await web.transact(request, save_settings.save, wishes)
     web.flash(request, N_("Saved.") if changed else N_("There are no changes to save."))
     return web.redirect(request, "admin.look")
@@ -112,9 +115,9 @@ async def _store_logo(request: Request) -> str:
             "The site icon is shown on every page. Choose a picture of at most %(limit)s kB."
         )
         raise Refusal(message, "picture", limit=LARGEST_LOGO // 1000)
-    address = await media.keep(request.app.ctx.config, picture)
+    address = await media.store(request.app.ctx.config, picture)
     facts = {name: getattr(picture, name) for name in ("name", "width", "height", "size", "type")}
-    await web.transact(request, upload.note, original=file.name, **facts)
+    await web.transact(request, upload.record_upload, original=file.name, **facts)
     return address
 
 
@@ -135,9 +138,10 @@ def _page(request: Request, status: int = 200, **forms: Form) -> HTTPResponse:
         logo_form=forms.get("logo_form") or LogoForm.blank(request),
         choices=SETTINGS,
         marks={
-            name: save_settings.mark(name, getattr(settings, name)) for name in (*look, "footer")
+            name: save_settings.fingerprint(name, getattr(settings, name))
+            for name in (*look, "footer")
         },
         pigments=PIGMENTS,
         shades=theme_css.shades(settings.accent),
-        is_moved=theme_css.is_moved(settings.accent),
+        is_moved=theme_css.is_adjusted(settings.accent),
     )

@@ -40,7 +40,7 @@ class DisplayedEntry:
 
 def displayed(entry: LogEntry) -> DisplayedEntry:
     """Return a log entry with its labels."""
-    label = audit_labels.label_of_action(entry.action)
+    label = audit_labels.find_label(entry.action)
     are_settings = label is not None and label.kind == "site"
     names = audit_labels.setting_labels(entry) if are_settings else audit_labels.row_names(entry)
     return DisplayedEntry(
@@ -48,7 +48,7 @@ def displayed(entry: LogEntry) -> DisplayedEntry:
         at=entry.at,
         by=entry.by,
         is_visitor=bool(entry.ip),
-        label=audit_labels.words_of(entry.action),
+        label=audit_labels.action_text(entry.action),
         names=names,
         are_settings=are_settings,
         ip=entry.ip,
@@ -58,7 +58,7 @@ def displayed(entry: LogEntry) -> DisplayedEntry:
 def actions(session: Any) -> Mapping[str, str]:
     """Return the options of the filter by action, with their labels."""
     names = (name for name in log.actions(session) if name not in audit_labels.UNLOGGED)
-    return {name: audit_labels.words_of(name) for name in names}
+    return {name: audit_labels.action_text(name) for name in names}
 
 
 def _make(session: Any, rows: Sequence[Any]) -> list[DisplayedEntry]:

@@ -9,7 +9,7 @@ from blog.markup import TooMuch
 from blog.models.base import Refusal
 from blog.models.comments import moderation, moderation_queue
 from blog.models.comments.comment import APPROVED, PENDING, REJECTED, SPAM
-from blog.models.comments.moderation_queue import Queued
+from blog.models.comments.moderation_queue import QueuedComment
 from blog.models.comments.submission import LONGEST_BODY
 from blog.sandbox import SandboxBusy
 from blog.web import headers
@@ -33,7 +33,7 @@ FILTERS = (
         tabs=True,
         default=PENDING,
     ),
-    Filter("post", N_("On post"), moderation_queue.posts),
+    Filter("post", N_("On post"), moderation_queue.commented_posts),
 )
 ACTIONS = (
     Action(
@@ -97,14 +97,14 @@ class ReplyForm(Form):
 @section.get("/<id:int>")
 async def comment(request: Request, id: int) -> HTTPResponse:
     """Show one comment with a reply form."""
-    comment = await web.get_or_404(request, moderation_queue.one, id)
+    comment = await web.get_or_404(request, moderation_queue.get_comment, id)
     return _comment_page(request, comment, ReplyForm.blank(request))
 
 
 @section.post("/<id:int>/reply")
 async def reply_comment(request: Request, id: int) -> HTTPResponse:
     """Publish a reply below a comment."""
-    comment = await web.get_or_404(request, moderation_queue.one, id)
+    comment = await web.get_or_404(request, moderation_queue.get_comment, id)
     form = ReplyForm.read(request)
     try:
         if form.ok:
@@ -112,7 +112,7 @@ async def reply_comment(request: Request, id: int) -> HTTPResponse:
     except (Refusal, TooMuch, SandboxBusy) as error:
         form.refuse(_refusal(error))
     except LookupError as error:  # the comment was deleted in the meantime
-        raise web.NotHere from error
+        raise web.PageNotFound from error
     return _comment_page(request, comment, form, 422)
 
 
@@ -132,7 +132,9 @@ def _refusal(error: Refusal | TooMuch | SandboxBusy) -> Refusal:
     return Refusal(error.message, "body", **getattr(error, "params", {}))
 
 
-def _comment_page(request: Request, comment: Queued, form: Form, status: int = 200) -> HTTPResponse:
+def _comment_page(
+    request: Request, comment: QueuedComment, form: Form, status: int = 200
+) -> HTTPResponse:
     return section.show(
         request, "comment", status, comment=comment, form=form, longest=LONGEST_BODY
     )

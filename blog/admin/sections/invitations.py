@@ -7,7 +7,7 @@ from blog.admin.section import Action, Column, Filter, Section, ngettext
 from blog.admin.sections.people import ROLE_NAMES
 from blog.config import N_
 from blog.models.base import Refusal
-from blog.models.listing import each
+from blog.models.listing import for_each
 from blog.models.users import invitation, invitation_list, user, user_list
 from blog.models.users.user import ADMIN, ROLES
 from blog.web.forms import Choice, Form, Text
@@ -51,7 +51,7 @@ section = Section(
         Action(
             "revoke",
             N_("Revoke"),
-            each(invitation.revoke_invitation),
+            for_each(invitation.revoke_invitation),
             route="revoke_invitations",
             done=ngettext("%(num)s invitation was revoked.", "%(num)s invitations were revoked."),
             offered=lambda row: row.state == "open",

@@ -6,7 +6,7 @@ from blog import web
 from blog.admin.section import Action, Column, Filter, Section, ngettext
 from blog.config import N_
 from blog.models.base import Refusal
-from blog.models.listing import each
+from blog.models.listing import for_each
 from blog.models.users import password, user, user_list
 from blog.models.users.user import ADMIN, LONGEST_PASSWORD, ROLES
 from blog.models.users.user_list import ListedUser
@@ -47,7 +47,7 @@ section = Section(
         Action(
             "disable",
             N_("Disable"),
-            each(user_list.disable_person),
+            for_each(user_list.disable_person),
             route="disable_people",
             done=ngettext(
                 "%(num)s person can no longer sign in.",
@@ -58,7 +58,7 @@ section = Section(
         Action(
             "enable",
             N_("Enable"),
-            each(user.enable),
+            for_each(user.enable),
             route="enable_people",
             done=ngettext("%(num)s person can sign in again.", "%(num)s people can sign in again."),
             offered=lambda row: bool(row.disabled_at),
@@ -102,7 +102,7 @@ async def add_person(request: Request) -> HTTPResponse:
     form = NewPersonForm.read(request)
     form.check("name", user.check_name).check("email", user.check_email)
     names = (form.values[name] for name in ("name", "display_name", "email"))
-    form.check("password", auth.password_of(request, *names))
+    form.check("password", auth.password_rule(request, *names))
     try:
         if form.ok:
             await _add(request, form)
@@ -116,20 +116,20 @@ async def add_person(request: Request) -> HTTPResponse:
 async def _add(request: Request, form: NewPersonForm) -> None:
     hashed = await request.app.ctx.passwords.hash(form["password"])
     profile = {name: form[name] for name in ("name", "display_name", "email", "role")}
-    await web.transact(request, user.add, **profile, password_hash=hashed)
+    await web.transact(request, user.create_user, **profile, password_hash=hashed)
 
 
 @section.get("/<id:int>")
 async def person(request: Request, id: int) -> HTTPResponse:
     """Show a person."""
-    person = await web.get_or_404(request, user_list.person, id)
+    person = await web.get_or_404(request, user_list.get_user, id)
     return _person_page(request, person, form=_form(request, person))
 
 
 @section.post("/<id:int>")
 async def save_person(request: Request, id: int) -> HTTPResponse:
     """Save the profile and the role of a person."""
-    person = await web.get_or_404(request, user_list.person, id)
+    person = await web.get_or_404(request, user_list.get_user, id)
     form = PersonForm.read(request)
     try:
         if form.ok:
@@ -144,13 +144,13 @@ async def save_person(request: Request, id: int) -> HTTPResponse:
 @section.post("/<id:int>/set-password")
 async def set_password(request: Request, id: int) -> HTTPResponse:
     """Set a password, if a person forgot theirs, or to turn a byline into an account."""
-    person = await web.get_or_404(request, user_list.person, id)
+    person = await web.get_or_404(request, user_list.get_user, id)
     names = (person.name, person.display_name, person.email)
-    form = SetPasswordForm.read(request).check("password", auth.password_of(request, *names))
+    form = SetPasswordForm.read(request).check("password", auth.password_rule(request, *names))
     try:
         if form.ok:
             hashed = await request.app.ctx.passwords.hash(form["password"])
-            await web.transact(request, password.hand_over, id, hashed)
+            await web.transact(request, password.assign_password, id, hashed)
             web.flash(request, N_("%(name)s can sign in now."), name=person.display_name)
             return web.redirect(request, "admin.person", id=id)
     except Refusal as refusal:
@@ -161,7 +161,7 @@ async def set_password(request: Request, id: int) -> HTTPResponse:
 @section.post("/<id:int>/disable")
 async def disable_person(request: Request, id: int) -> HTTPResponse:
     """Disable an account and end its sessions."""
-    person = await web.get_or_404(request, user_list.person, id)
+    person = await web.get_or_404(request, user_list.get_user, id)
     try:
         await web.transact(request, user_list.disable_person, id)
     except Refusal as refusal:
@@ -173,7 +173,7 @@ async def disable_person(request: Request, id: int) -> HTTPResponse:
 @section.post("/<id:int>/enable")
 async def enable_person(request: Request, id: int) -> HTTPResponse:
     """Enable a disabled account."""
-    person = await web.get_or_404(request, user_list.person, id)
+    person = await web.get_or_404(request, user_list.get_user, id)
     await web.transact(request, user.enable, id)
     web.flash(request, N_("%(name)s can sign in again."), name=person.display_name)
     return web.redirect(request, "admin.person", id=id)

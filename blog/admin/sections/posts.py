@@ -2,7 +2,7 @@
 
 from blog.admin.section import Action, Column, Filter, Section, ngettext
 from blog.config import N_
-from blog.models.listing import each
+from blog.models.listing import for_each
 from blog.models.posts import post_list, publishing
 
 COLUMNS = (
@@ -29,7 +29,7 @@ FILTERS = (
 UNPUBLISH = Action(
     "unpublish",
     N_("Unpublish"),
-    each(publishing.unpublish),
+    for_each(publishing.unpublish),
     route="unpublish_posts",
     done=ngettext("%(num)s item was unpublished.", "%(num)s items were unpublished."),
     key="u",
@@ -38,7 +38,7 @@ UNPUBLISH = Action(
 TRASH = Action(
     "trash",
     N_("Move to trash"),
-    each(publishing.trash),
+    for_each(publishing.trash),
     route="trash_posts",
     done=ngettext("%(num)s item was moved to trash.", "%(num)s items were moved to trash."),
     key="t",
@@ -47,7 +47,7 @@ TRASH = Action(
 RESTORE = Action(
     "restore",
     N_("Restore"),
-    each(publishing.restore),
+    for_each(publishing.restore),
     route="restore_posts",
     done=ngettext("%(num)s item was restored.", "%(num)s items were restored."),
     key="r",
@@ -56,7 +56,7 @@ RESTORE = Action(
 DELETE = Action(
     "delete",
     N_("Delete permanently"),
-    each(publishing.delete_permanently),
+    for_each(publishing.delete_permanently),
     route="delete_posts",
     confirm=N_(
         "The texts will be deleted with all their revisions and addresses. This cannot be undone."

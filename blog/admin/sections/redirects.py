@@ -3,7 +3,7 @@
 from blog.admin.section import Action, Column, EditForm, Filter, Input, Section, ngettext
 from blog.config import N_
 from blog.models.addresses import redirects
-from blog.models.listing import each
+from blog.models.listing import for_each
 from blog.web.forms import Form, Text
 
 
@@ -39,7 +39,7 @@ section = Section(
         Action(
             "remove",
             N_("Remove"),
-            each(redirects.remove),
+            for_each(redirects.remove),
             route="remove_redirects",
             confirm=N_("Visitors to these addresses will see “page not found”."),
             done=ngettext("%(num)s redirect was removed.", "%(num)s redirects were removed."),

@@ -13,7 +13,7 @@ from blog.config import N_
 from blog.models.base import Refusal
 from blog.models.settings import save_settings as saving
 from blog.models.settings import setting_history, site
-from blog.models.settings.save_settings import SETTINGS, Overtaken, Wish
+from blog.models.settings.save_settings import SETTINGS, EditConflict, SettingUpdate
 from blog.models.settings.setting import Setting
 from blog.models.settings.settings import GROUPS, OWN_PAGE
 from blog.models.users.user import ADMIN
@@ -54,10 +54,12 @@ async def save_settings(request: Request) -> HTTPResponse:
         form.check(setting.name, setting.refuse)
     try:
         if form.ok:
-            wishes = {name: Wish(form[name], _shown(request, name)) for name in form.fields}
+            wishes = {
+                name: SettingUpdate(form[name], _shown(request, name)) for name in form.fields
+            }
             changed = await web.transact(request, saving.save, wishes)
             return await _saved(request, changed)
-    except Overtaken as overtaken:
+    except EditConflict as overtaken:
         return await _overtaken(request, form, overtaken)
     except Refusal as refusal:
         form.refuse(refusal)
@@ -65,7 +67,7 @@ async def save_settings(request: Request) -> HTTPResponse:
     return _page(request, form, 422)
 
 
-async def _overtaken(request: Request, form: Form, overtaken: Overtaken) -> HTTPResponse:
+async def _overtaken(request: Request, form: Form, overtaken: EditConflict) -> HTTPResponse:
     """Show the current values beside the fields; if the form is sent again, it overwrites them."""
     request.ctx.site = await web.read(request, site.facts)
     current = _current_values(request)
@@ -85,9 +87,9 @@ def _changed_meanwhile(request: Request, setting: Setting, value: object) -> Ref
 def in_words(request: Request, setting: Setting, value: object) -> str:
     """Return a value as the form shows it: "on", the label of an option, or a text."""
     if isinstance(value, bool):
-        return web.say(request, N_("on") if value else N_("off"))
+        return web.translate_for(request, N_("on") if value else N_("off"))
     label = setting.options.get(value) if isinstance(value, str) else None
-    return web.say(request, label) if label else str(value)
+    return web.translate_for(request, label) if label else str(value)
 
 
 def is_on_this_page(setting: Setting) -> bool:
@@ -113,7 +115,7 @@ def form_of(shown: Iterable[Setting]) -> type[Form]:
 
 def _field(setting: Setting) -> forms.Field[bool] | forms.Field[int] | forms.Field[str]:
     if setting.type is bool:
-        return forms.Check()
+        return forms.Checkbox()
     if setting.type is int:
         return forms.Number()
     if setting.options:
@@ -133,7 +135,7 @@ async def _saved(request: Request, changed: list[str]) -> HTTPResponse:
     response = web.redirect(request, "admin.settings")
     if cookies.name_of(request, SESSION) != before:
         token = await auth.open_session(request, request.ctx.user.id)
-        auth.give_cookie(request, response, token)
+        auth.set_session_cookies(request, response, token)
     return response
 
 
@@ -161,7 +163,7 @@ def _page(request: Request, form: Form, status: int = 200) -> HTTPResponse:
         groups={name: shown for name, shown in groups.items() if shown},
         labels=GROUPS,
         elsewhere=sorted(OWN_PAGE),
-        marks={name: saving.mark(name, value) for name, value in saved.items()},
+        marks={name: saving.fingerprint(name, value) for name, value in saved.items()},
         timezones=sorted(zoneinfo.available_timezones()),
         from_environment=request.app.ctx.config.site_url,
     )
@@ -175,7 +177,7 @@ async def settings_history(request: Request) -> HTTPResponse:
     """Show past changes of settings, newest first."""
     before = request.args.get("before") or "0"
     if not (before.isascii() and before.isdigit() and len(before) < 10):
-        raise web.NotHere
+        raise web.PageNotFound
     return await _history(request, int(before))
 
 
@@ -201,15 +203,15 @@ async def put_back_setting(request: Request) -> HTTPResponse:
     """Restore a setting to its value before one of the changes."""
     form = RestoreSettingForm.read(request)
     if not form.ok:
-        raise web.NotHere
+        raise web.PageNotFound
     try:
         changed = await web.transact(
             request, setting_history.restore_setting, form["id"], form["name"]
         )
     except LookupError as error:
-        raise web.NotHere from error
+        raise web.PageNotFound from error
     except Refusal as refusal:
-        reason = web.say(request, refusal.message, **refusal.params)
+        reason = web.translate_for(request, refusal.message, **refusal.params)
         return await _history(request, 0, 422, reason)
     web.flash(
         request, N_("The setting was restored.") if changed else N_("There are no changes to save.")

@@ -2,7 +2,7 @@
 
 from blog.admin.section import Action, Column, EditForm, Filter, Input, Section, ngettext
 from blog.config import N_
-from blog.models.listing import each
+from blog.models.listing import for_each
 from blog.models.tags import tag_admin
 from blog.web.forms import Form, Text
 
@@ -38,7 +38,7 @@ section = Section(
         Action(
             "delete",
             N_("Delete"),
-            each(tag_admin.delete_tag),
+            for_each(tag_admin.delete_tag),
             route="delete_tags",
             confirm=N_(
                 "No post uses these tags any more. They will also be removed from old revisions."
@@ -47,7 +47,7 @@ section = Section(
             offered=lambda row: not row.is_used,
         ),
     ),
-    load=tag_admin.one,
+    load=tag_admin.get_tag,
     row_route="one_tags",
     row_forms=(
         EditForm(

@@ -158,7 +158,9 @@ def _reserve(session: Session, path: str, post_id: int) -> Address:
         return taken
 
 
-def lead(session: Session, path: str, *, post_id: int | None = None, target: str = "") -> bool:
+def add_redirect(
+    session: Session, path: str, *, post_id: int | None = None, target: str = ""
+) -> bool:
     """Add a redirect from `path`, to a post or to `target`, live at once.
 
     Returns whether it exists now; False if the path is reserved, too long or used otherwise.

@@ -142,7 +142,7 @@ def _bulk_change(statement: UpdateBase, rows: int | None) -> RecordedChange:
         return RecordedChange()
     secret: frozenset[str] = getattr(model, "audit_secret", frozenset())
     assigned = {
-        name: row_diff.SECRET if name in secret else row_diff.short(value)
+        name: row_diff.SECRET if name in secret else row_diff.to_json_value(value)
         for name, value in statement.compile().params.items()
         if name in table.columns and not isinstance(statement, Insert)
     }

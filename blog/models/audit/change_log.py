@@ -109,7 +109,7 @@ def withhold_address(session: Session) -> None:
     session.info["ip"] = WITHHELD
 
 
-def tell(session: Session, key: str, name: str, **columns: list[object]) -> None:
+def record_event(session: Session, key: str, name: str, **columns: list[object]) -> None:
     """Log an event that changes no row, such as a denied access."""
     session.info["recorded"].append(RecordedChange(frozenset({key}), key, name, columns))
 
@@ -136,7 +136,7 @@ def _mark(row: Row[int, datetime, list[Any]]) -> Mark:
     return Mark(row.id, row.at)
 
 
-def call(connection: Connection) -> None:
+def notify_listeners(connection: Connection) -> None:
     """Notify listeners on PostgreSQL when this transaction commits."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})
@@ -145,7 +145,7 @@ def call(connection: Connection) -> None:
 # --- the hooks ---
 
 
-def watch(sessions: sessionmaker[Session], engine: Engine) -> None:
+def register_hooks(sessions: sessionmaker[Session], engine: Engine) -> None:
     """Register the hooks on the sessions and the engine of the writer."""
     event.listen(sessions, "after_begin", _attach_session)
     event.listen(sessions, "after_transaction_create", _start_savepoint)
@@ -225,7 +225,7 @@ def _write(session: Session) -> None:
     if session.get_bind().dialect.name == "postgresql":
         # Number 1 must not commit after number 2, or a reader that has seen 2 would miss it.
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": COMMIT_LOCK})
-    call(session.connection())
+    notify_listeners(session.connection())
     session.info["writing"] = True
     untagged: dict[str, tuple[str, ...]] = {"tags": ()}
     entry = insert(Change).values(_entry(session, changes)).returning(Change.id)

@@ -134,10 +134,10 @@ def _column_diff(name: str, pair: list[object], *, whole: bool) -> Diff:
 
 
 def _stored(pair: list[object], *, whole: bool) -> list[object]:
-    return pair if whole else [short(value) for value in pair]
+    return pair if whole else [to_json_value(value) for value in pair]
 
 
-def short(value: object) -> object:
+def to_json_value(value: object) -> object:
     """Return a value as a JSON value; a long text becomes its length and hash."""
     if isinstance(value, datetime):
         return value.isoformat()
@@ -146,7 +146,7 @@ def short(value: object) -> object:
     if isinstance(value, str) and len(value) > LONG:
         return {"length": len(value), "sha256": hashlib.sha256(value.encode()).hexdigest()}
     if isinstance(value, (dict, list)):
-        return short(str(value)) if len(str(value)) > LONG else value
+        return to_json_value(str(value)) if len(str(value)) > LONG else value
     return value
 
 

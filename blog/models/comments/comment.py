@@ -121,7 +121,7 @@ class ShownComment:
     answers: tuple["ShownComment", ...] = ()
 
 
-class CommentRow(Protocol):
+class StoredComment(Protocol):
     """A row of the query in `_shown_to`."""
 
     id: int
@@ -251,7 +251,7 @@ def _sees_pending(is_person: bool, is_editor: bool) -> ColumnElement[bool]:
     return exists().where(*is_author)
 
 
-def _nested(rows: Iterable[CommentRow]) -> tuple[ShownComment, ...]:
+def _nested(rows: Iterable[StoredComment]) -> tuple[ShownComment, ...]:
     """Nest replies under the comments they answer, oldest first."""
     top_level: dict[int, ShownComment] = {}
     replies: dict[int, list[ShownComment]] = {}
@@ -272,7 +272,7 @@ def _nested(rows: Iterable[CommentRow]) -> tuple[ShownComment, ...]:
     return tuple(sorted(nested, key=lambda shown: shown.said_at))
 
 
-def _shown(row: CommentRow) -> ShownComment:
+def _shown(row: StoredComment) -> ShownComment:
     return ShownComment(
         uid=row.uid,
         name=row.display_name or row.name,

@@ -16,7 +16,7 @@ from blog.models.audit.action import action
 from blog.models.base import Base, Refusal, now
 from blog.models.comments import reply_notice, spam_learning
 from blog.models.comments.comment import APPROVED, PENDING, REJECTED, SPAM, Comment
-from blog.models.comments.spam_features import words_of
+from blog.models.comments.spam_features import features_of
 from blog.models.listing import MOST_ROWS_PER_ACTION
 from blog.models.users.user import EDITOR, User
 
@@ -117,7 +117,7 @@ def _decide(session: Session, comment: Comment, state: str, by: User) -> Moderat
 
 def _train_filter(session: Session, comment: Comment, state: str) -> None:
     if state in LESSONS:
-        spam_learning.learn(session, comment.id, LESSONS[state], words_of(comment))
+        spam_learning.learn(session, comment.id, LESSONS[state], features_of(comment))
     else:
         spam_learning.unlearn(session, comment.id)
 
@@ -179,7 +179,7 @@ def _undo(session: Session, decision: Moderation) -> None:
 # --- counting and deleting ---
 
 
-def waiting(session: Session) -> int:
+def count_pending(session: Session) -> int:
     """Return the number of pending comments."""
     number = select(func.count()).select_from(Comment).where(Comment.state == PENDING)
     return session.scalar(number) or 0
@@ -196,7 +196,7 @@ def forget(session: Session, comment_ids: Sequence[int]) -> None:
 
 
 @action("comment.delete_old_spam")
-def sweep_spam(session: Session) -> int:
+def delete_old_spam(session: Session) -> int:
     """Delete one batch of spam older than `SPAM_RETENTION`; returns the number deleted.
 
     Call it until it returns 0. Spam that has replies is kept.

@@ -14,7 +14,7 @@ from blog.models.base import now
 from blog.models.comments import moderation, submission
 from blog.models.comments.comment import APPROVED, SPAM, STATES, Comment
 from blog.models.comments.spam import DOUBTFUL_FROM, SPAM_FROM
-from blog.models.comments.submission import Submission, Twice
+from blog.models.comments.submission import DuplicateComment, Submission
 from blog.models.keyset import ListRow
 from blog.models.listing import Listing, ListQueryRows, Order, QueryFilter, containing
 from blog.models.posts.post import Post
@@ -26,7 +26,7 @@ Parent = aliased(Comment)
 
 
 @dataclass(frozen=True)
-class Queued:
+class QueuedComment:
     """A comment as an editor sees it.
 
     `writer` identifies the writer by account or email address, and is empty if neither is known.
@@ -72,7 +72,7 @@ def _query() -> ListQueryRows:
     )
 
 
-def _make(session: Session, rows: Sequence[ListRow]) -> tuple[Queued, ...]:
+def _make(session: Session, rows: Sequence[ListRow]) -> tuple[QueuedComment, ...]:
     history = _history(session, rows)
     return tuple(_queued(row, history) for row in rows)
 
@@ -88,8 +88,8 @@ def _others(row: ListRow, history: dict[tuple[str, str], int], state: str) -> in
     return max(0, number)
 
 
-def _queued(row: ListRow, history: dict[tuple[str, str], int]) -> Queued:
-    return Queued(
+def _queued(row: ListRow, history: dict[tuple[str, str], int]) -> QueuedComment:
+    return QueuedComment(
         id=row.id,
         state=row.state,
         name=row.name,
@@ -149,7 +149,7 @@ def _of_post(value: str) -> ColumnElement[bool]:
     return Comment.post_id == int(value)
 
 
-comments = Listing[Queued](
+comments = Listing[QueuedComment](
     query=_query,
     key=Comment.id,
     make=_make,
@@ -163,7 +163,7 @@ comments = Listing[Queued](
 )
 
 
-def posts(session: Session) -> list[tuple[str, str]]:
+def commented_posts(session: Session) -> list[tuple[str, str]]:
     """Return options for the filter "post": ids and titles, those commented on latest first."""
     latest = func.max(Comment.id).desc()
     query = select(Post.id, Post.title).join(Comment, Comment.post_id == Post.id)
@@ -171,7 +171,7 @@ def posts(session: Session) -> list[tuple[str, str]]:
     return [(str(id), title) for id, title in rows]
 
 
-def one(session: Session, id: int) -> Queued:
+def get_comment(session: Session, id: int) -> QueuedComment:
     """Return one comment as the list shows it. Raises `LookupError`."""
     rows = comments.only(session, [id])
     if not rows:
@@ -193,5 +193,5 @@ def reply(session: Session, id: int, body: str, rendered: Rendered, ip: str, *, 
     sent = Submission(parent.post_id, body, rendered, answers=parent.uid, ip=ip)
     try:
         return submission.submit(session, sent, by=by)
-    except Twice as duplicate:
+    except DuplicateComment as duplicate:
         return str(duplicate)

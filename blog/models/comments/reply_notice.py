@@ -24,7 +24,7 @@ def queue(session: Session, comment: Comment, delay: timedelta = timedelta()) ->
     to, language = _writer(session, parent)
     post = _post(session, comment.post_id)
     if to and post and to != _writer(session, comment)[0]:
-        is_new = outbox.owe(
+        is_new = outbox.enqueue(
             session,
             "answered",
             to,

@@ -23,9 +23,9 @@ __all__ = [
     "TooMany",
     "admit",
     "claim",
+    "delete_expired",
     "is_known",
     "judge",
-    "sweep",
 ]
 
 SPAM_FROM = 0.9  # a comment with at least this score is stored as spam instead of pending
@@ -155,7 +155,7 @@ def is_known(session: Session, email: str, writer: str) -> bool:
 
 
 @action("spam.delete_expired")
-def sweep(session: Session) -> None:
+def delete_expired(session: Session) -> None:
     """Delete expired counters and rare, old features of the filter."""
     expired = delete(Tally).where(Tally.until < now())
     session.execute(expired, execution_options={"tags": ()})

@@ -40,7 +40,7 @@ class CommentFeatures:
     network: str = ""
 
 
-def words_of(comment: Comment) -> CommentFeatures:
+def features_of(comment: Comment) -> CommentFeatures:
     """Return the filter input of a stored comment, with links taken from its rendered HTML."""
     targets = (unescape(target) for target in HREF.findall(comment.body_html))
     links = tuple(target for target in targets if not target.startswith("#"))

@@ -14,7 +14,7 @@ from blog.models.base import Base, dialect_insert, now
 from blog.models.comments.spam_features import CommentFeatures, tokens, weigh
 
 NO_TAGS: Final = {"tags": ()}  # no page shows these rows, so no cached page is invalidated
-ALL = ""  # a feature that every comment has; its row counts the comments
+ANY_COMMENT = ""  # a feature that every comment has; its row counts the comments
 KEPT = 50_000  # features that are kept at most
 RARE, OLD = 2, timedelta(days=60)
 APPROVED, SPAM = "approved", "spam"  # what can be learned
@@ -54,7 +54,7 @@ def learn(session: Session, comment_id: int, taught: str, words: CommentFeatures
     unlearn(session, comment_id)
     signs = tokens(words)
     session.add(Lesson(comment_id=comment_id, taught=taught, signs="\n".join(signs)))
-    _add(session, [ALL, *signs], taught)
+    _add(session, [ANY_COMMENT, *signs], taught)
 
 
 def unlearn(session: Session, comment_id: int) -> None:
@@ -62,7 +62,7 @@ def unlearn(session: Session, comment_id: int) -> None:
     lesson = session.get(Lesson, comment_id)
     if lesson is None:
         return
-    _subtract(session, [ALL, *lesson.signs.split("\n")], lesson.taught)
+    _subtract(session, [ANY_COMMENT, *lesson.signs.split("\n")], lesson.taught)
     session.delete(lesson)
     session.flush()
 
@@ -90,10 +90,10 @@ def _subtract(session: Session, signs: Sequence[str], taught: str) -> None:
 
 def odds(session: Session, signs: Iterable[str]) -> float:
     """Return the log odds of spam of a comment with these features; 0 if nothing was learned."""
-    wanted = [ALL, *signs]
+    wanted = [ANY_COMMENT, *signs]
     query = select(Feature.sign, Feature.approved, Feature.spam).where(Feature.sign.in_(wanted))
     counts = {row.sign: (row.approved, row.spam) for row in session.execute(query)}
-    approved, spam = counts.pop(ALL, (0, 0))
+    approved, spam = counts.pop(ANY_COMMENT, (0, 0))
     return weigh(counts.values(), approved, spam)
 
 
@@ -106,11 +106,13 @@ def forget(session: Session, comment_ids: Sequence[int]) -> None:
 def prune(session: Session) -> None:
     """Delete features that are rare and old, then the rarest ones beyond `KEPT`."""
     number = Feature.approved + Feature.spam
-    rare = delete(Feature).where(number <= RARE, Feature.seen_at < now() - OLD, Feature.sign != ALL)
+    rare = delete(Feature).where(
+        number <= RARE, Feature.seen_at < now() - OLD, Feature.sign != ANY_COMMENT
+    )
     session.execute(rare, execution_options=NO_TAGS)
     excess = (session.scalar(select(func.count()).select_from(Feature)) or 0) - KEPT
     if excess > 0:
-        by_rarity = select(Feature.sign).where(Feature.sign != ALL)
+        by_rarity = select(Feature.sign).where(Feature.sign != ANY_COMMENT)
         by_rarity = by_rarity.order_by(number, Feature.seen_at)
         rarest = by_rarity.limit(excess).scalar_subquery()
         session.execute(delete(Feature).where(Feature.sign.in_(rarest)), execution_options=NO_TAGS)

@@ -39,7 +39,7 @@ DOUBTFUL = 0.4  # a trusted writer's comment with at least this spam score waits
 
 
 @dataclass(frozen=True)
-class About:
+class CommentedPost:
     """The post of a comment. `closed` is the reason why it accepts none, or None."""
 
     post_id: int
@@ -69,11 +69,11 @@ class Submission:
     network: str = ""
 
 
-class Twice(Exception):
+class DuplicateComment(Exception):
     """A concurrent transaction has stored the same comment. Its argument is the comment's uid."""
 
 
-def about(session: Session, post_id: int) -> About:
+def commented_post(session: Session, post_id: int) -> CommentedPost:
     """Return a public post for commenting. Raises `LookupError` if there is none."""
     row = session.execute(
         select(Revision.title, Revision.language, Revision.takes_comments, Post.publish_at)
@@ -87,17 +87,17 @@ def about(session: Session, post_id: int) -> About:
     closed = comments.closed(
         site.facts(session).settings, takes_comments=row.takes_comments, publish_at=row.publish_at
     )
-    return About(post_id, addresses.href(row.path), row.title, row.language, closed)
+    return CommentedPost(post_id, addresses.href(row.path), row.title, row.language, closed)
 
 
-def feed(session: Session, post_id: int) -> tuple[About, list[ShownComment]]:
+def feed(session: Session, post_id: int) -> tuple[CommentedPost, list[ShownComment]]:
     """Return a public post and its newest approved comments, for the feed of its comments."""
     public = comments.of_post(session, post_id, Reader()).everything
     newest = sorted(public, key=lambda comment: comment.said_at, reverse=True)
-    return about(session, post_id), newest[:IN_FEED]
+    return commented_post(session, post_id), newest[:IN_FEED]
 
 
-def answered(session: Session, post_id: int, uid: str) -> Comment | None:
+def find_parent(session: Session, post_id: int, uid: str) -> Comment | None:
     """Return the approved comment of this post that has the uid, to reply to it."""
     if not (uid.isascii() and uid.isprintable()):
         return None
@@ -113,7 +113,7 @@ def submit(session: Session, sent: Submission, *, by: User | None) -> str:
     Raises `Refusal`, `LookupError` if the post is not public, and `Twice` if a
     concurrent transaction stored the same comment.
     """
-    post = about(session, sent.post_id)
+    post = commented_post(session, sent.post_id)
     if post.closed:
         raise post.closed
     parent = _parent(session, sent)
@@ -135,7 +135,7 @@ def _parent(session: Session, sent: Submission) -> int | None:
     """Return the id of the top-level comment to nest under; a reply to a reply joins its thread."""
     if not sent.answers:
         return None
-    target = answered(session, sent.post_id, sent.answers)
+    target = find_parent(session, sent.post_id, sent.answers)
     if target is None:
         raise Refusal(
             N_(
@@ -188,7 +188,7 @@ def _insert(session: Session, comment: Comment) -> None:
             session.add(comment)
             session.flush()
     except IntegrityError as error:
-        raise Twice(comment.uid) from error
+        raise DuplicateComment(comment.uid) from error
 
 
 # --- initial state ---
@@ -237,7 +237,7 @@ def _is_known(session: Session, comment: Comment) -> bool:
 # --- notifications ---
 
 
-def _notify_authors(session: Session, comment: Comment, post: About) -> None:
+def _notify_authors(session: Session, comment: Comment, post: CommentedPost) -> None:
     """Queue an email to each author of the post, except the writer of the comment."""
     authors = session.scalars(
         select(User)
@@ -246,7 +246,7 @@ def _notify_authors(session: Session, comment: Comment, post: About) -> None:
     )
     for author in authors.all():
         if author.id != comment.user_id:
-            outbox.owe(
+            outbox.enqueue(
                 session,
                 "comment_waits",
                 str(author.email),
@@ -264,7 +264,7 @@ def _notify_authors(session: Session, comment: Comment, post: About) -> None:
 # --- deleting ---
 
 
-def forget(session: Session, post_id: int) -> None:
+def delete_of_post(session: Session, post_id: int) -> None:
     """Delete all comments of a post that is being deleted permanently."""
     of_post = Comment.post_id == post_id
     moderation.forget(session, session.scalars(select(Comment.id).where(of_post)).all())

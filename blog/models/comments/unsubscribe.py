@@ -36,13 +36,13 @@ def hash_of(secret: bytes, address: str) -> str:
     return _mac(secret, b"address:" + address.strip().casefold().encode()).hex()
 
 
-def key(secret: bytes, address: str) -> str:
+def link_key(secret: bytes, address: str) -> str:
     """Return the key of an unsubscribe link. It is signed, so no row is needed to verify it."""
     hashed = bytes.fromhex(hash_of(secret, address))
     return base64.urlsafe_b64encode(hashed + _mac(secret, b"link:" + hashed)).decode().rstrip("=")
 
 
-def read_key(secret: bytes, key: str) -> str:
+def read_link_key(secret: bytes, key: str) -> str:
     """Return the hash of the address in a key. Raises `LookupError` for an invalid key."""
     try:
         raw = base64.urlsafe_b64decode(key.encode() + b"=" * (-len(key) % 4))

@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 from blog.loopback import is_loopback
 from blog.models.base import now
 from blog.models.jobs import outbox
-from blog.models.jobs.lease import CLOCK, SPAN, Lease
+from blog.models.jobs.lease import SCHEDULER, SPAN, Lease
 from blog.models.jobs.outbox import MailState
 from blog.models.posts.post import Post
 from blog.models.settings import site
-from blog.models.settings.site import THE_ONE, Site, SiteFacts
+from blog.models.settings.site import SITE_ID, Site, SiteFacts
 from blog.models.users.signin import SignIn
 from blog.models.users.user import ADMIN, User
 
@@ -38,9 +38,9 @@ class Diagnostics:
     is_asked_by_itself: bool = False
 
 
-def look(session: Session, samples: str) -> Diagnostics:
+def collect(session: Session, samples: str) -> Diagnostics:
     """Collect the facts. `samples` is the folder that the sample posts were imported from."""
-    row = session.get(Site, THE_ONE)
+    row = session.get(Site, SITE_ID)
     admins = select(func.count()).select_from(User).where(User.role == ADMIN, User.can_sign_in)
     revision = select(column("version_num", String)).select_from(table("alembic_version"))
     return Diagnostics(
@@ -69,5 +69,5 @@ def _is_asked_by_itself(session: Session) -> bool:
 
 
 def _has_clock(session: Session) -> bool:
-    until = session.scalar(select(Lease.until).where(Lease.name == CLOCK))
+    until = session.scalar(select(Lease.until).where(Lease.name == SCHEDULER))
     return until is not None and until > now() - SPAN

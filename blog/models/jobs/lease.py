@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from blog.models.audit.action import action
 from blog.models.base import Base, now
 
-CLOCK = "clock"
+SCHEDULER = "clock"
 SPAN = timedelta(seconds=30)  # after a holder was killed, nobody holds the lease for this long
 # An end beyond this was written by a process with a wrong clock, so it is ignored. This is more
 # than `SPAN`, because another process may take the lease after this one has read the clock.
@@ -72,7 +72,7 @@ def take(session: Session, name: str, holder: str) -> datetime | None:
 
 
 @action("lease.release")
-def leave(session: Session, name: str, holder: str) -> None:
+def release(session: Session, name: str, holder: str) -> None:
     """Release a lease, so that another process can take it at once."""
     session.execute(
         update(Lease).where(Lease.name == name, Lease.holder == holder).values(until=FREE),

@@ -35,7 +35,7 @@ KINDS = {
     "test": set[str](),
 }
 # Kinds that the recipient can unsubscribe from with one click.
-STOPPABLE = {"answered"}
+UNSUBSCRIBABLE = {"answered"}
 # The wait after each attempt; the last attempt is made after about a day.
 BACK_OFF = (
     *(timedelta(minutes=minutes) for minutes in (1, 5, 15)),
@@ -102,7 +102,7 @@ class PendingDelivery:
     tries: int
 
 
-def owe(
+def enqueue(
     session: Session, kind: str, to: str, *, language: str, key: str | None = None, **facts: str
 ) -> bool:
     """Queue an email, in the transaction that causes it. Returns whether it was queued.
@@ -175,7 +175,7 @@ def _next_attempt() -> ColumnElement[datetime]:
 
 def _reason_to_drop(session: Session, row: Delivery, secret: bytes) -> str:
     """Return why an email is no longer needed, or "" if it must be sent."""
-    if row.kind in STOPPABLE and unsubscribe.is_unsubscribed(
+    if row.kind in UNSUBSCRIBABLE and unsubscribe.is_unsubscribed(
         session, unsubscribe.hash_of(secret, row.to)
     ):
         return "unsubscribed"
@@ -195,13 +195,13 @@ WANTED_STATE = {"answered": APPROVED, "comment_waits": PENDING}
 
 
 @action("mail.deliver")
-def delivered(session: Session, delivery: PendingDelivery) -> None:
+def mark_delivered(session: Session, delivery: PendingDelivery) -> None:
     """Mark an email as sent, even if another process has claimed it since."""
     _change(session, delivery.id, done_at=now(), said="", facts={})
 
 
 @action("mail.fail")
-def failed(session: Session, delivery: PendingDelivery, error: str, *, for_good: bool) -> bool:
+def mark_failed(session: Session, delivery: PendingDelivery, error: str, *, for_good: bool) -> bool:
     """Record why an attempt failed; returns whether it was the last one.
 
     The email is then given up. `for_good` says that the error is permanent.
@@ -211,14 +211,14 @@ def failed(session: Session, delivery: PendingDelivery, error: str, *, for_good:
     session.execute(
         update(Delivery)
         .where(Delivery.id == delivery.id, Delivery.tries == delivery.tries, Delivery.is_owed())
-        .values(said=in_short(error), **ending),
+        .values(said=one_line(error), **ending),
         execution_options=DELIVERIES if is_last else NO_TAGS,
     )
     return is_last
 
 
 @action("mail.postpone")
-def put_off(session: Session, error: str) -> None:
+def postpone_due(session: Session, error: str) -> None:
     """Postpone all due emails by `PAUSE`, because the mail server itself has failed.
 
     This does not count as an attempt.
@@ -226,12 +226,12 @@ def put_off(session: Session, error: str) -> None:
     session.execute(
         update(Delivery)
         .where(Delivery.is_due())
-        .values(due_at=now() + PAUSE, said=in_short(error)),
+        .values(due_at=now() + PAUSE, said=one_line(error)),
         execution_options=NO_TAGS,
     )
 
 
-def in_short(message: str) -> str:
+def one_line(message: str) -> str:
     """Return a server's message on one line, without control characters, in 500 characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in message).split())[:500]
 

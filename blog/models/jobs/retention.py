@@ -17,7 +17,7 @@ from blog.models.users.login_throttle import Attempt
 from blog.models.users.password_reset import PasswordReset
 from blog.models.users.signin import SignIn
 
-PIECE = 200  # rows per transaction
+BATCH_SIZE = 200  # rows per transaction
 DELIVERIES_KEPT = timedelta(days=30)
 ADDRESSES_KEPT = timedelta(days=90)  # long enough to investigate abuse
 
@@ -27,7 +27,7 @@ def _old_deliveries() -> ColumnElement[bool]:
 
 
 # Table -> the condition for its expired rows.
-OLD: dict[type[Base], Callable[[], ColumnElement[bool]]] = {
+EXPIRED: dict[type[Base], Callable[[], ColumnElement[bool]]] = {
     Attempt: login_throttle.over,
     Delivery: _old_deliveries,
     Device: device.over,
@@ -37,27 +37,27 @@ OLD: dict[type[Base], Callable[[], ColumnElement[bool]]] = {
 
 
 @action("retention.delete_expired")
-def sweep(session: Session, table: type[Base]) -> bool:
+def delete_expired(session: Session, table: type[Base]) -> bool:
     """Delete one batch of expired rows of a table; returns whether there may be more."""
     key = inspect(table).primary_key[0]
-    batch = select(key).where(OLD[table]()).limit(PIECE)
+    batch = select(key).where(EXPIRED[table]()).limit(BATCH_SIZE)
     deleted = session.execute(
         delete(table).where(key.in_(batch)).returning(key),
         execution_options={"tags": (), "synchronize_session": False},
     )
-    return len(deleted.all()) == PIECE
+    return len(deleted.all()) == BATCH_SIZE
 
 
 @action("retention.forget_addresses")
 def forget_addresses(session: Session) -> bool:
     """Clear the IP addresses of one batch of old comments; returns whether there may be more."""
     old = Comment.ip != "", Comment.created_at < now() - ADDRESSES_KEPT
-    batch = select(Comment.id).where(*old).limit(PIECE)
+    batch = select(Comment.id).where(*old).limit(BATCH_SIZE)
     cleared = session.execute(
         update(Comment).where(Comment.id.in_(batch)).values(ip="").returning(Comment.id),
         execution_options={"tags": (), "synchronize_session": False},
     )
-    return len(cleared.all()) == PIECE
+    return len(cleared.all()) == BATCH_SIZE
 
 
 @action("mail.expire")

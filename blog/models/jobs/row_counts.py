@@ -12,7 +12,7 @@ DERIVED = ("search", "alembic_", "sqlite_")  # prefixes of tables that hold no c
 
 
 @dataclass(frozen=True)
-class Inventory:
+class RowCounts:
     """What a database holds: rows by table, names of pictures, and the site's title and address.
 
     `revision` is the Alembic revision, empty for an empty database.
@@ -25,14 +25,14 @@ class Inventory:
     pictures: list[str]
 
 
-def take(session: Session) -> Inventory:
+def count_rows(session: Session) -> RowCounts:
     """Count the rows of a database that any release has written.
 
     Uses only tables and columns that every release has had, so it does not use the models.
     """
     names = set(inspect(session.connection()).get_table_names())
     if "alembic_version" not in names:
-        return Inventory("", "", "", {}, [])
+        return RowCounts("", "", "", {}, [])
     revision = session.scalar(select(column("version_num")).select_from(table("alembic_version")))
     site = session.execute(
         select(column("title", String), column("address", String)).select_from(table("site"))
@@ -44,7 +44,7 @@ def take(session: Session) -> Inventory:
         if not name.startswith(DERIVED)
     }
     pictures = session.scalars(select(column("name", String)).select_from(table("upload")))
-    return Inventory(str(revision), title, address, counts, list(pictures))
+    return RowCounts(str(revision), title, address, counts, list(pictures))
 
 
 def set_up_at(session: Session) -> datetime | None:

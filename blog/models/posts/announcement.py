@@ -27,7 +27,7 @@ class AnnouncedPost:
     live_since: datetime
 
 
-def has_news(session: Session) -> bool:
+def has_unannounced(session: Session) -> bool:
     """Return whether a post waits to be announced. Takes no lock."""
     return session.scalar(select(Post.id).where(_is_unannounced()).limit(1)) is not None
 

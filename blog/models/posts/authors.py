@@ -7,7 +7,7 @@ from blog.config import N_
 from blog.models.base import Refusal
 from blog.models.posts.post import Post, PostAuthor
 from blog.models.posts.revision import Revision, RevisionAuthor, RevisionTag
-from blog.models.tags.tag import named
+from blog.models.tags.tag import find_or_create
 from blog.models.users.user import EDITOR, User
 
 
@@ -46,6 +46,6 @@ def add_authors_and_tags(
     authors = select(PostAuthor.user_id).where(PostAuthor.post_id == post.id)
     for position, user_id in enumerate(session.scalars(authors.order_by(PostAuthor.position))):
         session.add(RevisionAuthor(revision_id=revision.id, user_id=user_id, position=position))
-    for position, tag in enumerate(named(session, tag_names)):
+    for position, tag in enumerate(find_or_create(session, tag_names)):
         session.add(RevisionTag(revision_id=revision.id, tag_id=tag.id, position=position))
     session.flush()

@@ -14,7 +14,7 @@ from blog.models.posts.post import POST, Post
 from blog.models.posts.slug import claim_free
 from blog.models.settings import site
 
-PIECE = 200
+BATCH_SIZE = 200
 MAX_EXAMINED, MAX_SAMPLES = 200, 10  # posts that `samples` reads and returns
 
 
@@ -55,19 +55,19 @@ def _published(brought: bool) -> Select[Post]:
 
 
 @action("post.change_address")
-def move(session: Session, after: int, *, brought: bool) -> PathChanges:
+def change_batch(session: Session, after: int, *, brought: bool) -> PathChanges:
     """Change the addresses of up to 200 posts with ids above `after`; old addresses redirect.
 
     `brought`: include posts that were imported with an address of their own.
     """
     facts, number = site.facts(session), 0
-    batch = _published(brought).where(Post.id > after).order_by(Post.id).limit(PIECE)
+    batch = _published(brought).where(Post.id > after).order_by(Post.id).limit(BATCH_SIZE)
     posts = session.scalars(batch).all()
     for post in posts:
         if _change_of(post, facts):
             _change_path(session, post, facts)
             number += 1
-    return PathChanges(number, posts[-1].id if len(posts) == PIECE else 0)
+    return PathChanges(number, posts[-1].id if len(posts) == BATCH_SIZE else 0)
 
 
 def _change_of(post: Post, facts: site.SiteFacts) -> PathChange | None:

@@ -30,7 +30,7 @@ ORDERS: dict[str, ColumnElement[datetime | None]] = {
 
 
 @dataclass(frozen=True)
-class Desk(NumberedPage):
+class DashboardPage(NumberedPage):
     """One page of a list of posts, and the number of posts in each state."""
 
     rows: tuple[ListedPost, ...]
@@ -70,9 +70,9 @@ def in_state(state: str, moment: datetime) -> ColumnElement[bool]:
     return ~Post.is_trashed() if state == "all" else state_at(moment) == state
 
 
-def desk(
+def list_posts(
     session: Session, *, by: User, kind: str, state: str, whose: str, title: str, page: int
-) -> Desk:
+) -> DashboardPage:
     """Return one page of the posts of `by`, or, with `whose="all"`, of all that `by` may edit.
 
     Raises `LookupError` past the last page.
@@ -85,7 +85,9 @@ def desk(
     order = ORDERS.get(state, Post.updated_at.desc())
     query = _rows().where(condition, in_state(state, moment)).order_by(order, Post.id.desc())
     posts = session.scalars(query.offset((page - 1) * PER_PAGE).limit(PER_PAGE)).all()
-    result = Desk(tuple(row_of(post, moment) for post in posts), counts, counts[state], page)
+    result = DashboardPage(
+        tuple(row_of(post, moment) for post in posts), counts, counts[state], page
+    )
     if page > result.pages:
         raise LookupError(page)
     return result
@@ -135,7 +137,7 @@ def is_edited(post: Post) -> bool:
     return post.live_revision is not None and post.updated_at > post.live_revision.created_at
 
 
-def sheet(session: Session, id: int, *, by: User) -> EditablePost:
+def load_editable(session: Session, id: int, *, by: User) -> EditablePost:
     """Return what the edit page of a post shows. Raises `LookupError`."""
     post = editing.load(session, id, by=by)
     tags = session.scalars(select(Tag.name).order_by(Tag.name).limit(OFFERED_TAGS))
@@ -155,7 +157,7 @@ def _people(session: Session, post: Post) -> tuple[User, ...]:
     return (*chosen, *(person for person in others if person not in chosen))
 
 
-def album(session: Session, *, by: User, page: int) -> PicturePage:
+def list_pictures(session: Session, *, by: User, page: int) -> PicturePage:
     """Return one page of the pictures that `by` may use. Raises `LookupError` past the end."""
     query = Upload.seen_by(by)
     total = session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0

@@ -8,7 +8,7 @@ from blog.config import N_
 from blog.models.addresses.address import is_reserved
 from blog.models.base import Refusal
 
-FIRST = "/posts/{slug}"
+DEFAULT_PATTERN = "/posts/{slug}"
 SLUG = "{slug}"
 DATES = {"{year}": "%Y", "{month}": "%m", "{day}": "%d"}
 PART = re.compile(r"\{[^{}]*\}")

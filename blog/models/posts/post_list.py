@@ -83,7 +83,7 @@ def overview(session: Session) -> AdminOverview:
         scheduled=_listed(session, session.execute(scheduled).all()),
         drafts=_listed(session, session.execute(drafts).all()),
         counts=_counts(session, moment),
-        waiting=moderation.waiting(session),
+        waiting=moderation.count_pending(session),
     )
 
 

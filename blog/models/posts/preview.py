@@ -13,7 +13,7 @@ from blog.models.posts import editing
 from blog.models.posts.post import Post, PostAuthor
 from blog.models.public.cards import Card, PostPage, author_name, tag_name
 from blog.models.tags.tag import split, tag_slug
-from blog.models.uploads.upload import sizes
+from blog.models.uploads.upload import picture_sizes
 from blog.models.users.user import User
 
 
@@ -62,7 +62,7 @@ def draft(session: Session, key: str) -> Draft:
         ),
         tags=tuple(tag_name(tag_slug(name), name) for name in split(post.tags)),
     )
-    return Draft(card, post.body, post.links, sizes(session, post.body, post.links))
+    return Draft(card, post.body, post.links, picture_sizes(session, post.body, post.links))
 
 
 def page(draft: Draft, rendered: Rendered) -> PostPage:

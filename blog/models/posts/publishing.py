@@ -21,7 +21,7 @@ from blog.models.tags.tag import split
 from blog.models.users.user import User
 
 
-class Changed(Exception):
+class VersionChanged(Exception):
     """The working copy was saved again while its text was being rendered."""
 
 
@@ -42,7 +42,7 @@ def publish(
     """
     post = load(session, id, by=by)
     if post.version != version:
-        raise Changed
+        raise VersionChanged
     if post.is_trashed():
         raise Refusal(N_("This post is in the trash. Restore it before you publish it."))
     if not post.title:
@@ -50,7 +50,7 @@ def publish(
     if not post.body.strip():
         raise Refusal(N_("The text is empty, so there is nothing to publish yet."), "body")
     _set_moment(post, at)
-    show(session, post, rendered, by=by)
+    make_live(session, post, rendered, by=by)
     return post
 
 
@@ -69,7 +69,7 @@ def _set_moment(post: Post, at: datetime | None) -> None:
     post.withdraw_at = None
 
 
-def show(
+def make_live(
     session: Session,
     post: Post,
     rendered: Rendered,
@@ -144,7 +144,7 @@ def delete_permanently(session: Session, id: int, *, by: User) -> None:
     post.live_revision_id = post.address_id = None
     session.flush()
     search.forget(session, id)
-    submission.forget(session, id)
+    submission.delete_of_post(session, id)
     revisions = select(Revision.id).where(Revision.post_id == id)
     for table, condition in (
         (RevisionTag, RevisionTag.revision_id.in_(revisions)),

@@ -65,7 +65,9 @@ def _listed(post: Post, row: Row[int, str, str, datetime, int, bool, str]) -> Li
     )
 
 
-def look(session: Session, id: int, revision_id: int, *, by: User) -> tuple[Post, Revision]:
+def load_revision(
+    session: Session, id: int, revision_id: int, *, by: User
+) -> tuple[Post, Revision]:
     """Return a post and one of its revisions. Raises `LookupError`."""
     post = editing.load(session, id, by=by)
     return post, _revision_of(session, post, revision_id)

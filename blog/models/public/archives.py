@@ -42,7 +42,7 @@ class Month:
 class Sitemap:
     """Paths with the time of their last change; or, on a large site, only the number of parts."""
 
-    places: list["Place"]
+    places: "list[SitemapEntry]"
     parts: int = 0
 
 
@@ -74,7 +74,7 @@ KEYS = POSTS_BY_ID.with_only_columns(Post.id, Address.key, maintain_column_froms
 MAX_COMPARED = 1000  # posts, and as many pages, whose addresses are compared
 MIN_SIMILARITY = 0.6  # as defined by `difflib`
 IN_ONE_SITEMAP = 500
-Place = tuple[str, datetime]
+SitemapEntry = tuple[str, datetime]
 
 
 def tag(session: Session, slug: str) -> tuple[Name, ListRange]:
@@ -164,7 +164,7 @@ def for_sitemap(session: Session) -> Sitemap:
     )
 
 
-def sitemap_part(session: Session, index: int) -> list[Place]:
+def sitemap_part(session: Session, index: int) -> list[SitemapEntry]:
     """Return a part of a large site's sitemap; part 0 holds the pages. Raises `LookupError`."""
     moment = now()
     if index == 0:
@@ -177,12 +177,12 @@ def sitemap_part(session: Session, index: int) -> list[Place]:
     return _places(session, ids)
 
 
-def _newest_places(session: Session, list_range: ListRange, moment: datetime) -> list[Place]:
+def _newest_places(session: Session, list_range: ListRange, moment: datetime) -> list[SitemapEntry]:
     """Return the paths of up to 500 of the newest posts, with the time of their last change."""
     return _places(session, post_counts.newest(session, list_range, moment, IN_ONE_SITEMAP))
 
 
-def _places(session: Session, ids: list[int]) -> list[Place]:
+def _places(session: Session, ids: list[int]) -> list[SitemapEntry]:
     """Return the path and the time of the last change of each post."""
     return [
         (addresses.href(row.path), max(row.as_of, row.publish_at))

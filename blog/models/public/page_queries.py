@@ -15,14 +15,14 @@ from blog.models.tags import tag
 
 
 @dataclass(frozen=True)
-class Leads:
+class RedirectsTo:
     """The address redirects to `location`, a path of this site or an absolute URL."""
 
     location: str
 
 
 @dataclass(frozen=True)
-class Nothing:
+class UnknownAddress:
     """The address is unknown. `near` are the posts with the most similar addresses."""
 
     near: tuple[Card, ...] = ()
@@ -37,12 +37,14 @@ class ArchiveOverview:
     authors: tuple[Name, ...]
 
 
-def at(session: Session, path: str, reader: Reader | None = None) -> PostPage | Leads | Nothing:
+def at(
+    session: Session, path: str, reader: Reader | None = None
+) -> PostPage | RedirectsTo | UnknownAddress:
     """Return what a decoded path shows: a post with its comments, a redirect or nothing."""
     result = post_page.at(session, path)
     if isinstance(result, PostPage):
         return replace(result, thread=_thread(session, result, reader or Reader()))
-    return Leads(result) if result else nothing(session, path)
+    return RedirectsTo(result) if result else unknown_address(session, path)
 
 
 def _thread(session: Session, page: PostPage, reader: Reader) -> Thread:
@@ -55,9 +57,9 @@ def _thread(session: Session, page: PostPage, reader: Reader) -> Thread:
     return comment.of_post(session, card.id, reader, closed=closed, kind=card.kind)
 
 
-def nothing(session: Session, path: str) -> Nothing:
+def unknown_address(session: Session, path: str) -> UnknownAddress:
     """Return the posts to suggest for an unknown path."""
-    return Nothing(archives.nearest(session, path))
+    return UnknownAddress(archives.nearest(session, path))
 
 
 def tagged(session: Session, slug: str, page: int, per_page: int) -> tuple[Name, PostList]:
@@ -101,7 +103,7 @@ def overview(session: Session, zone: tzinfo) -> ArchiveOverview:
     )
 
 
-def tag_called(session: Session, text: str) -> str | None:
+def canonical_tag_slug(session: Session, text: str) -> str | None:
     """Return the slug to redirect to for an address such as /tags/异步 or /tags/Python.
 
     Also finds renamed tags. Returns None if there is no such tag or the address is its own.

@@ -84,7 +84,7 @@ def contrast(first: str, second: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def least(colour: str, grounds: tuple[str, ...]) -> float:
+def lowest_contrast(colour: str, grounds: tuple[str, ...]) -> float:
     """Return the lowest contrast ratio of a colour with any of these backgrounds."""
     return min(contrast(colour, ground) for ground in grounds)
 
@@ -94,12 +94,12 @@ def readable(colour: Colour, grounds: tuple[str, ...], ratio: float, *, darker: 
 
     The shade is searched among darker or lighter ones of the same hue. Returns `#rrggbb`.
     """
-    if least(colour.hex, grounds) >= ratio:
+    if lowest_contrast(colour.hex, grounds) >= ratio:
         return colour.hex
     near, far = colour.lightness, 0.0 if darker else 1.0
     for _ in range(STEPS):
         middle = (near + far) / 2
-        if least(colour.at(middle).hex, grounds) >= ratio:
+        if lowest_contrast(colour.at(middle).hex, grounds) >= ratio:
             far = middle
         else:
             near = middle

@@ -10,7 +10,7 @@ from blog.models.settings.setting import setting
 
 
 @dataclass(frozen=True)
-class LookChoices:
+class AppearanceSettings:
     """Settings of the group "look", which have their own page in the admin area."""
 
     accent: str = setting(
@@ -57,9 +57,9 @@ class LookChoices:
     footer_html: str = setting("", "look", N_("Footer"), "", kind="hidden")
 
     @property
-    def look(self) -> looks.Look:
+    def look(self) -> looks.Theme:
         """The theme that these settings describe."""
-        return looks.Look(self.accent, self.typeface, self.scheme)
+        return looks.Theme(self.accent, self.typeface, self.scheme)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ class ReadingSettings:
     """Settings of the group "reading"."""
 
     post_address: str = setting(
-        path_pattern.FIRST,
+        path_pattern.DEFAULT_PATTERN,
         "reading",
         N_("Address of new posts"),
         N_(

@@ -13,7 +13,7 @@ from blog.models.base import Refusal
 from blog.models.settings import site
 from blog.models.settings.setting import Setting, SettingValue, declared, setting
 from blog.models.settings.settings import Settings
-from blog.models.settings.site import THE_ONE, Site, SiteFacts
+from blog.models.settings.site import SITE_ID, Site, SiteFacts
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ SETTINGS: dict[str, Setting] = COLUMNS | {
 
 
 @dataclass(frozen=True)
-class Wish:
+class SettingUpdate:
     """The new value of a setting.
 
     `shown` is the fingerprint (see `mark`) of the value that the form displayed, or empty if the
@@ -89,7 +89,7 @@ class Wish:
     shown: str = ""
 
 
-class Overtaken(Refusal):
+class EditConflict(Refusal):
     """Another user has changed the same settings since the form was displayed.
 
     Nothing was saved. `names` are the settings in conflict.
@@ -100,7 +100,7 @@ class Overtaken(Refusal):
         self.names = tuple(names)
 
 
-def mark(name: str, value: SettingValue) -> str:
+def fingerprint(name: str, value: SettingValue) -> str:
     """Return a fingerprint of a setting's value, 16 hexadecimal digits."""
     text = json.dumps(SETTINGS[name].tidy(value), ensure_ascii=False)
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
@@ -115,25 +115,25 @@ def values(facts: SiteFacts) -> dict[str, SettingValue]:
 
 
 @action("settings.save")
-def save(session: Session, wishes: Mapping[str, Wish]) -> list[str]:
+def save(session: Session, wishes: Mapping[str, SettingUpdate]) -> list[str]:
     """Save the settings that the user has changed; returns their names.
 
     Raises `Overtaken` if another user has changed them too, and `Refusal` for the first invalid
     value.
     """
-    row = session.get_one(Site, THE_ONE, with_for_update=True, populate_existing=True)
+    row = session.get_one(Site, SITE_ID, with_for_update=True, populate_existing=True)
     current = values(site.facts(session))
     new = {name: SETTINGS[name].tidy(wish.value) for name, wish in wishes.items()}
     changed = [name for name in new if new[name] != current[name]]
     # A value that equals the displayed one was changed by somebody else, not by this user.
-    changed = [name for name in changed if mark(name, new[name]) != wishes[name].shown]
+    changed = [name for name in changed if fingerprint(name, new[name]) != wishes[name].shown]
     conflicts = [
         name
         for name in changed
-        if wishes[name].shown and wishes[name].shown != mark(name, current[name])
+        if wishes[name].shown and wishes[name].shown != fingerprint(name, current[name])
     ]
     if conflicts:
-        raise Overtaken(conflicts)
+        raise EditConflict(conflicts)
     for name in changed:
         SETTINGS[name].refuse(new[name])
     _write(row, {name: new[name] for name in changed})

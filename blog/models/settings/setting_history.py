@@ -11,13 +11,13 @@ from blog.models.audit.action import action
 from blog.models.audit.change_log import Change, Touched
 from blog.models.base import Refusal
 from blog.models.settings import site
-from blog.models.settings.save_settings import COLUMNS, SETTINGS, Wish, save
+from blog.models.settings.save_settings import COLUMNS, SETTINGS, SettingUpdate, save
 from blog.models.settings.setting import Setting, SettingValue
-from blog.models.settings.site import THE_ONE, Site
+from blog.models.settings.site import SITE_ID, Site
 from blog.models.uploads import upload
 
 PER_PAGE = 30
-ROW = f"{Site.__tablename__}:{THE_ONE}"
+ROW = f"{Site.__tablename__}:{SITE_ID}"
 CHOICES_PREFIX = "choices."  # the audit log's prefix for an entry of `Site.choices`
 # A value in the audit log: navigation is a list of pairs, and None stands for the default.
 LoggedValue = SettingValue | list[list[str]] | None
@@ -69,11 +69,11 @@ def _changes(row: Change) -> list[SettingChange]:
             can_go_back=name not in COLUMNS or pair[0] is not None,
         )
         for name, pair in logged.items()
-        if name in SETTINGS and not is_made(name)
+        if name in SETTINGS and not is_derived(name)
     ]
 
 
-def is_made(name: str) -> bool:
+def is_derived(name: str) -> bool:
     """Return whether a setting is derived from another, as `footer_html` from `footer`."""
     is_hidden = SETTINGS[name].kind == "hidden"
     return is_hidden and any(name.startswith(f"{other}_") for other in SETTINGS)
@@ -101,22 +101,22 @@ def restore_setting(session: Session, id: int, name: str) -> list[str]:
         raise LookupError(name)
     before = changes[name].before
     _refuse_deleted_picture(session, name, before)
-    return save(session, {name: Wish(before), **_derived(row, name)})
+    return save(session, {name: SettingUpdate(before), **_derived(row, name)})
 
 
 def _refuse_deleted_picture(session: Session, name: str, before: SettingValue) -> None:
     if not isinstance(before, str) or not upload.STORED.fullmatch(before):
         return
-    if not upload.sizes(session, before, {}):
+    if not upload.picture_sizes(session, before, {}):
         raise Refusal(N_("This picture has been deleted in the meantime. Upload it again."), name)
 
 
-def _derived(row: Change, name: str) -> dict[str, Wish]:
+def _derived(row: Change, name: str) -> dict[str, SettingUpdate]:
     """Return the earlier values of the settings derived from this one, where they changed too."""
     logged = row.facts.get(ROW, {})
-    names = [other for other in SETTINGS if is_made(other) and other.startswith(f"{name}_")]
+    names = [other for other in SETTINGS if is_derived(other) and other.startswith(f"{name}_")]
     return {
-        other: Wish(_form_value(other, logged[CHOICES_PREFIX + other][0]))
+        other: SettingUpdate(_form_value(other, logged[CHOICES_PREFIX + other][0]))
         for other in names
         if CHOICES_PREFIX + other in logged
     }

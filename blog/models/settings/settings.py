@@ -10,7 +10,7 @@ from typing import Self
 
 from blog.config import N_
 from blog.models.base import JSONObject, Refusal
-from blog.models.settings.group_appearance import LegalSettings, LookChoices
+from blog.models.settings.group_appearance import AppearanceSettings, LegalSettings
 from blog.models.settings.group_backups import BackupSettings
 from blog.models.settings.group_comments import CommentSettings
 from blog.models.settings.group_reading import ReadingSettings
@@ -32,7 +32,7 @@ OWN_PAGE = {"look"}
 
 
 @dataclass(frozen=True)
-class Settings(CommentSettings, ReadingSettings, LookChoices, LegalSettings, BackupSettings):
+class Settings(CommentSettings, ReadingSettings, AppearanceSettings, LegalSettings, BackupSettings):
     """The settings that have no column of their own; they are stored in `Site.choices`."""
 
     docs: bool = setting(

@@ -12,7 +12,7 @@ from blog.models.audit.action import action
 from blog.models.base import Base, ColumnValues, JSONList, JSONObject, Refusal
 from blog.models.settings.settings import Settings
 
-THE_ONE = 1  # the id of the only row
+SITE_ID = 1  # the id of the only row
 
 
 class Site(Base):
@@ -21,7 +21,7 @@ class Site(Base):
     __tablename__ = "site"
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True, default=THE_ONE)
+    id: Mapped[int] = mapped_column(primary_key=True, default=SITE_ID)
     title: Mapped[str] = mapped_column(String(200))
     tagline: Mapped[str] = mapped_column(String(400), default="")
     address: Mapped[str] = mapped_column(String(300), default="")
@@ -62,7 +62,7 @@ class SiteFacts:
 @action("site.read")
 def facts(session: Session) -> SiteFacts:
     """Return the site and its settings, or the defaults if it has no row yet."""
-    site = session.get(Site, THE_ONE)
+    site = session.get(Site, SITE_ID)
     if site is None:
         return SiteFacts()
     return SiteFacts(

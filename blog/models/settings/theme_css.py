@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from blog.config import N_
 from blog.models.base import Refusal
-from blog.models.settings.colour import HEX, Colour, contrast, least, readable
+from blog.models.settings.colour import HEX, Colour, contrast, lowest_contrast, readable
 
 ACCENT = "#1b4a8a"  # the default: blue, with a vermilion seal, as in static/css/values.css
 TYPEFACES = {
@@ -72,12 +72,12 @@ class Shades:
     @property
     def day_contrast(self) -> float:
         """The lowest contrast ratio of text in this colour in the light scheme."""
-        return least(self.day, (*DAY, self.day_wash))
+        return lowest_contrast(self.day, (*DAY, self.day_wash))
 
     @property
     def night_contrast(self) -> float:
         """The lowest contrast ratio of text in this colour in the dark scheme."""
-        return least(self.night, (*NIGHT, self.night_wash))
+        return lowest_contrast(self.night, (*NIGHT, self.night_wash))
 
 
 # The shades in values.css, which belong to the default accent.
@@ -85,7 +85,7 @@ DEFAULT_SHADES = Shades("#1b4a8a", "#9abdf2", "#e6edf7", "#1d2a3f", "#b0301b", "
 
 
 @dataclass(frozen=True)
-class Look:
+class Theme:
     """The theme settings. The name contains all of them, so any worker can serve its stylesheet."""
 
     accent: str = ACCENT
@@ -93,7 +93,7 @@ class Look:
     scheme: str = "auto"
 
     @classmethod
-    def named(cls, name: str) -> "Look":
+    def named(cls, name: str) -> "Theme":
         """Return the theme with this name. Raises `LookupError`."""
         match = NAME.fullmatch(name)
         if not match:
@@ -146,7 +146,7 @@ def shades(accent: str) -> Shades:
 
 
 @lru_cache(maxsize=64)
-def _stylesheet(look: Look) -> str:
+def _stylesheet(look: Theme) -> str:
     parts = []
     if look.scheme != "auto":  # on screen only: printed pages keep a white background
         parts.append(f"@media screen {{ :root {{ color-scheme: {look.scheme}; }} }}\n")
@@ -174,6 +174,6 @@ def check_accent(text: str) -> None:
         )
 
 
-def is_moved(accent: str) -> bool:
+def is_adjusted(accent: str) -> bool:
     """Return whether the accent had to be changed to be readable in the light scheme."""
     return contrast(shades(accent).day, accent) > 1.02

@@ -62,7 +62,7 @@ def current_slug(session: Session, slug: str) -> str:
     return redirect.target.removeprefix(path_of(""))
 
 
-def named(session: Session, names: list[str]) -> list[Tag]:
+def find_or_create(session: Session, names: list[str]) -> list[Tag]:
     """Find or create the tags with these names. A former name of a tag finds that tag."""
     names_by_slug = {current_slug(session, tag_slug(name)): name for name in names}
     rows = session.scalars(select(Tag).where(Tag.slug.in_(names_by_slug)))

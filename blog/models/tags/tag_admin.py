@@ -86,7 +86,7 @@ tags = Listing(
 )
 
 
-def one(session: Session, id: int) -> ListedTag:
+def get_tag(session: Session, id: int) -> ListedTag:
     """Return a tag as the list shows it. Raises `LookupError`."""
     rows = tags.only(session, [id])
     if not rows:
@@ -208,7 +208,11 @@ def _rename_in_working_copies(session: Session, tag: Tag, name: str) -> None:
         parts = [name if tag_slug(part) == tag.slug else part for part in split(typed)]
         text = ", ".join(split(", ".join(parts)))
         if text != typed:
-            changes = {f"post:{id}": {"tags": [row_diff.short(typed), row_diff.short(text)]}}
+            changes = {
+                f"post:{id}": {
+                    "tags": [row_diff.to_json_value(typed), row_diff.to_json_value(text)]
+                }
+            }
             options = {"tags": (f"draft:{id}",), "facts": changes}
             session.execute(_set_tags(id, text), execution_options=options)
 

@@ -13,7 +13,7 @@ from blog.models.base import now
 from blog.models.comments.comment import Comment
 from blog.models.posts.post import Post, PostAuthor
 from blog.models.posts.revision import Revision, RevisionAuthor, RevisionTag
-from blog.models.settings.site import THE_ONE, Site
+from blog.models.settings.site import SITE_ID, Site
 from blog.models.tags.tag import Tag, split, tag_slug
 from blog.models.uploads.upload import Upload
 from blog.models.users.user import User
@@ -74,7 +74,7 @@ class PersonRow(TypedDict):
     can_sign_in: bool
 
 
-class CommentRow(TypedDict):
+class ExportedComment(TypedDict):
     """A comment in `comments.json`. `answers` is the `id` of another comment, or ""."""
 
     id: str
@@ -200,7 +200,7 @@ def people(session: Session) -> list[PersonRow]:
     ]
 
 
-def comments(session: Session) -> Iterator[CommentRow]:
+def comments(session: Session) -> Iterator[ExportedComment]:
     """Yield the comments of all posts that are not in the trash, the oldest first."""
     uids = {row.id: row.uid for row in session.execute(select(Comment.id, Comment.uid))}
     names = {row.id: row.name for row in session.execute(select(User.id, User.name))}
@@ -244,9 +244,9 @@ def _redirect_target(row: Address, path_of: dict[int, str]) -> str:
     return "" if target == row.path else target
 
 
-def about(session: Session) -> dict[str, object]:
+def site_settings(session: Session) -> dict[str, object]:
     """Return the settings of the site."""
-    row = session.get_one(Site, THE_ONE)
+    row = session.get_one(Site, SITE_ID)
     names = ("title", "tagline", "address", "language", "timezone", "navigation", "posts_per_page")
     return {**{name: getattr(row, name) for name in names}, "settings": row.choices}
 

@@ -129,11 +129,11 @@ def _try_to_write(session: Session, imported: ImportedPost) -> Refusal | None:
 
 def _write(session: Session, imported: ImportedPost) -> None:
     post = _load(session, imported.id) if imported.id else _add(session, imported)
-    has_default_pattern = site.facts(session).settings.post_address == path_pattern.FIRST
+    has_default_pattern = site.facts(session).settings.post_address == path_pattern.DEFAULT_PATTERN
     _set_columns(post, imported, has_default_pattern=has_default_pattern)
     _set_authors(session, post, imported.authors)
     for picture in imported.uploads:
-        upload.note(session, **vars(picture))
+        upload.record_upload(session, **vars(picture))
     if imported.rendered is None:
         _make_draft(session, post, imported)
     else:
@@ -141,7 +141,7 @@ def _write(session: Session, imported: ImportedPost) -> None:
     if imported.is_withdrawn:
         post.withdraw_at = now()
     for path in imported.old_paths:
-        address.lead(session, path, post_id=post.id)
+        address.add_redirect(session, path, post_id=post.id)
 
 
 def _add(session: Session, imported: ImportedPost) -> Post:
@@ -211,7 +211,7 @@ def byline(session: Session, name: str) -> User:
     """Return the first user with this display name, else a new byline (a user without account)."""
     display_name = name[:200]
     users = select(User).where(User.display_name == display_name).order_by(User.id)
-    return session.scalars(users).first() or user.add(
+    return session.scalars(users).first() or user.create_user(
         session,
         name=user.free_name(session, display_name),
         display_name=display_name,
@@ -227,7 +227,7 @@ def add_people(session: Session, *, name: str, display_name: str, bio: str) -> N
     taken = (User.display_name == display_name[:200]) | (User.name == name)
     if not user.NAME.match(name) or session.scalar(select(User.id).where(taken)):
         return
-    person = user.add(
+    person = user.create_user(
         session,
         name=name,
         display_name=display_name[:200],
@@ -261,6 +261,6 @@ def _publish(
             post.announced_at or moment
         )  # no announcement: its readers know it already
     as_of = imported.updated or (post.publish_at if is_new else moment)
-    publishing.show(session, post, rendered, by=None, as_of=max(as_of, post.publish_at))
+    publishing.make_live(session, post, rendered, by=None, as_of=max(as_of, post.publish_at))
     if is_new and post.publish_at < moment - timedelta(days=1):
         post.created_at = post.publish_at

@@ -47,7 +47,7 @@ class Upload(Base):
 
 
 @action("picture.upload")
-def note(
+def record_upload(
     session: Session,
     *,
     name: str,
@@ -71,7 +71,9 @@ def note(
     return upload
 
 
-def sizes(session: Session, body: str, links: Mapping[str, str]) -> dict[str, tuple[int, int]]:
+def picture_sizes(
+    session: Session, body: str, links: Mapping[str, str]
+) -> dict[str, tuple[int, int]]:
     """Return width and height, in pixels, of the uploaded pictures in a text, by address.
 
     `links` maps the links of an imported text to addresses on this blog.

@@ -22,10 +22,10 @@ def note_sign_in(session: Session, login: str, why: str) -> None:
 
     An unknown login is not stored, because it may be a password typed into the wrong field.
     """
-    account = user.with_login(session, login)
+    account = user.find_by_login(session, login)
     name = account.name if account else ""
     if why == "wrong" or not _is_logged(session, f"signin:* {name}".strip()):
-        change_log.tell(session, "signin:*", name, refused=[None, why])
+        change_log.record_event(session, "signin:*", name, refused=[None, why])
 
 
 @action("access.deny_page")
@@ -33,7 +33,7 @@ def note_denied_page(session: Session, path: str) -> None:
     """Log that a user who is signed in tried to open a page without permission."""
     name = path[:120]
     if not _is_logged(session, f"door:* {name}"):
-        change_log.tell(session, "door:*", name, refused=[None, True])
+        change_log.record_event(session, "door:*", name, refused=[None, True])
 
 
 def _is_logged(session: Session, about: str) -> bool:

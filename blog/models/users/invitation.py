@@ -52,7 +52,7 @@ class Invitation(Base):
 
 
 @dataclass(frozen=True)
-class Invited:
+class InvitationOffer:
     """What an open invitation offers. `name` is the name of the byline to take over, or empty."""
 
     role: str
@@ -99,7 +99,9 @@ def invite(
     if is_mailed:
         language = (byline.language if byline else "") or language
         facts = {"by": by.display_name, "role": role, "path": path}
-        outbox.owe(session, "invitation", email, language=language, key=_mail_key(row.id), **facts)
+        outbox.enqueue(
+            session, "invitation", email, language=language, key=_mail_key(row.id), **facts
+        )
     return path
 
 
@@ -160,7 +162,7 @@ def revoke_all(session: Session, by_id: int) -> None:
 # --- accepting ---
 
 
-def invited(session: Session, key: str) -> Invited:
+def get_offer(session: Session, key: str) -> InvitationOffer:
     """Return what an open invitation offers, without using it. Raises `LookupError`."""
     row = session.scalar(_open_with_key(key))
     if row is None:
@@ -168,7 +170,7 @@ def invited(session: Session, key: str) -> Invited:
     byline = session.get_one(User, row.byline_id) if row.byline_id else None
     if byline and (byline.password_hash or byline.disabled_at):
         raise LookupError(key)
-    return Invited(
+    return InvitationOffer(
         role=row.role,
         by=session.get_one(User, row.by_id).display_name,
         email=row.email or (byline.email if byline and byline.email else ""),
@@ -208,7 +210,7 @@ def accept_invitation(
     if row.byline_id:
         person = _claim(session, row, display_name, email, password_hash)
     else:
-        person = user.add(
+        person = user.create_user(
             session,
             name=name,
             display_name=display_name,
@@ -226,7 +228,7 @@ def _claim(
 ) -> User:
     """Turn the byline into an account; it keeps its name, its address and its posts."""
     person = _byline(session, int(row.byline_id or 0))
-    user.describe(
+    user.edit_profile(
         session,
         person.id,
         by=person,

@@ -50,7 +50,7 @@ def _normalized(login: str) -> str:
 
 
 @action("attempt.count")
-def claim(session: Session, login: str, network: str, browser: str = "") -> bool:
+def count_attempt(session: Session, login: str, network: str, browser: str = "") -> bool:
     """Count a sign-in attempt; returns False, without counting it, if a limit is reached.
 
     Call it before checking the password, so that parallel attempts cannot exceed the limit.
@@ -72,7 +72,7 @@ def _attempts(session: Session, key: str, window: timedelta) -> int:
 
 
 @action("attempt.clear")
-def forgive(session: Session, login: str, network: str, browser: str = "") -> None:
+def clear_attempts(session: Session, login: str, network: str, browser: str = "") -> None:
     """Delete the attempts of a login after a correct password, and the network's latest one.
 
     On a recognized device only its own attempts are deleted, or strangers would get new ones.
@@ -90,7 +90,7 @@ def forgive(session: Session, login: str, network: str, browser: str = "") -> No
 
 
 @action("attempt.count_reset_request")
-def claim_asking(session: Session, login: str, network: str) -> bool:
+def count_reset_request(session: Session, login: str, network: str) -> bool:
     """Count a request for a reset link, whether or not the login exists.
 
     Returns False, without counting it, if a limit is reached.
@@ -99,7 +99,7 @@ def claim_asking(session: Session, login: str, network: str) -> bool:
     return _count(session, keys_by_kind)
 
 
-def claim_mail(session: Session, login: str, user_id: int | None) -> bool:
+def count_reset_mail(session: Session, login: str, user_id: int | None) -> bool:
     """Count a reset email to a user, whichever of their logins was typed; per day.
 
     Runs the same queries for an unknown login, so that timing reveals nothing. Returns False,

@@ -34,7 +34,7 @@ def reset_password(session: Session, key: str, password_hash: str, browser: str 
 
 
 @action("password.assign")
-def hand_over(session: Session, id: int, password_hash: str, *, by: User) -> User:
+def assign_password(session: Session, id: int, password_hash: str, *, by: User) -> User:
     """Set a user's password as an admin, which also turns a byline into an account.
 
     Ends all sessions of the user. Raises `Refusal` for one's own account, because changing one's
@@ -56,7 +56,7 @@ def _renew(
     device.forget(session, id, but=browser)
     password_reset.void(session, id)
     if had_password and person.email:
-        outbox.owe(
+        outbox.enqueue(
             session,
             "password_changed",
             person.email,

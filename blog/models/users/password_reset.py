@@ -43,14 +43,14 @@ class PasswordReset(Base):
 
 
 @action("password.request_reset")
-def ask_for_reset(session: Session, login: str, language: str) -> None:
+def request_reset(session: Session, login: str, language: str) -> None:
     """Queue an email with a reset link to the user with this login.
 
     Runs the same queries for an unknown login, so that timing reveals nothing.
     """
     account = session.scalar(User.by_login(login).where(User.can_sign_in).with_for_update())
     id = account.id if account and account.email else None
-    recipient = account if login_throttle.claim_mail(session, login, id) and id else None
+    recipient = account if login_throttle.count_reset_mail(session, login, id) and id else None
     to = recipient.email if recipient and recipient.email else ""
     key = _open(session, recipient.id if recipient else None, to)
     delivery = Delivery(
@@ -64,7 +64,7 @@ def ask_for_reset(session: Session, login: str, language: str) -> None:
 
 
 @action("password.create_reset_link")
-def reset_link(session: Session, login: str) -> str:
+def create_reset_link(session: Session, login: str) -> str:
     """Return the path of a new reset link, for the command line. Raises `Refusal`."""
     person = session.scalar(User.by_login(login).with_for_update())
     if person is None:

@@ -10,7 +10,7 @@ from blog.config import N_
 from blog.models.audit.action import action
 from blog.models.base import Refusal, now
 from blog.models.settings import site
-from blog.models.settings.site import THE_ONE, Site
+from blog.models.settings.site import SITE_ID, Site
 from blog.models.users import user
 from blog.models.users.user import ADMIN, User
 
@@ -33,8 +33,8 @@ def set_up(
     Raises `Refusal` if it has been set up before, or for an invalid value.
     """
     site.check(title=title, address=address, language=language, timezone=timezone)
-    blank(session)
-    row = session.get_one(Site, THE_ONE, with_for_update=True, populate_existing=True)
+    get_or_create_site(session)
+    row = session.get_one(Site, SITE_ID, with_for_update=True, populate_existing=True)
     if row.set_up_at:
         raise Refusal(N_("This blog has already been set up."))
     row.title, row.address, row.language = _one_line(title), address.rstrip("/"), language
@@ -48,21 +48,21 @@ def _one_line(title: str) -> str:
 
 
 @action("site.create")
-def blank(session: Session) -> Site:
+def get_or_create_site(session: Session) -> Site:
     """Return the site's row, creating it with default values if necessary.
 
     An import may need it before the site is set up.
     """
-    row = session.get(Site, THE_ONE)
+    row = session.get(Site, SITE_ID)
     if row is not None:
         return row
     try:
         with session.begin_nested():
-            session.add(Site(id=THE_ONE, title="inkhouse", uid=uuid.uuid4().urn))
+            session.add(Site(id=SITE_ID, title="inkhouse", uid=uuid.uuid4().urn))
             session.flush()
     except IntegrityError:  # another process has created it
         session.expire_all()
-    return session.get_one(Site, THE_ONE)
+    return session.get_one(Site, SITE_ID)
 
 
 @action("user.create_admin")
@@ -71,7 +71,7 @@ def add_admin(session: Session, *, name: str, email: str, password_hash: str) ->
 
     The site keeps the default title and address until they are changed in the admin area.
     """
-    row = blank(session)
+    row = get_or_create_site(session)
     row.set_up_at = row.set_up_at or now()
     return _admin(session, name, "", email, password_hash).name
 
@@ -83,7 +83,7 @@ def _admin(session: Session, name: str, display_name: str, email: str, password_
     """
     byline = session.scalar(select(User).where(User.name == name.strip().casefold()))
     if byline is None:
-        return user.add(
+        return user.create_user(
             session,
             name=name if user.NAME.match(name) else user.free_name(session, name),
             display_name=display_name or name,
@@ -94,7 +94,7 @@ def _admin(session: Session, name: str, display_name: str, email: str, password_
     if byline.password_hash:
         raise Refusal(N_("This name is already in use."), "name")
     byline.password_hash, byline.role = password_hash, ADMIN
-    user.describe(
+    user.edit_profile(
         session,
         byline.id,
         by=byline,

@@ -53,7 +53,7 @@ class SignIn(Base):
         return select(cls).where(cls.user_id == user.id, in_use).order_by(cls.seen_at.desc())
 
 
-def mine(session: Session, *, by: User) -> list[SignIn]:
+def sessions_of(session: Session, *, by: User) -> list[SignIn]:
     """Return the sessions of the user `by`, the most recently used first."""
     return list(session.scalars(SignIn.of(by)))
 
@@ -66,7 +66,7 @@ class NewSession(NamedTuple):
 
 
 @action("session.start")
-def enter(
+def start_session(
     session: Session,
     user_id: int,
     ip: str,
@@ -85,23 +85,25 @@ def enter(
     person = user.lock(session, user_id)
     if not person.can_sign_in or proved not in (None, person.password_hash):
         raise Refusal(WRONG)
-    token = open_(session, user_id, ip, agent, instead_of)
+    token = create_session(session, user_id, ip, agent, instead_of)
     return NewSession(token, device.remember(session, user_id, browser))
 
 
 @action("session.open")
-def open_(session: Session, user_id: int, ip: str, agent: str, instead_of: str = "") -> str:
+def create_session(
+    session: Session, user_id: int, ip: str, agent: str, instead_of: str = ""
+) -> str:
     """Start a session and return its token; ends the session with the token `instead_of`."""
     # The audit log attributes the transaction to the user who is signing in.
     session.info["by"] = session.info.get("by") or session.get(User, user_id)
     if instead_of:
-        close(session, instead_of)
+        end_session(session, instead_of)
     token = secrets.token_urlsafe(32)
     session.add(SignIn(user_id=user_id, token_hash=digest(token), ip=ip[:64], agent=agent[:300]))
     return token
 
 
-def who(session: Session, token: str) -> tuple[User, SignIn] | None:
+def find_by_token(session: Session, token: str) -> tuple[User, SignIn] | None:
     """Return the user and the session of a token, or None if it is not valid."""
     moment = now()
     row = session.execute(
@@ -113,11 +115,11 @@ def who(session: Session, token: str) -> tuple[User, SignIn] | None:
     return (row[0], row[1]) if row else None
 
 
-class Ended(Exception):
+class SessionEnded(Exception):
     """The session of the request has ended; the transaction was not carried out."""
 
 
-def while_it_stands(
+def require_session(
     work: Callable[Concatenate[Session, P], T], id: int, role: str
 ) -> Callable[Concatenate[Session, P], T]:
     """Wrap a transaction so that it raises `Ended` unless the session is valid and has the role.
@@ -130,14 +132,14 @@ def while_it_stands(
     @wraps(work)
     def checked(session: Session, /, *args: P.args, **kwargs: P.kwargs) -> T:
         if session.scalar(current.where(User.can_sign_in, User.role == role)) is None:
-            raise Ended
+            raise SessionEnded
         return work(session, *args, **kwargs)
 
     return checked
 
 
 @action("session.seen")
-def seen(session: Session, id: int) -> None:
+def mark_seen(session: Session, id: int) -> None:
     """Record that a session is in use; called at most once in `SEEN_EVERY`."""
     signin = session.get(SignIn, id)
     if signin:
@@ -145,7 +147,7 @@ def seen(session: Session, id: int) -> None:
 
 
 @action("session.end")
-def close(session: Session, token: str) -> None:
+def end_session(session: Session, token: str) -> None:
     """End the session with this token."""
     session.execute(
         delete(SignIn).where(SignIn.token_hash == digest(token)),

@@ -72,7 +72,7 @@ class User(Base):
         return select(cls).order_by(func.lower(cls.display_name), cls.id)
 
 
-def with_login(session: Session, login: str) -> User | None:
+def find_by_login(session: Session, login: str) -> User | None:
     """Return the user with this name or email address."""
     return session.scalar(User.by_login(login))
 
@@ -94,7 +94,7 @@ def free_name(session: Session, wanted: str) -> str:
 
 
 @action("user.create")
-def add(
+def create_user(
     session: Session,
     *,
     name: str,
@@ -126,7 +126,7 @@ def _insert(session: Session, user: User) -> None:
 
 
 @action("user.edit_profile")
-def describe(
+def edit_profile(
     session: Session,
     id: int,
     *,

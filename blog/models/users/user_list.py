@@ -90,7 +90,7 @@ people = Listing(
 )
 
 
-def person(session: Session, id: int) -> ListedUser:
+def get_user(session: Session, id: int) -> ListedUser:
     """Return one user as the list shows it. Raises `LookupError`."""
     rows = people.only(session, [id])
     if not rows:
@@ -123,7 +123,7 @@ def save_person(
     changed = user.set_role(session, id, role, by=by)
     if id == by.id and email.strip().casefold() != (before.email or ""):
         raise Refusal(N_("Change your own email address in the dashboard."), "email")
-    user.describe(
+    user.edit_profile(
         session,
         id,
         by=by,

@@ -183,7 +183,7 @@ def test_a_rolled_back_transaction_leaves_no_change(database, world):
 def test_a_transaction_without_changes_leaves_no_change(database, world):
     before = len(changes(database))
     database.transact_now(user.set_role, world.ann.id, "author", by=world.kim)
-    database.transact_now(login_throttle.claim, "ann", "192.0.2.1")
+    database.transact_now(login_throttle.count_attempt, "ann", "192.0.2.1")
     assert len(changes(database)) == before
 
 

@@ -15,7 +15,7 @@ from blog.models.comments import comment, guest, moderation, submission
 from blog.models.comments.comment import APPROVED, PENDING, REJECTED, SPAM, Comment, Reader
 from blog.models.comments.moderation import Moderation
 from blog.models.comments.spam import TooMany
-from blog.models.comments.submission import Submission, Twice
+from blog.models.comments.submission import DuplicateComment, Submission
 from blog.models.jobs.outbox import Delivery
 from blog.models.posts import editing, publishing
 from blog.models.posts.post import Post
@@ -48,7 +48,7 @@ def decide(database: Database, world: Cast, target: Comment, state: str) -> None
 
 def change_settings(database: Database, **settings: object) -> None:
     def update(session):
-        row = session.get_one(site.Site, site.THE_ONE)
+        row = session.get_one(site.Site, site.SITE_ID)
         row.choices = {**row.choices, **settings}
 
     database.transact_now(update)
@@ -230,7 +230,7 @@ def test_twenty_concurrent_submissions_store_one_comment_and_queue_one_email(
         own_database = Database(config_of(database))
         try:
             uids.append(own_database.transact_now(submission.submit, words(world), by=None))
-        except Twice as duplicate:
+        except DuplicateComment as duplicate:
             uids.append(str(duplicate))
         finally:
             own_database.close()
@@ -390,7 +390,7 @@ def test_deleting_a_post_permanently_deletes_its_comments(database, world):
 def test_comments_of_a_post_in_the_trash_are_kept_but_not_accepted(database, world):
     database.transact_now(publishing.trash, world.ann_live.id, by=world.ann)
     with pytest.raises(LookupError):
-        database.read_now(submission.about, world.ann_live.id)
+        database.read_now(submission.commented_post, world.ann_live.id)
     assert database.read_now(lambda s: s.get_one(Post, world.ann_live.id)).trashed_at
     assert len(thread(database, world).comments) == 1
 

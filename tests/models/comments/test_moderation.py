@@ -12,7 +12,7 @@ from blog.models.base import Refusal, now
 from blog.models.comments import moderation
 from blog.models.comments.comment import APPROVED, PENDING, REJECTED, SPAM, Comment
 from blog.models.comments.moderation import Moderation
-from blog.models.comments.spam_learning import ALL, Feature, Lesson
+from blog.models.comments.spam_learning import ANY_COMMENT, Feature, Lesson
 from blog.models.jobs.outbox import Delivery
 from tests.support import cast
 from tests.support.cast import Cast
@@ -35,7 +35,7 @@ def states(database: Database, ids: list[int]) -> list[str]:
 
 def counted(database: Database) -> tuple[int, int]:
     """Return how many approved and how many spam comments the filter has learned from."""
-    row = database.read_now(lambda session: session.get(Feature, ALL))
+    row = database.read_now(lambda session: session.get(Feature, ANY_COMMENT))
     return (row.approved, row.spam) if row else (0, 0)
 
 
@@ -82,11 +82,11 @@ def test_only_editors_can_moderate(database, world):
 
 
 def test_pending_comments_are_counted(database, world):
-    before = database.read_now(moderation.waiting)
+    before = database.read_now(moderation.count_pending)
     ids = plant(database, world.ann_live.id, 3)
-    assert database.read_now(moderation.waiting) == before + 3
+    assert database.read_now(moderation.count_pending) == before + 3
     database.transact_now(moderation.spam, ids, by=world.eve)
-    assert database.read_now(moderation.waiting) == before
+    assert database.read_now(moderation.count_pending) == before
 
 
 # --- undo ---
@@ -285,8 +285,8 @@ def test_spam_is_deleted_after_a_month_with_its_decisions(database, world):
     kept = plant(database, world.ann_live.id, state=SPAM)
     kept += plant(database, world.ann_live.id, state=REJECTED, **old)
     learned = counted(database)
-    assert database.transact_now(moderation.sweep_spam) == 3
-    assert database.transact_now(moderation.sweep_spam) == 0
+    assert database.transact_now(moderation.delete_old_spam) == 3
+    assert database.transact_now(moderation.delete_old_spam) == 0
     assert states(database, ids) == [] and states(database, kept) == [SPAM, REJECTED]
     assert database.read_now(lambda s: s.scalars(select(Moderation)).all()) == []
     assert counted(database) == learned == (0, 3)
@@ -296,4 +296,4 @@ def test_spam_with_replies_is_kept(database, world):
     old = {"created_at": now() - timedelta(days=31)}
     ids = plant(database, world.ann_live.id, state=SPAM, **old)
     plant(database, world.ann_live.id, parent_id=ids[0], state=APPROVED)
-    assert database.transact_now(moderation.sweep_spam) == 0
+    assert database.transact_now(moderation.delete_old_spam) == 0

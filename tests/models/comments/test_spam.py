@@ -12,7 +12,7 @@ from blog.models.comments import spam, spam_features, spam_learning
 from blog.models.comments.comment import APPROVED, PENDING, SPAM, Comment
 from blog.models.comments.spam import SPAM_FROM, TooMany
 from blog.models.comments.spam_features import CommentFeatures
-from blog.models.comments.spam_learning import ALL, Feature, Lesson
+from blog.models.comments.spam_learning import ANY_COMMENT, Feature, Lesson
 from blog.models.settings import site
 from blog.models.settings.site import Site
 from tests.support.cast import Cast
@@ -46,7 +46,7 @@ def teach(database: Database, post: int, kind: str, texts: tuple[str, ...]) -> N
 
     def insert_and_learn(session: Session, text: str) -> None:
         comment = remark(session, post, text)
-        spam_learning.learn(session, comment.id, kind, spam_features.words_of(comment))
+        spam_learning.learn(session, comment.id, kind, spam_features.features_of(comment))
 
     for text in texts:
         database.transact_now(insert_and_learn, text)
@@ -112,9 +112,9 @@ def test_a_link_to_a_listed_host_is_spam(sqlite_database):
 
 
 def change_settings(session: Session, **settings: object) -> None:
-    row = session.get(Site, site.THE_ONE)
+    row = session.get(Site, site.SITE_ID)
     if row is None:
-        row = Site(id=site.THE_ONE, title="Ink", uid="x", choices={})
+        row = Site(id=site.SITE_ID, title="Ink", uid="x", choices={})
         session.add(row)
     row.choices = {**row.choices, **settings}
 
@@ -203,15 +203,15 @@ def test_a_comment_is_learned_once_and_unlearned_completely(database, post):
 
     def learn_and_unlearn(session: Session) -> None:
         comment = remark(session, post, "Casino thank you 发票", links=("https://x.example/",))
-        words = spam_features.words_of(comment)
+        words = spam_features.features_of(comment)
         for _ in range(3):
             spam_learning.learn(session, comment.id, spam_learning.SPAM, words)
             session.flush()
-        assert session.get_one(Feature, ALL).spam == 1
+        assert session.get_one(Feature, ANY_COMMENT).spam == 1
         spam_learning.learn(session, comment.id, spam_learning.APPROVED, words)
         session.flush()
         session.expire_all()
-        assert session.get_one(Feature, ALL).spam == 0
+        assert session.get_one(Feature, ANY_COMMENT).spam == 0
         assert session.get_one(Feature, "host:x.example").approved == 1
         spam_learning.unlearn(session, comment.id)
         spam_learning.unlearn(session, comment.id)
@@ -229,7 +229,7 @@ def test_pruning_limits_the_features_and_keeps_frequent_ones(database, post, mon
     monkeypatch.setattr(spam_learning, "KEPT", 20)
     database.transact_now(spam_learning.prune)
     left = learned_features(database)
-    assert len(left) == 20 and ALL in left and frequent & set(left)
+    assert len(left) == 20 and ANY_COMMENT in left and frequent & set(left)
 
 
 def test_rare_old_features_are_pruned(database, post):
@@ -241,7 +241,7 @@ def test_rare_old_features_are_pruned(database, post):
     database.transact_now(age)
     database.transact_now(spam_learning.prune)
     features = learned_features(database)
-    assert "frobnicate" not in features and ALL in features
+    assert "frobnicate" not in features and ANY_COMMENT in features
 
 
 # --- limits ---
@@ -385,9 +385,9 @@ def test_the_daily_limit_of_the_queue_is_three_times_the_hourly_one(database, po
 
 def test_expired_counters_are_deleted(database, monkeypatch):
     submit_many(database, 3)
-    database.transact_now(spam.sweep)
+    database.transact_now(spam.delete_expired)
     number = len(database.read_now(lambda s: s.scalars(select(spam.Tally)).all()))
     assert number > 0
     monkeypatch.setattr(spam, "now", lambda: now() + timedelta(days=2))
-    database.transact_now(spam.sweep)
+    database.transact_now(spam.delete_expired)
     assert database.read_now(lambda s: s.scalars(select(spam.Tally)).all()) == []

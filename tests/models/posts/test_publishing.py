@@ -11,7 +11,7 @@ from blog.models.base import Refusal, now
 from blog.models.posts import editing, publishing
 from blog.models.posts.editing import Conflict, WorkingCopy
 from blog.models.posts.post import Post
-from blog.models.posts.publishing import Changed
+from blog.models.posts.publishing import VersionChanged
 from blog.models.posts.revision import Revision
 from blog.models.public import post_page
 from blog.models.public.cards import PostPage
@@ -37,7 +37,7 @@ def kim(database: Database) -> User:
 @pytest.fixture
 def ann(database: Database) -> User:
     return database.transact_now(
-        user.add,
+        user.create_user,
         name="ann",
         display_name="Ann",
         email="ann@example.org",
@@ -154,7 +154,7 @@ def test_saving_without_a_change_keeps_the_version(database, kim):
 
 def test_text_rendered_from_an_older_version_is_not_published(database, kim):
     id = draft(database, kim, title="Tea", body="old")
-    with pytest.raises(Changed):
+    with pytest.raises(VersionChanged):
         database.transact_now(publishing.publish, id, render("old"), 1, by=kim)
 
 

@@ -81,7 +81,7 @@ def write(blog: RandomBlog) -> None:
         post.publish_at = blog.moment()
         session.add(post)
         session.flush()
-        publishing.show(session, post, render(post.body), by=None)
+        publishing.make_live(session, post, render(post.body), by=None)
         if blog.chance.random() < 0.4:
             post.withdraw_at = blog.moment()
 
@@ -97,7 +97,7 @@ def edit(blog: RandomBlog) -> None:
             blog.chance.random() < 0.8,
             ", ".join(blog.chance.sample(TAGS, 2)),
         )
-        publishing.show(session, post, render("Other words."), by=None)
+        publishing.make_live(session, post, render("Other words."), by=None)
 
     blog.do(work)
 
@@ -306,7 +306,7 @@ def test_posts_with_a_date_of_withdrawal_are_related_by_their_tags(database: Dat
             post.publish_at, post.withdraw_at = now(), now() + timedelta(days=1)
             session.add(post)
             session.flush()
-            publishing.show(session, post, render(post.body), by=None)
+            publishing.make_live(session, post, render(post.body), by=None)
 
     blog = RandomBlog(database, random.Random(0))  # noqa: S311 -- only for its users
     blog.do(write_two)
@@ -320,7 +320,7 @@ def test_the_newest_of_many_posts_are_suggested_for_a_similar_unknown_address(
     grown: dict[int, Database],
 ) -> None:
     newest = planting.path_of(8_000)
-    near = grown[8_000].read_now(page_queries.nothing, f"{newest}x").near
+    near = grown[8_000].read_now(page_queries.unknown_address, f"{newest}x").near
     assert newest in [card.path for card in near]
 
 
@@ -378,7 +378,7 @@ PAGES_ASKED: dict[str, Callable[[Session, int], object]] = {
     "a rare word": lambda s, n: search.find(s, f"part {n - 7}"),
     "the feed": lambda s, n: page_queries.feed(s),
     "the feed of a tag": lambda s, n: page_queries.tag_feed(s, "tag-40"),
-    "an unknown address": lambda s, n: page_queries.nothing(s, f"{planting.path_of(n)}x"),
+    "an unknown address": lambda s, n: page_queries.unknown_address(s, f"{planting.path_of(n)}x"),
     "a post": lambda s, n: post_page.at(s, planting.path_of(n // 2)),
 }
 

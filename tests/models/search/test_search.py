@@ -36,7 +36,7 @@ def plant(
     post.publish_at = now() + timedelta(days=days)
     session.add(post)
     session.flush()
-    publishing.show(session, post, render(text), by=None)
+    publishing.make_live(session, post, render(text), by=None)
     return post.id
 
 
@@ -161,7 +161,7 @@ def test_only_public_posts_are_found_by_their_published_text(database: Database)
         changed = plant(session, "Changed cinnabar", "cinnabar", "cinnabar")
         post = session.get_one(Post, changed)
         post.title, post.body, post.tags = "Another colour", "vermilion", ""
-        publishing.show(session, post, render("vermilion"), by=None)
+        publishing.make_live(session, post, render("vermilion"), by=None)
         post.title, post.body, post.tags = "Typed cinnabar", "cinnabar", "cinnabar"
         plant(session, "Live cinnabar", "cinnabar")
         plant(session, "A page of cinnabar", "cinnabar", kind=PAGE)
