@@ -78,7 +78,7 @@ class Blog(asgi.AsgiAdapter):
 
     async def handle_request(self, request: Request) -> None:
         """Send a cached page before Sanic routes the request and runs middleware."""
-        cached = fast_path.of_request(self.ctx.pages, request)
+        cached = fast_path.of_request(self.ctx.page_cache, request)
         if cached is None or request.stream is None:
             await super().handle_request(request)
         else:
@@ -178,14 +178,14 @@ async def open_resources(app: Blog) -> None:
     app.ctx.secret = startup.secret(config.data_dir)
     app.ctx.statics = collect(config)
     app.ctx.database = Database(config)
-    app.ctx.follower = Invalidator(app.ctx.database, commit_watcher.watch(config))
-    app.ctx.pages = PageCache(app.ctx.follower, config.pages_mb * 1_000_000)
+    app.ctx.invalidator = Invalidator(app.ctx.database, commit_watcher.watch(config))
+    app.ctx.page_cache = PageCache(app.ctx.invalidator, config.pages_mb * 1_000_000)
     app.ctx.passwords = Passwords()
-    app.ctx.crew = Sandbox(config)
+    app.ctx.sandbox = Sandbox(config)
     app.ctx.handbook = Handbook(config)
-    app.ctx.pulse = LoopMonitor()
-    app.ctx.errands = set()
-    app.ctx.searches = priority.WorkLimiter(config.data_dir, "search")
+    app.ctx.loop_monitor = LoopMonitor()
+    app.ctx.background_tasks = set()
+    app.ctx.search_limiter = priority.WorkLimiter(config.data_dir, "search")
     app.ctx.bring_samples = partial(bring_samples, config)
     preload(app.ctx.templates)
 
@@ -208,29 +208,29 @@ async def bring_samples(config: Config, author: str) -> bool:
 
 async def start_scheduler(app: Blog) -> None:
     """Start the scheduler, except in tests. Every worker has one; a lease lets a single one run."""
-    app.ctx.pulse.start()  # from here on, requests may be waiting
-    app.ctx.clock = None
+    app.ctx.loop_monitor.start()  # from here on, requests may be waiting
+    app.ctx.scheduler = None
     if not app.test_mode:
         context = JobContext(app.ctx.config, app.ctx.database, app.ctx.secret)
-        app.ctx.clock = Scheduler(context, TASKS)
-        app.ctx.clock.start()
+        app.ctx.scheduler = Scheduler(context, TASKS)
+        app.ctx.scheduler.start()
 
 
 async def stop_scheduler(app: Blog) -> None:
     """Stop the scheduler before the server stops."""
-    if clock := getattr(app.ctx, "clock", None):  # missing if the start was interrupted
-        await clock.stop()
+    if scheduler := getattr(app.ctx, "scheduler", None):  # missing if the start was interrupted
+        await scheduler.stop()
 
 
 async def close_resources(app: Blog) -> None:
     """Wait for background work, then close everything that `open_resources` created."""
-    app.ctx.pulse.stop()
-    await asyncio.gather(*app.ctx.errands, return_exceptions=True)
-    await app.ctx.crew.close()
+    app.ctx.loop_monitor.stop()
+    await asyncio.gather(*app.ctx.background_tasks, return_exceptions=True)
+    await app.ctx.sandbox.close()
     app.ctx.passwords.close()
-    app.ctx.searches.close()
-    app.ctx.pages.close()
-    app.ctx.follower.close()
+    app.ctx.search_limiter.close()
+    app.ctx.page_cache.close()
+    app.ctx.invalidator.close()
     app.ctx.database.close()
 
 

@@ -1,1 +1,1 @@
-"""Keeping: a blog is taken away whole, is got back, and leaves as plain files."""
+"""Backups, restoring them, and the export of a blog as plain files."""

@@ -63,7 +63,7 @@ class FastPath(HttpProtocol):
     def __init__(self, *, app: App, **options: Any) -> None:
         super().__init__(app=app, **options)
         self._http = None
-        self._pages: PageCache = app.ctx.pages
+        self._pages: PageCache = app.ctx.page_cache
 
     def data_received(self, data: bytes) -> None:
         """Answer a simple request for a cached page; leave everything else to Sanic."""

@@ -44,7 +44,7 @@ def cached(*tags: str, by_page: bool = False) -> Callable[[Handler], Handler]:
             render = partial(view, request, *args, **kwargs)
             if target is None:
                 return await render()
-            pages: PageCache = request.app.ctx.pages
+            pages: PageCache = request.app.ctx.page_cache
             return await pages.answer(request, target, render)
 
         return answer

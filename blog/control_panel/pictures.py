@@ -86,7 +86,7 @@ async def _store(request: Request) -> tuple[Upload, str]:
     """Re-encode the picture in the sandbox and store it; return it and its original file name."""
     raw, name = _sent(request)
     config = request.app.ctx.config
-    picture = await request.app.ctx.crew.picture(raw, name)
+    picture = await request.app.ctx.sandbox.picture(raw, name)
     await media.store(config, picture)
     upload = await web.transact(
         request,

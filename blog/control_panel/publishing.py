@@ -74,7 +74,7 @@ async def _publish(request: Request, id: int, at: datetime | None) -> Post:
     for _ in range(ATTEMPTS):
         post = await web.read(request, editing.load, id, by=request.ctx.user)
         sizes = await web.read(request, upload.picture_sizes, post.body, post.links)
-        rendered = await request.app.ctx.crew.render(
+        rendered = await request.app.ctx.sandbox.render(
             post.body, post.links, sizes=sizes, title=post.title
         )
         try:

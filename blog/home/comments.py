@@ -155,7 +155,7 @@ async def _rendered(request: Request, body: str) -> Rendered:
         raise SandboxBusy
     RENDERING.append(request)
     try:
-        rendered: Rendered = await request.app.ctx.crew.render(body, trust="guest")
+        rendered: Rendered = await request.app.ctx.sandbox.render(body, trust="guest")
         return rendered
     finally:
         RENDERING.remove(request)

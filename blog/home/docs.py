@@ -54,8 +54,8 @@ async def _chapter(request: Request, language: str, name: str) -> HTTPResponse:
     if name.endswith("/"):
         return redirect(request.path.rstrip("/"), status=301)
     try:
-        chapter = await request.app.ctx.handbook.chapter(request.app.ctx.crew, language, name)
-        contents = await request.app.ctx.handbook.chapter(request.app.ctx.crew, language, "")
+        chapter = await request.app.ctx.handbook.chapter(request.app.ctx.sandbox, language, name)
+        contents = await request.app.ctx.handbook.chapter(request.app.ctx.sandbox, language, "")
     except LookupError as error:
         raise web.PageNotFound from error
     request.ctx.language = language

@@ -15,7 +15,7 @@ async def preview(request: Request, key: str) -> HTTPResponse:
     request.ctx.private = True
     draft = await web.get_or_404(request, previews.draft, key)
     try:
-        rendered = await request.app.ctx.crew.render(
+        rendered = await request.app.ctx.sandbox.render(
             draft.body, draft.links, sizes=draft.sizes, title=draft.card.title
         )
     except SandboxBusy as error:

@@ -24,7 +24,7 @@ async def search(request: Request) -> HTTPResponse:
         return web.render(request, "home/search.html", query="", found=None, page=None)
     number = pagination.page_number(request.args.get("page"))
     find = partial(web.read, request, post_search.find, query, page=number)
-    results = await request.app.ctx.searches.take(find)
+    results = await request.app.ctx.search_limiter.take(find)
     if number > results.pages:
         raise web.PageNotFound
     page = pagination.paginate(

@@ -1,4 +1,4 @@
-"""Renders an email from its templates: in the recipient's language, as plain text and as HTML."""
+"""Renders a queued email from its templates, as plain text and as HTML."""
 
 import functools
 import hashlib
@@ -23,7 +23,8 @@ from blog.mail.settings import is_mail_address
 from blog.mail.smtp_client import OutgoingMessage, Undelivered
 from blog.models.base import now
 from blog.models.comments import unsubscribe
-from blog.models.jobs.outbox import UNSUBSCRIBABLE, PendingDelivery
+from blog.models.jobs.email_kinds import UNSUBSCRIBABLE
+from blog.models.jobs.outbox import PendingDelivery
 from blog.models.settings.site import SiteFacts
 from blog.web.templating import environment
 

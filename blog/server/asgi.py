@@ -44,7 +44,7 @@ class AsgiAdapter(App):
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, with an error page even if Sanic cannot create a request object."""
-        if self.ctx.config.lane and (cached := fast_path.of_scope(self.ctx.pages, scope)):
+        if self.ctx.config.lane and (cached := fast_path.of_scope(self.ctx.page_cache, scope)):
             head = {"type": "http.response.start", "status": cached.status}
             await send({**head, "headers": cached.lines()})
             await send({"type": "http.response.body", "body": cached.body, "more_body": False})

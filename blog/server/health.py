@@ -90,7 +90,7 @@ def _store_repeatedly(app: App) -> None:
 
 
 def _store(app: App) -> None:
-    lag, pages, begin = app.ctx.pulse.lag(), app.ctx.pages, _slot(app) * VITALS
+    lag, pages, begin = app.ctx.loop_monitor.lag(), app.ctx.page_cache, _slot(app) * VITALS
     numbers = lag.p50, lag.p99, lag.worst, pages.size, pages.hits, pages.made
     app.ctx.vitals[begin : begin + VITALS] = [time.monotonic(), os.getpid(), *numbers]
 

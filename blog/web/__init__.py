@@ -55,7 +55,7 @@ async def transact(request: Request, work: Callable[..., T], *args: object, **kw
 
 def run_in_background(request: Request, work: Coroutine[object, object, None]) -> None:
     """Run a coroutine without delaying the response; a stopping worker waits until it has ended."""
-    tasks: set[asyncio.Task[None]] = request.app.ctx.errands
+    tasks: set[asyncio.Task[None]] = request.app.ctx.background_tasks
     task = asyncio.get_running_loop().create_task(work)
     tasks.add(task)
     task.add_done_callback(tasks.discard)
@@ -211,7 +211,7 @@ async def load_site(request: Request) -> None:
     """
     request.ctx.user, request.ctx.signin, request.ctx.private = None, None, False
     request.ctx.site, request.ctx.language = SiteFacts(), "en"
-    invalidator = request.app.ctx.follower
+    invalidator = request.app.ctx.invalidator
     await invalidator.catch_up(by_asking="cookie" in request.headers)
     request.ctx.site = invalidator.site
     preferred = preferred_language(request.headers.get("accept-language", ""))

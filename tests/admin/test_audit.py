@@ -309,7 +309,7 @@ def settle(client: AppClient) -> None:
     """Wait for the background tasks of requests, which write log entries."""
     import asyncio
 
-    errands = [*client.app.ctx.errands]
+    errands = [*client.app.ctx.background_tasks]
     for errand in errands:
         asyncio.run_coroutine_threadsafe(asyncio.wait([errand]), client.loop).result(20)
 

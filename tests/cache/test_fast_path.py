@@ -81,7 +81,7 @@ def servers(furnished: Furnished, tmp_path_factory: pytest.TempPathFactory) -> I
             config = Config(data_dir=tmp_path_factory.mktemp("server"), lane=is_on)
             shutil.copy(furnished.file, config.data_dir)
             clients.append(stack.enter_context(AppClient(config)))
-        patch.setattr(clients[-1].app.ctx.pages, "get_now", lambda *_: None)
+        patch.setattr(clients[-1].app.ctx.page_cache, "get_now", lambda *_: None)
         yield Servers(*clients, received)
 
 
@@ -130,7 +130,7 @@ def test_a_caching_proxy_gets_the_expiry_on_every_path(warm: Servers) -> None:
 
 
 def test_a_caching_proxy_always_gets_the_compressed_page(warm: Servers) -> None:
-    warm.fast.app.ctx.pages.drop(None)
+    warm.fast.app.ctx.page_cache.drop(None)
     with RawConnection(warm.fast.port) as connection:
         for _ in range(2):
             assert connection.ask(plain(POST, *NGINX)).headers["content-encoding"] == "br"
@@ -209,7 +209,7 @@ def test_a_client_that_does_not_read_is_not_written_to_without_limit(warm: Serve
 
 
 def test_answers_of_the_fast_path_are_counted(warm: Servers) -> None:
-    pages = warm.fast.app.ctx.pages
+    pages = warm.fast.app.ctx.page_cache
     with RawConnection(warm.fast.port) as connection:
         connection.ask(plain("/"))
         (protocol,) = warm.fast.server.connections
@@ -288,7 +288,7 @@ def test_with_the_fast_path_off_everything_reaches_sanic(warm: Servers) -> None:
 def handled(warm: Servers, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The targets that reached a handler, with the fast path off."""
     targets: list[bytes] = []
-    pages = warm.normal.app.ctx.pages
+    pages = warm.normal.app.ctx.page_cache
     real = pages.answer
 
     async def answer(request, target, make):
@@ -339,7 +339,7 @@ NOT_FROM_CACHE = {
 def test_a_request_that_may_get_another_answer_is_not_served_from_the_cache(
     warm: Servers, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
-    pages = warm.normal.app.ctx.pages
+    pages = warm.normal.app.ctx.page_cache
     answers: list[object] = []
     real = pages.get_now
 

@@ -38,7 +38,7 @@ class Asgi:
         scope = {"type": "lifespan"}
         self.life = self.loop.create_task(self.app(scope, self.incoming.get, self.outgoing.put))
         assert self._send_lifespan("startup")["type"] == "lifespan.startup.complete"
-        pages = self.app.ctx.pages
+        pages = self.app.ctx.page_cache
         self.real = pages.get_now
         pages.get_now = self._get_now
         return self
@@ -76,7 +76,7 @@ class Asgi:
             "scheme": "http",
         }
         messages: Messages = []
-        self.app.ctx.pages.get_now = self._get_now if use_cache else lambda *_: None
+        self.app.ctx.page_cache.get_now = self._get_now if use_cache else lambda *_: None
         self.loop.run_until_complete(self.app(scope, _receive_end, _collect(messages)))
         return [{**message, "headers": [*message.get("headers", ())]} for message in messages]
 

@@ -14,7 +14,7 @@ EXPIRES = "x-accel-expires"
 
 @pytest.fixture
 def connection(client: AppClient) -> Iterator[RawConnection]:
-    client.app.ctx.pages.drop(None)
+    client.app.ctx.page_cache.drop(None)
     with RawConnection(client.port) as connection:
         yield connection
 

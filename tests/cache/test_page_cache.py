@@ -48,7 +48,7 @@ PATHS = [
 @pytest.fixture
 def client(client: AppClient) -> AppClient:
     """A client of a blog whose page cache is empty."""
-    client.app.ctx.pages.drop(None)
+    client.app.ctx.page_cache.drop(None)
     return client
 
 
@@ -60,7 +60,7 @@ def connection(client: AppClient) -> Iterator[RawConnection]:
 
 def cached_count(client: AppClient) -> int:
     """How many pages have been rendered and cached."""
-    return int(client.app.ctx.pages.made)
+    return int(client.app.ctx.page_cache.made)
 
 
 def ask_twice(connection: RawConnection, client: AppClient, path: str, *lines: str) -> Heard:
@@ -188,9 +188,9 @@ def test_a_personal_cookie_bypasses_the_cache(
     connection: RawConnection, client: AppClient, name: str
 ) -> None:
     connection.ask(plain(POST))
-    hits = client.app.ctx.pages.hits
+    hits = client.app.ctx.page_cache.hits
     assert connection.ask(plain(POST, f"Cookie: {name}=whatever")).status == 200
-    assert client.app.ctx.pages.hits == hits
+    assert client.app.ctx.page_cache.hits == hits
 
 
 ODD_HEADERS = [
@@ -214,7 +214,7 @@ ODD_HEADERS = [
 def test_no_request_header_splits_or_poisons_the_cache(client: AppClient, line: str) -> None:
     """An unusual request renders the page; the next visitor must get the usual one."""
     clean = client.get(POST).body
-    client.app.ctx.pages.drop(None)
+    client.app.ctx.page_cache.drop(None)
     with RawConnection(client.port) as connection:
         before = cached_count(client)
         odd = connection.ask(plain(POST, line))
@@ -353,7 +353,7 @@ def test_after_a_change_every_page_is_as_if_rendered_anew(
     ask_twice(connection, client, path)
     CHANGES[change](client)
     response = connection.ask(plain(path))
-    client.app.ctx.pages.drop(None)
+    client.app.ctx.page_cache.drop(None)
     fresh = connection.ask(plain(path))
     assert (response.status, response.body) == (fresh.status, fresh.body)
 
@@ -550,7 +550,7 @@ def test_a_client_that_disconnects_does_not_cancel_the_rendering_for_others(
 
 def wait_for_rendering(client: AppClient) -> None:
     """Wait until a page is being rendered, and the other requests have had time to join."""
-    wait_for(lambda: client.app.ctx.pages._renderings)
+    wait_for(lambda: client.app.ctx.page_cache._renderings)
     time.sleep(0.3)
 
 
@@ -560,7 +560,7 @@ def wait_for_rendering(client: AppClient) -> None:
 def test_the_least_recently_used_page_is_evicted_first(
     connection: RawConnection, client: AppClient
 ) -> None:
-    pages = client.app.ctx.pages
+    pages = client.app.ctx.page_cache
     connection.ask(plain("/"))
     pages.limit, limit = pages.size + 10_000, pages.limit
     try:
@@ -579,7 +579,7 @@ def test_the_least_recently_used_page_is_evicted_first(
 def test_a_page_larger_than_the_limit_evicts_no_other(
     connection: RawConnection, client: AppClient
 ) -> None:
-    pages = client.app.ctx.pages
+    pages = client.app.ctx.page_cache
     wait_until_compressed(connection, "/robots.txt")
     pages.limit, limit = pages.size + 500, pages.limit
     try:
@@ -595,7 +595,7 @@ def test_a_page_dropped_while_waiting_for_compression_is_not_compressed(
     connection: RawConnection, client: AppClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise a crawler could fill the memory with compressed pages that nobody needs."""
-    pages, gate, real = client.app.ctx.pages, threading.Event(), CachedPage.compress
+    pages, gate, real = client.app.ctx.page_cache, threading.Event(), CachedPage.compress
     compressed: list[CachedPage] = []
 
     def counted(page: CachedPage) -> dict[str, Variant]:
@@ -619,7 +619,7 @@ def test_the_size_is_the_sum_of_the_cached_pages(
     for path in PATHS:
         ask_twice(connection, client, path)
     wait_until_compressed(connection, POST)
-    pages = client.app.ctx.pages
+    pages = client.app.ctx.page_cache
 
     def is_size_exact() -> bool:
         return 0 < pages.size == sum(page.size for page in list(pages._pages.values()))

@@ -20,7 +20,7 @@ GENERAL = ("connection", "content-length", "content-type", "date", "etag")
 
 @pytest.fixture
 def pages(client: AppClient) -> Iterator[PageCache]:
-    cache: PageCache = client.app.ctx.pages
+    cache: PageCache = client.app.ctx.page_cache
     limit, cache.limit = cache.limit, LIMIT
     yield cache
     cache.drop(None)

@@ -273,7 +273,7 @@ async def test_a_scheduler_waits_until_a_broken_database_works_again(contexts, c
 
 
 def test_an_app_in_test_mode_has_no_scheduler(open_client):
-    assert open_client.app.ctx.clock is None
+    assert open_client.app.ctx.scheduler is None
 
 
 def test_every_task_has_its_own_name_and_an_interval_of_at_least_one_second():

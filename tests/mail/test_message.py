@@ -20,7 +20,8 @@ from blog.mail.smtp_client import Undelivered
 from blog.models.base import now
 from blog.models.comments import unsubscribe
 from blog.models.jobs import outbox
-from blog.models.jobs.outbox import KINDS, PendingDelivery
+from blog.models.jobs.email_kinds import KINDS
+from blog.models.jobs.outbox import PendingDelivery
 from blog.models.settings import site
 from blog.models.settings.site import SiteFacts
 from tests.support import cast

@@ -67,7 +67,7 @@ async def save_footer(request: Request) -> HTTPResponse:
     form = FooterForm.read(request)
     try:
         if form.ok:
-            rendered = await request.app.ctx.crew.render(form["footer"])
+            rendered = await request.app.ctx.sandbox.render(form["footer"])
             return await _save(request, footer=form["footer"], footer_html=rendered.html)
     except (Refusal, TooMuch, SandboxBusy) as error:
         form.faults["footer"] = _refusal(error)
@@ -106,7 +106,7 @@ async def _store_logo(request: Request) -> str:
     file = request.files.get("picture") if request.files else None
     if not (file and file.body):
         raise Refusal(N_("Choose a picture first."), "picture")
-    sandbox = request.app.ctx.crew
+    sandbox = request.app.ctx.sandbox
     picture = await sandbox.picture(file.body, file.name)
     if picture.narrow:
         picture = await sandbox.picture(picture.narrow, file.name)

@@ -117,7 +117,7 @@ async def reply_comment(request: Request, id: int) -> HTTPResponse:
 
 
 async def _reply(request: Request, id: int, body: str) -> HTTPResponse:
-    rendered = await request.app.ctx.crew.render(body, trust="guest")
+    rendered = await request.app.ctx.sandbox.render(body, trust="guest")
     await web.transact(
         request, moderation_queue.reply, id, body, rendered, headers.client_ip(request)
     )

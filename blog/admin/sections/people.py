@@ -1,4 +1,4 @@
-"""People: add accounts, change profiles and roles, set passwords, disable and enable accounts."""
+"""The list of people: its columns, filters and actions; adding and changing accounts."""
 
 from sanic import HTTPResponse, Request
 

@@ -23,19 +23,9 @@ from blog.models.audit.action import action
 from blog.models.base import Base, ColumnValues, JSONObject, UTCTime, now
 from blog.models.comments import unsubscribe
 from blog.models.comments.comment import APPROVED, PENDING, Comment
+from blog.models.jobs.email_kinds import KINDS, UNSUBSCRIBABLE
 from blog.models.users.user import User
 
-# The kinds of email, and the facts that their templates in templates/mail/ need.
-KINDS = {
-    "reset": {"name", "path"},
-    "invitation": {"by", "role", "path"},
-    "comment_waits": {"title", "author", "text", "path"},
-    "answered": {"title", "author", "text", "path"},
-    "password_changed": {"name", "at", "ip"},
-    "test": set[str](),
-}
-# Kinds that the recipient can unsubscribe from with one click.
-UNSUBSCRIBABLE = {"answered"}
 # The wait after each attempt; the last attempt is made after about a day.
 BACK_OFF = (
     *(timedelta(minutes=minutes) for minutes in (1, 5, 15)),

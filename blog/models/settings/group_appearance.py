@@ -1,4 +1,4 @@
-"""Declares the settings of the groups "look" (appearance) and "site" (legal notices, links)."""
+"""The settings for appearance, legal notices and links: a new one is declared here."""
 
 from dataclasses import dataclass
 

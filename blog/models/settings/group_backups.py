@@ -1,4 +1,4 @@
-"""Declares the settings for backups, in the group "keeping" (Maintenance)."""
+"""The settings for backups and maintenance: a new one is declared here."""
 
 from dataclasses import dataclass
 

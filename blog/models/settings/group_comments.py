@@ -1,4 +1,4 @@
-"""Declares the settings for comments and spam."""
+"""The settings for comments and spam: a new one is declared here."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Declares the setting for the addresses of new posts, in the group "reading"."""
+"""The settings for reading and addresses: a new one is declared here."""
 
 from dataclasses import dataclass
 

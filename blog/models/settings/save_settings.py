@@ -1,4 +1,4 @@
-"""Saving settings: validation, and detection of concurrent edits; the settings with columns."""
+"""Saving settings: validation, and detection of concurrent edits."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""All settings stored as JSON in the site's row, and the groups of the settings page.
+"""Joins the settings of all groups (`group_*.py`), which are stored as JSON in the site's row.
 
 To add a setting, declare it with `setting()` in the module of its group (`group_*.py`); the
 settings page shows it without further changes. Read it as `site.facts(session).settings.x`, in a

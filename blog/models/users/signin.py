@@ -1,4 +1,7 @@
-"""Login sessions: starting, looking up and ending them. Only the hash of a token is stored."""
+"""Login sessions: how long they last, starting, looking up and ending them.
+
+Only the hash of a session's token is stored.
+"""
 
 import secrets
 from collections.abc import Callable

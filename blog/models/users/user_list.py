@@ -1,4 +1,4 @@
-"""The list of users in the admin area, and editing or disabling a user as an admin."""
+"""Queries behind the list of people in the admin area; editing or disabling a user as an admin."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
