@@ -130,7 +130,9 @@ def _add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "--force", action="store_true", help=say(N_("overwrite posts edited here with the files"))
     )
     importing.add_argument(
-        "--receipt", type=as_path, help=say(N_("also write the import report to this JSON file"))
+        *("--report", "--receipt"),
+        type=as_path,
+        help=say(N_("also write the import report to this JSON file")),
     )
     importing.set_defaults(run=import_blog)
 

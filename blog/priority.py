@@ -16,9 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-SWITCH_INTERVAL = (
-    0.0005  # seconds that a busy thread may block the event loop; Python's default is 5 ms
-)
+# Seconds that a busy thread may block the event loop; Python's default is 5 ms.
+SWITCH_INTERVAL = 0.0005
 LOW_PRIORITY = 10  # a niceness
 POLL_INTERVAL = 0.005  # seconds between two attempts to lock a slot
 T = TypeVar("T")

@@ -268,6 +268,16 @@ def test_no_module_has_an_uninformative_name():
     assert [module.relative_path for module in MODULES if module.path.stem in uninformative] == []
 
 
+def test_any_is_rare():
+    lines = [
+        f"{module.relative_path}: {line.strip()}"
+        for module in MODULES
+        for line in module.source.splitlines()
+        if re.search(r"\bAny\b", line)
+    ]
+    assert len(lines) < 150
+
+
 def test_no_folder_holds_more_than_20_python_files():
     crowded = {
         str(folder.relative_to(ROOT)): number

@@ -124,7 +124,7 @@ class PageCache:
         self._joinable: dict[bytes, Rendering] = {}
         self._renderings: set[Rendering] = set()
         self._compressions: dict[bytes, Compression] = {}
-        self._compressor = ThreadPoolExecutor(1, thread_name_prefix="packer")
+        self._compressor = ThreadPoolExecutor(1, thread_name_prefix="compressor")
         invalidator.listeners.append(self.drop)
 
     def close(self) -> None:

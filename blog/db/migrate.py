@@ -119,9 +119,8 @@ def _upgrade(engine: Engine) -> None:
             if _revision(connection) != before:
                 search.create(connection)
                 _check_foreign_keys(connection)
-                change_log.notify_listeners(
-                    connection
-                )  # notifies an older instance that may still be serving
+                # An older instance may still be serving.
+                change_log.notify_listeners(connection)
         _set_foreign_keys(connection, enabled=True)
 
 

@@ -56,8 +56,8 @@ def run(config: Config, arguments: argparse.Namespace) -> int:
 
         report = asyncio.run(import_folder(config, arguments.folder, options, progress))
     print(report.text(shell_language()))
-    if arguments.receipt:
-        report.write(arguments.receipt)
+    if arguments.report:
+        report.write(arguments.report)
     return report.exit_code
 
 

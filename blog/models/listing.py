@@ -244,13 +244,15 @@ class DryRunSucceeded(Exception):
 def dry_run(verb: Callable[Concatenate[Session, Sequence[int], P], object]) -> Callable[..., None]:
     """Make a dry run of an action on many rows.
 
-    It raises the action's own `Refusal`, or `Tried` if the action would succeed. Either exception
-    rolls back the transaction.
+    It raises the action's own `Refusal`, or `DryRunSucceeded` if the action would succeed.
+    Either exception rolls back the transaction.
     """
 
     @functools.wraps(verb)
-    def tried_verb(session: Session, ids: Sequence[int], *args: P.args, **kwargs: P.kwargs) -> None:
+    def checked_verb(
+        session: Session, ids: Sequence[int], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
         verb(session, ids, *args, **kwargs)
         raise DryRunSucceeded
 
-    return tried_verb
+    return checked_verb

@@ -39,7 +39,7 @@ async def read(request: Request, work: Callable[..., T], *args: object, **kwargs
 async def transact(request: Request, work: Callable[..., T], *args: object, **kwargs: object) -> T:
     """Run `work(session, *args, by=the signed-in user)` in the writer thread, as one transaction.
 
-    Raises `signin.Ended` if that user's session was ended, or their role changed, after this
+    Raises `signin.SessionEnded` if that user's session was ended, or their role changed, after this
     request passed the access check.
     """
     user = request.ctx.user
@@ -64,7 +64,7 @@ def run_in_background(request: Request, work: Coroutine[object, object, None]) -
 async def get_or_404(
     request: Request, work: Callable[..., T], *args: object, **kwargs: object
 ) -> T:
-    """Like `read`, but raise `NotHere` (404) if `work` raises a `LookupError`."""
+    """Like `read`, but raise `PageNotFound` (404) if `work` raises a `LookupError`."""
     try:
         return await read(request, work, *args, **kwargs)
     except LookupError as error:

@@ -30,7 +30,7 @@ log = logging.getLogger("blog.web.auth")
 async def sign_in(request: Request, login: str, password: str) -> NewSession:
     """Check a login (name or email) and password, and open a session.
 
-    Raises `TooManyTries` if the throttle is reached. Raises the same `Refusal` for an unknown
+    Raises `TooManyAttempts` if the throttle is reached. Raises the same `Refusal` for an unknown
     login, a wrong password and a disabled account, so that it does not reveal which accounts exist.
     """
     attempt = (login, headers.network(headers.client_ip(request)), browser_key(request))
@@ -251,7 +251,7 @@ def password_rule(request: Request, *names: str | None) -> Callable[[str], None]
 async def is_current_password(request: Request, password: str) -> bool:
     """Return whether this is the signed-in user's current password.
 
-    Attempts count towards the same throttle as those to sign in. Raises `TooManyTries`.
+    Attempts count towards the same throttle as those to sign in. Raises `TooManyAttempts`.
     """
     person, network = request.ctx.user, headers.network(headers.client_ip(request))
     attempt = (person.name, network, browser_key(request))
@@ -266,7 +266,7 @@ async def is_current_password(request: Request, password: str) -> bool:
 async def change_password(request: Request, old: str, new: str) -> None:
     """Change the signed-in user's own password, and end their sessions in all other browsers.
 
-    Raises `Refusal` if `old` is wrong or `new` is easy to guess, and `TooManyTries`.
+    Raises `Refusal` if `old` is wrong or `new` is easy to guess, and `TooManyAttempts`.
     """
     person = request.ctx.user
     if not await is_current_password(request, old):

@@ -36,8 +36,8 @@ def paginate(page: NumberedPage, address: Callable[[int], str]) -> Pagination:
 def page_number(text: str | None) -> int:
     """Read a page number from a URL; None is page 1.
 
-    Raises `NotHere` for anything but a positive decimal number without leading zeros, so that each
-    page has only one address.
+    Raises `PageNotFound` for anything but a positive decimal number without leading zeros, so that
+    each page has only one address.
     """
     if text is None:
         return 1

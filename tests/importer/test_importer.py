@@ -521,7 +521,7 @@ def test_the_command_prints_the_report_and_writes_it(
         old_url=None,
         dry_run=False,
         force=False,
-        receipt=tmp_path / "report.json",
+        report=tmp_path / "report.json",
     )
     assert importer.run(config, arguments) == 0
     output = capsys.readouterr().out

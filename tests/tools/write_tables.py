@@ -17,7 +17,7 @@ from tests.support.source_tree import ROOT
 TABLE = re.compile(r"(?ms)(^<!-- (\w+) -->\n).*?(^<!-- end -->$)")
 HEADS = {
     "environment": {"en": ("Setting", "Default", "What it is"), "zh": ("设置", "默认值", "是什么")},
-    "office": {"en": ("Setting", "Default", "What it is"), "zh": ("设置", "默认值", "是什么")},
+    "admin": {"en": ("Setting", "Default", "What it is"), "zh": ("设置", "默认值", "是什么")},
     "commands": {"en": ("Command", "What it does"), "zh": ("命令", "做什么")},
 }
 
@@ -34,7 +34,7 @@ def written(language: str, text: str) -> str:
 
 
 def table(language: str, name: str) -> str:
-    makers = {"environment": environment, "office": admin_settings, "commands": commands}
+    makers = {"environment": environment, "admin": admin_settings, "commands": commands}
     rows = [HEADS[name][language], *makers[name](language)]
     lines = ["| " + " | ".join(plain(cell) for cell in row) + " |" for row in rows]
     lines.insert(1, "|" + "---|" * len(rows[0]))

@@ -77,7 +77,7 @@ section = Section(
     listing=LISTING,
     counted=ngettext("%(num)s log entry", "%(num)s log entries"),
     columns=(
-        Column("label", N_("Action"), "deed"),
+        Column("label", N_("Action"), "action"),
         Column("by", N_("Performed by"), "doer"),
         Column("at", N_("Time"), "moment"),
         Column("ip", N_("IP address")),

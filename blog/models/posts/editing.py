@@ -52,11 +52,11 @@ class Conflict(Refusal):
     """Somebody else saved the post after it was loaded. Nothing was overwritten."""
 
 
-def load(session: Session, id: int, *, by: User) -> Post:
+def load(session: Session, id: int, *, by: User, for_update: bool = False) -> Post:
     """Return the post with its authors, address and live revision.
 
-    Locks the row inside an action. Raises `LookupError` if it does not exist or `by` may not edit
-    it.
+    `for_update` locks the row until the transaction ends. Raises `LookupError` if it does not exist
+    or `by` may not edit it.
     """
     query = (
         select(Post)
@@ -67,7 +67,7 @@ def load(session: Session, id: int, *, by: User) -> Post:
             selectinload(Post.live_revision).selectinload(Revision.author_links),
         )
     )
-    post = session.scalar(query.with_for_update(of=Post) if session.info.get("action") else query)
+    post = session.scalar(query.with_for_update(of=Post) if for_update else query)
     if post is None:
         raise LookupError(id)
     return post
@@ -104,7 +104,7 @@ def save(session: Session, id: int, copy: WorkingCopy, *, by: User) -> int:
     at most one every ten minutes, but always if it was somebody else's. Raises `Conflict` if
     somebody else saved in between, and `Refusal` for invalid contents.
     """
-    post = load(session, id, by=by)
+    post = load(session, id, by=by, for_update=True)
     copy = _with_detected_language(post, copy)
     before, earlier = _typed(post), earlier_copy(post)
     _check(copy, post)

@@ -79,7 +79,7 @@ def page(draft: Draft, rendered: Rendered) -> PostPage:
 @action("post.open_preview")
 def open_preview(session: Session, id: int, *, by: User) -> str:
     """Return the preview key of a post; create one if there is none. Raises `LookupError`."""
-    post = editing.load(session, id, by=by)
+    post = editing.load(session, id, by=by, for_update=True)
     post.preview_key = post.preview_key or secrets.token_urlsafe(24)
     return post.preview_key
 
@@ -87,4 +87,4 @@ def open_preview(session: Session, id: int, *, by: User) -> str:
 @action("post.close_preview")
 def close_preview(session: Session, id: int, *, by: User) -> None:
     """Invalidate the preview key of a post. Raises `LookupError`."""
-    editing.load(session, id, by=by).preview_key = None
+    editing.load(session, id, by=by, for_update=True).preview_key = None

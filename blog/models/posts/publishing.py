@@ -40,7 +40,7 @@ def publish(
     Raises `Changed` if the post has another version by now, `Refusal` if it cannot be published,
     and `LookupError` if it does not exist or `by` may not edit it.
     """
-    post = load(session, id, by=by)
+    post = load(session, id, by=by, for_update=True)
     if post.version != version:
         raise VersionChanged
     if post.is_trashed():
@@ -105,7 +105,7 @@ def unpublish(session: Session, id: int, *, by: User) -> Post:
 
     A scheduled post becomes a draft. Raises `Refusal` if the post is neither live nor scheduled.
     """
-    post = load(session, id, by=by)
+    post = load(session, id, by=by, for_update=True)
     moment = now()
     if post.is_scheduled(moment):
         post.publish_at = None
@@ -120,7 +120,7 @@ def unpublish(session: Session, id: int, *, by: User) -> Post:
 @action("post.trash")
 def trash(session: Session, id: int, *, by: User) -> Post:
     """Move a post to the trash. Raises `LookupError`."""
-    post = load(session, id, by=by)
+    post = load(session, id, by=by, for_update=True)
     post.trashed_at = post.trashed_at or now()
     return post
 
@@ -128,7 +128,7 @@ def trash(session: Session, id: int, *, by: User) -> Post:
 @action("post.restore")
 def restore(session: Session, id: int, *, by: User) -> Post:
     """Restore a post from the trash as a draft or as unpublished, never as public."""
-    post = load(session, id, by=by)
+    post = load(session, id, by=by, for_update=True)
     if post.trashed_at and post.live_revision_id and post.withdraw_at is None:
         post.withdraw_at = now()
     post.trashed_at = None
@@ -138,7 +138,7 @@ def restore(session: Session, id: int, *, by: User) -> Post:
 @action("post.delete_permanently")
 def delete_permanently(session: Session, id: int, *, by: User) -> None:
     """Delete a post in the trash, with its revisions, comments and addresses."""
-    post = load(session, id, by=by)
+    post = load(session, id, by=by, for_update=True)
     if not post.is_trashed():
         raise Refusal(N_("Only posts in the trash can be deleted permanently."))
     post.live_revision_id = post.address_id = None

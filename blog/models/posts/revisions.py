@@ -79,7 +79,7 @@ def restore_revision(session: Session, id: int, revision_id: int, *, by: User) -
 
     Raises `LookupError`.
     """
-    post = editing.load(session, id, by=by)
+    post = editing.load(session, id, by=by, for_update=True)
     revision, moment = _revision_of(session, post, revision_id), now()
     keep_earlier(session, editing.earlier_copy(post), moment, at_once=True)
     for name in RESTORED_FIELDS:

@@ -1,8 +1,8 @@
 """Counting and paginating the posts of a public list: all posts, all pages, a tag or an author.
 
 The database stores the number of posts of each list and month (see `post_counts_index`). Queries
-correct that number only for what changes with time: they subtract scheduled posts, and add posts
-that have a date of withdrawal, which the stored numbers do not include.
+correct that number for what changes with time. Posts that are still scheduled are subtracted. Posts
+with a date on which they will be unpublished are not in the stored numbers, and are added.
 
 Tables and bind parameters call a list a `shelf`, by its key: `posts`, `pages`, `tag:7`, `user:3`.
 """

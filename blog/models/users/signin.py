@@ -125,7 +125,7 @@ class SessionEnded(Exception):
 def require_session(
     work: Callable[Concatenate[Session, P], T], id: int, role: str
 ) -> Callable[Concatenate[Session, P], T]:
-    """Wrap a transaction so that it raises `Ended` unless the session is valid and has the role.
+    """Wrap a transaction: raise `SessionEnded` unless the session is valid and has the role.
 
     The request has been authorised before, but its session may end while a password is hashed or
     a page rendered.
