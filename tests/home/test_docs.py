@@ -78,7 +78,7 @@ def test_every_section_of_the_admin_area_is_in_the_site_owner_chapter(language, 
 
 
 def test_the_handbook_is_not_found_until_it_is_switched_on(open_client):
-    for path in ("/docs", "/docs/zh", "/docs/install", "/docs/pictures/desk.png"):
+    for path in ("/docs", "/docs/zh", "/docs/install", "/docs/pictures/dashboard.png"):
         assert open_client.get(path).status == 404
 
 

@@ -98,11 +98,11 @@ def english(browser: Browser, folder: Path) -> None:
         database.transact_now(plant_comments)
         database.close()
         take(page, "/", "front-page-en")
-        take(page, "/admin", "office")
-        take(page, "/admin/comments", "queue")
+        take(page, "/admin", "admin")
+        take(page, "/admin/comments", "moderation")
         page.goto("/control-panel")
         page.locator("a[href*='/control-panel/posts/']").first.click()
-        take(page, page.url, "desk")
+        take(page, page.url, "dashboard")
         take(page, address(page, "怎样在这里写作"), "post-zh")
         page.emulate_media(color_scheme="dark")
         take(page, address(page, "How to write here"), "dark", scroll=700)
@@ -110,7 +110,7 @@ def english(browser: Browser, folder: Path) -> None:
         choose(page, front="cards")
         take(page, "/", "cards", scroll=420)
         choose(page, front="list", accent="#1d7a5f")
-        take(page, "/admin/look", "look")
+        take(page, "/admin/look", "appearance")
 
 
 def main() -> None:
@@ -120,7 +120,7 @@ def main() -> None:
         english(browser, Path(folder) / "english")
         with blog(browser, CHINESE, Path(folder) / "chinese") as (page, _):
             choose(page, front="cards", scheme="dark", accent="#7a3b8f")
-            take(page, "/admin/look", "look-zh")
+            take(page, "/admin/look", "appearance-zh")
         browser.close()
 
 
