@@ -129,11 +129,8 @@ def _add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     importing.add_argument(
         "--force", action="store_true", help=say(N_("overwrite posts edited here with the files"))
     )
-    importing.add_argument(
-        *("--report", "--receipt"),
-        type=as_path,
-        help=say(N_("also write the import report to this JSON file")),
-    )
+    text = say(N_("also write the import report to this JSON file"))
+    importing.add_argument("--report", "--receipt", type=as_path, help=text)
     importing.set_defaults(run=import_blog)
 
 
