@@ -1,9 +1,9 @@
-"""How long readers wait while a flood of comments arrives, and how long they wait without one.
+"""Measures how long readers wait during a flood of spam comments, and without one.
 
     python -m bench.flood --posts 2000 --workers 4
 
-Each comment comes from an address of its own, in words of its own, and presses twice. Readers ask
-for the very page that is commented on.
+Each comment comes from a different IP address, has a different text, and is previewed and then
+submitted. The readers request the page of the commented post.
 """
 
 import argparse
@@ -22,27 +22,30 @@ from tests.support.live_server import Site, environment, free_port
 
 
 def main() -> int:
-    given = arguments()
+    args = arguments()
     with TemporaryDirectory() as folder:
         config = Config(data_dir=Path(folder) / "data", port=free_port(), proxies=1)
         migrate(config)
         database = Database(config)
         post = cast.fill(database, f"http://127.0.0.1:{config.port}").posts["ann_live"]
         database.close()
-        told = environment(config, BLOG_PROXIES="1")
-        with Site(config, "-w", str(given.workers), env=told) as site:
-            asyncio.run(compare(site, post, given.posts))
+        env = environment(config, BLOG_PROXIES="1")
+        with Site(config, "-w", str(args.workers), env=env) as site:
+            asyncio.run(compare(site, post, args.posts))
     return 0
 
 
 async def compare(site: Site, post: cast.Planted, number: int) -> None:
+    """Measure readers for ten seconds alone, then while `number` comments are sent."""
     await quiet(site.url, post.path, asyncio.sleep(5))
-    report("nobody comments", await quiet(site.url, post.path, asyncio.sleep(10)))
-    with ProcessPoolExecutor(1) as others:  # who reads is not held up by who floods
-        flooding = others.submit(send, site.url, post.id, post.path, number)
-        report("meanwhile", await quiet(site.url, post.path, asyncio.wrap_future(flooding)))
+    report("without comments", await quiet(site.url, post.path, asyncio.sleep(10)))
+    with ProcessPoolExecutor(
+        1
+    ) as executor:  # a separate process, so that sending does not delay the readers
+        flooding = executor.submit(send, site.url, post.id, post.path, number)
+        report("during the flood", await quiet(site.url, post.path, asyncio.wrap_future(flooding)))
         sent = flooding.result()
-    print(f"previews {dict(sent.previews)}, second presses {dict(sent.sends)}")
+    print(f"previews {dict(sent.previews)}, submissions {dict(sent.sends)}")
 
 
 def send(url: str, post_id: int, page: str, number: int) -> Flood:
@@ -58,12 +61,12 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def report(what: str, seen: Flood) -> None:
-    half, most, all_ = (seen.share(of) for of in (0.5, 0.99, 1.0))
-    print(f"{what}: {len(seen.waits)} readers in {seen.seconds:.0f} s, {len(seen.failed)} without")
+def report(label: str, result: Flood) -> None:
+    p50, p99, longest = (result.share(part) for part in (0.5, 0.99, 1.0))
     print(
-        f"  their page; they waited {half:.1f} ms, 99 % at most {most:.1f}, the longest {all_:.1f}"
+        f"{label}: {len(result.waits)} requests in {result.seconds:.0f} s, {len(result.failed)} failed"
     )
+    print(f"  waiting time: p50 {p50:.1f} ms, p99 {p99:.1f} ms, longest {longest:.1f} ms")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""How long readers wait while everything heavy goes on at once, and how long they wait alone.
+"""Measures how long readers wait while all heavy work runs at once, and without any of it.
 
     python -m bench.mixed --rounds 3 --workers 4
-    python -m bench.mixed --work import         only some of it, to see which it is that hurts
+    python -m bench.mixed --work import         only some of the work, to find out what slows readers
 
-Meanwhile people sign in, twenty photographs of twelve million pixels are uploaded, 700 posts are
-imported, eight connections search without a pause, and mails are due to a server that takes every
-call and never says a word. Readers ask for pages that are kept and for pages that are rendered.
+The work: people sign in, 20 photographs of 12 megapixels are uploaded, 700 posts are imported, eight
+connections search without a pause, and emails are due for a mail server that accepts connections but
+never responds. Readers request cached pages and pages that are rendered for each request.
 """
 
 import argparse
@@ -36,39 +36,45 @@ from tests.support.live_server import Site, ask, environment, free_port
 from tests.support.raw_connection import RawConnection, plain
 
 POSTS = 1_000
-READERS, PAUSE = 8, 0.05  # each asks, gets its page, and pauses for so many seconds
-FIRST, ALONE = 5.0, 20.0  # seconds: until each worker has met its statements; read alone
+READERS, PAUSE = 8, 0.05  # number of readers; seconds each pauses after a response
+WARM_UP, ALONE = 5.0, 20.0  # seconds: for warming up every worker; for reading without work
 LISTS = ("/", "/archive", "/tags/tag-1", "/feed.atom")
-RENDERED = "Cookie: waiting=x"  # whose comment waits has pages of their own, rendered each time
+RENDERED = "Cookie: waiting=x"  # a reader with a pending comment gets personal, uncached pages
 LAG = re.compile(r'_lag_(p99|worst)_seconds\{worker="([^"]+)".*\} (\S+)')
-MORE, LATE = 25, 10  # milliseconds at p99: that readers may wait longer, and the loop be late
+MAX_EXTRA_WAIT, MAX_LAG = (
+    25,
+    10,
+)  # limits at p99 in ms: extra wait of readers, lag of the event loop
 
 
 @dataclass
-class Seen:
-    """Milliseconds that readers waited for pages that are kept and for others, and that the event
-    loops of the workers were late."""
+class Result:
+    """The result of one measurement.
 
-    kept: list[float] = field(default_factory=list)
+    `cached` and `rendered` are the waiting times of readers, and `lag` is the p99 and the worst lag of
+    the event loop of each worker, all in milliseconds.
+    """
+
+    cached: list[float] = field(default_factory=list)
     rendered: list[float] = field(default_factory=list)
     lag: dict[str, list[float]] = field(default_factory=dict)
-    held: int = 0  # times that the log tells of
-    done: str = ""
+    blocked: int = 0  # how often the log reports a blocked event loop
+    work: str = ""  # what was done meanwhile
 
     @property
     def p99(self) -> float:
-        return share(self.kept + self.rendered, 0.99)
+        return share(self.cached + self.rendered, 0.99)
 
 
 def main() -> int:
-    given = arguments()
+    args = arguments()
     pairs = []
     with TemporaryDirectory() as folder:
-        load = Load(heavy.old_blog(Path(folder)), heavy.photographs(), given.work or WORK)
-        for _ in range(given.rounds):
-            pairs.append([look(Path(folder), given.workers, what) for what in (None, load)])
-            for seen in pairs[-1]:
-                tell(seen)
+        load = Load(heavy.old_blog(Path(folder)), heavy.photographs(), args.work or WORK)
+        for _ in range(args.rounds):
+            pairs.append([run_once(Path(folder), args.workers, work) for work in (None, load)])
+            for result in pairs[-1]:
+                print_result(result)
     return report(pairs)
 
 
@@ -82,122 +88,127 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def look(folder: Path, workers: int, load: Load | None) -> Seen:
-    """A blog of its own, started, read, and stopped."""
+def run_once(folder: Path, workers: int, load: Load | None) -> Result:
+    """Start a new blog, measure its readers with or without work, and stop it."""
     config = Config(data_dir=folder / "data", port=free_port())
     config.data_dir.mkdir()
     shutil.copy(world(HOME, POSTS).config.sqlite_file, config.data_dir)
-    told = environment(config, **(heavy.prepare(config, load) if load else {}))
+    env = environment(config, **(heavy.prepare(config, load) if load else {}))
     try:
-        with Site(config, "-w", str(workers), env=told) as site:
-            seen = asyncio.run(watch(config, load))
-            seen.lag, seen.held = lag(site, workers), site.said.count("event loop was blocked")
-            return seen
+        with Site(config, "-w", str(workers), env=env) as site:
+            result = asyncio.run(watch(config, load))
+            result.lag = lag(site, workers)
+            result.blocked = site.said.count("event loop was blocked")
+            return result
     finally:
         shutil.rmtree(config.data_dir)
 
 
-async def watch(config: Config, load: Load | None) -> Seen:
+async def watch(config: Config, load: Load | None) -> Result:
     with reading(config.port):
-        await asyncio.sleep(FIRST)
+        await asyncio.sleep(WARM_UP)
     began, done = time.monotonic(), ""
-    with reading(config.port) as seen:
+    with reading(config.port) as result:
         if load:
             done = await Heavy(config, load).work()
         else:
             await asyncio.sleep(ALONE)
-    seen.done = f"{time.monotonic() - began:.0f} s, {done or 'nobody else'}"
-    return seen
+    result.work = f"{time.monotonic() - began:.0f} s, {done or 'no other work'}"
+    return result
 
 
 def lag(site: Site, workers: int) -> dict[str, list[float]]:
-    """Milliseconds at p99 and at worst, of each worker."""
-    found: dict[str, list[float]] = {}
-    while len(found) < workers:
+    """Return the p99 and the worst lag of the event loop of each worker, in milliseconds."""
+    lags: dict[str, list[float]] = {}
+    while len(lags) < workers:
         for _, worker, seconds in LAG.findall(ask(site.port, "/health/metrics").text):
-            found.setdefault(worker, []).append(float(seconds) * 1000)
-    return {worker: numbers[:2] for worker, numbers in found.items()}
+            lags.setdefault(worker, []).append(float(seconds) * 1000)
+    return {worker: numbers[:2] for worker, numbers in lags.items()}
 
 
-# --- readers, in a process of their own ---
+# --- readers, in a separate process ---
 
 
 @contextlib.contextmanager
-def reading(port: int) -> Iterator[Seen]:
-    """Readers, from here to the end of the block; then what they saw."""
-    seen, (ours, theirs) = Seen(), Pipe()
-    crowd = Process(target=read_all, args=(port, theirs))
-    crowd.start()
+def reading(port: int) -> Iterator[Result]:
+    """Run readers during the block, then fill the result with their waiting times."""
+    result, (pipe, readers_end) = Result(), Pipe()
+    readers = Process(target=read_all, args=(port, readers_end))
+    readers.start()
     try:
-        yield seen
-        ours.send("enough")
-        seen.kept, seen.rendered = ours.recv()
+        yield result
+        pipe.send("stop")
+        result.cached, result.rendered = pipe.recv()
     finally:
-        crowd.join(30)
-        crowd.kill()
+        readers.join(30)
+        readers.kill()
 
 
-def read_all(port: int, line: Connection) -> None:
-    _go_first()
+def read_all(port: int, pipe: Connection) -> None:
+    _raise_priority()
     waits: tuple[list[float], list[float]] = ([], [])
-    is_over = threading.Event()
-    crowd = [threading.Thread(target=read, args=(n, port, waits, is_over)) for n in range(READERS)]
-    for reader in crowd:
+    stop = threading.Event()
+    readers = [threading.Thread(target=read, args=(n, port, waits, stop)) for n in range(READERS)]
+    for reader in readers:
         reader.start()
-    line.recv()
-    is_over.set()
-    for reader in crowd:
+    pipe.recv()
+    stop.set()
+    for reader in readers:
         reader.join()
-    line.send(waits)
+    pipe.send(waits)
 
 
-def _go_first() -> None:
-    """They stand for readers elsewhere, who need no processor of ours. Where the kernel shares out
-    by sessions, niceness counts only within one."""
+def _raise_priority() -> None:
+    """Raise the priority of this process, because real readers run on other machines.
+
+    Where the kernel schedules by session (autogroup), niceness counts only within a session.
+    """
     os.setsid()
-    with contextlib.suppress(OSError):  # as root
+    with contextlib.suppress(OSError):  # only root may do this
         Path("/proc/self/autogroup").write_text("-15")
         os.nice(-10)
 
 
 def read(
-    number: int, port: int, waits: tuple[list[float], list[float]], is_over: threading.Event
+    number: int, port: int, waits: tuple[list[float], list[float]], stop: threading.Event
 ) -> None:
     chance = random.Random(number)  # noqa: S311 -- the same pages each time
-    with RawConnection(port) as wire:
-        while not is_over.wait(PAUSE * chance.uniform(0.5, 1.5)):
+    with RawConnection(port) as connection:
+        while not stop.wait(PAUSE * chance.uniform(0.5, 1.5)):
             is_rendered = number % 2 == 0
             path = chance.choice([*LISTS, *map(path_of, range(POSTS - 20, POSTS))])
-            words = plain(path, RENDERED) if is_rendered else plain(path)
+            request = plain(path, RENDERED) if is_rendered else plain(path)
             began = time.perf_counter()
-            status = wire.ask(words).status
+            status = connection.ask(request).status
             waits[is_rendered].append((time.perf_counter() - began) * 1000)
-            assert status == 200, f"{path} answered {status}"
+            assert status == 200, f"{path} returned status {status}"
 
 
-# --- what came of it ---
+# --- results ---
 
 
-def share(waits: list[float], of: float) -> float:
-    """What this share of them did not exceed."""
-    return sorted(waits)[min(len(waits) - 1, int(len(waits) * of))]
+def share(waits: list[float], part: float) -> float:
+    """Return the waiting time that this share of requests did not exceed."""
+    return sorted(waits)[min(len(waits) - 1, int(len(waits) * part))]
 
 
-def tell(seen: Seen) -> None:
-    print(seen.done)
-    for kind, waits in (("kept", seen.kept), ("rendered", seen.rendered)):
-        half, most, all_ = (share(waits, of) for of in (0.5, 0.99, 1))
-        print(f"  {len(waits)} pages {kind}: {half:.1f} ms, p99 {most:.1f}, worst {all_:.1f}")
-    each = ", ".join(f"{p99:.1f}/{worst:.0f}" for p99, worst in sorted(seen.lag.values()))
-    print(f"  the loops were late by (p99/worst) {each} ms; {seen.held} were held", flush=True)
+def print_result(result: Result) -> None:
+    print(result.work)
+    for kind, waits in (("cached", result.cached), ("rendered", result.rendered)):
+        p50, p99, longest = (share(waits, part) for part in (0.5, 0.99, 1))
+        print(
+            f"  {len(waits)} {kind} pages: p50 {p50:.1f} ms, p99 {p99:.1f}, longest {longest:.1f}"
+        )
+    each = ", ".join(f"{p99:.1f}/{worst:.0f}" for p99, worst in sorted(result.lag.values()))
+    print(f"  event loop lag (p99/worst): {each} ms; blocked {result.blocked} times", flush=True)
 
 
-def report(pairs: list[list[Seen]]) -> int:
-    more = median(meanwhile.p99 - alone.p99 for alone, meanwhile in pairs)
-    late = median(max(p99 for p99, _ in meanwhile.lag.values()) for _, meanwhile in pairs)
-    print(f"readers' p99: {more:+.1f} ms (asked: {MORE} at most)")
-    print(f"the latest loop's p99: {late:.1f} ms (asked: below {LATE})")
-    return int(more > MORE or late >= LATE)
+def report(pairs: list[list[Result]]) -> int:
+    extra_wait = median(meanwhile.p99 - alone.p99 for alone, meanwhile in pairs)
+    worst_lag = median(max(p99 for p99, _ in meanwhile.lag.values()) for _, meanwhile in pairs)
+    print(f"p99 of readers: {extra_wait:+.1f} ms (limit: {MAX_EXTRA_WAIT})")
+    print(f"highest p99 of event loop lag: {worst_lag:.1f} ms (limit: below {MAX_LAG})")
+    return int(extra_wait > MAX_EXTRA_WAIT or worst_lag >= MAX_LAG)
 
 
 if __name__ == "__main__":

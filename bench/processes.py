@@ -1,4 +1,4 @@
-"""What processes cost, as the kernel counts it."""
+"""Reads the CPU time and memory of processes from /proc."""
 
 import contextlib
 import os
@@ -7,53 +7,53 @@ from pathlib import Path
 
 PROC = Path("/proc")
 TICK = os.sysconf("SC_CLK_TCK")
-KERNEL = 2  # the parent of the kernel's own threads
+KERNEL = 2  # process id of kthreadd, the parent of all kernel threads
 
 
-def all_of_them() -> dict[int, tuple[int, float]]:
-    """Each process: its parent, and its seconds of CPU with those of children that have ended."""
+def all_processes() -> dict[int, tuple[int, float]]:
+    """Return the parent id and CPU seconds, including those of ended children, by process id."""
     found = {}
     for place in PROC.glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            words = place.joinpath("stat").read_text().rpartition(")")[2].split()
-            found[int(place.name)] = int(words[1]), sum(map(int, words[11:15])) / TICK
+            fields = place.joinpath("stat").read_text().rpartition(")")[2].split()
+            found[int(place.name)] = int(fields[1]), sum(map(int, fields[11:15])) / TICK
     return found
 
 
 def family(roots: Iterable[int]) -> set[int]:
-    """These processes and all that descend from them."""
-    parents = {pid: parent for pid, (parent, _) in all_of_them().items()}
+    """Return the ids of these processes and of all their descendants."""
+    parents = {pid: parent for pid, (parent, _) in all_processes().items()}
     known = set(roots) & parents.keys()
-    while more := {pid for pid, parent in parents.items() if parent in known} - known:
-        known |= more
+    while children := {pid for pid, parent in parents.items() if parent in known} - known:
+        known |= children
     return known
 
 
 def cpu(pids: set[int]) -> float:
-    """Seconds of CPU."""
-    return sum(spent for pid, (_, spent) in all_of_them().items() if pid in pids)
+    """Return the CPU seconds that these processes have used."""
+    return sum(seconds for pid, (_, seconds) in all_processes().items() if pid in pids)
 
 
 def cpu_of_others(ours: set[int]) -> float:
-    """Seconds of CPU of everybody else, the kernel aside, and what the machine's host took away."""
-    aside = ours | {KERNEL}
+    """Return the CPU seconds of other processes without kernel threads, plus the steal time."""
+    excluded = ours | {KERNEL}
     others = sum(
-        spent
-        for pid, (parent, spent) in all_of_them().items()
-        if pid not in aside and parent != KERNEL
+        seconds
+        for pid, (parent, seconds) in all_processes().items()
+        if pid not in excluded and parent != KERNEL
     )
     stolen = int(PROC.joinpath("stat").read_text().split(maxsplit=9)[8]) / TICK
     return others + stolen
 
 
 def memory(pids: Iterable[int]) -> float:
-    """MiB of PSS: what several processes share is counted once."""
+    """Return the PSS of these processes in MiB; shared memory is counted only once."""
     return sum(map(_proportional, pids)) / 1024
 
 
 def _proportional(pid: int) -> int:
     try:
         lines = PROC.joinpath(str(pid), "smaps_rollup").read_text().splitlines()
-    except OSError:  # it has just ended
+    except OSError:  # the process has just ended
         return 0
     return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)

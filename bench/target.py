@@ -1,4 +1,4 @@
-"""What is measured: the rows of targets.toml."""
+"""Reads targets.toml, which declares what the benchmark measures."""
 
 import re
 import tomllib
@@ -16,13 +16,13 @@ PARTS = {
 }
 
 
-class Unfit(Exception):
-    """A target that does not start, or whose page is not the page, or that cannot be asked."""
+class TargetError(Exception):
+    """A target does not start, serves a different page, or cannot be loaded by wrk."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A row of the table; targets.toml tells what each word means."""
+    """A row of the results. The comment at the top of targets.toml explains the fields."""
 
     part: str
     name: str
@@ -35,24 +35,24 @@ class Target:
     path: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     needs: list[str] = field(default_factory=list)
-    beside: str = ""
+    compared_with: str = ""
     is_base: bool = False
     is_curve: bool = False
-    is_grown: bool = False
-    is_alike: bool = True
+    is_measured_by_posts: bool = False
+    is_same_page: bool = True
 
     @property
     def has_workers(self) -> bool:
-        """Whether it can be started with another number of them."""
+        """Whether it can be started with a different number of workers."""
         return any("{workers}" in text for text in (*self.run, *self.env.values()))
 
     @property
-    def wants_rivals(self) -> bool:
+    def needs_rivals(self) -> bool:
         return any("{rivals}" in command for command in self.run)
 
     @property
-    def lacks(self) -> list[str]:
-        """Programs that this machine does not have."""
+    def missing(self) -> list[str]:
+        """Names of the required programs that are not installed."""
         wanted = [*self.needs, "wrk", *(["nginx"] if self.front else [])]
         if self.database == "postgresql":
             wanted.append("initdb")
@@ -61,8 +61,8 @@ class Target:
 
 
 def targets(pattern: str = "") -> list[Target]:
-    """All rows in their order, or those whose part or name has the pattern in it."""
+    """Return the targets whose "part: name" matches the pattern, in the order of the file."""
     parts = tomllib.loads(FOLDER.joinpath("targets.toml").read_text("utf-8"))
     rows = [Target(part=part, **row) for part in PARTS for row in parts.pop(part, [])]
-    assert not parts, f"targets.toml has parts of no name: {', '.join(parts)}"
+    assert not parts, f"targets.toml has unknown parts: {', '.join(parts)}"
     return [row for row in rows if re.search(pattern, f"{row.part}: {row.name}", re.IGNORECASE)]

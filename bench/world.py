@@ -1,6 +1,6 @@
-"""The blog that every target serves: made by our own models, once for each number of posts.
+"""Creates the blog that all targets serve, once for each number of posts.
 
-The rivals read the same SQLite file.
+The blog's own models fill it. The other stacks read the same SQLite file.
 """
 
 import shutil
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import planting
-from bench.planting import COMMENTS, measured, path_of, said, title_of
+from bench.planting import COMMENTS, measured_id, path_of, comment_text, title_of
 from blog.config import Config
 from blog.db import Database
 from blog.db.migrate import VERSIONS
@@ -18,7 +18,7 @@ from blog.server import startup
 
 @dataclass(frozen=True)
 class World:
-    """A data folder of ours, and what stands in it."""
+    """A data folder of this blog with a known number of posts."""
 
     folder: Path
     posts: int
@@ -29,18 +29,18 @@ class World:
 
     @property
     def path(self) -> str:
-        """The address of the post whose page everybody serves."""
-        return path_of(measured(self.posts))
+        """The address of the post whose page all targets serve."""
+        return path_of(measured_id(self.posts))
 
     @property
-    def marks(self) -> tuple[str, ...]:
-        """What its page shows: its title, its neighbour's, and the words of its last comment."""
-        id = measured(self.posts)
-        return title_of(id), title_of(id - 1), said(id, COMMENTS)
+    def expected_texts(self) -> tuple[str, ...]:
+        """Texts on its page: its title, the title of its older neighbour, and its last comment."""
+        id = measured_id(self.posts)
+        return title_of(id), title_of(id - 1), comment_text(id, COMMENTS)
 
     @property
     def file(self) -> Path:
-        """The page as we render it, once a stage has been set."""
+        """The page as this blog renders it; written by `bench.stage.staged`."""
         return self.folder / "page" / "page.html"
 
     @property
@@ -48,21 +48,22 @@ class World:
         return self.file.read_bytes()
 
 
-def world(home: Path, posts: int) -> World:
-    """The world of this size, made if it is not there or was made by other code."""
-    made = World(home / f"world-{posts}", posts)
-    stamp = made.folder / "made-by"
+def world(parent: Path, posts: int) -> World:
+    """Return the world of this size; create it if it is missing or other code created it."""
+    created = World(parent / f"world-{posts}", posts)
+    stamp = created.folder / "made-by"
     code = Path(planting.__file__).read_text() + max(
         path.name for path in VERSIONS.glob("[0-9]*.py")
     )
     if not stamp.exists() or stamp.read_text() != code:
-        shutil.rmtree(made.folder, ignore_errors=True)
-        fill(made.config, posts)
+        shutil.rmtree(created.folder, ignore_errors=True)
+        fill(created.config, posts)
         stamp.write_text(code)
-    return made
+    return created
 
 
 def fill(config: Config, posts: int) -> None:
+    """Create the tables, the posts and the search index in an empty database."""
     startup.prepare(config)
     database = Database(config)
     try:

@@ -1,4 +1,4 @@
--- What `bench.load` reads: one line of JSON at the end.
+-- Prints the results as one line of JSON, which `bench.load` parses.
 function done(summary, latency, requests)
   local errors = summary.errors
   io.write(string.format(

@@ -18,7 +18,7 @@ from bench.report import Table, number
 from bench.rounds import Row
 from bench.running import Running
 from bench.stage import LOCK, RIVALS, Stage, staged
-from bench.target import Target, Unfit, targets
+from bench.target import Target, TargetError, targets
 from bench.world import World
 from tests.conftest import need
 from tests.support.live_server import ROOT, program
@@ -147,12 +147,12 @@ def test_a_target_serves_the_common_page(stage: Stage, name: str):
     """`Running` compares length and content."""
     target = next(target for target in ALL if target.name == name)
     need("nginx", program("nginx") or not target.front)
-    if target.wants_rivals and not RIVALS.exists():
+    if target.needs_rivals and not RIVALS.exists():
         pytest.skip("`make bench` installs what is compared with")
     with Running(target, stage, workers=1) as it:
         family = it.processes
         assert it.page.status == 200
-        assert stage.world.marks[-1] in it.page.text
+        assert stage.world.expected_texts[-1] in it.page.text
         assert it.took > 0
     assert processes.memory(family) == 0, "something was left behind"
 
@@ -161,5 +161,8 @@ def test_a_target_serves_the_common_page(stage: Stage, name: str):
 @pytest.mark.server
 def test_a_different_page_is_refused(stage: Stage):
     ours = next(target for target in ALL if target.is_base)
-    with pytest.raises(Unfit, match="answered 200"), Running(replace(ours, path="/archive"), stage):
+    with (
+        pytest.raises(TargetError, match="answered 200"),
+        Running(replace(ours, path="/archive"), stage),
+    ):
         pass

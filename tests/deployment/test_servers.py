@@ -16,7 +16,7 @@ from blog.models.base import now
 from blog.models.jobs import lease
 from tests.server.test_supervisor import a_slow_request
 from tests.support.live_server import ask, free_port, wait_for
-from tests.support.other_servers import Hosted, Keeper, chapter, photograph, say
+from tests.support.other_servers import Hosted, SiteOwner, chapter, photograph, say
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
@@ -59,8 +59,8 @@ def answering(site: Hosted) -> int:
 
 def test_the_blog_is_set_up_with_the_printed_link_and_publishes_a_post(site):
     link = re.search(r"http://[^/]+(/set-up\?key=\w+)", site.said)[1]
-    assert Keeper(site.url).set_up(link).path == "/control-panel"
-    ann = Keeper(site.url)
+    assert SiteOwner(site.url).set_up(link).path == "/control-panel"
+    ann = SiteOwner(site.url)
     assert ann.sign_in().path == "/control-panel"
     assert ann.publish(title="异步的茶", body="It *steeps*.").status == 200
     page = ask(site.port, "/posts/yi-bu-de-cha")

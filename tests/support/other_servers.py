@@ -70,7 +70,7 @@ def say(port: int, words: bytes, leave: bool = False) -> bytes:
     return received
 
 
-class Keeper:
+class SiteOwner:
     """A site owner's browser, which keeps cookies and follows redirects."""
 
     def __init__(self, url: str) -> None:
