@@ -67,7 +67,7 @@ def save(folder: Path, rows: list[Row], text: str) -> None:
 def extra_tables(rows: list[Row], stage: Stage) -> list[Table]:
     """Measure the startup and the curves, which a quick run leaves out."""
     return [
-        curves.resting(rows, stage),
+        curves.at_rest_table(rows, stage),
         curves.by_connections(rows, stage),
         curves.by_workers(rows, stage),
         *(

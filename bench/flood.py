@@ -63,9 +63,8 @@ def arguments() -> argparse.Namespace:
 
 def report(label: str, result: Flood) -> None:
     p50, p99, longest = (result.share(part) for part in (0.5, 0.99, 1.0))
-    print(
-        f"{label}: {len(result.waits)} requests in {result.seconds:.0f} s, {len(result.failed)} failed"
-    )
+    print(f"{label}: {len(result.waits)} requests in {result.seconds:.0f} s")
+    print(f"  {len(result.failed)} requests failed")
     print(f"  waiting time: p50 {p50:.1f} ms, p99 {p99:.1f} ms, longest {longest:.1f} ms")
 
 

@@ -1,4 +1,4 @@
-"""Everything that is heavy, done to a running blog at once."""
+"""Runs all heavy work of `bench.mixed` on a running blog at the same time."""
 
 import asyncio
 import contextlib
@@ -24,18 +24,18 @@ from tests.support import cast
 from tests.support.cast import OURS, PASSWORD
 from tests.support.live_server import ROOT, environment, free_port
 
-NAME = "max"  # who signs in
-MAILS, PHOTOGRAPHS, IMPORTED = 50, 20, 700
+NAME = "max"  # the user who signs in
+EMAILS, PHOTOGRAPHS, IMPORTED = 50, 20, 700
 SIDES = (4000, 3000)
-SIGNERS, SENDERS, SEARCHERS = 2, 4, 8
+SIGN_IN_TASKS, UPLOAD_TASKS, SEARCH_TASKS = 2, 4, 8
 MAIL_PORT = free_port()
-AT_LEAST = 20.0  # seconds
+MIN_SECONDS = 20.0  # seconds
 WORK = ("sign-ins", "photographs", "import", "searches", "mail")
 
 
 @dataclass(frozen=True)
 class Load:
-    """What there is to bring, and which kinds of work are wanted."""
+    """The files to upload and to import, and the kinds of work to do."""
 
     old_blog: Path
     photographs: list[bytes] = field(repr=False)
@@ -44,34 +44,37 @@ class Load:
 
 @dataclass
 class Heavy:
-    """The work, and how often each kind of it was answered with which status."""
+    """Does the work, and counts in `done` the responses by kind of work and status."""
 
     config: Config
     load: Load
     done: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     async def work(self) -> str:
-        """Until the photographs and the old blog are there; the rest goes on until then."""
-        beside = [
-            asyncio.create_task(act())
-            for kind, act, many in (
-                ("sign-ins", self.sign_in, SIGNERS),
-                ("searches", self.search, SEARCHERS),
-                ("mail", self.be_silent, 1),
+        """Upload and import everything while the other work runs; return a summary.
+
+        Takes at least `MIN_SECONDS`.
+        """
+        background = [
+            asyncio.create_task(work())
+            for kind, work, tasks in (
+                ("sign-ins", self.sign_in, SIGN_IN_TASKS),
+                ("searches", self.search, SEARCH_TASKS),
+                ("mail", self.serve_mail, 1),
             )
             if kind in self.load.kinds
-            for _ in range(many)
+            for _ in range(tasks)
         ]
-        ends = {"photographs": self.send, "import": self.bring}
-        ending = [act() for kind, act in ends.items() if kind in self.load.kinds]
-        await asyncio.gather(asyncio.sleep(AT_LEAST), *ending)
-        for task in beside:
+        finite = {"photographs": self.upload, "import": self.import_blog}
+        foreground = [work() for kind, work in finite.items() if kind in self.load.kinds]
+        await asyncio.gather(asyncio.sleep(MIN_SECONDS), *foreground)
+        for task in background:
             task.cancel()
-        for fault in await asyncio.gather(*beside, return_exceptions=True):
+        for fault in await asyncio.gather(*background, return_exceptions=True):
             if isinstance(fault, Exception):
                 raise fault
-        told = sorted(self.done.items())
-        return ", ".join(f"{count} {kind} ({code})" for (kind, code), count in told)
+        counts = sorted(self.done.items())
+        return ", ".join(f"{count} {kind} ({code})" for (kind, code), count in counts)
 
     def client(self) -> aiohttp.ClientSession:
         url, jar = f"http://127.0.0.1:{self.config.port}", aiohttp.DummyCookieJar()
@@ -81,8 +84,8 @@ class Heavy:
         typed = {"login": NAME, "password": PASSWORD}
         async with self.client() as client:
             while True:
-                how = {"data": typed, "allow_redirects": False}
-                async with client.post("/sign-in", **how) as answer:
+                request = {"data": typed, "allow_redirects": False}
+                async with client.post("/sign-in", **request) as answer:
                     self.done["sign-ins", answer.status] += 1
 
     async def search(self) -> None:
@@ -94,11 +97,11 @@ class Heavy:
                     await answer.read()
                     self.done["searches", answer.status] += 1
 
-    async def be_silent(self) -> None:
-        """As a mail server that takes every call, and never says a word."""
+    async def serve_mail(self) -> None:
+        """Run a mail server that accepts connections but never responds."""
 
         async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            self.done["calls for mail", 0] += 1
+            self.done["mail connections", 0] += 1
             with contextlib.suppress(OSError, asyncio.CancelledError):
                 await reader.read()
             writer.close()
@@ -106,24 +109,24 @@ class Heavy:
         async with await asyncio.start_server(take, "127.0.0.1", MAIL_PORT) as server:
             await server.serve_forever()
 
-    async def send(self) -> None:
-        """Twenty photographs, a few at a time, as a browser sends what was dropped on it."""
+    async def upload(self) -> None:
+        """Upload all photographs, a few at a time, as the picture page does with dropped files."""
         database = Database(self.config)
         cookies = cast.sign_in(database, database.read_now(user.find_by_login, NAME))
         database.close()
         waiting = list(self.load.photographs)
-        await asyncio.gather(*(self._send_some(waiting, cookies) for _ in range(SENDERS)))
+        await asyncio.gather(*(self._upload_some(waiting, cookies) for _ in range(UPLOAD_TASKS)))
 
-    async def _send_some(self, waiting: list[bytes], cookies: dict[str, str]) -> None:
+    async def _upload_some(self, waiting: list[bytes], cookies: dict[str, str]) -> None:
         head = {"content-type": "image/jpeg", "accept": "application/json"}
         head["cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
         async with self.client() as client:
             while waiting:
-                how = {"data": waiting.pop(), "headers": head}
-                async with client.post("/control-panel/pictures", **how) as answer:
+                request = {"data": waiting.pop(), "headers": head}
+                async with client.post("/control-panel/pictures", **request) as answer:
                     self.done["photographs", answer.status] += 1
 
-    async def bring(self) -> None:
+    async def import_blog(self) -> None:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "blog", "import", str(self.load.old_blog)),
             cwd=ROOT,
@@ -131,35 +134,35 @@ class Heavy:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        said, _ = await process.communicate()
+        output, _ = await process.communicate()
         self.done["import", process.returncode or 0] += 1
         if process.returncode:
-            print(said.decode()[-2000:])
+            print(output.decode()[-2000:])
 
 
 def prepare(config: Config, load: Load) -> dict[str, str]:
-    """Somebody who may sign in, and mails that are due. Returns what the blog is to be told."""
+    """Create the user who signs in and the due emails; return environment variables for the blog."""
     database = Database(config)
-    database.transact_now(_introduce, Passwords().hasher.hash(PASSWORD))
+    database.transact_now(_create_user, Passwords().hasher.hash(PASSWORD))
     if "mail" in load.kinds:
-        database.transact_now(_owe)
+        database.transact_now(_queue_emails)
     database.close()
     mail = {"BLOG_SMTP_URL": f"smtp://127.0.0.1:{MAIL_PORT}", "BLOG_MAIL_FROM": "blog@x.example"}
     return mail if "mail" in load.kinds else {}
 
 
-def _introduce(session: Session, password_hash: str) -> None:
-    given = {"name": NAME, "display_name": "Max", "email": "max@x.example", "role": "editor"}
-    user.create_user(session, **given, password_hash=password_hash)
+def _create_user(session: Session, password_hash: str) -> None:
+    values = {"name": NAME, "display_name": "Max", "email": "max@x.example", "role": "editor"}
+    user.create_user(session, **values, password_hash=password_hash)
 
 
-def _owe(session: Session) -> None:
-    for number in range(MAILS):
+def _queue_emails(session: Session) -> None:
+    for number in range(EMAILS):
         outbox.enqueue(session, "test", f"reader{number}@x.example", language="en")
 
 
 def old_blog(folder: Path) -> Path:
-    """As a generator of static pages has it: a file for each post."""
+    """Write the folder of a static site generator with one Markdown file per post; return it."""
     posts = folder / "old" / "_posts"
     posts.mkdir(parents=True)
     for number in range(IMPORTED):
@@ -172,7 +175,7 @@ def old_blog(folder: Path) -> Path:
 
 
 def photographs() -> list[bytes]:
-    """Each another one, of twelve million pixels and as large as a telephone makes it."""
+    """Return different JPEG files of 12 megapixels, as large as those of a phone."""
     made = []
     for _ in range(PHOTOGRAPHS):
         out = BytesIO()

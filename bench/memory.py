@@ -1,9 +1,9 @@
-"""How much memory the whole blog takes: workers, clock, nginx, and the child that scales a picture.
+"""Measures the memory of the whole blog: workers, scheduler, nginx and image processing.
 
-    python -m bench.memory --workers 2      a blog of its own with a few posts, behind nginx
+    python -m bench.memory --workers 2      a new blog with a few posts, behind nginx
 
-Counted is PSS, which shares a page among the processes that have it. Uploaded is a picture of
-forty million pixels, the largest that is accepted.
+Memory is counted as PSS, which divides shared memory among the processes that use it. At the peak, a
+picture of 40 megapixels is uploaded, the largest that the blog accepts.
 """
 
 import argparse
@@ -28,19 +28,19 @@ from tests.support.nginx_server import Nginx
 
 LIMIT = 512  # MiB
 SIDES = (7300, 5470)  # 39.9 megapixels
-HELPERS: list[int] = []
+SCHEDULER_PIDS: list[int] = []
 BOUNDARY = "a-boundary-that-no-picture-has"
 
 
 def main() -> int:
-    given = arguments()
+    args = arguments()
     with TemporaryDirectory() as folder:
         config = Config(data_dir=Path(folder) / "data", port=free_port())
         migrate(config)
         database = Database(config)
         people = cast.fill(database, f"http://127.0.0.1:{config.port}")
         try:
-            with Site(config, "-w", str(given.workers)) as site, Nginx(site) as front, tick(config):
+            with Site(config, "-w", str(args.workers)) as site, Nginx(site) as front, tick(config):
                 return report(*measure(site, front, cast.sign_in(database, people.people["ann"])))
         finally:
             database.close()
@@ -56,32 +56,32 @@ def arguments() -> argparse.Namespace:
 
 @contextmanager
 def tick(config: Config) -> Iterator[None]:
-    """The second service that `blog deploy` sets up."""
+    """Run `blog tick`, the second service that `blog deploy` sets up."""
     command = [sys.executable, "-m", "blog", "tick"]
-    with subprocess.Popen(command, env=environment(config), stderr=subprocess.DEVNULL) as clock:
-        HELPERS.append(clock.pid)
+    with subprocess.Popen(command, env=environment(config), stderr=subprocess.DEVNULL) as process:
+        SCHEDULER_PIDS.append(process.pid)
         yield
-        clock.terminate()
+        process.terminate()
 
 
 def measure(site: Site, front: Nginx, cookies: dict[str, str]) -> tuple[float, float, int]:
-    """MiB at rest, MiB at the peak, and the status of the upload."""
+    """Return the MiB at rest, the MiB at the peak, and the status of the upload."""
     for _ in range(20):
         site.get("/")
     time.sleep(3)
-    resting = everything(site, front)
-    seen, done = [resting], threading.Event()
-    watcher = threading.Thread(target=watch, args=(site, front, seen, done))
+    resting = total_memory(site, front)
+    samples, done = [resting], threading.Event()
+    watcher = threading.Thread(target=watch, args=(site, front, samples, done))
     watcher.start()
     status = upload(site, cookies)
     done.set()
     watcher.join()
-    return resting, max(seen), status
+    return resting, max(samples), status
 
 
-def watch(site: Site, front: Nginx, seen: list[float], done: threading.Event) -> None:
+def watch(site: Site, front: Nginx, samples: list[float], done: threading.Event) -> None:
     while not done.is_set():
-        seen.append(everything(site, front))
+        samples.append(total_memory(site, front))
         time.sleep(0.02)
 
 
@@ -101,17 +101,17 @@ def upload(site: Site, cookies: dict[str, str]) -> int:
 
 
 def large_picture() -> bytes:
-    """Noise, so that no part of it is small."""
+    """Return a JPEG file of noise, which compresses badly."""
     image = Image.effect_noise(SIDES, 60).convert("RGB")
     out = BytesIO()
     image.save(out, "JPEG", quality=60)
     return out.getvalue()
 
 
-def everything(site: Site, front: Nginx) -> float:
-    """MiB of PSS of all processes of the blog and of nginx."""
-    pids = [*site.processes(), *family(front.process.pid), *HELPERS]
-    return sum(map(proportional, pids)) / 1024
+def total_memory(site: Site, front: Nginx) -> float:
+    """Return the PSS of all processes of the blog and of nginx in MiB."""
+    pids = [*site.processes(), *family(front.process.pid), *SCHEDULER_PIDS]
+    return sum(map(pss, pids)) / 1024
 
 
 def family(pid: int) -> Iterator[int]:
@@ -121,8 +121,8 @@ def family(pid: int) -> Iterator[int]:
             yield from family(int(child))
 
 
-def proportional(pid: int) -> int:
-    """KiB; 0 for a process that has just ended."""
+def pss(pid: int) -> int:
+    """Return the PSS of a process in KiB, or 0 if it has just ended."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
@@ -131,7 +131,7 @@ def proportional(pid: int) -> int:
 
 
 def report(resting: float, peak: float, status: int) -> int:
-    print(f"at rest {resting:.0f} MiB, at the peak {peak:.0f} MiB, upload answered {status}")
+    print(f"at rest {resting:.0f} MiB, at the peak {peak:.0f} MiB, upload returned status {status}")
     return int(peak > LIMIT or status >= 400)
 
 

@@ -1,6 +1,6 @@
-"""The table as a picture: a dot for each target, on a scale where each line is ten times more.
+"""Draws the chart RESULTS.svg: a dot for each target on a logarithmic scale.
 
-It is plain SVG with its own two sets of colours, so that it reads on light and on dark paper.
+The SVG contains colours for light and for dark mode.
 """
 
 from html import escape
@@ -34,7 +34,7 @@ STYLE = """
 
 
 def picture(rows: list[Row]) -> str:
-    """Requests per second of every target that ran."""
+    """Return an SVG chart of the requests per second, or an empty string if no target ran."""
     shown = [row for row in rows if row.runs and row.rate > 0]
     if not shown:
         return ""

@@ -1,4 +1,4 @@
-"""The tables as Markdown, with the machine and the versions they were made with."""
+"""Formats the results as Markdown tables, with the machine and the versions of all programs."""
 
 import os
 import platform
@@ -25,22 +25,25 @@ OURS = ("sanic", "uvloop", "httptools", "sqlalchemy", "jinja2")
 
 @dataclass(frozen=True)
 class Table:
+    """A Markdown table under a heading."""
+
     title: str
     heads: list[str]
     rows: list[list[str]]
 
     def __str__(self) -> str:
-        """Names to the left, figures to the right."""
+        """Return Markdown: the first column is left-aligned, all others right-aligned."""
         ruler = ["---", *(["---:"] * (len(self.heads) - 1))]
         lines = ("| " + " | ".join(row) + " |" for row in [self.heads, ruler, *self.rows])
         return "\n".join([f"## {self.title}", "", *lines, ""])
 
 
-def report(rows: list[Row], more: Iterable[Table], rounds: int) -> str:
+def report(rows: list[Row], extra_tables: Iterable[Table], rounds: int) -> str:
+    """Return the text of RESULTS.md."""
     done = [row for row in rows if row.runs]
     base = next((row for row in done if row.target.is_base), None)
     parts = [_part(part, done, base) for part in PARTS]
-    absent = [f"- {row.target.name}: {row.fault}" for row in rows if row.fault]
+    not_measured = [f"- {row.target.name}: {row.fault}" for row in rows if row.fault]
     return "\n".join(
         [
             "# One page on every stack",
@@ -50,9 +53,9 @@ def report(rows: list[Row], more: Iterable[Table], rounds: int) -> str:
             "",
             "![Requests per second of each](RESULTS.svg)",
             "",
-            *(str(table) for table in [*filter(None, parts), *more]),
-            *_beside(done),
-            *(["## Not measured", "", *absent, ""] if absent else []),
+            *(str(table) for table in [*filter(None, parts), *extra_tables]),
+            *_comparisons(done),
+            *(["## Not measured", "", *not_measured, ""] if not_measured else []),
             "## Machine and versions",
             "",
             *(f"- {line}" for line in _machine()),
@@ -66,17 +69,18 @@ def _part(part: str, rows: list[Row], base: Row | None) -> Table | None:
     return Table(PARTS[part], HEADS, cells) if cells else None
 
 
-def _beside(rows: list[Row]) -> Iterator[str]:
-    """What a row reaches of the one that it is told beside."""
+def _comparisons(rows: list[Row]) -> Iterator[str]:
+    """Yield a sentence for each row that is compared with another row."""
     named = {row.target.name: row for row in rows}
     for row in rows:
-        if ratio := row.ratio_to(named.get(row.target.beside)):
-            yield f"“{row.target.name}” reaches {number(ratio)}× of “{row.target.beside}”.\n"
+        if ratio := row.ratio_to(named.get(row.target.compared_with)):
+            yield f"“{row.target.name}” reaches {number(ratio)}× of “{row.target.compared_with}”.\n"
 
 
 def _cells(row: Row, base: Row | None) -> list[str]:
     ratio = row.ratio_to(base)
-    marks = " (!)" * row.has_errors + " (~)" * row.is_disturbed
+    marks = " (!)" if row.has_errors else ""
+    marks += " (~)" if row.is_disturbed else ""
     return [
         row.target.name + marks,
         number(row.rate),
@@ -90,7 +94,7 @@ def _cells(row: Row, base: Row | None) -> list[str]:
 
 
 def number(value: float) -> str:
-    """Three figures that mean something, or all before the point."""
+    """Format with three significant digits, or as a whole number from 100 on."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
@@ -100,11 +104,11 @@ def number(value: float) -> str:
 def _machine() -> list[str]:
     return [
         f"{_cpu()}, {os.cpu_count()} cores, {_memory():.0f} GB, {_system()}",
-        f"Linux {platform.release()}, {_said('nginx', '-v')}, {_said('wrk', '-v')}, "
-        f"{_said('postgres', '--version')}",
-        f"Ours: Python {platform.python_version()}, {', '.join(map(_named, OURS))}, "
+        f"Linux {platform.release()}, {_program_version('nginx', '-v')}, {_program_version('wrk', '-v')}, "
+        f"{_program_version('postgres', '--version')}",
+        f"Ours: Python {platform.python_version()}, {', '.join(map(_package_version, OURS))}, "
         f"SQLite {sqlite.sqlite_version}",
-        f"Theirs: {', '.join([*_theirs(), *_unpacked()])}",
+        f"Theirs: {', '.join([*_rival_versions(), *_wordpress_versions()])}",
     ]
 
 
@@ -114,7 +118,7 @@ def _cpu() -> str:
 
 
 def _memory() -> float:
-    """GB."""
+    """Return the size of the memory in GB."""
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
 
 
@@ -123,31 +127,32 @@ def _system() -> str:
     return found[1] if found else platform.system()
 
 
-def _said(name: str, option: str) -> str:
-    """The first line in which a program tells its version."""
-    if not (found := program(name, BINARIES)):
+def _program_version(name: str, option: str) -> str:
+    """Return the first line that a program prints about its version."""
+    path = program(name, BINARIES)
+    if not path:
         return f"no {name}"
-    done = subprocess.run([found, option], capture_output=True, text=True, check=False)
+    done = subprocess.run([path, option], capture_output=True, text=True, check=False)
     return (done.stdout + done.stderr).splitlines()[0].partition(" [")[0]
 
 
-def _named(package: str) -> str:
+def _package_version(package: str) -> str:
     return f"{package} {version(package)}"
 
 
-def _theirs() -> list[str]:
-    """What rivals.in names, as it is installed."""
+def _rival_versions() -> list[str]:
+    """Return the packages of rivals.in with their installed versions."""
     if not RIVALS.exists():
         return ["not installed"]
     wanted = re.findall(r"(?m)^[\w-]+", RIVALS.parents[1].joinpath("bench/rivals.in").read_text())
     code = "import sys, importlib.metadata as m; print([(n, m.version(n)) for n in sys.argv[1:]])"
     command = [str(RIVALS / "bin/python"), "-c", code, *wanted]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return [" ".join(pair) for pair in re.findall(r"\('(.*?)', '(.*?)'\)", said)]
 
 
-def _unpacked() -> list[str]:
-    """What WordPress runs on, as its packages are named."""
+def _wordpress_versions() -> list[str]:
+    """Return the versions of WordPress, PHP and MariaDB from the names of the unpacked packages."""
     names = " ".join(path.name for path in HOME.glob("debian/debs/*.deb"))
     found = re.findall(r"(wordpress|php[\d.]+-fpm|mariadb-server)_(?:\d+%3a)?([\d.]+)", names)
     return [" ".join(pair) for pair in found]

@@ -24,7 +24,7 @@ START_TIMEOUT = 60.0  # seconds
 
 
 class Running:
-    """A running target: its processes, its port, and the seconds deadline its first page (`took`)."""
+    """A running target: its processes, its port, and the seconds until its first page (`took`)."""
 
     def __init__(self, target: Target, stage: Stage, workers: int = WORKERS) -> None:
         self.target, self.stage = target, stage

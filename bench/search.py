@@ -1,10 +1,10 @@
-"""How long a search takes: p50 and p99 of every query in tests/models/search/queries.toml.
+"""Measures search: p50 and p99 of all queries in tests/models/search/queries.toml.
 
-    python -m bench.search data/                a data folder, or what BLOG_DATABASE_URL names
-    python -m bench.search --content FOLDER     the blogs below it are moved into a new one first
+    python -m bench.search data/                a data folder; or the database of BLOG_DATABASE_URL
+    python -m bench.search --content FOLDER     imports the blogs in this folder into a new blog first
 
-A search is what a reader's request asks of the models: one transaction that parses the query,
-ranks, and cuts the ten snippets. Each round asks every query once, in a random order.
+A search is one transaction, as in a request: it parses the query, ranks the posts, and creates ten
+snippets. Each round runs every query once, in random order.
 """
 
 import argparse
@@ -26,19 +26,19 @@ from blog.models.search import search
 from blog.server import startup
 
 ROOT = Path(__file__).parents[1]
-LIMIT = 50  # milliseconds at p99
+LIMIT = 50  # maximum p99 in milliseconds
 
 
 def main() -> int:
-    given = arguments()
+    args = arguments()
     with TemporaryDirectory() as folder:
-        config = replace(Config.from_env(), data_dir=given.data_dir or Path(folder))
+        config = replace(Config.from_env(), data_dir=args.data_dir or Path(folder))
         startup.prepare(config)
-        for blog in blogs_below(given.content):
+        for blog in blogs_below(args.content):
             asyncio.run(import_folder(config, blog, ImportOptions()))
         database = Database(config)
         try:
-            times = measure(database, given.rounds)
+            times = measure(database, args.rounds)
         finally:
             database.close()
     return report(times)
@@ -60,26 +60,27 @@ def blogs_below(folder: Path | None) -> list[Path]:
 
 
 def measure(database: Database, rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each query. The first round, which compiles statements, does not count."""
+    """Return the milliseconds of each query, without the first round, which compiles statements."""
     queries = tomllib.loads((ROOT / "tests/models/search/queries.toml").read_text("utf-8"))["query"]
     times: dict[str, list[float]] = {query["text"]: [] for query in queries}
-    for counts in [False] + [True] * rounds:
+    for is_counted in [False] + [True] * rounds:
         for text in random.sample(list(times), len(times)):
-            began = time.perf_counter()
+            start = time.perf_counter()
             database.read_now(search.find, text)
-            if counts:
-                times[text].append((time.perf_counter() - began) * 1000)
+            if is_counted:
+                times[text].append((time.perf_counter() - start) * 1000)
     return times
 
 
 def report(times: dict[str, list[float]]) -> int:
-    every = [each for several in times.values() for each in several]
-    percent = quantiles(every, n=100)
-    print(f"{len(every)} searches: p50 {percent[49]:.1f} ms, p99 {percent[98]:.1f} ms")
+    """Print the percentiles and the slowest queries; return 1 if p99 exceeds the limit, else 0."""
+    all_times = [duration for durations in times.values() for duration in durations]
+    percentiles = quantiles(all_times, n=100)
+    print(f"{len(all_times)} searches: p50 {percentiles[49]:.1f} ms, p99 {percentiles[98]:.1f} ms")
     slowest = sorted(times, key=lambda text: -quantiles(times[text], n=20)[9])[:5]
     for text in slowest:
         print(f"  {quantiles(times[text], n=20)[9]:6.1f} ms  {text}")
-    return 0 if percent[98] < LIMIT else 1
+    return 0 if percentiles[98] < LIMIT else 1
 
 
 if __name__ == "__main__":

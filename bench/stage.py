@@ -1,4 +1,4 @@
-"""Where targets run: the world they serve, the programs of both environments, and the database."""
+"""Prepares what targets need: the blog they serve, PostgreSQL, and the other stacks' programs."""
 
 import shutil
 import subprocess
@@ -24,21 +24,21 @@ OURS = Path(sys.executable).parent
 
 @dataclass
 class Stage:
-    """One world, on SQLite and, once somebody asks for it, on PostgreSQL."""
+    """One world on SQLite and, when it is first needed, on PostgreSQL."""
 
     world: World
     cluster: Postgres | None = None
 
     @cached_property
     def database_url(self) -> str:
-        """PostgreSQL with the same world in it."""
+        """Start PostgreSQL, fill it with the same world, and return its URL."""
         self.cluster = Postgres().start()
         url = self.cluster.url(self.cluster.create())
         folder = HOME / "postgresql"
         shutil.rmtree(folder, ignore_errors=True)
         fill(Config(data_dir=folder, database_url=url), self.world.posts)
-        with psycopg.connect(url, autocommit=True) as line:
-            line.execute("ANALYZE")  # as its own housekeeping does within some minutes
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("ANALYZE")  # as autovacuum would do within minutes
         return url
 
     @property
@@ -51,34 +51,35 @@ class Stage:
 
 @contextmanager
 def staged(posts: int, home: Path = HOME) -> Iterator[Stage]:
+    """Provide a stage with this number of posts, and stop PostgreSQL at the end."""
     stage = Stage(world(home, posts))
     try:
-        keep_page(stage.world)
+        save_page(stage.world)
         yield stage
     finally:
         if stage.cluster:
             stage.cluster.stop()
 
 
-def keep_page(made: World) -> None:
-    """The page as this very code renders it, for those who serve it as a file."""
-    config = Config(data_dir=made.folder, port=free_port())
+def save_page(created: World) -> None:
+    """Render the common page to a file, for the targets that serve it from disk or memory."""
+    config = Config(data_dir=created.folder, port=free_port())
     with Site(config, "-p", str(config.port), "-w", "1") as site:
-        reply = site.get(made.path)
+        reply = site.get(created.path)
     assert reply.status == 200, site.said
     site.log.unlink()
-    made.file.parent.mkdir(exist_ok=True)
-    made.file.write_bytes(reply.body)
+    created.file.parent.mkdir(exist_ok=True)
+    created.file.write_bytes(reply.body)
 
 
 def install_rivals() -> None:
-    """Into an environment of their own what the lock names; nothing if it holds that already."""
-    noted = RIVALS / LOCK.name
-    if noted.exists() and noted.read_bytes() == LOCK.read_bytes():
+    """Install the packages of rivals.lock into .bench/venv, unless they are already there."""
+    installed_lock = RIVALS / LOCK.name
+    if installed_lock.exists() and installed_lock.read_bytes() == LOCK.read_bytes():
         return
-    print("Installing what this blog is compared with, once; it may take a minute …", flush=True)
+    print("Installing the other stacks into .bench/venv; this may take a minute …", flush=True)
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(RIVALS)], check=True)
     pip = [str(RIVALS / "bin/python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
     locked = ["--require-hashes", "--only-binary", ":all:", "--requirement", str(LOCK)]
     subprocess.run([*pip, "install", "--quiet", *locked], check=True)
-    shutil.copy(LOCK, noted)
+    shutil.copy(LOCK, installed_lock)
