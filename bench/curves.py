@@ -107,7 +107,7 @@ def by_posts(target: Target) -> Table:
 
 
 def _cells(runs: list[Run]) -> list[str]:
-    """Return the cells of a page for each number of posts, and the ratios of the last to the first."""
+    """Return the cells of a page by number of posts, and the ratios of the last to the first."""
     cells = []
     for run in runs:
         cells += [f"{run.load.p50:.1f} / {run.load.p95:.1f}", number(run.cpu)]

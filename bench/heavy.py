@@ -89,7 +89,7 @@ class Heavy:
                     self.done["sign-ins", answer.status] += 1
 
     async def search(self) -> None:
-        chance = random.Random()  # noqa: S311 -- words to look for
+        chance = random.Random()  # noqa: S311 -- search terms
         async with self.client() as client:
             while True:
                 words = {"q": sentence(chance, chance.randint(1, 3))}
@@ -141,7 +141,7 @@ class Heavy:
 
 
 def prepare(config: Config, load: Load) -> dict[str, str]:
-    """Create the user who signs in and the due emails; return environment variables for the blog."""
+    """Create the user and the due emails; return environment variables for the blog."""
     database = Database(config)
     database.transact_now(_create_user, Passwords().hasher.hash(PASSWORD))
     if "mail" in load.kinds:

@@ -29,8 +29,8 @@ SETTLING = 1.0  # seconds after the first page until all workers have come up
 class Run:
     """The results of a run.
 
-    `cpu` is in microseconds per request, `memory` and `at_rest` are MiB of PSS, `start` is in seconds,
-    `size` and `zipped` are bytes of the page, `others` is the cores that other processes used.
+    `cpu` is in microseconds per request, `memory` and `at_rest` are MiB of PSS, `start` is in
+    seconds, `size` and `zipped` are bytes of the page, `others` is the cores that other processes used.
     """
 
     load: Load
@@ -76,8 +76,8 @@ def measure_pages(target: Target, stage: Stage, options_list: list[RunOptions]) 
 def measure_one_worker(target: Target, stage: Stage) -> tuple[float, list[int]]:
     """Start a target with one worker, without load.
 
-    Returns the MiB of the whole stack after its first page, and the sizes in bytes of the style sheets,
-    scripts and images of this page that its own server serves.
+    Returns the MiB of the whole stack after its first page, and the sizes in bytes of the style
+    sheets, scripts and images of this page that its own server serves.
     """
     with Running(target, stage, workers=1) as running:
         at_rest = _memory_at_rest(running)

@@ -2,8 +2,8 @@
 
     python -m bench.memory --workers 2      a new blog with a few posts, behind nginx
 
-Memory is counted as PSS, which divides shared memory among the processes that use it. At the peak, a
-picture of 40 megapixels is uploaded, the largest that the blog accepts.
+Memory is counted as PSS, which divides shared memory among the processes that use it. At the peak,
+a picture of 40 megapixels is uploaded, the largest that the blog accepts.
 """
 
 import argparse

@@ -4,8 +4,8 @@
     python -m bench.mixed --work import         only this work, to find out what slows readers
 
 The work: people sign in, 20 photographs of 12 megapixels are uploaded, 700 posts are imported,
-eight connections search without a pause, and emails are due for a mail server that accepts connections but
-never responds. Readers request cached pages and pages that are rendered for each request.
+eight connections search without a pause, and emails are due for a mail server that accepts connections
+but never responds. Readers request cached pages and pages that are rendered for each request.
 """
 
 import argparse
@@ -51,8 +51,8 @@ MAX_EXTRA_WAIT, MAX_LAG = (
 class Result:
     """The result of one measurement.
 
-    `cached` and `rendered` are the waiting times of readers, and `lag` is the p99 and the worst lag of
-    the event loop of each worker, all in milliseconds.
+    `cached` and `rendered` are the waiting times of readers, and `lag` is the p99 and the worst
+    lag of the event loop of each worker, all in milliseconds.
     """
 
     cached: list[float] = field(default_factory=list)

@@ -1,7 +1,7 @@
-"""What the measured page shows, read from our database with plain SQL: seven short queries.
+"""Reads the content of the measured page with seven short SQL queries.
 
-For those whose framework brings no way to a database of its own. Each is as one would write it by
-hand for speed; the connection is opened once for each thread and kept.
+The frameworks without an ORM use it. The queries are written for speed, and each thread keeps one
+open connection.
 """
 
 import os
@@ -34,7 +34,7 @@ RELATED = f"""
         WHERE mine.revision_id = :revision
         GROUP BY other.revision_id ORDER BY count(*) DESC, other.revision_id DESC LIMIT 4
     ) ORDER BY p.publish_at DESC LIMIT 3
-"""  # noqa: S608 -- all of it stands in this file
+"""  # noqa: S608 -- all parts are constants of this file
 TAGS = """
     SELECT t.name, '/tags/' || t.slug AS href
     FROM revision_tag JOIN tag t ON t.id = tag_id WHERE revision_id = ? ORDER BY position
@@ -43,44 +43,44 @@ AUTHORS = """
     SELECT u.display_name AS name, '/authors/' || u.name AS href
     FROM revision_author JOIN user u ON u.id = user_id WHERE revision_id = ? ORDER BY position
 """
-# The plus keeps SQLite from walking through all approved comments of the blog.
+# The plus keeps SQLite from scanning all approved comments of the blog.
 COMMENTS = """
     SELECT uid, name, body_html, language, created_at FROM comment
     WHERE post_id = ? AND +state = 'approved' ORDER BY created_at, id
 """
-kept = threading.local()
+local = threading.local()
 
 
 def page(path: str) -> dict[str, Any] | None:
-    """All that the template needs; None where nothing stands at this address."""
-    ask = connection().execute
-    post = ask(POST, (path.casefold().rstrip("/"),)).fetchone()
+    """Return the context of the template, or None if there is no post at this address."""
+    execute = connection().execute
+    post = execute(POST, (path.casefold().rstrip("/"),)).fetchone()
     if post is None:
         return None
-    here = post["publish_at"], post["id"]
-    alike = {name: post[name] for name in ("id", "language", "revision")}
+    position = post["publish_at"], post["id"]
+    parameters = {name: post[name] for name in ("id", "language", "revision")}
     return {
         "site": SITE,
         "post": card(post),
-        "tags": ask(TAGS, (post["revision"],)).fetchall(),
-        "authors": ask(AUTHORS, (post["revision"],)).fetchall(),
-        "older": ask(OLDER, here).fetchone(),
-        "newer": ask(NEWER, here).fetchone(),
-        "related": [card(row) for row in ask(RELATED, alike)],
-        "comments": [said(row) for row in ask(COMMENTS, (post["id"],))],
+        "tags": execute(TAGS, (post["revision"],)).fetchall(),
+        "authors": execute(AUTHORS, (post["revision"],)).fetchall(),
+        "older": execute(OLDER, position).fetchone(),
+        "newer": execute(NEWER, position).fetchone(),
+        "related": [card(row) for row in execute(RELATED, parameters)],
+        "comments": [comment(row) for row in execute(COMMENTS, (post["id"],))],
     }
 
 
 def connection() -> sqlite3.Connection:
-    if not hasattr(kept, "connection"):
-        line = sqlite3.connect(os.environ["BENCH_DATABASE"], isolation_level=None)
-        line.row_factory = as_dict
-        kept.connection = line
-    return kept.connection
+    if not hasattr(local, "connection"):
+        connection = sqlite3.connect(os.environ["BENCH_DATABASE"], isolation_level=None)
+        connection.row_factory = as_dict
+        local.connection = connection
+    return local.connection
 
 
 def as_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:
-    """Templates read a dict faster than a `sqlite3.Row`."""
+    """Return a row as a dict, which templates read faster than a `sqlite3.Row`."""
     return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}
 
 
@@ -89,7 +89,7 @@ def card(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"iso": iso(at), "day": f"{at.day} {at:%B %Y}"}
 
 
-def said(row: dict[str, Any]) -> dict[str, Any]:
+def comment(row: dict[str, Any]) -> dict[str, Any]:
     at = datetime.fromisoformat(row["created_at"])
     return row | {"iso": iso(at), "time": f"{at.day} {at:%b %Y, %H:%M}"}
 

@@ -1,4 +1,4 @@
-"""The template that all rivals render, in what Jinja2 and Django's language have in common."""
+"""The template of the other stacks, in the common subset of Jinja2 and Django's language."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What lets Django know the models."""
+"""Registers the models with Django."""
 
 from django.apps import AppConfig
 

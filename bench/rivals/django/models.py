@@ -1,4 +1,4 @@
-"""Our tables as Django's models, as far as the page shows them."""
+"""Unmanaged Django models of the blog's tables, with the columns that the page shows."""
 
 from datetime import datetime
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Django as for a public page: the middleware it needs, kept connections, cached templates."""
+"""Settings for a public page: necessary middleware, persistent connections, cached templates."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What Gunicorn and uWSGI start."""
+"""The WSGI application for Gunicorn and uWSGI."""
 
 import os
 

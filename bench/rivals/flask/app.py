@@ -1,4 +1,4 @@
-"""Flask: SQL by hand and Jinja2, as it is and with Flask-Caching's page cache."""
+"""Serves the page with Flask, plain SQL and Jinja2; optionally with Flask-Caching."""
 
 import logging
 import os
@@ -9,15 +9,15 @@ from flask_caching import Cache
 from bench.rivals import template
 from bench.rivals.post import page
 
-# Werkzeug's own server writes a line for each request, which costs it a tenth.
+# Werkzeug's server logs each request, which costs it a tenth of its speed.
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
 
 app = Flask(__name__, static_folder=None)
 
 
 def post(path: str) -> Response:
-    found = page(request.path) or abort(404)
-    return Response(template.post.render(found), mimetype="text/html")
+    context = page(request.path) or abort(404)
+    return Response(template.post.render(context), mimetype="text/html")
 
 
 if os.environ.get("BENCH_CACHE"):

@@ -1,4 +1,4 @@
-"""What lets Wagtail know the models."""
+"""Registers the models with Wagtail."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""Brings the posts of our database over into one of Wagtail's own; nothing if they are there."""
+"""Copies the posts of the blog's database into a Wagtail database, unless it is up to date."""
 
 import os
 import sqlite3
@@ -22,8 +22,8 @@ COMMENTS = "SELECT post_id, uid, name, body_html, created_at FROM comment ORDER 
 
 def main() -> None:
     ours, theirs = Path(os.environ["BENCH_DATABASE"]), Path(os.environ["BENCH_WAGTAIL"])
-    made = ours.with_name("made-by")
-    if theirs.exists() and theirs.stat().st_mtime > made.stat().st_mtime:
+    world_stamp = ours.with_name("world_stamp-by")
+    if theirs.exists() and theirs.stat().st_mtime > world_stamp.stat().st_mtime:
         return
     draft = theirs.with_suffix(".draft")
     draft.unlink(missing_ok=True)
@@ -38,13 +38,13 @@ def fill(ours: Path) -> None:
     from django.db import connection, transaction
 
     call_command("migrate", verbosity=0)
-    line = sqlite3.connect(ours)
-    line.row_factory = sqlite3.Row
+    source = sqlite3.connect(ours)
+    source.row_factory = sqlite3.Row
     with transaction.atomic():
         index = blog_index()
-        comments = line.execute(COMMENTS).fetchall()
-        for row in line.execute(POSTS).fetchall():
-            add(index, row, [said for said in comments if said["post_id"] == row["id"]])
+        comments = source.execute(COMMENTS).fetchall()
+        for row in source.execute(POSTS).fetchall():
+            add(index, row, [comment for comment in comments if comment["post_id"] == row["id"]])
     connection.close()
 
 
@@ -63,17 +63,17 @@ def blog_index() -> Any:
 def add(index: Any, row: Any, comments: list[Any]) -> None:
     from bench.rivals.wagtail.models import BlogPost, Comment
 
-    same = {name: row[name] for name in ("title", "slug", "excerpt", "minutes", "author")}
-    post = BlogPost(**same, date=moment(row["publish_at"]), body=row["body_html"])
+    fields = {name: row[name] for name in ("title", "slug", "excerpt", "minutes", "author")}
+    post = BlogPost(**fields, date=moment(row["publish_at"]), body=row["body_html"])
     post.tags.add(*row["tags"].split(", "))
     post.comments = [
         Comment(
-            uid=said["uid"],
-            name=said["name"],
-            body_html=said["body_html"],
-            created_at=moment(said["created_at"]),
+            uid=comment["uid"],
+            name=comment["name"],
+            body_html=comment["body_html"],
+            created_at=moment(comment["created_at"]),
         )
-        for said in comments
+        for comment in comments
     ]
     index.add_child(instance=post)
 

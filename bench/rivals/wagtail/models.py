@@ -1,4 +1,4 @@
-"""The blog of Wagtail's tutorial, with as much on a post as our own page shows."""
+"""The models of Wagtail's tutorial blog, extended to show the same content as the common page."""
 
 from typing import Any, ClassVar
 
@@ -15,7 +15,7 @@ from bench.rivals.post import SITE, iso
 
 
 class BlogIndex(Page):
-    """What the posts hang under."""
+    """The parent page of all posts."""
 
 
 class PostTag(TaggedItemBase):
@@ -33,16 +33,16 @@ class BlogPost(Page):
 
     def get_context(self, request: HttpRequest, *args: Any, **kwargs: Any) -> dict[str, Any]:
         posts = BlogPost.objects.live()
-        mine = list(self.tags.all())
-        alike = posts.filter(tags__in=mine).exclude(pk=self.pk).annotate(n=models.Count("pk"))
+        own_tags = list(self.tags.all())
+        related = posts.filter(tags__in=own_tags).exclude(pk=self.pk).annotate(n=models.Count("pk"))
         return super().get_context(request, *args, **kwargs) | {
             "site": SITE,
             "post": self,
-            "tags": [{"name": tag.name, "href": f"/tags/{tag.slug}"} for tag in mine],
+            "tags": [{"name": tag.name, "href": f"/tags/{tag.slug}"} for tag in own_tags],
             "authors": [{"name": self.author, "href": f"/authors/{self.author}"}],
             "older": posts.filter(date__lt=self.date).order_by("-date").first(),
             "newer": posts.filter(date__gt=self.date).order_by("date").first(),
-            "related": alike.order_by("-n", "-date")[:3],
+            "related": related.order_by("-n", "-date")[:3],
             "comments": list(self.comments.all()),
         }
 
@@ -68,7 +68,7 @@ class BlogPost(Page):
 
 
 class Comment(Orderable):
-    """Wagtail brings none for readers; this is how its documentation hangs rows on a page."""
+    """Wagtail has no comments by readers, so they are inline children, as in its documentation."""
 
     page = ParentalKey(BlogPost, related_name="comments", on_delete=models.CASCADE)
     uid = models.CharField(max_length=64)

@@ -1,4 +1,4 @@
-"""What `wagtail start` writes, made ready for production: no debugging, kept connections."""
+"""The settings of `wagtail start`, for production: no debugging, persistent connections."""
 
 import os
 

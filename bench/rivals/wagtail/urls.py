@@ -1,7 +1,7 @@
-"""Everything is Wagtail's to serve; its office is there, too."""
+"""Routes all requests to Wagtail, including its admin."""
 
 from django.urls import include, path
 from wagtail import urls
-from wagtail.admin import urls as office
+from wagtail.admin import urls as admin_urls
 
-urlpatterns = [path("admin/", include(office)), path("", include(urls))]
+urlpatterns = [path("admin/", include(admin_urls)), path("", include(urls))]

@@ -1,4 +1,4 @@
-"""What Gunicorn starts."""
+"""The WSGI application for Gunicorn."""
 
 import os
 

@@ -1,9 +1,9 @@
 <?php
-// Our posts and comments, put into a new WordPress: php fill.php SITE
+// Creates a WordPress site with the posts and comments of SITE/posts.json: php fill.php SITE
 $_SERVER['HTTP_HOST'] = 'ink.example';
 $site = $argv[1];
-$line = new mysqli('localhost', 'root', '', '', 0, getenv('BENCH_SOCKET'));
-$line->query('CREATE DATABASE wordpress CHARACTER SET utf8mb4');
+$connection = new mysqli('localhost', 'root', '', '', 0, getenv('BENCH_SOCKET'));
+$connection->query('CREATE DATABASE wordpress CHARACTER SET utf8mb4');
 define('WP_INSTALLING', true);
 require "$site/www/wp-load.php";
 require ABSPATH . 'wp-admin/includes/upgrade.php';
@@ -11,11 +11,11 @@ add_filter('pre_wp_mail', '__return_false');
 wp_install('The Ink House', 'kim', 'k@x.example', true, '', 'a-long-password');
 update_option('permalink_structure', '/posts/%postname%');
 update_option('blogdescription', 'A blog that is measured');
-$given = json_decode(file_get_contents("$site/posts.json"), true);
+$data = json_decode(file_get_contents("$site/posts.json"), true);
 $ids = [];
 $wpdb->query('SET autocommit = 0');
 wp_defer_term_counting(true);
-foreach ($given['posts'] as $post) {
+foreach ($data['posts'] as $post) {
     $ids[$post['id']] = wp_insert_post([
         'post_title' => $post['title'], 'post_name' => $post['slug'], 'post_content' => $post['body'],
         'post_status' => 'publish', 'post_author' => 1, 'comment_status' => 'open',
@@ -24,14 +24,14 @@ foreach ($given['posts'] as $post) {
     ]);
 }
 wp_defer_term_counting(false);
-foreach ($given['comments'] as $said) {
+foreach ($data['comments'] as $comment) {
     $wpdb->insert($wpdb->comments, [
-        'comment_post_ID' => $ids[$said['post_id']], 'comment_author' => $said['name'],
-        'comment_content' => $said['body'], 'comment_approved' => '1',
-        'comment_date' => substr($said['at'], 0, 19), 'comment_date_gmt' => substr($said['at'], 0, 19),
+        'comment_post_ID' => $ids[$comment['post_id']], 'comment_author' => $comment['name'],
+        'comment_content' => $comment['body'], 'comment_approved' => '1',
+        'comment_date' => substr($comment['at'], 0, 19), 'comment_date_gmt' => substr($comment['at'], 0, 19),
     ]);
 }
-foreach (array_unique(array_column($given['comments'], 'post_id')) as $id) {
+foreach (array_unique(array_column($data['comments'], 'post_id')) as $id) {
     wp_update_comment_count_now($ids[$id]);
 }
 flush_rewrite_rules();

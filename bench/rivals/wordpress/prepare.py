@@ -1,7 +1,9 @@
-"""WordPress with MariaDB and PHP-FPM, from Debian's packages, and our posts in it.
+"""Prepares WordPress with MariaDB and PHP-FPM from Debian's packages, with the posts of this blog.
 
-python -m bench.rivals.wordpress.prepare PACKAGES SITE: the packages are unpacked into the one
-folder and not installed, so that no daemon of theirs is started; the site is made in the other.
+python -m bench.rivals.wordpress.prepare PACKAGES SITE
+
+Unpacks the packages into PACKAGES without installing them, so that none of their daemons is started,
+and creates the site in SITE.
 """
 
 import getpass
@@ -18,7 +20,7 @@ HERE = Path(__file__).parent
 WORDPRESS = ["wordpress", "wordpress-theme-twentytwentythree", "php-getid3", "libjs-underscore"]
 PHP = [f"php8.2-{part}" for part in ("cli", "common", "fpm", "mysql", "opcache")]
 MARIADB = [f"mariadb-{part}" for part in ("server", "server-core", "client-core", "common")]
-NEEDED = [*WORDPRESS, *PHP, *MARIADB, "mysql-common", "libaio1", "liburing2"]
+PACKAGES = [*WORDPRESS, *PHP, *MARIADB, "mysql-common", "libaio1", "liburing2"]
 POSTS = """
     SELECT p.id, p.publish_at AS at, p.title, p.slug, p.tags, r.body_html AS body
     FROM post p JOIN revision r ON r.id = p.live_revision_id ORDER BY p.id
@@ -29,8 +31,8 @@ COMMENTS = "SELECT post_id, name, body, created_at AS at FROM comment ORDER BY i
 def main(packages: Path, site: Path) -> None:
     unpack(packages)
     ours = Path(os.environ["BENCH_DATABASE"])
-    done, made = site / "done", ours.with_name("made-by")
-    if done.exists() and done.stat().st_mtime > made.stat().st_mtime:
+    done, world_stamp = site / "done", ours.with_name("world_stamp-by")
+    if done.exists() and done.stat().st_mtime > world_stamp.stat().st_mtime:
         return
     shutil.rmtree(site, ignore_errors=True)
     shutil.copytree(packages / "usr/share/wordpress", site / "www", symlinks=True)
@@ -46,17 +48,19 @@ def unpack(packages: Path) -> None:
         return
     debs = packages / "debs"
     debs.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["apt-get", "download", "--quiet", *NEEDED], cwd=debs, check=True)
+    subprocess.run(["apt-get", "download", "--quiet", *PACKAGES], cwd=debs, check=True)
     for deb in debs.glob("*.deb"):
         subprocess.run(["dpkg", "-x", str(deb), str(packages)], check=True)
     packages.joinpath("unpacked").touch()
 
 
 def dump(ours: Path, file: Path) -> None:
-    line = sqlite3.connect(ours)
-    line.row_factory = sqlite3.Row
-    found = {"posts": POSTS, "comments": COMMENTS}
-    rows = {name: [dict(row) for row in line.execute(query)] for name, query in found.items()}
+    connection = sqlite3.connect(ours)
+    connection.row_factory = sqlite3.Row
+    queries = {"posts": POSTS, "comments": COMMENTS}
+    rows = {
+        name: [dict(row) for row in connection.execute(query)] for name, query in queries.items()
+    }
     file.write_text(json.dumps(rows))
 
 
@@ -76,9 +80,9 @@ def fill(packages: Path, site: Path) -> None:
         while not socket.exists():
             assert database.poll() is None, "MariaDB did not start"
             time.sleep(0.1)
-        told = os.environ | {"BENCH_SOCKET": str(socket)}
+        env = os.environ | {"BENCH_SOCKET": str(socket)}
         php = [str(HERE / "php"), str(packages), "php8.2", str(HERE / "fill.php"), str(site)]
-        subprocess.run(php, env=told, check=True)
+        subprocess.run(php, env=env, check=True)
     finally:
         database.terminate()
         database.wait()

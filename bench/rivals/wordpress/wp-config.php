@@ -1,5 +1,5 @@
 <?php
-// Where the database is and what the site is called is said by whoever starts PHP.
+// The environment sets the database socket, and the request sets the address of the site.
 define('DB_NAME', 'wordpress');
 define('DB_USER', 'root');
 define('DB_PASSWORD', '');
