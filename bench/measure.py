@@ -30,7 +30,8 @@ class Run:
     """The results of a run.
 
     `cpu` is in microseconds per request, `memory` and `at_rest` are MiB of PSS, `start` is in
-    seconds, `size` and `zipped` are bytes of the page, `others` is the cores that other processes used.
+    seconds, `size` and `zipped` are bytes of the page, and
+    `others` is the number of cores that other processes used.
     """
 
     load: Load

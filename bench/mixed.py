@@ -4,8 +4,8 @@
     python -m bench.mixed --work import         only this work, to find out what slows readers
 
 The work: people sign in, 20 photographs of 12 megapixels are uploaded, 700 posts are imported,
-eight connections search without a pause, and emails are due for a mail server that accepts connections
-but never responds. Readers request cached pages and pages that are rendered for each request.
+eight connections search without a pause, and emails are due for a mail server that
+accepts connections but never responds. Readers request cached pages and pages that are rendered for each request.
 """
 
 import argparse

@@ -12,12 +12,12 @@ KERNEL = 2  # process id of kthreadd, the parent of all kernel threads
 
 def all_processes() -> dict[int, tuple[int, float]]:
     """Return the parent id and CPU seconds, including those of ended children, by process id."""
-    found = {}
+    processes = {}
     for place in PROC.glob("[0-9]*"):
         with contextlib.suppress(OSError):
             fields = place.joinpath("stat").read_text().rpartition(")")[2].split()
-            found[int(place.name)] = int(fields[1]), sum(map(int, fields[11:15])) / TICK
-    return found
+            processes[int(place.name)] = int(fields[1]), sum(map(int, fields[11:15])) / TICK
+    return processes
 
 
 def family(roots: Iterable[int]) -> set[int]:

@@ -104,7 +104,8 @@ def number(value: float) -> str:
 def _machine() -> list[str]:
     return [
         f"{_cpu()}, {os.cpu_count()} cores, {_memory():.0f} GB, {_system()}",
-        f"Linux {platform.release()}, {_program_version('nginx', '-v')}, {_program_version('wrk', '-v')}, "
+        f"Linux {platform.release()}, {_program_version('nginx', '-v')}, "
+        f"{_program_version('wrk', '-v')}, "
         f"{_program_version('postgres', '--version')}",
         f"Ours: Python {platform.python_version()}, {', '.join(map(_package_version, OURS))}, "
         f"SQLite {sqlite.sqlite_version}",
@@ -113,8 +114,8 @@ def _machine() -> list[str]:
 
 
 def _cpu() -> str:
-    found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    return found[1] if found else platform.machine()
+    match = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    return match[1] if match else platform.machine()
 
 
 def _memory() -> float:
@@ -123,8 +124,8 @@ def _memory() -> float:
 
 
 def _system() -> str:
-    found = re.search(r'PRETTY_NAME="(.*)"', Path("/etc/os-release").read_text())
-    return found[1] if found else platform.system()
+    match = re.search(r'PRETTY_NAME="(.*)"', Path("/etc/os-release").read_text())
+    return match[1] if match else platform.system()
 
 
 def _program_version(name: str, option: str) -> str:
@@ -148,11 +149,11 @@ def _rival_versions() -> list[str]:
     code = "import sys, importlib.metadata as m; print([(n, m.version(n)) for n in sys.argv[1:]])"
     command = [str(RIVALS / "bin/python"), "-c", code, *wanted]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return [" ".join(pair) for pair in re.findall(r"\('(.*?)', '(.*?)'\)", said)]
+    return [" ".join(pair) for pair in re.findall(r"\('(.*?)', '(.*?)'\)", output)]
 
 
 def _wordpress_versions() -> list[str]:
     """Return the versions of WordPress, PHP and MariaDB from the names of the unpacked packages."""
     names = " ".join(path.name for path in HOME.glob("debian/debs/*.deb"))
-    found = re.findall(r"(wordpress|php[\d.]+-fpm|mariadb-server)_(?:\d+%3a)?([\d.]+)", names)
-    return [" ".join(pair) for pair in found]
+    match = re.findall(r"(wordpress|php[\d.]+-fpm|mariadb-server)_(?:\d+%3a)?([\d.]+)", names)
+    return [" ".join(pair) for pair in match]

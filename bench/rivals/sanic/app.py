@@ -1,4 +1,4 @@
-"""The limit of what we stand on: Sanic without its extensions, a handler that returns the page."""
+"""Serves the page from memory with a bare Sanic handler: the upper limit of Sanic itself."""
 
 import os
 from pathlib import Path

@@ -22,7 +22,7 @@ COMMENTS = "SELECT post_id, uid, name, body_html, created_at FROM comment ORDER 
 
 def main() -> None:
     ours, theirs = Path(os.environ["BENCH_DATABASE"]), Path(os.environ["BENCH_WAGTAIL"])
-    world_stamp = ours.with_name("world_stamp-by")
+    world_stamp = ours.with_name("made-by")
     if theirs.exists() and theirs.stat().st_mtime > world_stamp.stat().st_mtime:
         return
     draft = theirs.with_suffix(".draft")

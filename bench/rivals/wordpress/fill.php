@@ -24,11 +24,11 @@ foreach ($data['posts'] as $post) {
     ]);
 }
 wp_defer_term_counting(false);
-foreach ($data['comments'] as $comment) {
+foreach ($data['comments'] as $reader_comment) {
     $wpdb->insert($wpdb->comments, [
-        'comment_post_ID' => $ids[$comment['post_id']], 'comment_author' => $comment['name'],
-        'comment_content' => $comment['body'], 'comment_approved' => '1',
-        'comment_date' => substr($comment['at'], 0, 19), 'comment_date_gmt' => substr($comment['at'], 0, 19),
+        'comment_post_ID' => $ids[$reader_comment['post_id']], 'comment_author' => $reader_comment['name'],
+        'comment_content' => $reader_comment['body'], 'comment_approved' => '1',
+        'comment_date' => substr($reader_comment['at'], 0, 19), 'comment_date_gmt' => substr($reader_comment['at'], 0, 19),
     ]);
 }
 foreach (array_unique(array_column($data['comments'], 'post_id')) as $id) {

@@ -2,8 +2,8 @@
 
 python -m bench.rivals.wordpress.prepare PACKAGES SITE
 
-Unpacks the packages into PACKAGES without installing them, so that none of their daemons is started,
-and creates the site in SITE.
+Unpacks the packages into PACKAGES without installing them, so that none of their daemons is
+started, and creates the site in SITE.
 """
 
 import getpass
@@ -31,7 +31,7 @@ COMMENTS = "SELECT post_id, name, body, created_at AS at FROM comment ORDER BY i
 def main(packages: Path, site: Path) -> None:
     unpack(packages)
     ours = Path(os.environ["BENCH_DATABASE"])
-    done, world_stamp = site / "done", ours.with_name("world_stamp-by")
+    done, world_stamp = site / "done", ours.with_name("made-by")
     if done.exists() and done.stat().st_mtime > world_stamp.stat().st_mtime:
         return
     shutil.rmtree(site, ignore_errors=True)
