@@ -22,9 +22,8 @@ CONNECTIONS = (64, 256, 1024)
 WORKERS_TRIED = (1, 2, 4)
 POSTS = (100, 1_000, 10_000, 100_000)
 PER_PAGE = 10  # default of a new blog
-ONE_READER = RunOptions(
-    connections=1, seconds=3
-)  # a single reader does not wait for other requests
+# A single reader does not wait for other requests.
+ONE_READER = RunOptions(connections=1, seconds=3)
 
 
 def pages(posts: int) -> dict[str, str]:
@@ -76,13 +75,13 @@ def by_workers(rows: list[Row], stage: Stage) -> Table:
         "By number of workers",
         [
             "target",
-            *(f"{some}: req/s" for some in WORKERS_TRIED),
-            *(f"{some}: PSS MB" for some in WORKERS_TRIED),
+            *(f"{workers}: req/s" for workers in WORKERS_TRIED),
+            *(f"{workers}: PSS MB" for workers in WORKERS_TRIED),
         ],
         [
             [row.target.name, *_rates(runs), *(number(run.memory) for run in runs)]
             for row, runs in _runs_of_rows(
-                rows, stage, [RunOptions(workers=some) for some in WORKERS_TRIED]
+                rows, stage, [RunOptions(workers=workers) for workers in WORKERS_TRIED]
             )
         ],
     )
@@ -102,7 +101,7 @@ def by_posts(target: Target) -> Table:
     return Table(
         f"{target.name}, by number of posts",
         ["page", *heads, "p95, most to fewest", "CPU"],
-        [[name, *_cells(several)] for name, several in runs.items()],
+        [[name, *_cells(page_runs)] for name, page_runs in runs.items()],
     )
 
 

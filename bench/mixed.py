@@ -5,7 +5,8 @@
 
 The work: people sign in, 20 photographs of 12 megapixels are uploaded, 700 posts are imported,
 eight connections search without a pause, and emails are due for a mail server that
-accepts connections but never responds. Readers request cached pages and pages that are rendered for each request.
+accepts connections but never responds. Readers request cached pages and pages that are rendered for
+each request.
 """
 
 import argparse
@@ -41,10 +42,8 @@ WARM_UP, ALONE = 5.0, 20.0  # seconds: for warming up every worker; for reading 
 LISTS = ("/", "/archive", "/tags/tag-1", "/feed.atom")
 RENDERED = "Cookie: waiting=x"  # a reader with a pending comment gets personal, uncached pages
 LAG = re.compile(r'_lag_(p99|worst)_seconds\{worker="([^"]+)".*\} (\S+)')
-MAX_EXTRA_WAIT, MAX_LAG = (
-    25,
-    10,
-)  # limits at p99 in ms: extra wait of readers, lag of the event loop
+# Limits at p99, in milliseconds: the extra waiting time of readers, and the lag of the event loop.
+MAX_EXTRA_WAIT, MAX_LAG = 25, 10
 
 
 @dataclass

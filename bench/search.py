@@ -1,7 +1,7 @@
 """Measures search: p50 and p99 of all queries in tests/models/search/queries.toml.
 
     python -m bench.search data/                a data folder; or the database of BLOG_DATABASE_URL
-    python -m bench.search --content FOLDER     imports the blogs in this folder into a new blog first
+    python -m bench.search --content FOLDER     a new blog, with the blogs of this folder imported
 
 A search is one transaction, as in a request: it parses the query, ranks the posts, and creates ten
 snippets. Each round runs every query once, in random order.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import planting
-from bench.planting import COMMENTS, measured_id, path_of, comment_text, title_of
+from bench.planting import COMMENTS, comment_text, measured_id, path_of, title_of
 from blog.config import Config
 from blog.db import Database
 from blog.db.migrate import VERSIONS
