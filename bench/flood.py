@@ -39,9 +39,8 @@ async def compare(site: Site, post: cast.Planted, number: int) -> None:
     """Measure readers for ten seconds alone, then while `number` comments are sent."""
     await quiet(site.url, post.path, asyncio.sleep(5))
     report("without comments", await quiet(site.url, post.path, asyncio.sleep(10)))
-    with ProcessPoolExecutor(
-        1
-    ) as executor:  # a separate process, so that sending does not delay the readers
+    # A separate process sends the comments, so that this does not delay the readers.
+    with ProcessPoolExecutor(1) as executor:
         flooding = executor.submit(send, site.url, post.id, post.path, number)
         report("during the flood", await quiet(site.url, post.path, asyncio.wrap_future(flooding)))
         sent = flooding.result()

@@ -75,7 +75,7 @@ def plant(database: Database, posts: int) -> None:
 
 
 def drop_index(session: Session) -> None:
-    """Drop the full-text indexes of PostgreSQL: growing them by post takes ten times as long."""
+    """Drop the full-text indexes of PostgreSQL: updating them post by post is ten times slower."""
     for index in gin.indexes:
         index.drop(session.connection(), checkfirst=True)
 

@@ -3,9 +3,9 @@
     python -m bench.strangers               200 pairs of requests each, to a new server
 
 Each pair is a request for an existing user and one for an unknown user, in random order, from two
-new networks. The configured mail server does not respond, so that a request for an existing user causes
-as much work as possible. Prints the medians, and the probability that such a difference occurs by
-chance (Mann-Whitney test).
+new networks. The configured mail server does not respond, so that a request for an existing user
+causes as much work as possible. Prints the medians, and the probability that such a difference
+occurs by chance (Mann-Whitney test).
 """
 
 import argparse
