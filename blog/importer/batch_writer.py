@@ -30,6 +30,7 @@ class BatchWriter:
         """Return when the post has been committed. Raises `Refusal` if this post was refused."""
         if self._next is None:
             self._next = asyncio.create_task(self._commit())
+            self._next.add_done_callback(_mark_as_handled)
         index = len(self._waiting)
         self._waiting.append(post)
         # Shielded, so that a cancelled caller does not cancel the posts of the others.
@@ -45,3 +46,12 @@ class BatchWriter:
             return await self._database.transact(import_posts.import_post, posts)
         finally:
             self._committed_at = time.monotonic()
+
+
+def _mark_as_handled(commit: asyncio.Task[list[Refusal | None]]) -> None:
+    """Read the exception of a failed commit: callers that were cancelled no longer wait for it.
+
+    Otherwise asyncio logs "Task exception was never retrieved" beside the import's own message.
+    """
+    if not commit.cancelled():
+        commit.exception()

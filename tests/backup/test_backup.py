@@ -170,7 +170,7 @@ def keep_uploading(config: Config, stop: threading.Event) -> None:
         Image.new("RGB", (8, 8), (number % 256, number // 256, 7)).save(out, "PNG")
         picture = prepare(out.getvalue(), "p.png", 40)
         asyncio.run(media.store(config, picture))  # type: ignore[arg-type]  # it has the attributes that are used
-        facts = {k: v for k, v in picture.values.items() if k != "name"}
+        facts = {k: v for k, v in picture.metadata.items() if k != "name"}
         database.transact_now(upload.record_upload, name=picture.name, original="p.png", **facts)
         time.sleep(0.005)
     database.close()

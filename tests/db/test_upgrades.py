@@ -101,8 +101,11 @@ def test_the_database_of_this_release_is_stored_with_the_tests():
 # --- the log -------------------------------------------------------------------------------------
 
 Labels = dict[str, tuple[str, str | None]]
+# Releases that stored an action as `module.function`.
+OLD_NAMES = [path for path in RELEASES if path.stem in {"0.1.0", "0.2.0", "0.3.0"}]
 
 
+@pytest.mark.parametrize("old", OLD_NAMES, ids=lambda path: path.stem, indirect=True)
 def test_an_upgrade_keeps_the_label_of_every_log_entry(old, config):
     check_entries(config, is_first=revision(config) == "0001")
 

@@ -32,14 +32,14 @@ def break_a_page(copy: Path) -> None:
 
 def test_in_development_changes_are_reloaded_and_errors_explained(config, copy):
     with Site(config, "--dev", cwd=copy, env=env_of(config, copy)) as site:
-        view = copy / "blog" / "health.py"
+        view = copy / "blog" / "server" / "health.py"
         view.write_text(view.read_text().replace('{"worker":', '{"changed": 1, "worker":'))
         wait_for(lambda: '"changed"' in live(site), why=site.said)
         break_a_page(copy)
         wait_for(lambda: site.get("/sign-in").status == 500, why=site.said)
         page = site.get("/sign-in")
         assert "TypeError" in page.text and "sign_in.html" in page.text
-        assert "request = <Asked: GET /sign-in>" in page.text
+        assert "request = <BlogRequest: GET /sign-in>" in page.text
         assert "default-src 'none'" in page.headers["content-security-policy"]
         assert "TypeError" not in site.get("/sign-in", X_Forwarded_For="192.0.2.1").text
         assert site.stop() == 0
