@@ -89,7 +89,7 @@ async def save_logo(request: Request) -> HTTPResponse:
 async def _save(request: Request, **values: str) -> HTTPResponse:
     """Save settings, and redirect to the page.
 
-    Raises `Overtaken` if another user changed one of them since the form was shown.
+    Raises `EditConflict` if another user changed one of them since the form was shown.
     """
     form = request.form or RequestParameters()
     wishes = {

@@ -110,7 +110,7 @@ def submit(session: Session, sent: Submission, *, by: User | None) -> str:
     """Store a comment and return its uid.
 
     The same text by the same writer in the same place is stored once, however often it is sent.
-    Raises `Refusal`, `LookupError` if the post is not public, and `Twice` if a
+    Raises `Refusal`, `LookupError` if the post is not public, and `DuplicateComment` if a
     concurrent transaction stored the same comment.
     """
     post = commented_post(session, sent.post_id)

@@ -118,7 +118,7 @@ def values(facts: SiteFacts) -> dict[str, SettingValue]:
 def save(session: Session, wishes: Mapping[str, SettingUpdate]) -> list[str]:
     """Save the settings that the user has changed; returns their names.
 
-    Raises `Overtaken` if another user has changed them too, and `Refusal` for the first invalid
+    Raises `EditConflict` if another user has changed them too, and `Refusal` for the first invalid
     value.
     """
     row = session.get_one(Site, SITE_ID, with_for_update=True, populate_existing=True)
