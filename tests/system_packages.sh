@@ -11,6 +11,9 @@ missing() {
     [ -n "$(fc-list :lang=zh-cn 2>/dev/null)" ] || echo fonts-noto-cjk
     have nginx || echo nginx
     have apache2 || echo apache2-bin
+    have curl || echo curl
+    have openssl || echo openssl
+    have wrk || echo wrk
     have initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo postgresql
 }
 

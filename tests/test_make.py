@@ -190,6 +190,9 @@ def test_packages_are_installed_once_and_pip_settings_are_respected(clone, tmp_p
 # --- system packages -------------------------------------------------------------------------
 
 
+INSTALLED = dict.fromkeys(("chromium", "nginx", "apache2", "curl", "openssl", "wrk", "initdb"), "")
+
+
 def system_packages(folder: Path, *, programs: dict[str, str], **env: str):
     """Run the script with a PATH that has only these programs."""
     for name in ("id", "tr", "cat", "sh", "dirname"):
@@ -208,16 +211,14 @@ def system_packages(folder: Path, *, programs: dict[str, str], **env: str):
 
 
 def test_a_missing_font_is_reported_and_without_a_terminal_nothing_is_asked(tmp_path):
-    result = system_packages(
-        tmp_path, programs={"chromium": "", "nginx": "", "apache2": "", "initdb": ""}
-    )
+    result = system_packages(tmp_path, programs=INSTALLED)
     assert result.returncode == 0
     assert "fonts-noto-cjk" in result.stdout
     assert "listed at the end" in result.stdout
 
 
 def test_with_yes_missing_packages_are_installed(tmp_path):
-    programs = {"chromium": "", "nginx": "", "apache2": "", "initdb": "", "env": 'shift; "$@"'}
+    programs = INSTALLED | {"env": 'shift; "$@"'}
     programs["apt-get"] = f'echo "$@" >>{tmp_path}/asked'
     programs["sudo"] = '"$@"'
     result = system_packages(tmp_path, programs=programs, YES="1")
@@ -228,9 +229,16 @@ def test_with_yes_missing_packages_are_installed(tmp_path):
 
 
 def test_on_a_complete_machine_nothing_is_installed(tmp_path):
-    programs = {"chromium": "", "nginx": "", "apache2": "", "initdb": "", "fc-list": "echo Noto"}
-    result = system_packages(tmp_path, programs=programs)
+    result = system_packages(tmp_path, programs=INSTALLED | {"fc-list": "echo Noto"})
     assert (result.returncode, result.stdout) == (0, "")
+
+
+def test_every_package_that_a_test_needs_is_offered_for_installation():
+    script = ROOT.joinpath("tests/system_packages.sh").read_text()
+    tests = "".join(path.read_text() for path in ROOT.glob("tests/**/test_*.py"))
+    needed = set(re.findall(r'\bneed\("([\w-]+)"', tests))
+    assert "wrk" in needed
+    assert needed <= set(re.findall(r"\|\| echo ([\w-]+)", script))
 
 
 @pytest.mark.slow
