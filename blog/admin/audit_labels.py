@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from blog.config import N_
 from blog.models.audit.audit import LogEntry
+from blog.models.posts.content import FIELDS
 from blog.models.settings import setting_history
 from blog.models.settings.save_settings import SETTINGS
 
@@ -123,16 +124,9 @@ KINDS: Mapping[str, str] = {
 }
 
 COLUMNS: Mapping[str, str] = {
-    "title": N_("Title"),
-    "slug": N_("Slug"),
+    **{name: field.label for name, field in FIELDS.items()},
     "path": N_("Address"),
     "pattern": N_("Address pattern"),
-    "summary": N_("Summary"),
-    "body": N_("Text"),
-    "language": N_("Language"),
-    "cover": N_("Cover"),
-    "tags": N_("Tags"),
-    "is_listed": N_("Listed"),
     "version": N_("Version"),
     "kind": N_("Kind"),
     "state": N_("State"),
@@ -172,7 +166,6 @@ COLUMNS: Mapping[str, str] = {
     "token_hash": N_("Key hash"),
     "preview_key": N_("Preview link"),
     "position": N_("Position"),
-    "takes_comments": N_("Accepts comments"),
     "announced_at": N_("Announced at"),
     "expires_at": N_("Expires at"),
     "done_at": N_("Completed at"),

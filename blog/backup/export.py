@@ -166,8 +166,8 @@ class _FileNames:
         self._taken: set[str] = set()
 
     def allocate(self, post: ExportedPost) -> str:
-        last = post.path.rstrip("/").rpartition("/")[2] or post.text.slug or post.text.title
-        stem = UNSAFE_CHARACTERS.sub("-", last).strip("-._")[:80] or "untitled"
+        last = post.path.rstrip("/").rpartition("/")[2] or post.text["slug"] or post.text["title"]
+        stem = UNSAFE_CHARACTERS.sub("-", str(last)).strip("-._")[:80] or "untitled"
         if stem.casefold() == "index":  # `blog import` names such a post after its folder
             stem = "index-page"
         name, number = f"{FOLDERS[post.kind]}/{stem}", 1

@@ -7,8 +7,10 @@ from typing import Any
 
 import yaml
 
-from blog.models.transfer.export import ExportedPost, ExportedText
+from blog.models.posts.content import REVISED, Value, Values
+from blog.models.transfer.export import ExportedPost
 
+EMPTY: tuple[object, ...] = ("", [], {}, False)
 TO_ESCAPE = re.compile(r"[%?#:\s\\]")
 
 
@@ -38,7 +40,7 @@ for type_ in (bool, int, float):
     _Dumper.add_representer(type_, _represent_scalar)
 
 
-def file_of(post: ExportedPost, working_copy: ExportedText | None = None) -> bytes:
+def file_of(post: ExportedPost, working_copy: Values | None = None) -> bytes:
     """Return the file of a post: front matter, then the unchanged text.
 
     With `working_copy`, return the file of that text, marked as a draft.
@@ -47,7 +49,7 @@ def file_of(post: ExportedPost, working_copy: ExportedText | None = None) -> byt
     fields = _fields(post, text)
     if working_copy is not None:
         fields["draft"] = True
-    return f"---\n{dump(fields)}---\n{text.body}".encode()
+    return f"---\n{dump(fields)}---\n{text['body']}".encode()
 
 
 def dump(fields: Mapping[str, object]) -> str:
@@ -55,10 +57,14 @@ def dump(fields: Mapping[str, object]) -> str:
     return yaml.dump(dict(fields), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=2**30)
 
 
-def _fields(post: ExportedPost, text: ExportedText) -> dict[str, object]:
-    """Return the non-empty fields, and those of the imported front matter that were kept."""
+def _fields(post: ExportedPost, text: Values) -> dict[str, object]:
+    """Return the non-empty fields, and those of the imported front matter that were kept.
+
+    A kept field that the blog knows today, but not when the post was imported, takes its place
+    among the known ones, where it will also be after this file is imported.
+    """
     fields: dict[str, object] = {
-        "title": text.title,
+        **_content(post, text),
         "kind": post.kind,
         "draft": not post.is_public,  # which other programs understand
         "withdrawn": post.state == "withdrawn" and text is post.text,
@@ -66,28 +72,34 @@ def _fields(post: ExportedPost, text: ExportedText) -> dict[str, object]:
         "updated": _moment(post.as_of) if post.as_of != post.publish_at else "",
         "authors": post.authors,
         "tags": post.tags,
-        "summary": text.summary,
-        "language": text.language,
-        "cover": _cover(post, text.cover),
         "url": _escaped(post.path),
-        "slug": text.slug,
         "aliases": [_escaped(path) for path in post.old_paths],
-        "unlisted": not text.is_listed,
-        "comments": text.takes_comments
-        if text.takes_comments != _default_takes_comments(post)
-        else "",
         "guid": post.uid,
         "links": {old: new for old, new in post.links.items() if old != new},
     }
-    written = {name: value for name, value in fields.items() if value not in ("", [], {}, False)}
-    if fields["comments"] is False:
-        written["comments"] = False
+    known = {name: value or post.extra.get(name, value) for name, value in fields.items()}
+    written = {name: value for name, value in known.items() if value not in EMPTY}
     kept = {name: value for name, value in post.extra.items() if name not in written}
     return {**written, **kept}
 
 
-def _default_takes_comments(post: ExportedPost) -> bool:
-    return post.kind == "post"
+def _content(post: ExportedPost, text: Values) -> dict[str, object]:
+    """Return the content except the body, under the first front-matter key of each field."""
+    special: dict[str, object] = {
+        "cover": _cover(post, str(text["cover"])),
+        "is_listed": not text["is_listed"],  # under the key `unlisted`
+        "takes_comments": _comments(post, text["takes_comments"]),
+    }
+    return {
+        field.key: special.get(name, text[name])
+        for name, field in REVISED.items()
+        if field.front_matter
+    }
+
+
+def _comments(post: ExportedPost, takes_comments: Value) -> str:
+    """Return `true` or `false` unless it is what an import assumes of a post or a page."""
+    return "" if takes_comments == (post.kind == "post") else str(takes_comments).lower()
 
 
 def _moment(moment: datetime | None) -> str:

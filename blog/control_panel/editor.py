@@ -12,6 +12,7 @@ from blog.control_panel.post_form import PostForm
 from blog.markup import TooMuch
 from blog.models.base import Refusal
 from blog.models.posts import dashboard, editing, preview
+from blog.models.posts.content import FIELDS
 from blog.models.posts.dashboard import EditablePost
 from blog.models.posts.editing import Conflict
 from blog.sandbox import SandboxBusy
@@ -133,6 +134,7 @@ def _page(
         row=editable.row,
         form=form,
         theirs=editable.post if status == 409 else None,
-        choices=list(LANGUAGES.items()),
+        content=FIELDS.values(),
+        languages=LANGUAGES,
         max_upload=request.app.ctx.config.max_upload,
     )

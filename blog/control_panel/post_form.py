@@ -1,16 +1,17 @@
 """The form of the edit page: its fields, and how a post fills them in."""
 
-from dataclasses import fields
+from typing import ClassVar
 
 from sanic import Request
 
-from blog.config import LANGUAGES
 from blog.markup import slugify
-from blog.models.posts.editing import LONGEST_BODY, WorkingCopy
+from blog.models.posts.content import FIELDS, ContentField, Value
+from blog.models.posts.editing import WorkingCopy
 from blog.models.posts.post import Post
 from blog.web.forms import (
     Checkbox,
     Choice,
+    Field,
     Form,
     LocalDateTime,
     Number,
@@ -29,22 +30,26 @@ class Version(Number):
         return super().convert(typed) if typed.strip() else 0
 
 
+def _input(field: ContentField) -> Field[Value]:
+    """Return the form field for a field of the content."""
+    if field.control == "checkbox":
+        return Checkbox()
+    if field.choices:
+        return Choice(*field.choices)
+    # Every space of a Markdown text counts.
+    return Verbatim(most=field.longest) if field.name == "body" else Text(most=field.longest)
+
+
 class PostForm(Form):
-    """Everything that can be edited of a post.
+    """Everything that can be edited of a post: its content, its authors, and when it is published.
 
     `version` is the version that the page showed, and `over` the version that the author has seen
     in a conflict and wants to replace.
     """
 
-    title = Text(most=300)
-    body = Verbatim(most=LONGEST_BODY)
-    slug = Text(most=200)
-    summary = Text(most=2000)
-    tags = Text(most=2500)
-    cover = Text(most=1000)
-    language = Choice(*LANGUAGES)  # type: ignore[assignment]  # the post's, not the form's own
-    is_listed = Checkbox()
-    takes_comments = Checkbox()
+    fields: ClassVar[dict[str, Field[object]]] = {
+        name: _input(field) for name, field in FIELDS.items()
+    }
     authors = NumberList()
     version = Number()
     over = Version()
@@ -56,19 +61,21 @@ class PostForm(Form):
     @classmethod
     def of(cls, request: Request, post: Post) -> "PostForm":
         """Return the form as it is first shown for a post."""
-        copied = ("title", "body", "summary", "tags", "cover", "language", "is_listed", "version")
+        content = {name: getattr(post, name) for name in FIELDS}
+        if is_generated(post):
+            content["slug"] = ""
         return cls.blank(
             request,
-            **{name: getattr(post, name) for name in (*copied, "takes_comments")},
-            slug="" if is_generated(post) else post.slug,
+            **content,
+            version=post.version,
             authors=[str(link.user_id) for link in post.author_links],
             publish_at=local_input_value(post.publish_at, request.ctx.site.timezone),
         )
 
     def copy(self) -> WorkingCopy:
         """Return the valid fields as a working copy."""
-        names = {field.name for field in fields(WorkingCopy)}
-        return WorkingCopy(**{name: self.data[name] for name in self.data.keys() & names})
+        names = self.data.keys() & {*FIELDS, "version", "over", "authors"}
+        return WorkingCopy(**{name: self.data[name] for name in names})
 
     def put(self, name: str, value: str) -> None:
         """Set a field as if the author had typed the value."""

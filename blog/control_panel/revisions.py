@@ -3,7 +3,7 @@
 from sanic import HTTPResponse, Request
 
 from blog import web
-from blog.config import N_
+from blog.config import LANGUAGES, N_
 from blog.control_panel import bp
 from blog.models.base import now
 from blog.models.posts import revisions as history
@@ -24,7 +24,14 @@ async def revision(request: Request, id: int, number: int) -> HTTPResponse:
     post, past_revision = await web.get_or_404(
         request, history.load_revision, id, number, by=request.ctx.user
     )
-    return web.render(request, "control_panel/revision.html", post=post, revision=past_revision)
+    return web.render(
+        request,
+        "control_panel/revision.html",
+        post=post,
+        revision=past_revision,
+        compared=history.COMPARED,
+        languages=LANGUAGES,
+    )
 
 
 @bp.post("/posts/<id:int>/revisions/<number:int>/bring-back")

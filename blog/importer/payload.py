@@ -11,10 +11,7 @@ from blog.models.base import now
 from blog.models.transfer.import_posts import ImportedPost, NewUpload
 
 # Attributes that have the same name in `SourcePost` and in `ImportedPost`.
-SHARED = (
-    *("kind", "title", "slug", "summary", "body", "tags", "authors", "language"),
-    *("date", "updated", "extra", "takes_comments"),
-)
+SHARED = ("kind", "tags", "authors", "date", "updated", "extra")
 
 
 @dataclass
@@ -52,8 +49,10 @@ def imported_post(
         id=id,
         address=path.address,
         old_paths=path.old_paths,
-        cover=pictures.addresses.get(without_anchor(post.cover), ""),
-        is_listed=post.listed,
+        content={
+            **post.content,
+            "cover": pictures.addresses.get(without_anchor(post.cover), ""),
+        },
         fallback_date=post.modified_at or now(),
         uid=post.guid[:200],
         source_path=source_path,

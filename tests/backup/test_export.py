@@ -29,7 +29,8 @@ from blog.models.addresses import redirects
 from blog.models.base import Base
 from blog.models.comments.comment import Comment
 from blog.models.jobs import outbox
-from blog.models.transfer.export import ExportedPost, ExportedText
+from blog.models.posts import content
+from blog.models.transfer.export import ExportedPost
 from blog.server import startup
 from tests.support import backup_blog, cast
 from tests.support.app_client import AppClient
@@ -330,7 +331,11 @@ def without_ids(pages: dict[str, tuple[int, str, bytes]]) -> dict[str, bytes]:
 
 # --- one file ------------------------------------------------------------------------------------
 
-TEXT = ExportedText("T", "t", "", "Text\n", "en", "", is_listed=True, takes_comments=True)
+TEXT = {
+    **dict.fromkeys(content.REVISED, ""),
+    **{"title": "T", "slug": "t", "body": "Text\n", "language": "en"},
+    **{"is_listed": True, "takes_comments": True},
+}
 POST = ExportedPost(
     uid="urn:uuid:1",
     kind="post",
@@ -362,7 +367,7 @@ VALUE = st.recursive(
     title=LINE, summary=LINE, body=st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 )
 def test_any_text_survives_an_export(title, summary, body):
-    text = replace(TEXT, title=title, summary=summary, body=body)
+    text = {**TEXT, "title": title, "summary": summary, "body": body}
     result = split(front_matter.file_of(replace(POST, text=text)).decode())
     assert result.body == body
     assert (result.fields.get("title", ""), result.fields.get("summary", "")) == (title, summary)

@@ -321,7 +321,9 @@ def edit(client: AppClient, title: str) -> None:
     def work(session: Session, *, by: User) -> None:
         post = session.get_one(Post, id)
         rendered = cast.render(post.body)
-        copy = editing.WorkingCopy(title, body=post.body, tags=post.tags, version=post.version)
+        copy = editing.WorkingCopy(
+            title=title, body=post.body, tags=post.tags, version=post.version
+        )
         editing.save(session, id, copy, by=by)
         publishing.publish(session, id, rendered, session.get_one(Post, id).version, by=by)
 
@@ -363,7 +365,7 @@ def test_saving_a_draft_drops_no_page(connection: RawConnection, client: AppClie
     before = cached_count(client)
     draft = client.cast.ann_draft.id
     version = client.database.read_now(lambda session: session.get_one(Post, draft).version)
-    copy = editing.WorkingCopy("Half a thought", body="…", version=version)
+    copy = editing.WorkingCopy(title="Half a thought", body="…", version=version)
     client.database.transact_now(editing.save, draft, copy, by=by(client, "ann"))
     connection.ask(plain(POST))
     assert cached_count(client) == before

@@ -184,7 +184,7 @@ def test_characters_that_xml_cannot_represent_are_removed(client: AppClient, wor
             version=post.version,
         )
         editing.save(session, post.id, copy, by=by)
-        publishing.publish(session, post.id, render(copy.body), post.version, by=by)
+        publishing.publish(session, post.id, render(copy.text("body")), post.version, by=by)
 
     client.database.transact_now(add_control_characters, by=world.bob)
     entry = entry_of(client, uid_of(client, world.bob_live.id))

@@ -4,7 +4,6 @@ import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import quote, unquote
@@ -399,12 +398,12 @@ def test_an_unknown_private_link_is_not_found(client: AppClient, world: Cast) ->
 
 def publish(client: AppClient, world: Cast, copy: WorkingCopy, path: str = "") -> str:
     """Publish a post by Ann and return its address. It is unlisted, so that lists do not change."""
-    copy = replace(copy, is_listed=False)
+    copy.content["is_listed"] = False
     return client.database.transact_now(create_live_post, copy, path, by=world.ann)
 
 
 def create_live_post(session: Session, copy: WorkingCopy, path: str, *, by: User) -> str:
-    id = editing.start(session, POST, copy.language, by=by)
+    id = editing.start(session, POST, copy.text("language") or "en", by=by)
     editing.save(session, id, copy, by=by)
     post = session.get_one(Post, id)
     post.path = path

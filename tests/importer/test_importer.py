@@ -440,16 +440,10 @@ def test_a_refused_post_does_not_affect_others_in_the_same_transaction(database:
 def post_from(file: str, address: str) -> ImportedPost:
     return ImportedPost(
         kind="post",
-        title=address,
-        slug="",
+        content={"title": address, "body": "Text.", "language": "en"},
         address=address,
-        summary="",
-        body="Text.",
         tags=["ink"],
         authors=["Ann"],
-        cover="",
-        language="en",
-        is_listed=True,
         date=None,
         fallback_date=now(),
         updated=None,

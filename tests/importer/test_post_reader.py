@@ -34,8 +34,8 @@ def test_a_jekyll_post_is_read_completely() -> None:
     assert (post.title, post.slug, post.kind) == ("Hello: the first", "hello-world", "post")
     assert post.date == datetime(2020, 1, 2, 15, 30, tzinfo=UTC)
     assert (post.authors, post.tags) == (["Ann Archer"], ["python", "web", "notes"])
-    assert (post.summary, post.cover) == ("What this is about", "img/dot.png")
-    assert (post.language, post.draft, post.listed) == ("en", False, True)
+    assert (post.content["summary"], post.cover) == ("What this is about", "img/dot.png")
+    assert (post.content["language"], post.draft, post.content["is_listed"]) == ("en", False, True)
     assert (post.path, post.guesses) == (
         None,
         ["/notes/2020/01/02/hello-world/", "/2020/01/02/hello-world/"],
@@ -48,7 +48,7 @@ def test_permalink_redirects_and_hidden_of_jekyll_are_kept() -> None:
     post = posts("jekyll")["2020-02-03-second.markdown"]
     assert post.path == "/custom/second.html"
     assert post.aliases == ["/2020/second/", "/really/old"]
-    assert (post.listed, post.language) == (False, "en")
+    assert (post.content["is_listed"], post.content["language"]) == (False, "en")
     assert post.authors == ["Ann Archer", "白波"]
     assert post.updated == datetime(2021, 5, 6, tzinfo=UTC)
 
@@ -57,7 +57,7 @@ def test_the_text_stays_the_same_byte_for_byte() -> None:
     typed = (SAMPLES / "jekyll/_posts/2020-03-04-你好.md").read_bytes()
     post = posts("jekyll")["2020-03-04-你好.md"]
     assert "\r\n" in post.body and typed.endswith(post.body.encode())
-    assert (post.slug, post.language, post.tags) == ("ni-hao", "zh", ["随笔", "1.10"])
+    assert (post.slug, post.content["language"], post.tags) == ("ni-hao", "zh", ["随笔", "1.10"])
 
 
 def test_drafts_and_unpublished_posts_are_drafts() -> None:
@@ -95,7 +95,11 @@ def test_every_text_is_a_post_or_reported(name: str) -> None:
 
 def test_a_hugo_post_is_read_completely() -> None:
     post = posts("hugo")["first.md"]
-    assert (post.title, post.slug, post.summary) == ("A TOML post", "renamed", "In short")
+    assert (post.title, post.slug, post.content["summary"]) == (
+        "A TOML post",
+        "renamed",
+        "In short",
+    )
     assert post.date == datetime(2021, 6, 7, 6, 9, 10, tzinfo=UTC)
     assert post.updated == datetime(2021, 7, 1, tzinfo=UTC)
     assert (post.tags, post.cover) == (["go", "Web", "notes"], "images/cover.png")
@@ -110,7 +114,7 @@ def test_a_bundle_is_named_by_its_folder_and_keeps_its_url() -> None:
 
 def test_a_file_name_may_contain_the_language() -> None:
     post = posts("hugo")["two.zh-cn.md"]
-    assert (post.slug, post.language) == ("two", "zh")
+    assert (post.slug, post.content["language"]) == ("two", "zh")
 
 
 def test_a_post_with_invalid_front_matter_is_read_and_reported() -> None:
@@ -139,10 +143,14 @@ def test_hexo_front_matter_without_a_first_rule_and_nested_categories_are_read()
 
 def test_pelican_headers_are_read() -> None:
     post = posts("pelican")["headed.md"]
-    assert (post.title, post.slug, post.listed) == ("With headers", "my-headed-post", False)
+    assert (post.title, post.slug, post.content["is_listed"]) == (
+        "With headers",
+        "my-headed-post",
+        False,
+    )
     assert post.authors == ["Alexis Author", "Conan Coauthor"]
     assert post.tags == ["pelican", "publishing", "Python"]
-    assert post.summary == "Short version for index and feeds"
+    assert post.content["summary"] == "Short version for index and feeds"
     assert post.body.startswith("The content:")
     assert posts("pelican")["contact.md"].path == "/contact.html"
 

@@ -198,11 +198,11 @@ def _write(
     *,
     by: User,
 ) -> Post:
-    id = editing.start(session, kind, copy.language, by=cast.people[author])
+    id = editing.start(session, kind, copy.text("language") or "en", by=cast.people[author])
     editing.save(session, id, copy, by=by)
     post = session.get_one(Post, id)
     path = f"/{post.slug}" if kind == PAGE else f"/posts/{post.slug}"
-    cast.posts[name] = Planted(id, copy.title, word, path, kind)
+    cast.posts[name] = Planted(id, copy.text("title"), word, path, kind)
     return post
 
 

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
+from blog.models.posts.content import FIELDS
 from blog.models.posts.post import Post
 from blog.models.posts.revision import Revision
 from tests.support import cast
 from tests.support.app_client import Answer, AppClient
-
-FIELDS = ("title", "slug", "summary", "body", "tags", "cover", "version")
 
 
 @dataclass
@@ -52,20 +51,20 @@ class Writer:
 
 
 def fields_of(page: str) -> dict[str, Any]:
-    values = {
-        name: unescape(found.group(1))
-        for name in FIELDS
-        if (found := re.search(rf'<input [^>]*name="{name}"[^>]* value="([^"]*)"', page))
+    """Return what a browser would submit from the edit page, if nothing is changed."""
+    patterns = {
+        "text": r'<input [^>]*name="{name}"[^>]* value="([^"]*)"',
+        "textarea": r'(?s)<textarea [^>]*name="{name}"[^>]*>\n(.*?)</textarea>',
+        "select": r'(?s)<select [^>]*name="{name}".*?<option value="(\w+)" selected',
+        "checkbox": r'<input [^>]*name="{name}"[^>]* value="(on)" checked',
     }
-    for name in ("body", "summary"):
-        found = re.search(rf'<textarea [^>]*name="{name}"[^>]*>\n(.*?)</textarea>', page, re.S)
-        values[name] = unescape(found.group(1)) if found else ""
+    values: dict[str, Any] = {
+        name: unescape(found[1])
+        for name, field in FIELDS.items()
+        if (found := re.search(patterns[field.control].format(name=name), page))
+    }
     values["version"] = re.findall(r'name="version" value="(\d+)"', page)[0]
     values["authors"] = re.findall(r'name="authors" value="(\d+)" checked', page)
-    values["language"] = re.findall(r'<option value="(\w+)" selected', page)[0]
-    for name in ("is_listed", "takes_comments"):
-        if re.search(rf'name="{name}"[^>]* checked', page):
-            values[name] = "on"
     return values
 
 

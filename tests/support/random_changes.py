@@ -70,7 +70,7 @@ def edit(world: World, at_in: float | None = None) -> None:
         )
         version = editing.save(session, id, copy, by=by)
         at = now() + timedelta(seconds=at_in) if at_in and not post.is_live(now()) else None
-        publishing.publish(session, id, render(copy.body), version, at, by=by)
+        publishing.publish(session, id, render(copy.text("body")), version, at, by=by)
 
     world.do(work, some_post(world))
 
@@ -78,7 +78,9 @@ def edit(world: World, at_in: float | None = None) -> None:
 def save_only(world: World) -> None:
     def work(session: Session, id: int, *, by: User) -> None:
         post = session.get_one(Post, id)
-        copy = WorkingCopy(post.title, body=f"Half {world.chance.random()}", version=post.version)
+        copy = WorkingCopy(
+            title=post.title, body=f"Half {world.chance.random()}", version=post.version
+        )
         editing.save(session, id, copy, by=by)
 
     world.do(work, some_post(world))

@@ -14,12 +14,17 @@ from blog.importer.report import ImportReport
 from blog.importer.source.source_post import SourcePost
 from blog.markup import Rendered
 
-# The attributes of a source post that determine the imported post. Their names are part of the
-# stored fingerprints: renaming one makes every imported post look changed.
+# What determines the imported post, beside its file. The names are part of the stored
+# fingerprints: renaming or adding one makes every imported post look changed. A field of the
+# content that was added later is covered by the hash of the file.
 FINGERPRINT_FIELDS = (
-    *("sha256", "kind", "title", "slug", "authors", "tags", "summary", "language", "draft"),
-    *("listed", "path", "aliases", "guesses", "guid"),
+    *("sha256", "kind", "authors", "tags", "draft"),
+    *("path", "aliases", "guesses", "guid"),
 )
+FINGERPRINT_CONTENT = {
+    **{name: name for name in ("title", "slug", "summary", "language")},
+    "listed": "is_listed",
+}
 # The outcome of a picture, by the kind of its target.
 PICTURE_OUTCOMES = {
     "ours": "missing",
@@ -108,6 +113,7 @@ def fingerprint(post: SourcePost, link_map: LinkMap) -> str:
     The keys of the hashed JSON are stored in old fingerprints and must not change.
     """
     facts: dict[str, object] = {name: getattr(post, name) for name in FINGERPRINT_FIELDS}
+    facts |= {key: post.content[name] for key, name in FINGERPRINT_CONTENT.items()}
     facts["dates"] = [_to_the_second(post.date), _to_the_second(post.updated)]
     facts["ways"] = {
         old: sha256(target.file) if target.file else target.to

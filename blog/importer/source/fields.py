@@ -5,10 +5,6 @@ import re
 TRUE = frozenset({"true", "yes", "on", "1"})
 FALSE = frozenset({"false", "no", "off", "0"})
 EMPTY: tuple[object, ...] = (None, "", [], {})
-COVERS = (
-    *("cover", "image", "header-img", "featured-image", "featuredimage", "feature-image"),
-    *("thumbnail", "banner", "images", "hero", "og-image", "top-img"),
-)
 
 
 class Fields:
@@ -85,9 +81,9 @@ class Fields:
         values = [value for name in names for value in _as_list(self.take(name))]
         return list(dict.fromkeys(filter(None, map(_line, values))))
 
-    def picture(self) -> str:
-        """Return the cover, given as a string, as the first item of a list, or as a table."""
-        value = self.take(*COVERS)
+    def picture(self, *names: str) -> str:
+        """Return the first of these fields: a string, the first item of a list, or a table."""
+        value = self.take(*names)
         if isinstance(value, list):
             value = value[0]
         if isinstance(value, dict):

@@ -14,6 +14,7 @@ from blog.importer.source.fields import FALSE, TRUE, Fields
 from blog.importer.source.scanner import TextFile, Unreadable
 from blog.importer.source.source_post import Remark, SourcePost
 from blog.markup import language_of, slugify
+from blog.models.posts.content import FIELDS, REVISED, Values
 
 REPOSITORY_FILES = frozenset(
     {"readme", "license", "licence", "contributing", "changelog", "code_of_conduct", "security"}
@@ -46,20 +47,6 @@ def roots_of(files: list[TextFile]) -> frozenset[tuple[str, ...]]:
 def read_post(file: TextFile, text: str, sha256: str, defaults: GeneratorDefaults) -> SourcePost:
     """Read the post in `text`. Raises `Unreadable`, with the reason, if it is not a post."""
     return _Reader(file, text, sha256, defaults).post()
-
-
-class _PostTexts(TypedDict):
-    """The attributes of a source post that readers see."""
-
-    title: str
-    slug: str
-    date: datetime | None
-    updated: datetime | None
-    authors: list[str]
-    tags: list[str]
-    summary: str
-    cover: str
-    language: str
 
 
 class _PostPaths(TypedDict):
@@ -112,36 +99,40 @@ class _Reader:
         """Return the post. Raises `Unreadable`."""
         self._check()
         withdrawn = self.fields.switch("withdrawn") is True
-        draft, listed = self._visibility()
+        draft, is_listed = self._visibility()
         return SourcePost(
             file=self.file.name,
             sha256=self.sha256,
             kind=self.kind,
+            content=self._content(is_listed=is_listed),
+            date=self.date.astimezone(UTC) if self.date else None,
+            updated=self._updated(),
+            authors=self.fields.names("authors", "author"),
+            tags=self.tags,
             draft=draft or withdrawn,
             withdrawn=withdrawn,
-            listed=listed,
-            body=self.body,
             source_rst=self.source_rst,
-            **self._texts(),
             **self._paths(),
             guid=self._guid(),
-            takes_comments=self._takes_comments(),
             links=self._links(),
             extra=self.fields.rest,
             remarks=self.remarks,
         )
 
-    def _texts(self) -> _PostTexts:
-        return {
+    def _content(self, *, is_listed: bool) -> Values:
+        """Return each content field: the first of its keys, unless it is read in its own way."""
+        special: Values = {
             "title": self.title,
             "slug": self.slug,
-            "date": self.date.astimezone(UTC) if self.date else None,
-            "updated": self._updated(),
-            "authors": self.fields.names("authors", "author"),
-            "tags": self.tags,
-            "summary": self.fields.text("summary", "description", "excerpt", "subtitle"),
-            "cover": self.fields.picture(),
+            "body": self.body,
             "language": self._language(),
+            "cover": self.fields.picture(*FIELDS["cover"].front_matter),
+            "is_listed": is_listed,
+            "takes_comments": self._takes_comments(),
+        }
+        return {
+            name: special[name] if name in special else self.fields.text(*field.front_matter)
+            for name, field in REVISED.items()
         }
 
     def _paths(self) -> _PostPaths:
@@ -199,7 +190,7 @@ class _Reader:
     @cached_property
     def title(self) -> str:
         """The title in the front matter, else the first heading, else the file name."""
-        title = self.fields.text("title")
+        title = self.fields.text(*FIELDS["title"].front_matter)
         if title:
             return title
         title = inference.heading(self.body)
@@ -212,7 +203,7 @@ class _Reader:
     @cached_property
     def typed_slug(self) -> str:
         """The last segment of the slug in the front matter, or ""."""
-        return self.fields.text("slug").strip("/").rsplit("/", 1)[-1]
+        return self.fields.text(*FIELDS["slug"].front_matter).strip("/").rsplit("/", 1)[-1]
 
     @cached_property
     def slug(self) -> str:
@@ -241,7 +232,7 @@ class _Reader:
         fields, status = self.fields, self.fields.text("status").lower()
         draft = fields.switch("draft") is True or status in DRAFT_STATUSES
         unpublished = fields.switch("published") is False
-        hidden = fields.switch("hidden", "unlisted") is True or status == "hidden"
+        hidden = fields.switch(*FIELDS["is_listed"].front_matter) is True or status == "hidden"
         return draft or unpublished or "_drafts" in self.file.parents, not hidden
 
     def _takes_comments(self) -> bool:
@@ -258,7 +249,7 @@ class _Reader:
         return {old: new for old, new in table.items() if isinstance(new, str)}
 
     def _language(self) -> str:
-        typed = self.fields.text("lang", "language", "locale") or self.name_language
+        typed = self.fields.text(*FIELDS["language"].front_matter) or self.name_language
         language = inference.language(typed)
         if typed and not language:
             self.remark(
@@ -287,7 +278,10 @@ class _Reader:
     @cached_property
     def tags(self) -> list[str]:
         """Tags and categories, without duplicates that differ only in case."""
-        names = [*self.fields.names("tags", "tag", words=self.is_jekyll), *self.categories]
+        names = [
+            *self.fields.names(*FIELDS["tags"].front_matter, words=self.is_jekyll),
+            *self.categories,
+        ]
         unique: dict[str, str] = {}
         for name in names:
             unique.setdefault(name.casefold(), name)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from blog.models.posts.content import Values
+
 
 @dataclass(frozen=True)
 class Remark:
@@ -25,26 +27,21 @@ class Remark:
 
 @dataclass
 class SourcePost:
-    """A post or page of the old blog. Times are aware, and `body` is unchanged Markdown.
+    """A post or page of the old blog. Times are aware.
 
-    `path` is its address on the old site, `aliases` further ones, and `guesses` the addresses that
-    it has by default. Some attribute names are part of fingerprints, see `link_map`.
+    `content` has a value for each content field of a post except the tags; the body is unchanged
+    Markdown, and the cover is as the old blog refers to it. `path` is the address on the old site,
+    `aliases` further ones, and `guesses` the addresses that it has by default.
     """
 
     file: str
     kind: Literal["post", "page"]
-    title: str
-    slug: str
+    content: Values
     date: datetime | None  # if None, `modified_at` is used
     updated: datetime | None
     authors: list[str]
     tags: list[str]
-    summary: str
-    cover: str
-    language: str
     draft: bool
-    listed: bool
-    body: str
     path: str | None
     aliases: list[str]
     guesses: list[str]
@@ -54,9 +51,28 @@ class SourcePost:
     source_rst: str = ""  # the original text if `body` was converted from reStructuredText
     modified_at: datetime | None = None  # of the file
     remarks: list[Remark] = field(default_factory=list)
-    takes_comments: bool = True
     withdrawn: bool = False  # unpublished: a draft that was public before
     links: dict[str, str] = field(default_factory=dict)  # of an export: new address by old target
+
+    @property
+    def title(self) -> str:
+        """The title; never empty."""
+        return str(self.content["title"])
+
+    @property
+    def slug(self) -> str:
+        """The last part of its address, if the old site has no other one."""
+        return str(self.content["slug"])
+
+    @property
+    def body(self) -> str:
+        """The text in Markdown."""
+        return str(self.content["body"])
+
+    @property
+    def cover(self) -> str:
+        """The target of the cover on the old blog, or ""."""
+        return str(self.content["cover"])
 
     def remark(self, kind: str, message: str, **params: str) -> None:
         """Add a remark. `message` is marked with `N_`."""

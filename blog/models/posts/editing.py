@@ -3,17 +3,17 @@
 Readers see nothing of this until the post is published: see `publishing`.
 """
 
-from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, selectinload
 
-from blog.config import LANGUAGES, N_
+from blog.config import N_
 from blog.markup import language_of
 from blog.models.audit.action import action
 from blog.models.base import Refusal, now
 from blog.models.posts.authors import set_authors
+from blog.models.posts.content import FIELDS, Value, Values, values_of
 from blog.models.posts.post import PAGE, POST, Post, PostAuthor
 from blog.models.posts.revision import Revision, keep_earlier
 from blog.models.posts.slug import set_slug
@@ -21,31 +21,34 @@ from blog.models.settings.site import is_target
 from blog.models.tags.tag import split
 from blog.models.users.user import User
 
-LONGEST_BODY = 500_000
 REUSE_AFTER = timedelta(hours=1)
-EDITABLE_FIELDS = (
-    *("title", "slug", "path", "summary", "body", "tags", "cover", "language"),
-    *("is_listed", "takes_comments"),
-)
+COMPARED = (*FIELDS, "path")
 
 
-@dataclass
 class WorkingCopy:
-    """The contents of the edit form. `version` is the version the form was loaded with."""
+    """What an author submits: `WorkingCopy(title="Tea", version=3)`.
 
-    title: str = ""
-    slug: str = ""
-    summary: str = ""
-    body: str = ""
-    tags: str = ""
-    cover: str = ""
-    language: str = "en"
-    is_listed: bool = True
-    version: int = 1
-    # A newer version by somebody else that the writer has seen and decided to overwrite.
-    over: int = 0
-    authors: list[int] | None = None  # None keeps them
-    takes_comments: bool | None = None  # None keeps it
+    `content` holds the values of content fields by name; fields that are missing keep theirs.
+    `version` is the version that the author has edited, and `over` a newer one by somebody else
+    that the author has seen and decided to overwrite. `authors` are ids; None keeps the authors.
+    """
+
+    def __init__(
+        self,
+        *,
+        version: int = 1,
+        over: int = 0,
+        authors: list[int] | None = None,
+        **content: Value,
+    ) -> None:
+        if unknown := content.keys() - FIELDS.keys():
+            raise TypeError(f"a post has no field {unknown}")
+        self.content: Values = content
+        self.version, self.over, self.authors = version, over, authors
+
+    def text(self, name: str) -> str:
+        """Return the text of a field, or "" if it is missing."""
+        return str(self.content.get(name, ""))
 
 
 class Conflict(Refusal):
@@ -105,7 +108,7 @@ def save(session: Session, id: int, copy: WorkingCopy, *, by: User) -> int:
     somebody else saved in between, and `Refusal` for invalid contents.
     """
     post = load(session, id, by=by, for_update=True)
-    copy = _with_detected_language(post, copy)
+    _detect_language(post, copy)
     before, earlier = _typed(post), earlier_copy(post)
     _check(copy, post)
     _write(session, post, copy)
@@ -119,37 +122,42 @@ def save(session: Session, id: int, copy: WorkingCopy, *, by: User) -> int:
     return post.version
 
 
-def _with_detected_language(post: Post, copy: WorkingCopy) -> WorkingCopy:
+def _detect_language(post: Post, copy: WorkingCopy) -> None:
     """Detect the language from the first text, unless the writer has chosen one."""
-    if post.title or post.body or copy.language != post.language:
-        return copy
-    return replace(copy, language=language_of(copy.title, copy.body) or copy.language)
+    if post.title or post.body or copy.content.get("language", post.language) != post.language:
+        return
+    if language := language_of(copy.text("title"), copy.text("body")):
+        copy.content["language"] = language
 
 
 def _typed(post: Post) -> tuple[object, ...]:
     """Return the values of all fields that the edit form changes."""
-    return tuple(getattr(post, name) for name in EDITABLE_FIELDS)
+    return tuple(getattr(post, name) for name in COMPARED)
 
 
 def _check(copy: WorkingCopy, post: Post) -> None:
-    if len(copy.body) > LONGEST_BODY:
-        raise Refusal(N_("The text is longer than 500,000 characters."), "body")
-    if copy.language not in LANGUAGES:
-        raise Refusal(N_("Choose one of the languages."), "language")
-    for name, longest in (("title", 300), ("slug", 200), ("summary", 2000), ("cover", 1000)):
-        if len(getattr(copy, name)) > longest:
-            raise Refusal(N_("This is longer than %(number)s characters."), name, number=longest)
-    if copy.cover.strip() not in ("", post.cover) and not is_target(copy.cover.strip()):
+    for name, value in copy.content.items():
+        field = FIELDS[name]
+        if field.choices and value not in field.choices:
+            raise Refusal(N_("Choose one of these."), name)
+        if isinstance(value, str) and len(value) > field.longest:
+            message = N_("This is longer than %(number)s characters.")
+            raise Refusal(message, name, number=field.longest)
+    cover = copy.text("cover").strip()
+    if cover not in ("", post.cover) and not is_target(cover):
         raise Refusal(N_("Enter the address of a picture, or leave this empty."), "cover")
 
 
 def _write(session: Session, post: Post, copy: WorkingCopy) -> None:
-    post.title, post.summary, post.body = copy.title.strip(), copy.summary.strip(), copy.body
-    post.tags, post.cover = ", ".join(split(copy.tags)), copy.cover.strip()
-    post.language, post.is_listed = copy.language, copy.is_listed
-    if copy.takes_comments is not None:
-        post.takes_comments = copy.takes_comments
-    set_slug(session, post, copy.slug.strip())
+    for name, value in copy.content.items():
+        if name == "slug":
+            continue  # set last: an empty one is made from the title
+        if name == "tags":
+            value = ", ".join(split(str(value)))
+        elif isinstance(value, str) and name != "body":  # in the body, every space counts
+            value = value.strip()
+        setattr(post, name, value)
+    set_slug(session, post, copy.text("slug").strip())
 
 
 def earlier_copy(post: Post) -> Revision:
@@ -161,15 +169,4 @@ def earlier_copy(post: Post) -> Revision:
 
 def snapshot(post: Post, by: User | None) -> Revision:
     """Return the working copy as an unsaved revision."""
-    return Revision(
-        post_id=post.id,
-        title=post.title,
-        slug=post.slug,
-        summary=post.summary,
-        body=post.body,
-        language=post.language,
-        cover=post.cover,
-        is_listed=post.is_listed,
-        takes_comments=post.takes_comments,
-        created_by=by.id if by else None,
-    )
+    return Revision(post_id=post.id, created_by=by.id if by else None, **values_of(post))

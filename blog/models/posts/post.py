@@ -4,12 +4,13 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, String, Text, and_, select, true
+from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, String, and_, select, true
 from sqlalchemy.ext.hybrid import hybrid_method
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from blog.models.addresses.address import Address
 from blog.models.base import Base, now
+from blog.models.posts.content import WorkingContent
 from blog.models.posts.revision import Revision, RevisionAuthor, RevisionTag
 from blog.models.tags.tag import Tag
 from blog.models.users.user import EDITOR, User
@@ -18,8 +19,9 @@ POST, PAGE = "post", "page"
 PUBLIC_COLUMNS = {"live_revision_id", "publish_at", "withdraw_at", "trashed_at", "address_id"}
 
 
-class Post(Base):
-    """A post or page, by `kind`. Its columns hold the working copy; readers see `live_revision`.
+class Post(WorkingContent, Base):
+    """A post or page, by `kind`. Its columns, and those of `WorkingContent`, hold the working copy;
+    readers see `live_revision`.
 
     A `publish_at` in the future means scheduled. Unpublishing keeps `publish_at`, so that no post
     is announced twice.
@@ -34,19 +36,10 @@ class Post(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     uid: Mapped[str] = mapped_column(String(200), unique=True, default=lambda: uuid.uuid4().urn)
     kind: Mapped[str] = mapped_column(String(10), default=POST)
-    title: Mapped[str] = mapped_column(String(300), default="")
-    slug: Mapped[str] = mapped_column(String(300), default="")
     # An address independent of the pattern, such as that of an imported post; usually empty.
     path: Mapped[str] = mapped_column(String(500), default="")
     # The pattern of its address, with the date filled in; empty until it is published.
     pattern: Mapped[str] = mapped_column(String(500), default="")
-    summary: Mapped[str] = mapped_column(String(2000), default="")
-    body: Mapped[str] = mapped_column(Text, default="")
-    language: Mapped[str] = mapped_column(String(10))
-    cover: Mapped[str] = mapped_column(String(1000), default="")
-    tags: Mapped[str] = mapped_column(String(2500), default="")
-    is_listed: Mapped[bool] = mapped_column(default=True)
-    takes_comments: Mapped[bool] = mapped_column(default=True)
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, index=True)

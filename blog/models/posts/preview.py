@@ -11,7 +11,7 @@ from blog.models.audit.action import action
 from blog.models.base import now
 from blog.models.posts import editing
 from blog.models.posts.post import Post, PostAuthor
-from blog.models.public.cards import Card, PostPage, author_name, tag_name
+from blog.models.public.cards import Card, PostPage, author_name, card_content, tag_name
 from blog.models.tags.tag import split, tag_slug
 from blog.models.uploads.upload import picture_sizes
 from blog.models.users.user import User
@@ -46,16 +46,13 @@ def draft(session: Session, key: str) -> Draft:
         kind=post.kind,
         uid=post.uid,
         path=f"/preview/{key}",
-        title=post.title,
         summary=post.summary,
-        language=post.language,
-        cover=post.cover,
         published_at=moment,
         updated_at=moment,
         words=0,
         minutes=0,
-        is_listed=post.is_listed,
         revision_id=0,
+        **card_content(post),
         authors=tuple(
             author_name(link.user.name, link.user.display_name, link.user.bio)
             for link in post.author_links

@@ -7,13 +7,14 @@ from sqlalchemy import JSON, ForeignKey, String, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from blog.models.base import Base, now
+from blog.models.posts.content import Content
 from blog.models.tags.tag import Tag
 from blog.models.users.user import User
 
 MIN_INTERVAL = timedelta(minutes=10)
 
 
-class Revision(Base):
+class Revision(Content, Base):
     """A version of a post: published (`renderer` > 0, with `body_html`) or only saved.
 
     `outline` is a list of `[level, id, text]`, one for each heading.
@@ -23,21 +24,13 @@ class Revision(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     post_id: Mapped[int] = mapped_column(ForeignKey("post.id"), index=True)
-    title: Mapped[str] = mapped_column(String(300))
-    slug: Mapped[str] = mapped_column(String(300))
-    summary: Mapped[str] = mapped_column(String(2000), default="")
     excerpt: Mapped[str] = mapped_column(String(2000), default="")
-    body: Mapped[str] = mapped_column(Text)
     body_html: Mapped[str] = mapped_column(Text, default="")
     text: Mapped[str] = mapped_column(Text, default="")
     outline: Mapped[list[list[int | str]]] = mapped_column(JSON, default=list)
     renderer: Mapped[int] = mapped_column(default=0)
     words: Mapped[int] = mapped_column(default=0)
     minutes: Mapped[int] = mapped_column(default=0)
-    language: Mapped[str] = mapped_column(String(10))
-    cover: Mapped[str] = mapped_column(String(1000), default="")
-    is_listed: Mapped[bool] = mapped_column(default=True)
-    takes_comments: Mapped[bool] = mapped_column(default=True)
     # The date that readers see; for an imported text, its original date.
     as_of: Mapped[datetime] = mapped_column(default=now)
     created_at: Mapped[datetime] = mapped_column(default=now)

@@ -9,12 +9,13 @@ from sqlalchemy.orm import Session
 from blog.models.audit.action import action
 from blog.models.base import now
 from blog.models.posts import editing
+from blog.models.posts.content import REVISED
 from blog.models.posts.post import Post
 from blog.models.posts.revision import Revision, keep_earlier
 from blog.models.users.user import User
 
 MAX_SHOWN = 200
-RESTORED_FIELDS = ("title", "summary", "body", "cover", "language")
+COMPARED = tuple(field for field in REVISED.values() if field.compared)
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,8 @@ def restore_revision(session: Session, id: int, revision_id: int, *, by: User) -
     post = editing.load(session, id, by=by, for_update=True)
     revision, moment = _revision_of(session, post, revision_id), now()
     keep_earlier(session, editing.earlier_copy(post), moment, at_once=True)
-    for name in RESTORED_FIELDS:
-        setattr(post, name, getattr(revision, name))
+    for field in COMPARED:
+        setattr(post, field.name, getattr(revision, field.name))
     post.version, post.updated_at = post.version + 1, moment
     return post
 

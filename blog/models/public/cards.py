@@ -25,6 +25,7 @@ from blog.models.addresses.address import Address
 from blog.models.base import now, rows
 from blog.models.comments.comment import Thread
 from blog.models.listing import NumberedPage
+from blog.models.posts.content import REVISED
 from blog.models.posts.post import POST, Post
 from blog.models.posts.revision import Revision, RevisionAuthor, RevisionTag
 from blog.models.public import post_counts
@@ -105,6 +106,7 @@ class PostList(NumberedPage):
     per_page: int
 
 
+CARD_FIELDS = tuple(field.name for field in REVISED.values() if field.on_cards)
 COLUMNS = (
     Post.id,
     Post.kind,
@@ -112,14 +114,11 @@ COLUMNS = (
     Post.publish_at,
     Address.path,
     Revision.id.label("revision_id"),
-    Revision.title,
     Revision.excerpt,
-    Revision.language,
-    Revision.cover,
     Revision.words,
     Revision.minutes,
-    Revision.is_listed,
     Revision.as_of,
+    *(getattr(Revision, name) for name in CARD_FIELDS),
 )
 
 
@@ -127,7 +126,7 @@ CardQuery = Select[*tuple[Any, ...]]  # selects at least COLUMNS
 
 
 class CardRow(Protocol):
-    """A row of COLUMNS."""
+    """A row of COLUMNS; `card_content` reads the fields that `CARD_FIELDS` names."""
 
     id: int
     kind: str
@@ -136,12 +135,10 @@ class CardRow(Protocol):
     path: str
     revision_id: int
     title: str
-    excerpt: str
     language: str
-    cover: str
+    excerpt: str
     words: int
     minutes: int
-    is_listed: bool
     as_of: datetime
 
 
@@ -211,17 +208,19 @@ def card_of(row: CardRow) -> Card:
         kind=row.kind,
         uid=row.uid,
         path=addresses.href(row.path),
-        title=row.title,
         summary=row.excerpt,
-        language=row.language,
-        cover=row.cover,
         published_at=row.publish_at,
         updated_at=max(row.as_of, row.publish_at),
         words=row.words,
         minutes=row.minutes,
-        is_listed=row.is_listed,
         revision_id=row.revision_id,
+        **card_content(row),
     )
+
+
+def card_content(row: CardRow | Post) -> dict[str, Any]:
+    """Return the content fields that a card shows, each of its own type."""
+    return {name: getattr(row, name) for name in CARD_FIELDS}
 
 
 def names_of(

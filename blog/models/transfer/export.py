@@ -1,7 +1,7 @@
 """Queries for `blog export`: posts, people, comments, addresses and settings, without secrets."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from blog.models.addresses.address import Address
 from blog.models.base import now
 from blog.models.comments.comment import Comment
+from blog.models.posts.content import Values, values_of
 from blog.models.posts.post import Post, PostAuthor
 from blog.models.posts.revision import Revision, RevisionAuthor, RevisionTag
 from blog.models.settings.site import SITE_ID, Site
@@ -20,33 +21,19 @@ from blog.models.users.user import User
 
 
 @dataclass(frozen=True)
-class ExportedText:
-    """The text of a post or of its working copy, with the settings that a revision records."""
-
-    title: str
-    slug: str
-    summary: str
-    body: str
-    language: str
-    cover: str
-    is_listed: bool
-    takes_comments: bool
-
-
-@dataclass(frozen=True)
 class ExportedPost:
     """A post or page.
 
-    `text` is the public text, or the draft if there is none; `working_copy` holds unpublished edits
-    of a public post. `old_paths` redirect to `path`. `links` maps targets in an imported text to
-    addresses, and `extra` holds unused fields of its front matter.
+    `text` is the public content, or the draft if there is none; `working_copy` holds unpublished
+    edits of a public post. `old_paths` redirect to `path`. `links` maps targets in an imported text
+    to addresses, and `extra` holds unused fields of its front matter.
     """
 
     uid: str
     kind: str
     state: str
-    text: ExportedText
-    working_copy: ExportedText | None
+    text: Values
+    working_copy: Values | None
     tags: list[str]
     authors: list[str]
     path: str
@@ -103,7 +90,7 @@ def posts(session: Session) -> Iterator[ExportedPost]:
     )
     for row in sorted(rows, key=lambda row: (row.key or "", row.uid)):
         exported = post(session, row.id)
-        if exported.text.title or exported.text.body:
+        if exported.text["title"] or exported.text["body"]:
             yield exported
 
 
@@ -111,10 +98,10 @@ def post(session: Session, id: int) -> ExportedPost:
     """Return the post with this id. Raises `NoResultFound` if there is none."""
     row = session.get_one(Post, id)
     revision = session.get(Revision, row.live_revision_id) if row.live_revision_id else None
-    state, working_copy = row.state(now()), _text(row)
+    state, working_copy = row.state(now()), values_of(row)
     if state not in ("live", "scheduled"):
         revision = None
-    text = _text(revision) if revision else working_copy
+    text = values_of(revision) if revision else working_copy
     address = session.get(Address, row.address_id) if row.address_id else None
     return ExportedPost(
         uid=row.uid,
@@ -131,10 +118,6 @@ def post(session: Session, id: int) -> ExportedPost:
         links=row.links,
         extra=row.extra,
     )
-
-
-def _text(row: Post | Revision) -> ExportedText:
-    return ExportedText(**{field.name: getattr(row, field.name) for field in fields(ExportedText)})
 
 
 def _revision_tags(session: Session, revision: Revision) -> list[str]:

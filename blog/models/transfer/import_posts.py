@@ -13,6 +13,7 @@ from blog.models.addresses.address import Address
 from blog.models.audit.action import action
 from blog.models.base import Refusal, now
 from blog.models.posts import path_pattern, publishing
+from blog.models.posts.content import FIELDS, Values
 from blog.models.posts.post import PAGE, Post, PostAuthor
 from blog.models.settings import site
 from blog.models.tags import tag
@@ -53,21 +54,16 @@ class NewUpload:
 class ImportedPost:
     """A post to write. Times are aware.
 
-    Without `rendered` it becomes a draft. `id` is the post to replace; None adds a new post.
+    `content` has a value for each content field except the tags. Without `rendered` the post
+    becomes a draft. `id` is the post to replace; None adds a new post.
     `old_paths` become redirects to `address`, and `links` maps targets in the text to addresses.
     """
 
     kind: str
-    title: str
-    slug: str
+    content: Values
     address: str
-    summary: str
-    body: str
     tags: Sequence[str]
     authors: Sequence[str]
-    cover: str
-    language: str
-    is_listed: bool
     date: datetime | None
     fallback_date: datetime
     updated: datetime | None
@@ -80,7 +76,6 @@ class ImportedPost:
     links: dict[str, str] = field(default_factory=dict)
     extra: dict[str, object] = field(default_factory=dict)
     uploads: Sequence[NewUpload] = ()
-    takes_comments: bool = True
     is_withdrawn: bool = False
 
 
@@ -146,7 +141,7 @@ def _write(session: Session, imported: ImportedPost) -> None:
 
 def _add(session: Session, imported: ImportedPost) -> Post:
     """Add an empty post, with the imported uid unless another post has it."""
-    post = Post(kind=imported.kind, language=imported.language, version=0)
+    post = Post(kind=imported.kind, language=imported.content["language"], version=0)
     post.takes_comments = imported.kind != PAGE
     if imported.uid and not session.scalar(select(Post.id).where(Post.uid == imported.uid)):
         post.uid = imported.uid
@@ -166,26 +161,17 @@ def _set_columns(post: Post, imported: ImportedPost, *, has_default_pattern: boo
     `path` stays empty if the address is the one that this blog gives to a post with this slug.
     `has_default_pattern` means that the address pattern of posts has not been changed.
     """
+    for name, value in imported.content.items():
+        setattr(post, name, FIELDS[name].shortened(value))
     parent, _, last = imported.address.rpartition("/")
     is_page_path = post.kind == PAGE and parent == ""
     is_post_path = post.kind != PAGE and parent == "/posts" and has_default_pattern
     if last and (is_page_path or is_post_path):
         post.path, post.slug = "", last
     else:
-        post.path, post.slug = imported.address, imported.slug[:300]
-    post.title, post.summary, post.body = (
-        imported.title[:300],
-        imported.summary[:2000],
-        imported.body,
-    )
+        post.path = imported.address
     post.tags = ", ".join(tag.split(", ".join(name.replace(",", " ") for name in imported.tags)))
-    post.cover, post.language, post.is_listed = (
-        imported.cover,
-        imported.language,
-        imported.is_listed,
-    )
     post.links, post.extra = imported.links, imported.extra
-    post.takes_comments = imported.takes_comments
     post.source_path, post.source_hash = imported.source_path, imported.source_hash
     post.version, post.updated_at = post.version + 1, now()
     post.source_version = post.version

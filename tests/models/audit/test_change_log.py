@@ -34,12 +34,14 @@ def last(database: Database) -> Change:
 
 
 def update_post(database: Database, post: Planted, by: User, **typed: Any) -> Change:
-    """Save and publish another revision in one transaction, and return its change."""
+    """Save and publish another revision, by default without a summary, in one transaction.
+
+    Returns its change in the log.
+    """
 
     def save_and_publish(session: Session, *, by: User) -> None:
         row = session.get_one(Post, post.id)
-        kept: dict[str, Any] = {"title": row.title, "body": row.body, "slug": row.slug}
-        copy = WorkingCopy(**{**kept, "tags": row.tags, "version": row.version, **typed})
+        copy = WorkingCopy(**{"summary": "", "version": row.version, **typed})
         editing.save(session, post.id, copy, by=by)
         publishing.publish(session, post.id, render(row.body), row.version, by=by)
 
