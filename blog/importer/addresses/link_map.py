@@ -13,6 +13,7 @@ from blog.importer.addresses.links import LinkResolver, LinkTarget, templated
 from blog.importer.report import ImportReport
 from blog.importer.source.source_post import SourcePost
 from blog.markup import Rendered
+from blog.models.posts.content import REVISED, Value
 
 # What determines the imported post, beside its file. The names are part of the stored
 # fingerprints: renaming or adding one makes every imported post look changed. A field of the
@@ -113,7 +114,7 @@ def fingerprint(post: SourcePost, link_map: LinkMap) -> str:
     The keys of the hashed JSON are stored in old fingerprints and must not change.
     """
     facts: dict[str, object] = {name: getattr(post, name) for name in FINGERPRINT_FIELDS}
-    facts |= {key: post.content[name] for key, name in FINGERPRINT_CONTENT.items()}
+    facts |= {key: _as_first_imported(post, name) for key, name in FINGERPRINT_CONTENT.items()}
     facts["dates"] = [_to_the_second(post.date), _to_the_second(post.updated)]
     facts["ways"] = {
         old: sha256(target.file) if target.file else target.to
@@ -123,6 +124,13 @@ def fingerprint(post: SourcePost, link_map: LinkMap) -> str:
         facts["withdrawn"] = True
     text = json.dumps(facts, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def _as_first_imported(post: SourcePost, name: str) -> Value:
+    """Return a field of the content as releases read it that had fewer fields."""
+    split = [field for field in REVISED.values() if field.split_from == name]
+    values = (post.content[field.name] for field in split)
+    return post.content[name] or next(filter(None, values), post.content[name])
 
 
 def _to_the_second(moment: datetime | None) -> str:

@@ -31,7 +31,8 @@ class ContentField:
     A `compared` field is shown in the revision history, and restored with a revision. A field
     `on_cards` is shown where posts are listed. `front_matter` holds the keys under which an import
     looks for the field, in lower case with hyphens, in this order; an export writes the first one
-    unless `exported_as` names another.
+    unless `exported_as` names another. `split_from` names the field that an import filled from
+    these keys, as its last ones, before this field existed.
     """
 
     label: str
@@ -44,6 +45,7 @@ class ContentField:
     on_cards: bool = False
     front_matter: tuple[str, ...] = ()
     exported_as: str = ""
+    split_from: str = ""
     name: str = ""
 
     @property
