@@ -23,7 +23,7 @@ from blog.db.migrate import VERSIONS, alembic_config, head, migrate, revisions
 from blog.models.public import cards, post_page
 from blog.models.search import search
 from blog.server import startup
-from tests.support import old_actions
+from tests.db import old_actions
 from tests.support.live_server import environment
 from tests.support.paths import RELEASES
 
