@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "db": BASE,
     "media": frozenset({"config", "markup"}),
     "sandbox": BASE | {"media", "priority"},
-    "web": BASE | {"media", "priority"},
+    "web": BASE | {"db", "media", "priority"},
     "cache": BASE | {"db", "web"},
     "backup": BASE | {"db", "media", "web"},
     "server": BASE | {"backup", "cache", "db", "web"},
@@ -141,6 +141,30 @@ BUILT_FROM_CONSTANTS = {
     "blog/models/search/search_postgresql.py": "how each column of its list is stored",
     "blog/db/__init__.py": "BEGIN or BEGIN IMMEDIATE",
 }
+
+
+def test_no_function_looks_at_the_parameters_of_another_to_decide_what_to_pass():
+    looks = {"signature", "getfullargspec", "__code__"}
+    faults = [
+        module.at(node)
+        for module in MODULES
+        for node in module.nodes
+        if (isinstance(node, ast.Attribute) and node.attr in looks)
+        or (isinstance(node, ast.ImportFrom) and node.module == "inspect")
+    ]
+    assert faults == []
+
+
+def test_values_are_attached_to_a_session_or_connection_only_by_the_audit_log():
+    faults = [
+        module.at(node)
+        for module in outside("models.audit.session")
+        for node in module.nodes
+        if isinstance(node, ast.Attribute)
+        and node.attr == "info"
+        and dotted(node.value).split(".")[-1] in {"session", "connection"}
+    ]
+    assert faults == []
 
 
 def test_the_environment_is_read_only_by_config():

@@ -45,7 +45,7 @@ async def run(section: Section, action: Action, request: Request) -> HTTPRespons
     try:
         if action.confirm and not form["sure"]:
             return await _ask(section, action, request, view, ids)
-        done = await web.transact(request, action.verb, ids)
+        done = await web.transact(request, action.verb, ids, by=request.ctx.user)
         if action.then:
             await action.then(request, done)
     except Refusal as refusal:
@@ -87,7 +87,7 @@ async def _ask(
     if not rows:
         return await _refused(section, request, view, (), Refusal(GONE))
     with suppress(DryRunSucceeded):  # if the action would be refused, say so before asking
-        await web.transact(request, dry_run(action.verb), ids)
+        await web.transact(request, dry_run(action.verb), ids, by=request.ctx.user)
     place = {name: text for name, text in view.given.items() if name in PLACES}
     return section.show(
         request,
@@ -121,7 +121,7 @@ async def undo(section: Section, request: Request) -> HTTPResponse:
     try:
         if section.undo is None or len(form["id"]) != 1:
             raise LookupError
-        await web.transact(request, section.undo, form["id"][0])
+        await web.transact(request, section.undo, form["id"][0], by=request.ctx.user)
     except LookupError:
         return await _refused(section, request, view, (), Refusal(GONE))
     except Refusal as refusal:

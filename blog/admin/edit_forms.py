@@ -58,7 +58,7 @@ async def _save(request: Request, edit_form: EditForm, form: Form, *id: int) -> 
     """Save a valid form, and return whether it was saved. Errors are stored in the form."""
     try:
         if form.ok:
-            await web.transact(request, edit_form.verb, *id, **form.data)
+            await web.transact(request, edit_form.verb, *id, **form.data, by=request.ctx.user)
             web.flash(request, edit_form.done)
     except Refusal as refusal:
         form.refuse(refusal)

@@ -7,7 +7,7 @@
         columns=(Column("name", N_("Name"), "link", sort=True), Column("posts", N_("Posts"))),
         filters=(Filter("use", N_("Used"), {"used": N_("In use"), "unused": N_("Not used")}),),
         search=N_("Name"),
-        actions=(Action("delete", …, each(tag_admin.delete_tag), route="delete_tags", …),),
+        actions=(Action("delete", …, for_each(tag_admin.delete_tag), route="delete_tags", …),),
         new_route="new_tags", new_form=EditForm("add", …, route="add_tags"),  # /admin/tags/new
         load=tag_admin.one, row_route="one_tags",     # the page /admin/tags/<id>
         row_forms=(EditForm("rename", …, route="rename_tags"),),
@@ -24,10 +24,11 @@ are written out, so that a search for one finds its declaration.
 The `Listing` (`blog.models.listing`) defines the query, the rows (frozen dataclasses with an `id`),
 the filters and orders, and what is searched. The section says which of them are shown, and how.
 
-A verb runs in one transaction: `verb(session, ids, *, by)`. It returns the number of rows it
-changed, or an object with a `number`, and with an `id` if the section can `undo` it. `each` makes
-one from `verb(session, id, *, by)`. If it raises `Refusal`, nothing is changed, and the list is
-shown again with status 422, the reason, and the same rows ticked.
+A verb runs in one transaction: `verb(session, ids, *, by)`, where `by` is the signed-in user. All
+verbs take it, also those that treat all users alike. A verb returns the number of rows it changed,
+or an object with a `number`, and with an `id` if the section can `undo` it. `for_each` makes one
+from `verb(session, id, *, by)`. If it raises `Refusal`, nothing is changed, and the list is shown
+again with status 422, the reason, and the same rows ticked.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence

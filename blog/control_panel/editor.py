@@ -49,7 +49,7 @@ async def preview_post(request: Request, id: int) -> HTTPResponse:
     """Save the working copy and open its preview at a private link."""
 
     async def respond(form: PostForm) -> HTTPResponse:
-        key = await web.transact(request, preview.open_preview, id)
+        key = await web.transact(request, preview.open_preview, id, by=request.ctx.user)
         if asks_for_json(request):
             url = web.url(request, "home.preview", key=key)
             return json({**await _saved_state(request, id), "preview": url})
@@ -63,7 +63,7 @@ async def close_preview(request: Request, id: int) -> HTTPResponse:
     """Save the working copy and revoke the private link of the preview."""
 
     async def respond(form: PostForm) -> HTTPResponse:
-        await web.transact(request, preview.close_preview, id)
+        await web.transact(request, preview.close_preview, id, by=request.ctx.user)
         web.flash(request, N_("The private link no longer works."))
         return web.redirect(request, "control_panel.edit_post", id=id)
 
@@ -82,7 +82,7 @@ async def save_then(
     if not form.ok:
         return await show_again(request, id, form, 422)
     try:
-        form.saved(await web.transact(request, editing.save, id, form.copy()))
+        form.saved(await web.transact(request, editing.save, id, form.copy(), by=request.ctx.user))
         return await respond(form)
     except (Refusal, TooMuch, SandboxBusy) as error:
         return await show_again(request, id, form.refuse(as_refusal(error)), status_of(error))

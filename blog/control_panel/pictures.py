@@ -97,6 +97,7 @@ async def _store(request: Request) -> tuple[Upload, str]:
         height=picture.height,
         size=picture.size,
         type=picture.type,
+        by=request.ctx.user,
     )
     return upload, name
 

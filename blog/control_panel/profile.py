@@ -46,7 +46,9 @@ async def save_profile(request: Request) -> HTTPResponse:
     values = {name: form[name] for name in ("display_name", "email", "bio", "language")}
     try:
         await _confirm_email_change(request, form)
-        await web.transact(request, user.edit_profile, request.ctx.user.id, **values)
+        await web.transact(
+            request, user.edit_profile, request.ctx.user.id, **values, by=request.ctx.user
+        )
     except Refusal as refusal:
         return _profile_page(request, form.refuse(refusal), 422)
     request.ctx.language = form["language"] or request.ctx.site.language

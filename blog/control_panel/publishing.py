@@ -78,7 +78,9 @@ async def _publish(request: Request, id: int, at: datetime | None) -> Post:
             post.body, post.links, sizes=sizes, title=post.title
         )
         try:
-            return await web.transact(request, publishing.publish, id, rendered, post.version, at)
+            return await web.transact(
+                request, publishing.publish, id, rendered, post.version, at, by=request.ctx.user
+            )
         except VersionChanged:
             continue
     raise Conflict(N_("Somebody else is saving this post at the same time. Try again."))
@@ -114,7 +116,7 @@ async def _change_state(
     """
 
     async def respond(_: PostForm | None = None) -> HTTPResponse:
-        await web.transact(request, work, id)
+        await web.transact(request, work, id, by=request.ctx.user)
         web.flash(request, message)
         return web.redirect(request, "control_panel.edit_post", id=id)
 
@@ -135,6 +137,6 @@ async def deletion(request: Request, id: int) -> HTTPResponse:
 @bp.post("/posts/<id:int>/delete")
 async def delete_post(request: Request, id: int) -> HTTPResponse:
     """Delete a post in the trash permanently."""
-    await web.transact(request, publishing.delete_permanently, id)
+    await web.transact(request, publishing.delete_permanently, id, by=request.ctx.user)
     web.flash(request, N_("Deleted permanently."))
     return web.redirect(request, "control_panel.desk", state="trashed")

@@ -37,7 +37,7 @@ async def revision(request: Request, id: int, number: int) -> HTTPResponse:
 @bp.post("/posts/<id:int>/revisions/<number:int>/bring-back")
 async def bring_back(request: Request, id: int, number: int) -> HTTPResponse:
     """Restore a revision as the working copy; the text it replaces becomes a revision."""
-    await web.transact(request, history.restore_revision, id, number)
+    await web.transact(request, history.restore_revision, id, number, by=request.ctx.user)
     web.flash(
         request,
         N_("The earlier text was restored. Readers will see it after you publish or update."),

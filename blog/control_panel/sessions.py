@@ -40,7 +40,7 @@ async def sign_ins(request: Request) -> HTTPResponse:
 @bp.post("/sign-ins/<id:int>/revoke")
 async def revoke_sign_in(request: Request, id: int) -> HTTPResponse:
     """Sign out one browser of the author."""
-    await web.transact(request, signin.revoke, id)
+    await web.transact(request, signin.revoke, id, by=request.ctx.user)
     web.flash(request, N_("That browser was signed out."))
     return web.redirect(request, "control_panel.sign_ins")
 

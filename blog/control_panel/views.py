@@ -72,5 +72,7 @@ async def new_post(request: Request) -> HTTPResponse:
     form = NewPostForm.read(request)
     if not form.ok:
         raise web.PageNotFound
-    id = await web.transact(request, editing.start, form["kind"], request.ctx.language)
+    id = await web.transact(
+        request, editing.start, form["kind"], request.ctx.language, by=request.ctx.user
+    )
     return web.redirect(request, "control_panel.edit_post", id=id)

@@ -7,9 +7,9 @@ leave half of a transaction behind.
 
 import asyncio
 import contextlib
-import inspect
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -21,6 +21,8 @@ from blog.config import N_, Config, UserError
 from blog.db import sqlite
 from blog.models.audit import change_log
 from blog.models.audit.action import name_of
+from blog.models.audit.session import NOBODY, Actor, AuditedSession
+from blog.models.users import signin
 
 # Older versions can corrupt a WAL that two processes write to (fixed in 3.51.3).
 OLDEST_SQLITE = (3, 51, 3)
@@ -38,15 +40,15 @@ class UnusableDatabase(UserError):
 class Database:
     """The two connection pools of one process: readers that never wait for writes, and one writer.
 
-    `read` and `transact` are for coroutines. `read_now` and `transact_now` do the same in the
-    calling thread, for commands and tests.
+    `read`, `transact` and `transact_as` are for coroutines. `read_now`, `transact_now` and
+    `transact_as_now` do the same in the calling thread, for commands and tests.
     """
 
     def __init__(self, config: Config) -> None:
         self.reading = make_engine(config, writes=False)
         self.writing = make_engine(config, writes=True)
         self._reader = sessionmaker(self.reading, expire_on_commit=False, autoflush=False)
-        self._writer = sessionmaker(self.writing, expire_on_commit=False)
+        self._writer = sessionmaker(self.writing, class_=AuditedSession, expire_on_commit=False)
         change_log.register_hooks(self._writer, self.writing)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._writers = ThreadPoolExecutor(1, thread_name_prefix="writer")
@@ -55,22 +57,19 @@ class Database:
         """Run `work(session, …)` in a reader thread, on one snapshot of the database."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
-            self._readers, lambda: self.read_now(work, *args, **kwargs)
+            self._readers, partial(self.read_now, work, *args, **kwargs)
         )
 
-    async def transact(
-        self,
-        work: Callable[..., T],
-        *args: object,
-        by: object = None,
-        ip: str = "",
-        **kwargs: object,
+    async def transact(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work(session, …)` in the writer thread, on behalf of no user."""
+        return await self.transact_as(NOBODY, work, *args, **kwargs)
+
+    async def transact_as(
+        self, actor: Actor, work: Work[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run `work(session, …)` in the writer thread; see `transact_now`."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._writers, lambda: self.transact_now(work, *args, by=by, ip=ip, **kwargs)
-        )
+        """Run `work(session, …)` in the writer thread; see `transact_as_now`."""
+        transaction = partial(self.transact_as_now, actor, work, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._writers, transaction)
 
     def read_now(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work(session, …)` in this thread, on one snapshot of the database.
@@ -81,23 +80,23 @@ class Database:
         with self._reader() as session, session.begin():
             return work(session, *args, **kwargs)
 
-    def transact_now(
-        self,
-        work: Callable[..., T],
-        *args: object,
-        by: object = None,
-        ip: str = "",
-        **kwargs: object,
+    def transact_now(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work(session, …)` in one transaction, in this thread, on behalf of no user."""
+        return self.transact_as_now(NOBODY, work, *args, **kwargs)
+
+    def transact_as_now(
+        self, actor: Actor, work: Work[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run `work(session, …)` in one transaction, in this thread.
 
-        Commits when `work` returns and rolls back when it raises. `by` (the user, if any) and `ip`
-        are stored in the audit log; `by` is also passed to `work` if it has such a parameter.
+        Commits when `work` returns and rolls back when it raises. The actor is stored in the audit
+        log. Raises `signin.SessionEnded`, without running `work`, if the actor's session is no
+        longer valid.
         """
-        if "by" in inspect.signature(work).parameters:
-            kwargs["by"] = by
-        with self._writer() as session, session.begin():
-            session.info.update(by=by, ip=ip, action=name_of(work))
+        writer = self._writer(actor=actor, action=name_of(work))
+        with writer as session, session.begin():
+            if actor.user and actor.signin_id:
+                signin.require_session(session, actor.signin_id, actor.user.role)
             return work(session, *args, **kwargs)
 
     def close(self) -> None:

@@ -206,7 +206,7 @@ async def _store(request: Request, attempt: CommentAttempt, rendered: Rendered) 
 async def _submit_once(request: Request, sent: Submission) -> str:
     """Return the uid of the new comment, or of its duplicate that was stored at the same moment."""
     try:
-        return await web.transact(request, submission.submit, sent)
+        return await web.transact(request, submission.submit, sent, by=request.ctx.user)
     except DuplicateComment as duplicate:
         return str(duplicate)
 

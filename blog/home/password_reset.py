@@ -83,7 +83,12 @@ async def reset_password(request: Request, key: str) -> HTTPResponse:
     browser_key = auth.browser_key(request)
     try:
         device_key = await web.transact(
-            request, password.reset_password, key, password_hash, browser_key
+            request,
+            password.reset_password,
+            key,
+            password_hash,
+            browser_key,
+            ip=headers.client_ip(request),
         )
     except LookupError:  # another request was first
         return _dead_link(request)

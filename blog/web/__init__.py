@@ -8,19 +8,22 @@ import logging
 import re
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from sanic import HTTPResponse, Request, Sanic
 from sanic.exceptions import SanicException
 from sanic.response import html
 from sanic.response import redirect as redirect_to
 
+from blog.db import Database, Work
+from blog.models.audit.session import Actor
 from blog.models.settings.site import SiteFacts
-from blog.models.users import signin
+from blog.models.users.signin import SignIn
 from blog.web import cookies, headers
 from blog.web.cookies import FLASH
 from blog.web.i18n import preferred_language, translate
 
+P = ParamSpec("P")
 T = TypeVar("T")
 App = Sanic[Any, Any]  # the class itself is `blog.app.Blog`, which imports this package
 log = logging.getLogger("blog")
@@ -36,21 +39,20 @@ async def read(request: Request, work: Callable[..., T], *args: object, **kwargs
     return result
 
 
-async def transact(request: Request, work: Callable[..., T], *args: object, **kwargs: object) -> T:
-    """Run `work(session, *args, by=the signed-in user)` in the writer thread, as one transaction.
+async def transact(request: Request, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run `work(session, *args, **kwargs)` in the writer thread, as one transaction.
 
-    Raises `signin.SessionEnded` if that user's session was ended, or their role changed, after this
-    request passed the access check.
+    The audit log attributes it to the signed-in user. Raises `signin.SessionEnded` if that user's
+    session was ended, or their role changed, after this request passed the access check.
     """
-    user = request.ctx.user
-    kwargs.setdefault("by", user)
-    is_own = kwargs["by"] is user
-    if request.ctx.signin and is_own:
-        work = signin.require_session(work, request.ctx.signin.id, user.role)
-    result: T = await request.app.ctx.database.transact(
-        work, *args, ip=headers.client_ip(request), **kwargs
-    )
-    return result
+    database: Database = request.app.ctx.database
+    return await database.transact_as(actor(request), work, *args, **kwargs)
+
+
+def actor(request: Request) -> Actor:
+    """Return who sent a request: the signed-in user, if any, with their session and address."""
+    signin: SignIn | None = request.ctx.signin
+    return Actor(request.ctx.user, headers.client_ip(request), signin.id if signin else None)
 
 
 def run_in_background(request: Request, work: Coroutine[object, object, None]) -> None:

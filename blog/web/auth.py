@@ -5,6 +5,7 @@ import hmac
 import logging
 from collections.abc import Callable
 from functools import partial
+from typing import ParamSpec
 
 from sanic import Blueprint, HTTPResponse, Request
 from sanic.exceptions import SanicException
@@ -12,7 +13,9 @@ from sanic_routing.route import Route
 
 from blog import web
 from blog.config import LANGUAGES, N_
+from blog.db import Database, Work
 from blog.models.audit.action import name_of
+from blog.models.audit.session import Actor
 from blog.models.base import Refusal, now
 from blog.models.users import denied_access, device, login_throttle, password, signin, user
 from blog.models.users.signin import ABSOLUTE, SEEN_EVERY, NewSession, SignIn
@@ -21,6 +24,7 @@ from blog.web import cookies, errors, headers
 from blog.web.cookies import BROWSER, SESSION
 from blog.web.passwords import Passwords
 
+P = ParamSpec("P")
 log = logging.getLogger("blog.web.auth")
 
 
@@ -36,16 +40,14 @@ async def sign_in(request: Request, login: str, password: str) -> NewSession:
     attempt = (login, headers.network(headers.client_ip(request)), browser_key(request))
     if not await web.transact(request, login_throttle.count_attempt, *attempt):
         log.warning("sign-in throttled for %r from %s", login[:100], attempt[1])
-        record = _record(request, denied_access.note_sign_in, login, "throttled")
-        web.run_in_background(request, record)
+        _note_failed_sign_in(request, login, "throttled")
         raise TooManyAttempts(errors.MESSAGES[429])
     person = await web.read(request, user.find_by_login, login)
     passwords: Passwords = request.app.ctx.passwords
     is_right = await passwords.check(person.password_hash if person else None, password[:1024])
     if not (is_right and person and person.can_sign_in):
         log.warning("sign-in failed for %r from %s", login[:100], attempt[1])
-        record = _record(request, denied_access.note_sign_in, login, "wrong")
-        web.run_in_background(request, record)
+        _note_failed_sign_in(request, login, "wrong")
         raise Refusal(signin.WRONG)
     await web.transact(request, login_throttle.clear_attempts, *attempt)
     checked_hash = await _rehash_if_outdated(request, person, password)
@@ -62,8 +64,16 @@ async def _rehash_if_outdated(request: Request, person: User, password: str) -> 
     if not passwords.hasher.check_needs_rehash(stored):
         return stored
     hashed = await passwords.hash(password[:1024])
-    await web.transact(request, user.set_password, person.id, hashed, by=person, instead_of=stored)
+    database: Database = request.app.ctx.database
+    actor = Actor(person, headers.client_ip(request))  # has no session yet
+    await database.transact_as(actor, user.set_password, person.id, hashed, instead_of=stored)
     return hashed
+
+
+def _note_failed_sign_in(request: Request, login: str, why: str) -> None:
+    ip, by = headers.client_ip(request), request.ctx.user
+    record = _record(request, denied_access.note_sign_in, login, why, by=by, ip=ip)
+    web.run_in_background(request, record)
 
 
 class TooManyAttempts(Refusal):
@@ -134,10 +144,10 @@ async def identify(request: Request) -> None:
         web.run_in_background(request, record)
 
 
-async def _record(request: Request, work: Callable[..., None], *args: object) -> None:
+async def _record(request: Request, work: Work[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
     """Write something in the background, so that no response waits for the writer thread."""
     try:
-        await web.transact(request, work, *args)
+        await web.transact(request, work, *args, **kwargs)
     except Exception as error:  # nothing awaits this task, so the error would be lost
         log.warning("%s was not noted: %s", name_of(work), error)
 
@@ -169,8 +179,8 @@ async def check_access(request: Request) -> HTTPResponse | None:
         return _ask_to_sign_in(request)
     if not request.ctx.user.has_role(role):
         log.warning("%s refused at %s", request.ctx.user.name, request.path)
-        page = f"{request.method} {request.path}"
-        record = _record(request, denied_access.note_denied_page, page)
+        page, ip = f"{request.method} {request.path}", headers.client_ip(request)
+        record = _record(request, denied_access.note_denied_page, page, by=request.ctx.user, ip=ip)
         web.run_in_background(request, record)
         raise AccessDenied
     if request.ctx.user.language in LANGUAGES:
@@ -273,8 +283,15 @@ async def change_password(request: Request, old: str, new: str) -> None:
         raise Refusal(N_("The current password is incorrect."), "old")
     password_rule(request, person.name, person.display_name, person.email)(new)
     hashed = await request.app.ctx.passwords.hash(new)
-    this_browser = (session_token(request), browser_key(request))
-    await web.transact(request, password.change_password, hashed, *this_browser)
+    await web.transact(
+        request,
+        password.change_password,
+        hashed,
+        session_token(request),
+        browser_key(request),
+        by=person,
+        ip=headers.client_ip(request),
+    )
 
 
 def is_current_session(row: SignIn, request: Request) -> bool:

@@ -25,7 +25,9 @@ def furnished(site: Site) -> None:
     given = {"original": "Ein Bild.png", "width": 3, "height": 2, "size": 1200}
     name = f"aa/aa{'0' * 30}.png"
     site.database.transact_now(upload.record_upload, name=name, type="image/png", **given)
-    site.database.transact_now(redirects.add, path="/an old one", to="https://else.example/x")
+    site.database.transact_now(
+        redirects.add, path="/an old one", to="https://else.example/x", by=None
+    )
 
 
 def draft(site: Site, *titles: str) -> list[int]:

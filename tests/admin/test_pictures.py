@@ -45,7 +45,7 @@ def test_a_picture_in_an_old_revision_counts_as_used(database, world):
     write(database, world, id, 3, body="No more.")
     assert shown(database) == {NAMES[0]: [("With a picture", True)]}
     with pytest.raises(Refusal, match="revision"):
-        database.transact_now(upload_list.delete, [one])
+        database.transact_now(upload_list.delete, [one], by=world.kim)
 
 
 def test_a_picture_in_the_settings_counts_as_used(database, world):
@@ -57,7 +57,7 @@ def test_a_picture_in_the_settings_counts_as_used(database, world):
     database.transact_now(choose)
     assert database.read_now(upload_list.pictures.only, [one])[0].is_used
     with pytest.raises(Refusal, match="site settings"):
-        database.transact_now(upload_list.delete, [one])
+        database.transact_now(upload_list.delete, [one], by=world.kim)
 
 
 def test_pictures_can_be_filtered_by_name_and_uploader(database, world):

@@ -19,7 +19,7 @@ def leads(database, **asked) -> dict[str, str]:
 
 
 def add(database, path: str, to: str) -> int:
-    return database.transact_now(redirects.add, path=path, to=to).id
+    return database.transact_now(redirects.add, path=path, to=to, by=None).id
 
 
 def move(database, world) -> None:
@@ -39,14 +39,14 @@ def test_the_old_address_of_a_post_redirects_to_it_and_cannot_be_removed(databas
     row = database.read_now(redirects.redirects.page, ListQuery()).rows[0]
     assert (row.title, row.is_own) == ("A marmalade morning", False)
     with pytest.raises(Refusal, match="belongs to a post"):
-        database.transact_now(redirects.remove, row.id)
+        database.transact_now(redirects.remove, row.id, by=world.kim)
 
 
 def test_a_redirect_can_be_added_and_removed(database, world):
     id = add(database, "/old page", "/about")
     assert leads(database) == {"/old page": "/about"}
     assert leads(database, filters={"kind": "post"}) == {}
-    database.transact_now(redirects.remove, id)
+    database.transact_now(redirects.remove, id, by=world.kim)
     assert leads(database) == {}
 
 

@@ -15,6 +15,7 @@ from blog.markup import render
 from blog.models.addresses import address
 from blog.models.addresses.address import Address
 from blog.models.audit import audit
+from blog.models.audit.session import Actor
 from blog.models.base import Refusal, now
 from blog.models.listing import ListQuery
 from blog.models.posts import change_paths, editing, path_pattern, publishing
@@ -45,7 +46,7 @@ def facts(database: Database) -> SiteFacts:
 
 def decide(database: Database, by: Any = None, **values: Any) -> list[str]:
     wishes = {name: SettingUpdate(value) for name, value in values.items()}
-    changed: list[str] = database.transact_now(save_settings.save, wishes, by=by)
+    changed: list[str] = database.transact_as_now(Actor(by), save_settings.save, wishes)
     return changed
 
 
@@ -203,18 +204,18 @@ def test_concurrent_changes_of_the_same_setting_are_reported_and_not_saved(clien
 
 def test_concurrent_changes_to_the_same_value_are_no_conflict(database, world):
     shown = save_settings.fingerprint("tagline", "")
-    database.transact_now(
-        save_settings.save, {"tagline": SettingUpdate("Same", shown)}, by=world.kim
+    database.transact_as_now(
+        Actor(world.kim), save_settings.save, {"tagline": SettingUpdate("Same", shown)}
     )
     assert (
-        database.transact_now(
-            save_settings.save, {"tagline": SettingUpdate("Same", shown)}, by=world.kim
+        database.transact_as_now(
+            Actor(world.kim), save_settings.save, {"tagline": SettingUpdate("Same", shown)}
         )
         == []
     )
     with pytest.raises(EditConflict):
-        database.transact_now(
-            save_settings.save, {"tagline": SettingUpdate("Other", shown)}, by=world.kim
+        database.transact_as_now(
+            Actor(world.kim), save_settings.save, {"tagline": SettingUpdate("Other", shown)}
         )
 
 
@@ -257,8 +258,8 @@ def test_a_long_text_is_restored_completely(database, world):
     [change] = [
         change for change in database.read_now(setting_history.history)[0] if change.after == ""
     ]
-    assert database.transact_now(
-        setting_history.restore_setting, change.id, "comments_words", by=world.kim
+    assert database.transact_as_now(
+        Actor(world.kim), setting_history.restore_setting, change.id, "comments_words"
     )
     assert facts(database).settings.comments_words == before
 
@@ -268,7 +269,7 @@ def test_values_derived_from_a_setting_are_restored_with_it(database, world):
     decide(database, by=world.kim, footer="*Two*", footer_html="<em>Two</em>")
     change = database.read_now(setting_history.history)[0][0]
     assert (change.choice.name, change.before, change.after) == ("footer", "*One*", "*Two*")
-    database.transact_now(setting_history.restore_setting, change.id, "footer", by=world.kim)
+    database.transact_as_now(Actor(world.kim), setting_history.restore_setting, change.id, "footer")
     kept = facts(database).settings
     assert (kept.footer, kept.footer_html) == ("*One*", "<em>One</em>")
 
@@ -280,11 +281,11 @@ def test_a_site_icon_whose_picture_was_deleted_is_not_restored(database, world):
     decide(database, by=world.kim, logo=f"/media/{name}")
     decide(database, by=world.kim, logo="")
     gone = database.read_now(setting_history.history)[0][0]
-    database.transact_now(setting_history.restore_setting, gone.id, "logo", by=world.kim)
+    database.transact_as_now(Actor(world.kim), setting_history.restore_setting, gone.id, "logo")
     decide(database, by=world.kim, logo="")
     database.transact_now(upload_list.delete, [picture.id], by=world.kim)
     with pytest.raises(Refusal, match="deleted in the meantime"):
-        database.transact_now(setting_history.restore_setting, gone.id, "logo", by=world.kim)
+        database.transact_as_now(Actor(world.kim), setting_history.restore_setting, gone.id, "logo")
     assert facts(database).settings.logo == ""
 
 
@@ -439,8 +440,8 @@ def test_a_slug_that_is_a_reserved_word_gets_a_suffix(database, world):
 def move_all(database: Database, world: Cast, *, brought: bool = False) -> int:
     number, after = 0, 0
     while True:
-        moved = database.transact_now(
-            change_paths.change_batch, after, brought=brought, by=world.kim
+        moved = database.transact_as_now(
+            Actor(world.kim), change_paths.change_batch, after, brought=brought
         )
         number, after = number + moved.number, moved.after
         if not after:

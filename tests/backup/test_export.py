@@ -222,7 +222,7 @@ def test_addresses_states_and_dates_of_posts_survive_an_export(kept_blog, tmp_pa
 
 def test_comments_and_redirects_are_imported_once_with_their_replies(kept_blog, tmp_path):
     database = Database(kept_blog)
-    database.transact_now(redirects.add, path="/an-old-page", to="https://example.com/x")
+    database.transact_now(redirects.add, path="/an-old-page", to="https://example.com/x", by=None)
     database.close()
     export.write(kept_blog, tmp_path / "out")
     there = import_export(kept_blog, tmp_path / "out", tmp_path / "there")

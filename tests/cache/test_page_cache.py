@@ -398,7 +398,7 @@ def test_renaming_a_tag_drops_the_pages_that_show_it(
 
     def rename(session: Session) -> None:
         id = session.scalars(select(Tag.id).where(Tag.slug == "marmalade")).one()
-        tag_admin.rename(session, id, name="Preserves")
+        tag_admin.rename(session, id, name="Preserves", by=by(client, "eve"))
 
     client.database.transact_now(rename)
     assert "Preserves</a>" in connection.ask(plain(POST)).text

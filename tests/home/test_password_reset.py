@@ -220,7 +220,9 @@ def test_of_twenty_concurrent_uses_of_a_link_one_succeeds(database, world, confi
 
     def use(number: int) -> bool:
         try:
-            others[number % 4].transact_now(password.reset_password, key, f"hash-{number}")
+            others[number % 4].transact_now(
+                password.reset_password, key, f"hash-{number}", ip="192.0.2.1"
+            )
         except LookupError:
             return False
         return True

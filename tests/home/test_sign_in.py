@@ -129,7 +129,7 @@ def post_while(client: AppClient, path: str, typed: dict[str, str], **how: Any) 
     "work",
     [
         user_list.disable_person,
-        partial(password.assign_password, password_hash=cast.CHEAP.hash("another")),
+        partial(password.assign_password, password_hash=cast.CHEAP.hash("another"), ip="192.0.2.1"),
     ],
 )
 def test_a_sign_in_fails_if_access_is_revoked_while_the_password_is_hashed(
@@ -159,10 +159,12 @@ def test_an_action_fails_if_access_is_revoked_while_it_runs(
 def test_rehashing_the_old_password_does_not_overwrite_a_new_one(
     client: AppClient, world: Cast
 ) -> None:
-    conditions = {"by": world.ann, "instead_of": world.ann.password_hash}
     new = cast.CHEAP.hash("nine slow trains")
-    client.database.transact_now(password.assign_password, world.ann.id, new, by=world.kim)
-    client.database.transact_now(user.set_password, world.ann.id, cast.HASHED, **conditions)
+    client.database.transact_now(
+        password.assign_password, world.ann.id, new, by=world.kim, ip="192.0.2.1"
+    )
+    old = world.ann.password_hash
+    client.database.transact_now(user.set_password, world.ann.id, cast.HASHED, instead_of=old)
     typed = {"login": "ann", "password": "nine slow trains"}
     assert client.post("/sign-in", typed).status == 303
 

@@ -146,7 +146,7 @@ def undo(world: World) -> None:
 
 
 def wait_again(world: World) -> None:
-    def work(session: Session) -> None:
+    def work(session: Session, *, by: User) -> None:
         for comment in session.scalars(select(Comment)):
             comment.state = PENDING if world.chance.random() < 0.3 else comment.state
 
@@ -158,7 +158,7 @@ def rename_tag(world: World) -> None:
 
     def work(session: Session, *, by: User) -> None:
         ids = list(session.scalars(select(Tag.id).order_by(Tag.id)))
-        tag_admin.rename(session, world.chance.choice(ids), name=name)
+        tag_admin.rename(session, world.chance.choice(ids), name=name, by=by)
 
     world.do(work)
 
@@ -168,7 +168,7 @@ def merge_tags(world: World) -> None:
         rows = list(session.scalars(select(Tag).order_by(Tag.id)))
         if len(rows) > 3:
             source, target = world.chance.sample(rows, 2)
-            tag_admin.merge(session, source.id, into=target.name)
+            tag_admin.merge(session, source.id, into=target.name, by=by)
 
     world.do(work)
 
@@ -189,7 +189,7 @@ def change_setting(world: World) -> None:
 
 
 def rename_author(world: World) -> None:
-    def work(session: Session) -> None:
+    def work(session: Session, *, by: User) -> None:
         ann = session.get_one(User, world.by("ann").id)
         ann.display_name = f"Ann {world.chance.randrange(100)}"
 

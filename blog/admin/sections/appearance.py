@@ -117,7 +117,9 @@ async def _store_logo(request: Request) -> str:
         raise Refusal(message, "picture", limit=LARGEST_LOGO // 1000)
     address = await media.store(request.app.ctx.config, picture)
     facts = {name: getattr(picture, name) for name in ("name", "width", "height", "size", "type")}
-    await web.transact(request, upload.record_upload, original=file.name, **facts)
+    await web.transact(
+        request, upload.record_upload, original=file.name, **facts, by=request.ctx.user
+    )
     return address
 
 

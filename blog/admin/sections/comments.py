@@ -118,9 +118,8 @@ async def reply_comment(request: Request, id: int) -> HTTPResponse:
 
 async def _reply(request: Request, id: int, body: str) -> HTTPResponse:
     rendered = await request.app.ctx.sandbox.render(body, trust="guest")
-    await web.transact(
-        request, moderation_queue.reply, id, body, rendered, headers.client_ip(request)
-    )
+    ip, by = headers.client_ip(request), request.ctx.user
+    await web.transact(request, moderation_queue.reply, id, body, rendered, ip, by=by)
     web.flash(request, N_("Your reply is now shown below the comment."))
     return web.redirect(request, "admin.comments")
 

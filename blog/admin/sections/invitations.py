@@ -105,6 +105,7 @@ async def _invite(request: Request, form: InvitationForm) -> HTTPResponse:
         byline_id=int(byline) if byline.isascii() and byline.isdigit() else None,
         language=request.ctx.site.language,
         is_mailed=is_mailed,
+        by=request.ctx.user,
     )
     return section.show(request, "invitation_made", path=path, to=email if is_mailed else "")
 

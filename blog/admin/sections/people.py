@@ -10,7 +10,7 @@ from blog.models.listing import for_each
 from blog.models.users import password, user, user_list
 from blog.models.users.user import ADMIN, LONGEST_PASSWORD, ROLES
 from blog.models.users.user_list import ListedUser
-from blog.web import auth
+from blog.web import auth, headers
 from blog.web.forms import Choice, Form, Text, Verbatim
 
 ROLE_NAMES = {"author": N_("Author"), "editor": N_("Editor"), "admin": N_("Admin")}
@@ -133,7 +133,7 @@ async def save_person(request: Request, id: int) -> HTTPResponse:
     form = PersonForm.read(request)
     try:
         if form.ok:
-            await web.transact(request, user_list.save_person, id, **form.data)
+            await web.transact(request, user_list.save_person, id, **form.data, by=request.ctx.user)
             web.flash(request, N_("Saved."))
             return web.redirect(request, "admin.person", id=id)
     except Refusal as refusal:
@@ -150,7 +150,14 @@ async def set_password(request: Request, id: int) -> HTTPResponse:
     try:
         if form.ok:
             hashed = await request.app.ctx.passwords.hash(form["password"])
-            await web.transact(request, password.assign_password, id, hashed)
+            await web.transact(
+                request,
+                password.assign_password,
+                id,
+                hashed,
+                by=request.ctx.user,
+                ip=headers.client_ip(request),
+            )
             web.flash(request, N_("%(name)s can sign in now."), name=person.display_name)
             return web.redirect(request, "admin.person", id=id)
     except Refusal as refusal:
@@ -163,7 +170,7 @@ async def disable_person(request: Request, id: int) -> HTTPResponse:
     """Disable an account and end its sessions."""
     person = await web.get_or_404(request, user_list.get_user, id)
     try:
-        await web.transact(request, user_list.disable_person, id)
+        await web.transact(request, user_list.disable_person, id, by=request.ctx.user)
     except Refusal as refusal:
         return _person_page(request, person, 422, form=_form(request, person).refuse(refusal))
     web.flash(request, N_("%(name)s can no longer sign in."), name=person.display_name)
@@ -174,7 +181,7 @@ async def disable_person(request: Request, id: int) -> HTTPResponse:
 async def enable_person(request: Request, id: int) -> HTTPResponse:
     """Enable a disabled account."""
     person = await web.get_or_404(request, user_list.get_user, id)
-    await web.transact(request, user.enable, id)
+    await web.transact(request, user.enable, id, by=request.ctx.user)
     web.flash(request, N_("%(name)s can sign in again."), name=person.display_name)
     return web.redirect(request, "admin.person", id=id)
 

@@ -18,6 +18,7 @@ from blog.models.listing import Listing, Order, QueryFilter, containing
 from blog.models.posts.post import Post
 from blog.models.settings import site
 from blog.models.settings.site import is_target
+from blog.models.users.user import User
 
 KINDS = ("own", "post")
 MAX_HOPS = 20
@@ -86,8 +87,8 @@ redirects = Listing(
 
 
 @action("redirect.add")
-def add(session: Session, *, path: str, to: str) -> Address:
-    """Add a redirect, live at once. Raises `Refusal`."""
+def add(session: Session, *, path: str, to: str, by: User | None) -> Address:
+    """Add a redirect, live at once. `by` is None for an import. Raises `Refusal`."""
     origin = site.facts(session).address
     path, to = _path(_relative(origin, path)), _relative(origin, to.strip())
     if not is_target(to) or not to.isprintable() or " " in to:
@@ -109,7 +110,7 @@ def add(session: Session, *, path: str, to: str) -> Address:
 
 
 @action("redirect.remove")
-def remove(session: Session, id: int) -> None:
+def remove(session: Session, id: int, *, by: User) -> None:
     """Remove a redirect that a site owner added.
 
     Raises `LookupError`, and `Refusal` for a former address of a post.

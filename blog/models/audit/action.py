@@ -43,11 +43,7 @@ def name_of(work: Callable[..., object]) -> str:
     declaration must not make a write fail. That name has no dot, so it cannot be mistaken for a
     declared one.
     """
-    while not hasattr(work, "action_name"):
-        if isinstance(work, partial):
-            work = work.func
-        elif hasattr(work, "__wrapped__"):
-            work = work.__wrapped__
-        else:
-            return getattr(work, "__name__", "").strip("_")[:LONGEST]
-    return str(work.action_name)
+    while isinstance(work, partial):
+        work = work.func
+    own_name = getattr(work, "__name__", "").strip("_")[:LONGEST]
+    return str(getattr(work, "action_name", own_name))  # `functools.wraps` copies the attribute

@@ -12,7 +12,7 @@ options, or it is rejected:
 import re
 from collections.abc import Collection, Mapping, Sequence
 from operator import eq
-from typing import Any, TypeAlias, TypeGuard
+from typing import Any, Final, TypeAlias, TypeGuard
 
 from sqlalchemy import (
     BinaryExpression,
@@ -26,16 +26,18 @@ from sqlalchemy import (
     Update,
     UpdateBase,
 )
-from sqlalchemy.orm import Session
 
 from blog.models.audit import row_diff
 from blog.models.audit.row_diff import RecordedChange
+from blog.models.audit.session import session_of
 from blog.models.base import Base
 
 # "FOR UPDATE" only locks rows.
 CHANGING = re.compile(r"(?<!for )\b(insert|update|delete|replace|merge|truncate)\b", re.IGNORECASE)
 VERBS: dict[type, str] = {Insert: "added", Update: "changed", Delete: "deleted"}
 LOG_TABLES = ("change", "touched")
+# The options of the statements that write the entry of a transaction into the log.
+LOG_ENTRY: Final = {"tags": (), "is_log_entry": True}
 
 Parameters: TypeAlias = Mapping[str, object]
 Options: TypeAlias = Mapping[str, Any]
@@ -63,12 +65,12 @@ def check(
     """
     if not changes_rows(statement):
         return
-    session = connection.info.get("session")
+    session = session_of(connection)
     if session is None:
         return
-    if _changes_the_log(statement, session):
+    if _changes_the_log(statement, execution_options):
         raise LogIsReadOnly(f"the audit log must not be changed: {str(statement)[:200]}")
-    if _option(statement, execution_options, "tags") is None and not session.info["flushing"]:
+    if _option(statement, execution_options, "tags") is None and not session.is_flushing:
         raise UntaggedStatement(
             f"bulk statements need execution_options(tags=…): {str(statement)[:200]}"
         )
@@ -81,12 +83,13 @@ def changes_rows(statement: Executable) -> TypeGuard[UpdateBase | TextClause]:
     return isinstance(statement, UpdateBase)
 
 
-def _changes_the_log(statement: UpdateBase | TextClause, session: Session) -> bool:
-    """Whether a statement changes the log; only the commit hook may, and only by adding rows."""
+def _changes_the_log(statement: UpdateBase | TextClause, execution_options: Options) -> bool:
+    """Whether a statement changes the log other than by adding the entry of its transaction."""
     if isinstance(statement, TextClause):
         return bool(re.search(rf"\b({'|'.join(LOG_TABLES)})\b", statement.text, re.IGNORECASE))
     is_log = getattr(statement.table, "name", "") in LOG_TABLES
-    return is_log and not (isinstance(statement, Insert) and session.info["writing"])
+    is_entry = _option(statement, execution_options, "is_log_entry")
+    return is_log and not (isinstance(statement, Insert) and is_entry)
 
 
 def _option(statement: Executable, execution_options: Options, name: str) -> Any:
@@ -102,7 +105,7 @@ def record(
     result: AnyResult,
 ) -> None:
     """Record what a bulk statement did, unless it matched no row (`after_execute`)."""
-    session = connection.info.get("session")
+    session = session_of(connection)
     if session is None or not changes_rows(statement):
         return
     tags: Collection[str] = _option(statement, execution_options, "tags") or ()
@@ -110,7 +113,7 @@ def record(
     rows = _row_count(statement, multiparams, result)
     if not (tags or facts) or rows == 0:
         return
-    recorded = session.info["recorded"]
+    recorded = session.recorded
     recorded.append(RecordedChange(frozenset(tags)))
     recorded += [RecordedChange(frozenset(), key, "", columns) for key, columns in facts.items()]
     if isinstance(statement, UpdateBase) and not facts:

@@ -7,8 +7,9 @@ so none can forget to.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import (
     Connection,
@@ -34,8 +35,13 @@ from sqlalchemy.orm import (
 
 from blog.models.audit import bulk_guard, row_diff
 from blog.models.audit.action import LONGEST
+from blog.models.audit.bulk_guard import LOG_ENTRY
 from blog.models.audit.row_diff import MergedChanges, RecordedChange
+from blog.models.audit.session import AuditedSession, attach, audited
 from blog.models.base import Base, now
+
+if TYPE_CHECKING:  # `user` imports this package
+    from blog.models.users.user import User
 
 COMMIT_LOCK = 0x6368_616E  # number of the PostgreSQL advisory lock, "chan"
 CHANNEL = "blog_change"  # PostgreSQL notifies listeners of a commit on it
@@ -104,14 +110,21 @@ def on_behalf_of(name: str) -> Iterator[None]:
         _actor = before
 
 
+def attribute_to(session: Session, user: "User") -> None:
+    """Log this transaction as one of this user, who has just proved who they are."""
+    writer = audited(session)
+    writer.actor = replace(writer.actor, user=user)
+
+
 def withhold_address(session: Session) -> None:
     """Do not log the IP address of this transaction, because the log is kept permanently."""
-    session.info["ip"] = WITHHELD
+    writer = audited(session)
+    writer.actor = replace(writer.actor, ip=WITHHELD)
 
 
 def record_event(session: Session, key: str, name: str, **columns: list[object]) -> None:
     """Log an event that changes no row, such as a denied access."""
-    session.info["recorded"].append(RecordedChange(frozenset({key}), key, name, columns))
+    audited(session).recorded.append(RecordedChange(frozenset({key}), key, name, columns))
 
 
 def since(session: Session, last: Mark | None) -> tuple[Mark | None, frozenset[str] | None]:
@@ -145,7 +158,7 @@ def notify_listeners(connection: Connection) -> None:
 # --- the hooks ---
 
 
-def register_hooks(sessions: sessionmaker[Session], engine: Engine) -> None:
+def register_hooks(sessions: sessionmaker[AuditedSession], engine: Engine) -> None:
     """Register the hooks on the sessions and the engine of the writer."""
     event.listen(sessions, "after_begin", _attach_session)
     event.listen(sessions, "after_transaction_create", _start_savepoint)
@@ -160,91 +173,76 @@ def register_hooks(sessions: sessionmaker[Session], engine: Engine) -> None:
 
 
 def _attach_session(
-    session: Session, transaction: SessionTransaction, connection: Connection
+    session: AuditedSession, transaction: SessionTransaction, connection: Connection
 ) -> None:
-    """Make the session known to the hooks of the engine, which are passed the connection only."""
-    connection.info["session"] = session
-    _prepare(session)
+    attach(session, connection)
 
 
-def _prepare(session: Session) -> None:
-    session.info.setdefault("recorded", [])
-    session.info.setdefault("overwritten", {})
-    session.info.setdefault("flushing", False)  # a first flush opens its transaction itself
-    session.info.setdefault("writing", False)
-
-
-def _start_savepoint(session: Session, transaction: SessionTransaction) -> None:
+def _start_savepoint(session: AuditedSession, transaction: SessionTransaction) -> None:
     """Remember how many changes were recorded before a savepoint."""
-    _prepare(session)
     if transaction.nested:
-        session.info.setdefault("savepoints", {})[transaction] = len(session.info["recorded"])
+        session.recorded_before[transaction] = len(session.recorded)
 
 
-def _roll_back(session: Session, transaction: SessionTransaction) -> None:
+def _roll_back(session: AuditedSession, transaction: SessionTransaction) -> None:
     """Drop the changes that were recorded since a savepoint that is rolled back."""
-    recorded = session.info.setdefault("recorded", [])
     if transaction.nested:
-        del recorded[session.info["savepoints"].pop(transaction, 0) :]
+        del session.recorded[session.recorded_before.pop(transaction, 0) :]
 
 
-def _flush_begins(session: Session, context: UOWTransaction, instances: object) -> None:
-    _prepare(session)
-    row_diff.load_before(session)
-    session.info["flushing"] = True
+def _flush_begins(session: AuditedSession, context: UOWTransaction, instances: object) -> None:
+    session.overwritten = row_diff.overwritten_values(session)
+    session.is_flushing = True
 
 
-def _flush_ends(session: Session, context: UOWTransaction | SessionTransaction) -> None:
-    session.info["flushing"] = False
+def _flush_ends(session: AuditedSession, context: UOWTransaction | SessionTransaction) -> None:
+    session.is_flushing = False
 
 
-def _collect(session: Session, context: UOWTransaction) -> None:
+def _collect(session: AuditedSession, context: UOWTransaction) -> None:
     """Record the tags and facts of every row in this flush."""
     for row in [*session.new, *session.dirty, *session.deleted]:
-        before, after = row_diff.values(session, row)
+        before, after = row_diff.values(session, row, session.overwritten)
         if changed := row_diff.differing(before, after):
             tags: set[str] = set()
             for values in filter(None, (before, after)):
                 with session.no_autoflush:
                     tags |= type(row).change_tags(session, values, changed)
-            session.info["recorded"].append(row_diff.record_row(row, before, after, tags))
+            session.recorded.append(row_diff.record_row(row, before, after, tags))
 
 
 # --- the log entry ---
 
 
-def _write(session: Session) -> None:
+def _write(session: AuditedSession) -> None:
     """Write the log entry, as the last statement of its transaction."""
     if session.in_nested_transaction():
         return  # a savepoint is released; the entry is written when the transaction commits
     session.flush()
-    recorded, session.info["recorded"] = session.info.get("recorded", []), []
-    changes = row_diff.merge(recorded)
+    changes = row_diff.merge(session.recorded)
+    session.recorded.clear()
     if not (changes.tags or changes.facts):
         return
     if session.get_bind().dialect.name == "postgresql":
         # Number 1 must not commit after number 2, or a reader that has seen 2 would miss it.
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": COMMIT_LOCK})
     notify_listeners(session.connection())
-    session.info["writing"] = True
-    untagged: dict[str, tuple[str, ...]] = {"tags": ()}
     entry = insert(Change).values(_entry(session, changes)).returning(Change.id)
-    id = session.scalar(entry, execution_options=untagged)
+    id = session.scalar(entry, execution_options=LOG_ENTRY)
     if kinds := sorted({key.partition(":")[0] for key in changes.facts}):
         rows = [{"kind": kind, "change_id": id} for kind in kinds]
-        session.execute(insert(Touched), rows, execution_options=untagged)
-    session.info["writing"] = False
+        session.execute(insert(Touched), rows, execution_options=LOG_ENTRY)
 
 
-def _entry(session: Session, changes: MergedChanges) -> dict[str, object]:
+def _entry(session: AuditedSession, changes: MergedChanges) -> dict[str, object]:
     """Return the column values of a log entry."""
-    user = session.info.get("by")
+    user = session.actor.user
     return {
         "at": now(),
         "by_id": user.id if user else None,
         "by_name": user.display_name if user else _actor,
-        "ip": session.info.get("ip", ""),
-        "action": session.info.get("action", ""),
+        "ip": session.actor.ip,
+        "action": session.action,
         "tags": sorted(changes.tags),
         "facts": changes.facts,
         "about": "\n".join(f"{key} {name}".strip() for key, name in changes.names.items()),

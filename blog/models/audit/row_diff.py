@@ -12,7 +12,7 @@ A model class controls what is recorded about its rows with these class attribut
 import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import InstanceState, Session
@@ -28,6 +28,7 @@ NAMES = ("title", "display_name", "original", "name", "path", "email", "to")
 LONGEST_NAME = 120
 
 Values: TypeAlias = dict[str, object]  # column -> value
+Overwritten: TypeAlias = dict[InstanceState[Any], Values]  # a changed object -> stored values
 Diff: TypeAlias = dict[str, list[object]]  # column -> [before, after], as JSON values
 Facts: TypeAlias = dict[str, Diff]  # key of a row -> what changed in it
 
@@ -53,15 +54,16 @@ class MergedChanges(NamedTuple):
     names: dict[str, str]
 
 
-def values(session: Session, row: Base) -> tuple[Values, Values]:
+def values(session: Session, row: Base, overwritten: Overwritten) -> tuple[Values, Values]:
     """Return the column values before and after a flush.
 
+    `overwritten` is what `overwritten_values` returned before the flush.
     The first is empty for a new row, the second for a deleted one.
     """
     state = inspect(row)
     before: Values = {}
     after: Values = {}
-    overwritten = session.info["overwritten"].pop(state, {})
+    stored = overwritten.get(state, {})
     for attribute in state.mapper.column_attrs:
         key = attribute.key
         history = state.get_history(key, PASSIVE_NO_INITIALIZE)
@@ -69,15 +71,16 @@ def values(session: Session, row: Base) -> tuple[Values, Values]:
         if history.deleted:
             before[key] = history.deleted[0]
         elif history.added:
-            before[key] = overwritten.get(key)
+            before[key] = stored.get(key)
     return ({} if row in session.new else before), ({} if row in session.deleted else after)
 
 
-def load_before(session: Session) -> None:
+def overwritten_values(session: Session) -> Overwritten:
     """Read the stored values of columns that were overwritten without having been loaded.
 
     Called before a flush, because they cannot be read afterwards.
     """
+    overwritten: Overwritten = {}
     for row in session.dirty:
         state: InstanceState[Base] = inspect(row)
         missing = [key for key, old in state.committed_state.items() if old is NO_VALUE]
@@ -89,9 +92,9 @@ def load_before(session: Session) -> None:
                 result = session.execute(
                     query.where(*(column == value for column, value in identity))
                 )
-            session.info["overwritten"][state] = dict(
-                zip((attribute.key for attribute in columns), result.one(), strict=True)
-            )
+            names = (attribute.key for attribute in columns)
+            overwritten[state] = dict(zip(names, result.one(), strict=True))
+    return overwritten
 
 
 def record_row(row: Base, before: Values, after: Values, tags: Iterable[str]) -> RecordedChange:

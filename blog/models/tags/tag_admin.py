@@ -24,6 +24,7 @@ from blog.models.posts.revision import RevisionTag
 from blog.models.search import search
 from blog.models.search.schema import NO_CACHE_TAGS, entry
 from blog.models.tags.tag import Tag, path_of, split, tag_slug
+from blog.models.users.user import User
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def names(session: Session) -> list[tuple[str, str]]:
 
 
 @action("tag.rename")
-def rename(session: Session, id: int, *, name: str) -> Tag:
+def rename(session: Session, id: int, *, name: str, by: User) -> Tag:
     """Rename a tag, redirecting its old address. Raises `LookupError` or `Refusal`."""
     tag = _tag(session, id)
     name = _name(name)
@@ -127,7 +128,7 @@ def rename(session: Session, id: int, *, name: str) -> Tag:
 
 
 @action("tag.merge")
-def merge(session: Session, id: int, *, into: str) -> Tag:
+def merge(session: Session, id: int, *, into: str, by: User) -> Tag:
     """Replace a tag by another in all posts and delete it. Raises `LookupError` or `Refusal`."""
     old, new = _tag(session, id), session.scalar(select(Tag).where(Tag.slug == tag_slug(into)))
     if new is None:
@@ -147,7 +148,7 @@ def merge(session: Session, id: int, *, into: str) -> Tag:
 
 
 @action("tag.delete")
-def delete_tag(session: Session, id: int) -> None:
+def delete_tag(session: Session, id: int, *, by: User) -> None:
     """Delete a tag that no live revision has, including those of scheduled and hidden posts.
 
     Raises `LookupError` or `Refusal`.

@@ -72,5 +72,5 @@ def import_redirect(session: Session, path: str, to: str) -> bool:
     """Add a redirect. Returns False if the address is already in use. Raises `Refusal`."""
     if address.find(session, path):
         return False
-    redirects.add(session, path=address.href(path), to=to)
+    redirects.add(session, path=address.href(path), to=to, by=None)
     return True

@@ -177,7 +177,7 @@ def _used_in_settings(session: Session, ids: Sequence[int]) -> set[int]:
 
 
 @action("picture.delete")
-def delete(session: Session, ids: Sequence[int]) -> DeletedPictures:
+def delete(session: Session, ids: Sequence[int], *, by: User) -> DeletedPictures:
     """Delete the rows of unused pictures; the caller deletes the files.
 
     Raises `Refusal` if a post, one of its revisions or a setting uses one of them.

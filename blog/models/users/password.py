@@ -12,29 +12,32 @@ from blog.models.users.user import User
 
 @action("password.change")
 def change_password(
-    session: Session, password_hash: str, token: str, browser: str = "", *, by: User
+    session: Session, password_hash: str, token: str, browser: str = "", *, by: User, ip: str
 ) -> None:
     """Change one's own password. Ends all other sessions and forgets all other devices.
 
     `token` is that of the current session, `browser` the key of the current device.
+    The email about the change names the address `ip`, like those of the functions below.
     """
-    _renew(session, by.id, password_hash, token, browser)
+    _renew(session, by.id, password_hash, ip, token, browser)
 
 
 @action("password.reset")
-def reset_password(session: Session, key: str, password_hash: str, browser: str = "") -> str:
+def reset_password(
+    session: Session, key: str, password_hash: str, browser: str = "", *, ip: str
+) -> str:
     """Change a password with a reset link. Returns the key of the device, which is remembered.
 
     A recognized device can sign in even if strangers have used up the attempts of the account.
     Raises `LookupError` if the link is not valid.
     """
     owner = password_reset.spend(session, key)
-    _renew(session, owner.id, password_hash)
+    _renew(session, owner.id, password_hash, ip)
     return device.remember(session, owner.id, browser)
 
 
 @action("password.assign")
-def assign_password(session: Session, id: int, password_hash: str, *, by: User) -> User:
+def assign_password(session: Session, id: int, password_hash: str, *, by: User, ip: str) -> User:
     """Set a user's password as an admin, which also turns a byline into an account.
 
     Ends all sessions of the user. Raises `Refusal` for one's own account, because changing one's
@@ -42,11 +45,11 @@ def assign_password(session: Session, id: int, password_hash: str, *, by: User) 
     """
     if id == by.id:
         raise Refusal(N_("Change your own password in the dashboard."), "password")
-    return _renew(session, id, password_hash)
+    return _renew(session, id, password_hash, ip)
 
 
 def _renew(
-    session: Session, id: int, password_hash: str, token: str = "", browser: str = ""
+    session: Session, id: int, password_hash: str, ip: str, token: str = "", browser: str = ""
 ) -> User:
     """Set the password, end the other sessions and queue an email to the owner."""
     person = user.lock(session, id)
@@ -63,6 +66,6 @@ def _renew(
             language=person.language,
             name=person.display_name,
             at=now().isoformat(timespec="minutes"),
-            ip=session.info.get("ip", ""),
+            ip=ip,
         )
     return person

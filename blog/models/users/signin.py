@@ -4,23 +4,20 @@ Only the hash of a session's token is stored.
 """
 
 import secrets
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import wraps
-from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, ForeignKey, Select, String, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from blog.config import N_
+from blog.models.audit import change_log
 from blog.models.audit.action import action
 from blog.models.base import Base, ColumnValues, Refusal, now
 from blog.models.users import device, user
 from blog.models.users.device import digest
 from blog.models.users.user import User
 
-T = TypeVar("T")
-P = ParamSpec("P")
 IDLE = timedelta(days=14)  # a session ends after this time without a request
 ABSOLUTE = timedelta(days=90)  # a session ends this long after it started
 SEEN_EVERY = timedelta(minutes=10)  # `seen_at` is updated at most this often
@@ -97,8 +94,7 @@ def create_session(
     session: Session, user_id: int, ip: str, agent: str, instead_of: str = ""
 ) -> str:
     """Start a session and return its token; ends the session with the token `instead_of`."""
-    # The audit log attributes the transaction to the user who is signing in.
-    session.info["by"] = session.info.get("by") or session.get(User, user_id)
+    change_log.attribute_to(session, session.get_one(User, user_id))
     if instead_of:
         end_session(session, instead_of)
     token = secrets.token_urlsafe(32)
@@ -122,23 +118,15 @@ class SessionEnded(Exception):
     """The session of the request has ended; the transaction was not carried out."""
 
 
-def require_session(
-    work: Callable[Concatenate[Session, P], T], id: int, role: str
-) -> Callable[Concatenate[Session, P], T]:
-    """Wrap a transaction: raise `SessionEnded` unless the session is valid and has the role.
+def require_session(session: Session, id: int, role: str) -> None:
+    """Raise `SessionEnded` unless the session with this id is valid and its user has the role.
 
-    The request has been authorised before, but its session may end while a password is hashed or
-    a page rendered.
+    A transaction starts with this check. The request has been authorised before, but its session
+    may end while a password is hashed or a page rendered.
     """
     current = select(SignIn.id).join(User, User.id == SignIn.user_id).where(SignIn.id == id)
-
-    @wraps(work)
-    def checked(session: Session, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        if session.scalar(current.where(User.can_sign_in, User.role == role)) is None:
-            raise SessionEnded
-        return work(session, *args, **kwargs)
-
-    return checked
+    if session.scalar(current.where(User.can_sign_in, User.role == role)) is None:
+        raise SessionEnded
 
 
 @action("session.seen")

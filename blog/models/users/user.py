@@ -230,7 +230,6 @@ def set_password(
     id: int,
     password_hash: str,
     *,
-    by: User | None = None,
     instead_of: str | None = None,
 ) -> User:
     """Set the password hash; with `instead_of`, only if that is still the current hash.

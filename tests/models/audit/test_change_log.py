@@ -14,6 +14,7 @@ from blog.db import Database
 from blog.markup import render
 from blog.models.audit.bulk_guard import UntaggedStatement
 from blog.models.audit.change_log import Change
+from blog.models.audit.session import Actor
 from blog.models.base import Refusal
 from blog.models.posts import editing, preview, publishing
 from blog.models.posts.editing import WorkingCopy
@@ -88,7 +89,9 @@ def test_permanent_deletion_touches_the_lists_with_the_post(database, world):
 
 
 def test_a_change_has_user_action_address_and_facts(database, world):
-    database.transact_now(user.set_role, world.ann.id, "editor", by=world.kim, ip="192.0.2.9")
+    database.transact_as_now(
+        Actor(world.kim, "192.0.2.9"), user.set_role, world.ann.id, "editor", by=world.kim
+    )
     change = last(database)
     assert (change.by_name, change.ip, change.action) == (
         "Kim Keeper",
@@ -108,7 +111,9 @@ def test_facts_have_the_length_and_hash_of_a_long_text(database, world):
 
 def test_facts_have_no_secrets(database, world):
     token = cast.sign_in(database, world.ann)["session"]
-    database.transact_now(user.set_password, world.ann.id, "argon2-hash-of-ann", by=world.kim)
+    database.transact_as_now(
+        Actor(world.kim), user.set_password, world.ann.id, "argon2-hash-of-ann"
+    )
     key = database.transact_now(preview.open_preview, world.ann_draft.id, by=world.ann)
     recorded = json.dumps([[row.facts, row.tags] for row in changes(database)])
     for secret in (token, signin.digest(token), cast.HASHED, "argon2-hash-of-ann", key):

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from blog.db import Database
 from blog.models.audit.change_log import Change
+from blog.models.audit.session import Actor
 from blog.models.base import Refusal, now
 from blog.models.comments import moderation
 from blog.models.comments.comment import APPROVED, PENDING, REJECTED, SPAM, Comment
@@ -59,8 +60,8 @@ def test_a_comment_in_any_state_can_be_moved_to_any_other(database, world, verb,
 
 def test_several_comments_are_decided_together_with_one_log_entry(database, world):
     ids = plant(database, world.ann_live.id, 5)
-    decision = database.transact_now(
-        moderation.approve, [*ids, 99_999], by=world.eve, ip="192.0.2.1"
+    decision = database.transact_as_now(
+        Actor(world.eve, "192.0.2.1"), moderation.approve, [*ids, 99_999], by=world.eve
     )
     assert (decision.state, decision.number) == (APPROVED, 5)
     assert states(database, ids) == [APPROVED] * 5

@@ -56,7 +56,7 @@ class RandomBlog:
         self.eve = cast.fill(database).eve
 
     def do(self, work: Callable[..., object]) -> None:
-        """Run `work` in a transaction, as Eve if it takes `by`."""
+        """Run `work` in a transaction, as Eve."""
         self.database.transact_now(work, by=self.eve)
 
     def moment(self) -> datetime:
@@ -73,7 +73,7 @@ class RandomBlog:
 def write(blog: RandomBlog) -> None:
     """Publish or schedule a new post or page."""
 
-    def work(session: Session) -> None:
+    def work(session: Session, *, by: User) -> None:
         tags = ", ".join(blog.chance.sample(TAGS, blog.chance.randrange(2)))
         post = Post(title="One", body="Words.", tags=tags, language="en")
         post.kind = blog.chance.choice([POST, POST, POST, PAGE])
@@ -134,13 +134,13 @@ def delete_one(blog: RandomBlog) -> None:
 def retag(blog: RandomBlog) -> None:
     """Rename a tag or merge two."""
 
-    def work(session: Session) -> None:
+    def work(session: Session, *, by: User) -> None:
         tags = session.scalars(select(Tag).order_by(Tag.id)).all()
         tag, other = blog.chance.sample(tags, 2)
         if blog.chance.random() < 0.2 and len(tags) > 3:
-            tag_admin.merge(session, tag.id, into=other.name)
+            tag_admin.merge(session, tag.id, into=other.name, by=by)
         else:
-            tag_admin.rename(session, tag.id, name=f"Name {blog.chance.randrange(99)}")
+            tag_admin.rename(session, tag.id, name=f"Name {blog.chance.randrange(99)}", by=by)
 
     blog.do(work)
 
@@ -148,7 +148,7 @@ def retag(blog: RandomBlog) -> None:
 def rewrite(blog: RandomBlog) -> None:
     """Change tables directly in ways that the application never does."""
 
-    def work(session: Session) -> None:
+    def work(session: Session, *, by: User) -> None:
         live = select(Post.live_revision_id).where(Post.id == blog.some_id(session, Post.id))
         revision = session.scalar(live)
         if revision is None:
@@ -176,7 +176,7 @@ def rewrite(blog: RandomBlog) -> None:
 def roll_back(blog: RandomBlog) -> None:
     """Make changes that are rolled back, to a savepoint or entirely."""
 
-    def work(session: Session) -> None:
+    def work(session: Session, *, by: User) -> None:
         with session.begin_nested() as savepoint:
             session.execute(update(Post).values(trashed_at=now()), execution_options=NO_CACHE_TAGS)
             savepoint.rollback()
@@ -300,7 +300,7 @@ def test_concurrent_transactions_neither_deadlock_nor_miscount(
 
 
 def test_posts_with_a_date_of_withdrawal_are_related_by_their_tags(database: Database) -> None:
-    def write_two(session: Session) -> None:
+    def write_two(session: Session, *, by: User) -> None:
         for slug in ("one", "two"):
             post = Post(title=slug, slug=slug, body="Words.", tags="short-lived", language="en")
             post.publish_at, post.withdraw_at = now(), now() + timedelta(days=1)
