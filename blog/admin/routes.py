@@ -1,8 +1,9 @@
 """The routes of the admin area, created from the declarations of its sections."""
 
 from collections.abc import Iterable
+from functools import partial
 
-from sanic import Blueprint, HTTPResponse, Request
+from sanic import Blueprint
 
 from blog.admin import actions, edit_forms, list_view
 from blog.admin.section import Action, EditForm, Handler, Section
@@ -21,10 +22,7 @@ def _add_declared(bp: Blueprint, section: Section) -> None:
     """Add the routes of the list, its actions and its forms."""
 
     def add(method: str, path: str, name: str, view: Handler, *declared: Action | EditForm) -> None:
-        async def handler(request: Request, **path_values: int) -> HTTPResponse:
-            return await view(section, *declared, request, **path_values)
-
-        _add(bp, section, method, path, name, handler)
+        _add(bp, section, method, path, name, partial(view, section, *declared))
 
     if section.listing:
         add("GET", "", section.route, list_view.show)

@@ -16,6 +16,7 @@ from blog.models.settings import site as sites
 from tests.home.test_pages_browser import complaints
 from tests.support import cast
 from tests.support.app_client import Answer, AppClient
+from tests.support.call_depth import calls_to, traced_statements
 from tests.support.dashboard_client import Writer, told_after
 from tests.support.live_server import Site
 from tests.support.planted_comments import remark
@@ -35,6 +36,18 @@ def state_of(client: AppClient, id: int) -> str:
 
 def press(eve: Writer, verb: str, *ids: int, back: str = "", **more: Any) -> Answer:
     return eve.post(f"/admin/comments/{verb}", {"ids": [*ids], "back": back, **more})
+
+
+# --- the path of a decision ---
+
+
+def test_approving_takes_at_most_six_calls_from_the_view_to_the_statement(client, eve):
+    (id,) = plant(client, "A word")
+    with traced_statements(client.app.ctx.database.writing) as statements:
+        assert press(eve, "approve", id).status == 303
+    calls = calls_to("UPDATE comment", statements)
+    assert calls[0] == "blog.admin.actions.run" and calls[-1].startswith("blog.models.comments.")
+    assert len(calls) <= 6, calls
 
 
 # --- the list ---

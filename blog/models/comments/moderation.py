@@ -89,30 +89,38 @@ def decide(session: Session, ids: Sequence[int], state: str, *, by: User) -> Dec
     if state not in DECISIONS or len(ids) > MOST_ROWS_PER_ACTION:
         raise LookupError(state)
     which = Comment.id.in_(ids), Comment.state != state
-    comments = session.scalars(select(Comment).where(*which).order_by(Comment.id).with_for_update())
-    decisions = [_decide(session, comment, state, by) for comment in comments.all()]
+    query = select(Comment).where(*which).order_by(Comment.id).with_for_update()
+    comments = session.scalars(query).all()
+    if not comments:
+        return Decision(0, state, 0)
+    decisions = [_decision(comment, state, by) for comment in comments]
+    session.add_all(decisions)
+    for comment in comments:
+        comment.state, comment.decided_at = state, now()
     session.flush()
-    for decision in decisions:
+    for comment, decision in zip(comments, decisions, strict=True):
         decision.act = decisions[0].id
-    return Decision(decisions[0].id if decisions else 0, state, len(decisions))
+        _update_filter_and_notice(session, comment, decision)
+    return Decision(decisions[0].id, state, len(decisions))
 
 
-def _decide(session: Session, comment: Comment, state: str, by: User) -> Moderation:
-    decision = Moderation(
+def _decision(comment: Comment, state: str, by: User) -> Moderation:
+    return Moderation(
         comment_id=comment.id,
         before=comment.state,
         after=state,
         decided_before=comment.decided_at,
         by_id=by.id,
     )
-    session.add(decision)
-    if comment.state == APPROVED:
+
+
+def _update_filter_and_notice(session: Session, comment: Comment, decision: Moderation) -> None:
+    """Train the spam filter with a decision, and queue or cancel the notice of the reply."""
+    if decision.before == APPROVED:
         reply_notice.cancel(session, comment)
-    comment.state, comment.decided_at = state, now()
-    _train_filter(session, comment, state)
-    if state == APPROVED:
+    _train_filter(session, comment, decision.after)
+    if decision.after == APPROVED:
         reply_notice.queue(session, comment, NOTICE_DELAY)
-    return decision
 
 
 def _train_filter(session: Session, comment: Comment, state: str) -> None:

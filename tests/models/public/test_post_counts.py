@@ -108,7 +108,7 @@ def move(blog: RandomBlog) -> None:
     values = {name: blog.chance.choice([None, blog.moment()]) for name in columns}
     few = Post.id % 5 == blog.chance.randrange(5)
     blog.do(
-        lambda session: session.execute(
+        lambda session, *, by: session.execute(
             update(Post).where(few).values(values), execution_options=NO_CACHE_TAGS
         )
     )
