@@ -14,7 +14,6 @@ from pathlib import Path
 from blog import __version__
 from blog.config import N_, PREFIX, Config, UserError, local_address
 from blog.db import Database
-from blog.models.audit import change_log
 from blog.models.base import Refusal
 from blog.models.settings import site
 from blog.models.users import password_reset, setup
@@ -44,10 +43,9 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command in `argv` (by default the process arguments) and return its exit code."""
     arguments = parser().parse_args(argv)
     try:
-        with change_log.on_behalf_of(f"blog {arguments.command}"):
-            code = int(arguments.run(Config.from_env(), arguments) or 0)
-            sys.stdout.flush()
-            return code
+        code = int(arguments.run(Config.from_env(), arguments) or 0)
+        sys.stdout.flush()
+        return code
     except BrokenPipeError:  # as in `blog doctor | head`
         sys.stdout = io.StringIO()  # so that nothing fails when the interpreter flushes stdout
         return 1
@@ -223,7 +221,7 @@ def create_admin(config: Config, arguments: argparse.Namespace) -> None:
     startup.prepare(config)
     password = _password()
     check_password(password, about=(arguments.name, arguments.email))
-    passwords, database = Passwords(), Database(config)
+    passwords, database = Passwords(), Database(config, f"blog {arguments.command}")
     try:
         hashed = asyncio.run(passwords.hash(password))
         name = database.transact_now(
@@ -238,7 +236,7 @@ def create_admin(config: Config, arguments: argparse.Namespace) -> None:
 def print_reset_link(config: Config, arguments: argparse.Namespace) -> None:
     """Print a password reset link, for blogs that send no email. The blog may keep running."""
     startup.prepare(config)
-    database = Database(config)
+    database = Database(config, f"blog {arguments.command}")
     try:
         path = database.transact_now(password_reset.create_reset_link, arguments.name)
         address = config.site_url or database.read_now(site.facts).address

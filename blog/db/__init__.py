@@ -21,7 +21,7 @@ from blog.config import N_, Config, UserError
 from blog.db import sqlite
 from blog.models.audit import change_log
 from blog.models.audit.action import name_of
-from blog.models.audit.session import NOBODY, Actor, AuditedSession
+from blog.models.audit.session import Actor, AuditedSession
 from blog.models.users import signin
 
 # Older versions can corrupt a WAL that two processes write to (fixed in 3.51.3).
@@ -44,7 +44,9 @@ class Database:
     `transact_as_now` do the same in the calling thread, for commands and tests.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, command: str = "") -> None:
+        """Open the pools. Transactions of no user are logged under the name of the command."""
+        self._nobody = Actor(command=command)
         self.reading = make_engine(config, writes=False)
         self.writing = make_engine(config, writes=True)
         self._reader = sessionmaker(self.reading, expire_on_commit=False, autoflush=False)
@@ -62,7 +64,7 @@ class Database:
 
     async def transact(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work(session, …)` in the writer thread, on behalf of no user."""
-        return await self.transact_as(NOBODY, work, *args, **kwargs)
+        return await self.transact_as(self._nobody, work, *args, **kwargs)
 
     async def transact_as(
         self, actor: Actor, work: Work[P, T], *args: P.args, **kwargs: P.kwargs
@@ -82,7 +84,7 @@ class Database:
 
     def transact_now(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work(session, …)` in one transaction, in this thread, on behalf of no user."""
-        return self.transact_as_now(NOBODY, work, *args, **kwargs)
+        return self.transact_as_now(self._nobody, work, *args, **kwargs)
 
     def transact_as_now(
         self, actor: Actor, work: Work[P, T], *args: P.args, **kwargs: P.kwargs

@@ -54,7 +54,10 @@ def run(config: Config, arguments: argparse.Namespace) -> int:
             bar.total = total
             bar.update(done - bar.n)
 
-        report = asyncio.run(import_folder(config, arguments.folder, options, progress))
+        importing = import_folder(
+            config, arguments.folder, options, progress, command="blog import"
+        )
+        report = asyncio.run(importing)
     print(report.text(shell_language()))
     if arguments.report:
         report.write(arguments.report)
@@ -62,13 +65,20 @@ def run(config: Config, arguments: argparse.Namespace) -> int:
 
 
 async def import_folder(
-    config: Config, folder: Path, options: ImportOptions, progress: Progress | None = None
+    config: Config,
+    folder: Path,
+    options: ImportOptions,
+    progress: Progress | None = None,
+    *,
+    command: str = "",
 ) -> ImportReport:
     """Import every post below `folder`. The database schema must be up to date.
 
+    The audit log names the command, if any, as the actor.
+
     Raises `Refusal` if the import cannot start or has to stop, for example on a full disk.
     """
-    database = Database(config)
+    database = Database(config, command)
     try:
         return await _import(config, database, folder, options, progress or (lambda *_: None))
     except errors.FAULTS as fault:

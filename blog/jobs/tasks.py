@@ -78,7 +78,7 @@ def run(config: Config) -> None:
     logging.basicConfig(format="%(asctime)s %(message)s")
     log.setLevel(logging.INFO)
     startup.prepare(config)
-    database = Database(config)
+    database = Database(config, "blog tick")
     try:
         asyncio.run(_run(JobContext(config, database, startup.secret(config.data_dir))))
     finally:

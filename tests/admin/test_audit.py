@@ -284,12 +284,27 @@ def open_text(words: str) -> Any:
     return StringIO(words)
 
 
-def test_changes_outside_a_command_are_logged_without_a_name(database, world):
-    with change_log.on_behalf_of("blog tick"):
-        database.transact_now(lambda s: s.add(Tag(name="x", slug="x")))
-        assert last(database).by_name == "blog tick"
+def test_changes_of_no_user_are_logged_without_a_name_outside_a_command(database, world):
     database.transact_now(lambda s: s.add(Tag(name="y", slug="y")))
     assert last(database).by_name == ""
+
+
+def test_an_import_is_logged_under_the_name_of_its_command(
+    small_blog, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setenv("BLOG_DATA_DIR", str(small_blog.data_dir))
+    (tmp_path / "2020-02-03-jam.md").write_text("---\ntitle: Jam\nauthor: ann\n---\n\nJam.\n")
+    assert main(["import", str(tmp_path)]) == 0
+    database = Database(small_blog)
+    try:
+        assert "blog import" in {row.by_name for row in database.read_now(changes)}
+    finally:
+        database.close()
+    capsys.readouterr()
+
+
+def changes(session: Session) -> list[Change]:
+    return list(session.scalars(select(Change)))
 
 
 def test_signing_in_and_out_is_logged_with_user_and_address(client):

@@ -5,8 +5,6 @@ statement of the same transaction. No function invalidates a cache or writes the
 so none can forget to.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -96,18 +94,6 @@ class Mark(NamedTuple):
 # --- who and what ---
 
 WITHHELD = "-"  # stored instead of an IP address
-_actor = ""
-
-
-@contextmanager
-def on_behalf_of(name: str) -> Iterator[None]:
-    """Log the changes of this process under a name, such as `blog import`, if no user made them."""
-    global _actor  # a process runs one command
-    before, _actor = _actor, name
-    try:
-        yield
-    finally:
-        _actor = before
 
 
 def attribute_to(session: Session, user: "User") -> None:
@@ -240,7 +226,7 @@ def _entry(session: AuditedSession, changes: MergedChanges) -> dict[str, object]
     return {
         "at": now(),
         "by_id": user.id if user else None,
-        "by_name": user.display_name if user else _actor,
+        "by_name": user.display_name if user else session.actor.command,
         "ip": session.actor.ip,
         "action": session.action,
         "tags": sorted(changes.tags),

@@ -21,16 +21,15 @@ KEY = "session"  # in the dictionary that SQLAlchemy keeps for each connection
 class Actor:
     """Who runs a transaction, as the audit log stores it.
 
-    `user` is None for visitors, commands and scheduled tasks. `signin_id` is the id of the user's
-    login session, which must still be valid when the transaction starts; None requires no session.
+    `user` is None for visitors, commands and scheduled tasks; `command` is the name of a command,
+    such as `blog import`. `signin_id` is the id of the user's login session, which must still be
+    valid when the transaction starts; None requires no session.
     """
 
     user: "User | None" = None
     ip: str = ""
     signin_id: int | None = None
-
-
-NOBODY = Actor()
+    command: str = ""
 
 
 class AuditedSession(Session):
