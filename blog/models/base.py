@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import JSON, DateTime, Dialect, Executable, MetaData
 from sqlalchemy.dialects import postgresql, sqlite
@@ -67,6 +67,12 @@ class Base(DeclarativeBase):
 
     metadata = MetaData(naming_convention=NAMES)
     type_annotation_map = {datetime: UTCTime, JSONObject: JSON, JSONList: JSON}  # noqa: RUF012 -- SQLAlchemy's own
+
+    unaudited: ClassVar[bool] = False  # the log records nothing but the tags
+    audit_secret: ClassVar[frozenset[str]] = frozenset()  # columns without their values
+    audit_ignored: ClassVar[frozenset[str]] = frozenset()  # columns that are not recorded
+    audit_whole: ClassVar[frozenset[str]] = frozenset()  # long values are recorded in full
+    audit_by_columns: ClassVar[bool] = False  # a row is named after its changed columns
 
     @classmethod
     def change_tags(cls, session: Session, values: ColumnValues, changed: set[str]) -> set[str]:

@@ -66,7 +66,7 @@ def columns() -> list[tuple[type[Base], str]]:
     return [
         (mapper.class_, attribute.key)
         for mapper in Base.registry.mappers
-        if not getattr(mapper.class_, "unaudited", False) and mapper.class_ is not Change
+        if not mapper.class_.unaudited and mapper.class_ is not Change
         for attribute in mapper.column_attrs
     ]
 
@@ -80,9 +80,9 @@ def test_every_column_of_every_table_is_recorded_before_and_after(model, name):
 
     row = model()
     change = row_diff.record_row(row, {name: "before"}, {name: "after"}, ())
-    if name in getattr(model, "audit_ignored", ()):
+    if name in model.audit_ignored:
         assert change.columns == {}
-    elif name in getattr(model, "audit_secret", ()):
+    elif name in model.audit_secret:
         assert change.columns == {name: [row_diff.SECRET, row_diff.SECRET]}
     else:
         assert change.columns == {name: ["before", "after"]}
@@ -96,7 +96,7 @@ def test_every_column_with_a_secret_is_declared_as_secret():
     open_ = [
         f"{model.__name__}.{name}"
         for model, name in columns()
-        if SECRET.search(name) and name not in getattr(model, "audit_secret", ())
+        if SECRET.search(name) and name not in model.audit_secret
     ]
     assert [item for item in open_ if item not in PUBLIC_HASHES] == []
 
@@ -107,9 +107,7 @@ PUBLIC_HASHES = {"Post.source_hash"}
 
 def test_unaudited_tables_are_listed_with_a_reason():
     quiet = {
-        mapper.class_.__tablename__
-        for mapper in Base.registry.mappers
-        if getattr(mapper.class_, "unaudited", False)
+        mapper.class_.__tablename__ for mapper in Base.registry.mappers if mapper.class_.unaudited
     }
     assert quiet <= set(QUIET), "give the reason why a table is not audited"
 
@@ -305,6 +303,13 @@ def test_an_import_is_logged_under_the_name_of_its_command(
 
 def changes(session: Session) -> list[Change]:
     return list(session.scalars(select(Change)))
+
+
+def test_a_sign_in_is_logged_for_the_person_who_signs_in_whoever_was_signed_in_before(client):
+    typed = {"login": "ann", "password": cast.PASSWORD}
+    assert client.post("/sign-in", typed, cookies=client.let_in("kim")).status == 303
+    opened = last(client.database)
+    assert (opened.by_name, opened.action) == ("Ann Archer", "session.start")
 
 
 def test_signing_in_and_out_is_logged_with_user_and_address(client):

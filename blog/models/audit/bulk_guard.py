@@ -133,7 +133,7 @@ def _bulk_change(statement: UpdateBase, rows: int | None) -> RecordedChange:
     """Describe a bulk statement by its table, its number of rows and the values it assigned."""
     table = statement.table
     table_name = str(getattr(table, "name", ""))
-    model = next(
+    model: type[Base] | None = next(
         (
             mapper.class_
             for mapper in Base.registry.mappers
@@ -141,11 +141,10 @@ def _bulk_change(statement: UpdateBase, rows: int | None) -> RecordedChange:
         ),
         None,
     )
-    if model is None or getattr(model, "unaudited", False):
+    if model is None or model.unaudited:
         return RecordedChange()
-    secret: frozenset[str] = getattr(model, "audit_secret", frozenset())
     assigned = {
-        name: row_diff.SECRET if name in secret else row_diff.to_json_value(value)
+        name: row_diff.SECRET if name in model.audit_secret else row_diff.to_json_value(value)
         for name, value in statement.compile().params.items()
         if name in table.columns and not isinstance(statement, Insert)
     }

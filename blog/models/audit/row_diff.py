@@ -100,21 +100,18 @@ def overwritten_values(session: Session) -> Overwritten:
 def record_row(row: Base, before: Values, after: Values, tags: Iterable[str]) -> RecordedChange:
     """Compare the values of a row before and after a flush, as its class wants them recorded."""
     tags = frozenset(tags)
-    if getattr(row, "unaudited", False):
+    if row.unaudited:
         return RecordedChange(tags)
-    secret: frozenset[str] = getattr(row, "audit_secret", frozenset())
-    whole: frozenset[str] = getattr(row, "audit_whole", frozenset())
     columns: Diff = {}
-    for name in sorted(differing(before, after) - getattr(row, "audit_ignored", frozenset())):
+    for name in sorted(differing(before, after) - row.audit_ignored):
         pair = [before.get(name), after.get(name)]
-        if name in secret:
+        if name in row.audit_secret:
             columns[name] = [SECRET if value else None for value in pair]
         else:
-            columns |= _column_diff(name, pair, whole=name in whole)
+            columns |= _column_diff(name, pair, whole=name in row.audit_whole)
     if not (before and after):  # empty values of an added or deleted row are no information
         columns = {name: pair for name, pair in columns.items() if pair[0] or pair[1]}
-    by_columns = getattr(row, "audit_by_columns", False)
-    name = " ".join(columns) if by_columns else _row_name({**before, **after})
+    name = " ".join(columns) if row.audit_by_columns else _row_name({**before, **after})
     return RecordedChange(tags, _row_key(row), name, columns, not before)
 
 
