@@ -128,9 +128,9 @@ def fingerprint(post: SourcePost, link_map: LinkMap) -> str:
 
 def _as_first_imported(post: SourcePost, name: str) -> Value:
     """Return a field of the content as releases read it that had fewer fields."""
-    split = [field for field in REVISED.values() if field.split_from == name]
-    values = (post.content[field.name] for field in split)
-    return post.content[name] or next(filter(None, values), post.content[name])
+    later = [field.name for field in REVISED.values() if field.split_from == name]
+    values = (post.content[key] for key in (name, *later))
+    return next((value for value in values if value), post.content[name])
 
 
 def _to_the_second(moment: datetime | None) -> str:
