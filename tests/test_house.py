@@ -26,21 +26,23 @@ from tests.support.source_tree import (
 )
 
 ALL_PARTS = frozenset(module.part for module in MODULES)
-BASE = frozenset({"", "config", "loopback", "markup", "models"})
+BASE = frozenset({"", "config", "loopback", "markup", "models", "refusal"})
 BLUEPRINT = BASE | {"cache", "media", "sandbox", "web"}
 
 # What each package or single module may import. Two modules have a rule of their own: `config`
 # parses the address of the mail server, and the list of tasks needs all kinds of work.
 MAY_IMPORT: dict[str, frozenset[str]] = {
-    **dict.fromkeys(["", "dependencies", "loopback", "mail.settings", "priority"], frozenset()),
+    **dict.fromkeys(
+        ["", "dependencies", "loopback", "mail.settings", "priority", "refusal"], frozenset()
+    ),
     "config": frozenset({"mail.settings"}),
-    "markup": frozenset({"config"}),
+    "markup": frozenset({"config", "refusal"}),
     "models": BASE - {""},
     "migrations": frozenset({"models"}),
     "db": BASE,
     "media": frozenset({"config", "markup"}),
     "sandbox": BASE | {"media", "priority"},
-    "web": BASE | {"db", "media", "priority"},
+    "web": BASE | {"db", "media", "priority", "sandbox"},
     "cache": BASE | {"db", "web"},
     "backup": BASE | {"db", "media", "web"},
     "server": BASE | {"backup", "cache", "db", "web"},

@@ -9,11 +9,10 @@ from blog import web
 from blog.config import N_
 from blog.home import bp, guest_cookie
 from blog.home.guest_cookie import Proof
-from blog.markup import Rendered, TooMuch
+from blog.markup import Rendered
 from blog.models.base import Refusal
 from blog.models.comments import guest, spam, submission
 from blog.models.comments.comment import Comment
-from blog.models.comments.spam import TooMany
 from blog.models.comments.submission import (
     LONGEST_BODY,
     CommentedPost,
@@ -23,7 +22,7 @@ from blog.models.comments.submission import (
 from blog.models.public.cards import PostPage
 from blog.models.users import user
 from blog.sandbox import SandboxBusy
-from blog.web import headers
+from blog.web import errors, headers
 from blog.web.forms import Checkbox, Form, Text, Verbatim
 
 TOO_EARLY = N_("The form was sent very quickly. Check your comment, then send it again.")
@@ -85,9 +84,9 @@ async def send_comment(request: Request, id: int) -> HTTPResponse:
     attempt = CommentAttempt(about, form, proof)
     try:
         return await _send(request, attempt)
-    except (Refusal, TooMuch, SandboxBusy) as error:
-        form.refuse(_as_refusal(error))
-        return await _comment_page(request, attempt, status=_status(error))
+    except Refusal as refusal:
+        form.refuse(refusal)
+        return await _comment_page(request, attempt, status=errors.status_of(refusal))
 
 
 def form_below(request: Request, post: PostPage) -> str:
@@ -214,19 +213,6 @@ async def _submit_once(request: Request, sent: Submission) -> str:
 def _guest_key(request: Request, attempt: CommentAttempt) -> str:
     """Return the random key that identifies a guest: from their cookie, or from their proof."""
     return guest_cookie.key_of(request) or (attempt.proof.key if attempt.proof else "")
-
-
-def _as_refusal(error: Refusal | TooMuch | SandboxBusy) -> Refusal:
-    """Turn an error of the renderer into a message beside the text or above the form."""
-    if isinstance(error, TooMuch):
-        return Refusal(error.message, "body", **error.params)
-    return Refusal(error.message) if isinstance(error, SandboxBusy) else error
-
-
-def _status(error: Refusal | TooMuch | SandboxBusy) -> int:
-    if isinstance(error, SandboxBusy):
-        return 503
-    return 429 if isinstance(error, TooMany) else 422
 
 
 async def _comment_page(

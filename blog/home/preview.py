@@ -1,12 +1,10 @@
 """The preview of a post's working copy, for anybody who has its private link."""
 
 from sanic import HTTPResponse, Request
-from sanic.exceptions import ServiceUnavailable
 
 from blog import web
 from blog.home import bp
 from blog.models.posts import preview as previews
-from blog.sandbox import SandboxBusy
 
 
 @bp.get("/preview/<key:str>")
@@ -14,12 +12,9 @@ async def preview(request: Request, key: str) -> HTTPResponse:
     """Render the working copy exactly as the published post would look."""
     request.ctx.private = True
     draft = await web.get_or_404(request, previews.draft, key)
-    try:
-        rendered = await request.app.ctx.sandbox.render(
-            draft.body, draft.links, sizes=draft.sizes, title=draft.card.title
-        )
-    except SandboxBusy as error:
-        raise ServiceUnavailable(quiet=True) from error
+    rendered = await request.app.ctx.sandbox.render(
+        draft.body, draft.links, sizes=draft.sizes, title=draft.card.title
+    )
     response = web.render(request, "home/preview.html", post=previews.page(draft, rendered))
     response.headers["x-robots-tag"] = "noindex, nofollow"
     response.headers["referrer-policy"] = "no-referrer"

@@ -80,7 +80,7 @@ class Importer:
         for post in posts:
             try:
                 outcome = await self._import_post(post, sandbox)
-            except (TooMuch, Refusal) as reason:
+            except Refusal as reason:
                 outcome = FAILED
                 params = {name: str(value) for name, value in reason.params.items()}
                 post.remark("file", reason.message, **params)

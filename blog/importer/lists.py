@@ -14,7 +14,6 @@ from blog.config import N_, Config
 from blog.db import Database
 from blog.importer.report import ImportReport
 from blog.importer.source.source_post import Remark
-from blog.markup import TooMuch
 from blog.models.base import Refusal
 from blog.models.transfer import import_comments
 from blog.models.transfer.import_comments import ImportedComment
@@ -106,13 +105,13 @@ async def _import_comments(
             rendered = await sandbox.render(comment.body, trust="guest")
             await database.transact(import_comments.import_comment, comment, rendered)
             report.list_rows["comments"] += 1
-        except (Refusal, TooMuch) as reason:
+        except Refusal as reason:
             _add_remark(report, "comment", COMMENTS, reason)
         except SandboxFailed as fault:
             refusal = Refusal(N_("It could not be rendered: %(fault)s"), fault=str(fault))
             _add_remark(report, "comment", COMMENTS, refusal)
 
 
-def _add_remark(report: ImportReport, kind: str, file: str, reason: Refusal | TooMuch) -> None:
+def _add_remark(report: ImportReport, kind: str, file: str, reason: Refusal) -> None:
     params = {name: str(value) for name, value in reason.params.items()}
     report.remarks.append(Remark(file, reason.message, params, kind))

@@ -1,5 +1,7 @@
 """Limits on the size and complexity of a text, so that none can overload the server."""
 
+from blog.refusal import Refusal
+
 MAX_SOURCE = 500_000  # bytes of Markdown
 MAX_HTML = 5_000_000  # characters
 MAX_CELLS = 20_000
@@ -11,13 +13,11 @@ MAX_DEPTH = 150  # levels of nested elements
 MAX_UNCLOSED = 5_000
 
 
-class TooMuch(ValueError):
-    """The text exceeds a limit. The message (marked with `N_`) tells its author which one."""
+class TooMuch(Refusal):
+    """The text exceeds a limit. The message tells its author which one."""
 
     def __init__(self, message: str, **params: object) -> None:
-        super().__init__(message % params if params else message)
-        self.message = message
-        self.params = params
+        super().__init__(message, "body", **params)
 
 
 def names(text: str) -> frozenset[str]:

@@ -9,6 +9,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
+from blog.refusal import Refusal as Refusal
+
 # What a JSON column holds; use these as `Mapped[JSONObject]` and `Mapped[JSONList]`.
 JSONObject = dict[str, Any]
 JSONList = list[Any]
@@ -22,20 +24,6 @@ NAMES = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
-
-
-class Refusal(Exception):
-    """A business rule was violated.
-
-    `message` is one sentence for the user, marked with `N_` for translation; `params` fill its
-    placeholders. `field` names the form field at fault, or is empty.
-    """
-
-    def __init__(self, message: str, field: str = "", **params: object) -> None:
-        super().__init__(message % params if params else message)
-        self.message = message
-        self.field = field
-        self.params = params
 
 
 class UTCTime(TypeDecorator[datetime]):

@@ -11,6 +11,7 @@ from typing import Self
 from blog.config import N_, Config
 from blog.markup import Rendered, Size, TooMuch, Trust
 from blog.media import Picture
+from blog.refusal import Refusal
 from blog.sandbox.process import ProcessEnded, SandboxProcess
 from blog.sandbox.protocol import LIMITS, Frame, Head
 
@@ -19,13 +20,17 @@ MAX_ATTEMPTS = 2
 log = logging.getLogger("blog.sandbox")
 
 
-class SandboxBusy(Exception):
+class SandboxBusy(Refusal):
     """Too many jobs are waiting already, or the sandbox is closed."""
 
-    message = N_("The blog is busy processing other texts and pictures. Try again in a moment.")
-
     def __init__(self) -> None:
-        super().__init__(self.message)
+        super().__init__(
+            N_("The blog is busy processing other texts and pictures. Try again in a moment.")
+        )
+
+
+class UploadTooLarge(Refusal):
+    """The file of an uploaded picture is larger than the blog accepts."""
 
 
 class SandboxFailed(Exception):
@@ -75,20 +80,20 @@ class Sandbox:
     async def picture(self, raw: bytes, name: str) -> Picture:
         """Re-encode an upload, so that it is safe to serve. `name` is the file name of the sender.
 
-        Raises `Refusal` if it is not a picture or too large, and `SandboxBusy`.
+        Raises a `Refusal` of the field `picture` if it is not a picture, `UploadTooLarge`, and
+        `SandboxBusy`.
         """
-        from blog.models.base import Refusal  # the sandbox process must not load SQLAlchemy
-
         if len(raw) > self.config.max_upload:
             limit = self.config.max_upload_mb
-            raise Refusal(N_("%(name)s is larger than %(limit)s MB."), name=name, limit=limit)
+            message = N_("%(name)s is larger than %(limit)s MB.")
+            raise UploadTooLarge(message, "picture", name=name, limit=limit)
         values = {"name": name, "max_pixels": self.config.max_pixels}
         try:
             reply, data = await self._enqueue("picture", values, raw)
         except TooMuch as error:
-            raise Refusal(N_("Reading %(name)s takes too long."), name=name) from error
+            raise Refusal(N_("Reading %(name)s takes too long."), "picture", name=name) from error
         if "refused" in reply:
-            raise Refusal(reply["refused"], **reply["params"])
+            raise Refusal(reply["refused"], "picture", **reply["params"])
         size = reply["picture"]["size"]
         return Picture(**reply["picture"], data=data[:size], narrow=data[size:])
 

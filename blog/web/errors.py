@@ -10,10 +10,12 @@ from sqlalchemy.exc import OperationalError
 
 from blog import web
 from blog.config import N_
-from blog.markup import TooMuch
 from blog.models.base import Refusal
+from blog.models.comments.spam import TooMany
+from blog.models.posts.editing import Conflict
 from blog.models.settings.site import SiteFacts
 from blog.models.users.signin import SessionEnded
+from blog.sandbox import SandboxBusy, UploadTooLarge
 from blog.web import debugger
 
 log = logging.getLogger("blog")
@@ -33,6 +35,15 @@ MESSAGES = {
     507: N_(
         "The server's disk is full, so nothing was saved. The site owner has to free some space."
     ),
+}
+
+
+# The status of each kind of `Refusal` that does not get 422.
+REFUSAL_STATUSES: dict[type[Refusal], int] = {
+    Conflict: 409,
+    UploadTooLarge: 413,
+    TooMany: 429,
+    SandboxBusy: 503,
 }
 
 
@@ -77,7 +88,7 @@ def _explain(request: Request, error: Exception, status: int) -> tuple[str, str]
     if isinstance(error, ExplainedError):
         return web.translate_for(request, error.title), web.translate_for(request, error.sentence)
     title, message = web.translate_for(request, MESSAGES.get(status, MESSAGES[400])), ""
-    if isinstance(error, (Refusal, TooMuch)):
+    if isinstance(error, Refusal):
         message = web.translate_for(request, error.message, **error.params)
     return title, message
 
@@ -98,8 +109,9 @@ def status_of(error: Exception) -> int:
 
     `LookupError` itself is a 404; its subclasses `KeyError` and `IndexError` are bugs.
     """
-    if isinstance(error, (Refusal, TooMuch)):
-        return 422
+    if isinstance(error, Refusal):
+        kinds = REFUSAL_STATUSES.items()
+        return next((status for kind, status in kinds if isinstance(error, kind)), 422)
     if _is_disk_full(error):
         return 507
     if isinstance(error, OperationalError):

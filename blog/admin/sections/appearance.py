@@ -6,13 +6,12 @@ from sanic.request import RequestParameters
 from blog import media, web
 from blog.admin.section import Section
 from blog.config import N_
-from blog.markup import TooMuch
 from blog.models.base import Refusal
 from blog.models.settings import save_settings, theme_css
 from blog.models.settings.save_settings import SETTINGS, SettingUpdate
 from blog.models.uploads import upload
 from blog.models.users.user import ADMIN
-from blog.sandbox import SandboxBusy
+from blog.web import errors
 from blog.web.forms import Choice, Form, Text
 
 section = Section("look", N_("Appearance"), place=105, role=ADMIN, route="look")
@@ -65,13 +64,14 @@ async def save_look(request: Request) -> HTTPResponse:
 async def save_footer(request: Request) -> HTTPResponse:
     """Save the footer with its HTML, so that pages need not render it."""
     form = FooterForm.read(request)
+    if not form.ok:
+        return _page(request, 422, footer_form=form)
     try:
-        if form.ok:
-            rendered = await request.app.ctx.sandbox.render(form["footer"])
-            return await _save(request, footer=form["footer"], footer_html=rendered.html)
-    except (Refusal, TooMuch, SandboxBusy) as error:
-        form.faults["footer"] = _refusal(error)
-    return _page(request, 422, footer_form=form)
+        rendered = await request.app.ctx.sandbox.render(form["footer"])
+        return await _save(request, footer=form["footer"], footer_html=rendered.html)
+    except Refusal as refusal:
+        form.faults["footer"] = refusal
+        return _page(request, errors.status_of(refusal), footer_form=form)
 
 
 @section.post("/logo")
@@ -81,9 +81,9 @@ async def save_logo(request: Request) -> HTTPResponse:
     try:
         logo = "" if form["act"] == "remove" else await _store_logo(request)
         return await _save(request, logo=logo)
-    except (Refusal, SandboxBusy) as error:
-        form.faults["picture"] = _refusal(error)
-    return _page(request, 422, logo_form=form)
+    except Refusal as refusal:
+        form.faults["picture"] = refusal
+        return _page(request, errors.status_of(refusal), logo_form=form)
 
 
 async def _save(request: Request, **values: str) -> HTTPResponse:
@@ -121,11 +121,6 @@ async def _store_logo(request: Request) -> str:
         request, upload.record_upload, original=file.name, **facts, by=request.ctx.user
     )
     return address
-
-
-def _refusal(error: Refusal | TooMuch | SandboxBusy) -> Refusal:
-    """Return an error as a message for the whole form."""
-    return Refusal(error.message, **getattr(error, "params", {}))
 
 
 def _page(request: Request, status: int = 200, **forms: Form) -> HTTPResponse:

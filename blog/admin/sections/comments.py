@@ -5,14 +5,12 @@ from sanic import HTTPResponse, Request
 from blog import web
 from blog.admin.section import Action, Column, Filter, Section, ngettext
 from blog.config import N_
-from blog.markup import TooMuch
 from blog.models.base import Refusal
 from blog.models.comments import moderation, moderation_queue
 from blog.models.comments.comment import APPROVED, PENDING, REJECTED, SPAM
 from blog.models.comments.moderation_queue import QueuedComment
 from blog.models.comments.submission import LONGEST_BODY
-from blog.sandbox import SandboxBusy
-from blog.web import headers
+from blog.web import errors, headers
 from blog.web.forms import Form, Verbatim
 
 COLUMNS = (
@@ -109,8 +107,9 @@ async def reply_comment(request: Request, id: int) -> HTTPResponse:
     try:
         if form.ok:
             return await _reply(request, id, form["body"])
-    except (Refusal, TooMuch, SandboxBusy) as error:
-        form.refuse(_refusal(error))
+    except Refusal as refusal:
+        form.refuse(refusal)
+        return _comment_page(request, comment, form, errors.status_of(refusal))
     except LookupError as error:  # the comment was deleted in the meantime
         raise web.PageNotFound from error
     return _comment_page(request, comment, form, 422)
@@ -122,13 +121,6 @@ async def _reply(request: Request, id: int, body: str) -> HTTPResponse:
     await web.transact(request, moderation_queue.reply, id, body, rendered, ip, by=by)
     web.flash(request, N_("Your reply is now shown below the comment."))
     return web.redirect(request, "admin.comments")
-
-
-def _refusal(error: Refusal | TooMuch | SandboxBusy) -> Refusal:
-    """Return an error as a message for the form; rendering errors are about the field `body`."""
-    if isinstance(error, Refusal):
-        return error
-    return Refusal(error.message, "body", **getattr(error, "params", {}))
 
 
 def _comment_page(
