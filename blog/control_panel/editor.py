@@ -1,7 +1,5 @@
 """The edit page of a post: saving the working copy, the preview, and its private link."""
 
-from collections.abc import Awaitable, Callable
-
 from sanic import HTTPResponse, Request
 from sanic.response import json
 
@@ -9,15 +7,11 @@ from blog import web
 from blog.config import LANGUAGES, N_
 from blog.control_panel import bp
 from blog.control_panel.post_form import PostForm
-from blog.markup import TooMuch
 from blog.models.base import Refusal
 from blog.models.posts import dashboard, editing, preview
 from blog.models.posts.content import FIELDS
 from blog.models.posts.dashboard import EditablePost
-from blog.models.posts.editing import Conflict
-from blog.sandbox import SandboxBusy
-
-AfterSaving = Callable[[PostForm], Awaitable[HTTPResponse]]
+from blog.web import errors
 
 
 @bp.get("/posts/<id:int>")
@@ -30,80 +24,76 @@ async def edit_post(request: Request, id: int) -> HTTPResponse:
 @bp.post("/posts/<id:int>/save")
 async def save_post(request: Request, id: int) -> HTTPResponse:
     """Save the working copy; a script gets JSON, a form goes back to the edit page."""
-
-    async def respond(form: PostForm) -> HTTPResponse:
-        if asks_for_json(request):
-            return json(await _saved_state(request, id))
-        web.flash(request, N_("Saved. Readers will not see it until you publish it."))
-        if form["picture"]:
-            web.flash(
-                request, N_("The picture was not uploaded. Press “Add picture” to upload it.")
-            )
-        return web.redirect(request, "control_panel.edit_post", id=id)
-
-    return await save_then(request, id, respond)
+    form = await save_draft(request, id)
+    if asks_for_json(request):
+        return json(await _saved_state(request, id))
+    web.flash(request, N_("Saved. Readers will not see it until you publish it."))
+    if form["picture"]:
+        web.flash(request, N_("The picture was not uploaded. Press “Add picture” to upload it."))
+    return web.redirect(request, "control_panel.edit_post", id=id)
 
 
 @bp.post("/posts/<id:int>/preview")
 async def preview_post(request: Request, id: int) -> HTTPResponse:
     """Save the working copy and open its preview at a private link."""
-
-    async def respond(form: PostForm) -> HTTPResponse:
-        key = await web.transact(request, preview.open_preview, id, by=request.ctx.user)
-        if asks_for_json(request):
-            url = web.url(request, "home.preview", key=key)
-            return json({**await _saved_state(request, id), "preview": url})
-        return web.redirect(request, "home.preview", key=key)
-
-    return await save_then(request, id, respond)
+    await save_draft(request, id)
+    key = await web.transact(request, preview.open_preview, id, by=request.ctx.user)
+    if asks_for_json(request):
+        url = web.url(request, "home.preview", key=key)
+        return json({**await _saved_state(request, id), "preview": url})
+    return web.redirect(request, "home.preview", key=key)
 
 
 @bp.post("/posts/<id:int>/close-preview")
 async def close_preview(request: Request, id: int) -> HTTPResponse:
     """Save the working copy and revoke the private link of the preview."""
-
-    async def respond(form: PostForm) -> HTTPResponse:
-        await web.transact(request, preview.close_preview, id, by=request.ctx.user)
-        web.flash(request, N_("The private link no longer works."))
-        return web.redirect(request, "control_panel.edit_post", id=id)
-
-    return await save_then(request, id, respond)
+    await save_draft(request, id)
+    await web.transact(request, preview.close_preview, id, by=request.ctx.user)
+    web.flash(request, N_("The private link no longer works."))
+    return web.redirect(request, "control_panel.edit_post", id=id)
 
 
-async def save_then(
-    request: Request, id: int, respond: AfterSaving, form: PostForm | None = None
-) -> HTTPResponse:
-    """Save the submitted form as the working copy, then return what `respond` returns.
+class InvalidDraft(Refusal):
+    """Some fields of the edit form are not valid. The form holds the message of each."""
 
-    Where saving or `respond` raises a `Refusal`, the form is shown again with everything typed.
-    `form` is read from the request unless it is given.
+    def __init__(self) -> None:
+        super().__init__(N_("Some of what you sent is not valid. Correct it and try again."))
+
+
+async def save_draft(request: Request, id: int, form: PostForm | None = None) -> PostForm:
+    """Save the submitted form as the working copy, and return it with the version just saved.
+
+    `form` is read from the request unless it is given. Raises `InvalidDraft` if a field is not
+    valid, and `Refusal`, such as `Conflict`, if the form cannot be saved.
     """
-    form = form or PostForm.read(request)
+    form = form or read_form(request)
     if not form.ok:
-        return await show_again(request, id, form, 422)
-    try:
-        form.saved(await web.transact(request, editing.save, id, form.copy(), by=request.ctx.user))
-        return await respond(form)
-    except (Refusal, TooMuch, SandboxBusy) as error:
-        return await show_again(request, id, form.refuse(as_refusal(error)), status_of(error))
+        raise InvalidDraft
+    copy = form.copy()
+    form.saved(await web.transact(request, editing.save, id, copy, by=request.ctx.user))
+    return form
 
 
-def as_refusal(error: Refusal | TooMuch | SandboxBusy) -> Refusal:
-    """Turn an error of the renderer into a message beside the text or above the form."""
-    if isinstance(error, TooMuch):
-        return Refusal(error.message, "body", **error.params)
-    return Refusal(error.message) if isinstance(error, SandboxBusy) else error
+def read_form(request: Request) -> PostForm:
+    """Read the edit form. If the view then raises a `Refusal`, `show_again` shows this form."""
+    form = request.ctx.post_form = PostForm.read(request)
+    return form
 
 
-def status_of(error: Refusal | TooMuch | SandboxBusy) -> int:
-    """Return the HTTP status for an error."""
-    if isinstance(error, SandboxBusy):
-        return 503
-    return 409 if isinstance(error, Conflict) else 422
+@bp.exception(Refusal)  # type: ignore[untyped-decorator]  # in Sanic
+async def show_again(request: Request, refusal: Refusal) -> HTTPResponse:
+    """Show the edit form again with its errors and everything typed; a script gets the errors.
 
-
-async def show_again(request: Request, id: int, form: PostForm, status: int) -> HTTPResponse:
-    """Show the form again with its errors; a script gets only the errors, as JSON."""
+    Handles every `Refusal` that a view of this blueprint does not catch. If the view has not read
+    an edit form, the error page is shown.
+    """
+    form: PostForm | None = getattr(request.ctx, "post_form", None)
+    if form is None:
+        return await errors.show_error(request, refusal)
+    if not isinstance(refusal, InvalidDraft):
+        form.refuse(refusal)
+    status = errors.status_of(refusal)
+    id = request.match_info["id"]
     editable = await web.get_or_404(request, dashboard.load_editable, id, by=request.ctx.user)
     if asks_for_json(request):
         return json({"faults": form.errors}, status=status)

@@ -8,20 +8,12 @@ from sanic.response import json
 from blog import media, web
 from blog.config import N_
 from blog.control_panel import bp
-from blog.control_panel.editor import (
-    as_refusal,
-    asks_for_json,
-    save_then,
-    show_again,
-    status_of,
-)
-from blog.control_panel.post_form import PostForm
+from blog.control_panel.editor import asks_for_json, read_form, save_draft
 from blog.models.base import Refusal
 from blog.models.posts import dashboard
 from blog.models.uploads import upload as uploads
 from blog.models.uploads.upload import Upload
-from blog.sandbox import SandboxBusy
-from blog.web import pagination
+from blog.web import errors, pagination
 from blog.web.forms import Form, Text
 
 # Names given by cameras, phones and screenshot programs, which do not describe the picture.
@@ -50,8 +42,8 @@ async def upload_picture(request: Request) -> HTTPResponse:
     """Store a picture; a script gets the Markdown to insert, a form goes back to the list."""
     try:
         upload, name = await _store(request)
-    except (Refusal, SandboxBusy) as error:
-        return await _upload_error(request, error)
+    except Refusal as refusal:
+        return await _upload_error(request, refusal)
     if asks_for_json(request):
         return json(_details(upload, name))
     web.flash(request, N_("The picture was uploaded."))
@@ -64,22 +56,15 @@ async def add_picture(request: Request, id: int) -> HTTPResponse:
 
     Used where scripts are off; the whole form is saved with it.
     """
-    form = PostForm.read(request)
-    try:
-        upload, name = await _store(request)
-    except (Refusal, SandboxBusy) as error:
-        form.faults["picture"] = as_refusal(error)
-        return await show_again(request, id, form, _status(request, error))
+    form = read_form(request)
+    upload, name = await _store(request)
     if form["into"] == "cover":
         form.put("cover", media.address(upload.name))
     else:
         form.put("body", f"{form.values['body'].rstrip()}\n\n{markdown(upload, name)}\n".lstrip())
-
-    async def respond(_: PostForm) -> HTTPResponse:
-        web.flash(request, N_("The picture was added."))
-        return web.redirect(request, "control_panel.edit_post", id=id)
-
-    return await save_then(request, id, respond, form)
+    await save_draft(request, id, form)
+    web.flash(request, N_("The picture was added."))
+    return web.redirect(request, "control_panel.edit_post", id=id)
 
 
 async def _store(request: Request) -> tuple[Upload, str]:
@@ -118,17 +103,12 @@ def _sent(request: Request) -> tuple[bytes, str]:
     return raw, printable.rpartition("/")[2].rpartition("\\")[2][-200:] or "picture"
 
 
-async def _upload_error(request: Request, error: Refusal | SandboxBusy) -> HTTPResponse:
-    status, form = _status(request, error), UploadForm.blank(request)
-    form.faults["picture"] = as_refusal(error)
+async def _upload_error(request: Request, refusal: Refusal) -> HTTPResponse:
+    status, form = errors.status_of(refusal), UploadForm.blank(request)
+    form.faults["picture"] = refusal
     if asks_for_json(request):
         return json({"faults": form.errors}, status=status)
     return await _page(request, form, status)
-
-
-def _status(request: Request, error: Refusal | SandboxBusy) -> int:
-    is_large = len(request.body) > request.app.ctx.config.max_upload
-    return 413 if is_large else status_of(error)
 
 
 def _details(upload: Upload, name: str) -> dict[str, str | int]:

@@ -84,6 +84,7 @@ class PostForm(Form):
     def saved(self, version: int) -> None:
         """Note the version just saved, so that the form, if shown again, can be saved once more."""
         self.values |= {"version": version, "over": ""}
+        self.data |= {"version": version, "over": 0}
 
 
 def is_generated(post: Post) -> bool:

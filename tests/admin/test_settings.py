@@ -380,7 +380,8 @@ def publish(database: Database, world: Cast, title: str, at: Any = None, **typed
     def work(session: Any, *, by: Any) -> Post:
         id = editing.start(session, "post", "en", by=by)
         version = editing.save(session, id, WorkingCopy(title=title, body="x", **typed), by=by)
-        return publishing.publish(session, id, render("x"), version, at, by=by)
+        publishing.publish(session, id, render("x"), version, at, by=by)
+        return session.get_one(Post, id)
 
     post: Post = database.transact_now(work, by=world.ann)
     return post

@@ -124,17 +124,12 @@ def row_of(post: Post, moment: datetime) -> ListedPost:
         language=post.language,
         state=post.state(moment),
         is_listed=post.is_listed,
-        is_edited=is_edited(post),
+        is_edited=editing.is_edited(post),
         updated_at=post.updated_at,
         publish_at=post.publish_at,
         href=post.address.href if post.address and post.is_live(moment) else "",
         authors=tuple(link.user.display_name for link in post.author_links),
     )
-
-
-def is_edited(post: Post) -> bool:
-    """Return whether the working copy was saved after the live revision was created."""
-    return post.live_revision is not None and post.updated_at > post.live_revision.created_at
 
 
 def load_editable(session: Session, id: int, *, by: User) -> EditablePost:

@@ -3,7 +3,7 @@
 Readers see nothing of this until the post is published: see `publishing`.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, selectinload
@@ -76,6 +76,21 @@ def load(session: Session, id: int, *, by: User, for_update: bool = False) -> Po
     return post
 
 
+def is_edited(post: Post) -> bool:
+    """Return whether the working copy was saved after the live revision was created."""
+    return post.live_revision is not None and post.updated_at > post.live_revision.created_at
+
+
+def save_time(post: Post) -> datetime:
+    """Return the time of a save: now, but in any case after the live revision was created.
+
+    `is_edited` compares the two times, and the clock may have been set back between them.
+    """
+    if post.live_revision is None:
+        return now()
+    return max(now(), post.live_revision.created_at + timedelta(microseconds=1))
+
+
 @action("post.start")
 def start(session: Session, kind: str, language: str, *, by: User) -> int:
     """Return the id of an empty draft by this author: an old untouched one, or a new one."""
@@ -116,18 +131,29 @@ def save(session: Session, id: int, copy: WorkingCopy, *, by: User) -> int:
         return post.version
     if post.version not in (copy.version, copy.over):
         raise Conflict(N_("Somebody else has saved this post since you opened it."))
-    moment = now()
+    moment = save_time(post)
     keep_earlier(session, earlier, moment, at_once=post.version != copy.version)
     post.version, post.updated_at = post.version + 1, moment
     return post.version
 
 
 def _detect_language(post: Post, copy: WorkingCopy) -> None:
-    """Detect the language from the first text, unless the writer has chosen one."""
-    if post.title or post.body or copy.content.get("language", post.language) != post.language:
+    """Detect the language from the first text, unless the writer has chosen one.
+
+    A form that is sent twice at once comes back as the first text, whose language is known by then.
+    """
+    is_chosen = copy.content.get("language", post.language) != post.language
+    is_first = not (post.title or post.body) and not is_chosen
+    if not is_first and not _is_first_text_again(post, copy):
         return
     if language := language_of(copy.text("title"), copy.text("body")):
         copy.content["language"] = language
+
+
+def _is_first_text_again(post: Post, copy: WorkingCopy) -> bool:
+    """Whether the post was empty when its form was opened, and has got this very text since."""
+    is_next = (copy.version, post.version) == (1, 2) and not copy.over
+    return is_next and (copy.text("title").strip(), copy.text("body")) == (post.title, post.body)
 
 
 def _typed(post: Post) -> tuple[object, ...]:

@@ -1,28 +1,67 @@
 """Publishing, updating, scheduling and unpublishing a post, and the trash."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 
 from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from blog.config import N_
-from blog.markup import RENDERER, Rendered, excerpt
+from blog.markup import RENDERER, Rendered, Size, excerpt
 from blog.models.addresses.address import Address
 from blog.models.audit.action import action
 from blog.models.base import Base, Refusal, now
 from blog.models.comments import submission
 from blog.models.posts.authors import add_authors_and_tags
-from blog.models.posts.editing import load, snapshot
+from blog.models.posts.editing import Conflict, is_edited, load, snapshot
 from blog.models.posts.post import Post, PostAuthor
 from blog.models.posts.revision import Revision, RevisionAuthor, RevisionTag
 from blog.models.posts.slug import activate_address
 from blog.models.search import search
 from blog.models.tags.tag import split
+from blog.models.uploads.upload import picture_sizes
 from blog.models.users.user import User
 
 
-class VersionChanged(Exception):
-    """The working copy was saved again while its text was being rendered."""
+class NotPublic(Refusal):
+    """A post that is neither live nor scheduled cannot be unpublished."""
+
+    def __init__(self) -> None:
+        super().__init__(N_("This post is not public."))
+
+
+class Publication(Enum):
+    """What `publish` has done."""
+
+    PUBLISHED = auto()
+    UPDATED = auto()
+    SCHEDULED = auto()
+    UNCHANGED = auto()  # readers see this text already
+
+
+@dataclass(frozen=True)
+class UnrenderedText:
+    """The text of a working copy, and everything else that its rendering depends on.
+
+    `links` maps link targets in the text to our addresses; `sizes` holds the width and height of
+    each picture in pixels.
+    """
+
+    title: str
+    body: str
+    links: dict[str, str]
+    sizes: dict[str, Size]
+
+
+def unrendered_text(session: Session, id: int, *, by: User) -> UnrenderedText:
+    """Return the text of a working copy, to be rendered before it is published.
+
+    Raises `LookupError`.
+    """
+    post = load(session, id, by=by)
+    sizes = picture_sizes(session, post.body, post.links)
+    return UnrenderedText(post.title, post.body, post.links, sizes)
 
 
 @action("post.publish")
@@ -34,24 +73,51 @@ def publish(
     at: datetime | None = None,
     *,
     by: User,
-) -> Post:
+) -> Publication:
     """Publish the working copy now, or schedule it `at` a moment. `rendered` is of `version`.
 
-    Raises `Changed` if the post has another version by now, `Refusal` if it cannot be published,
-    and `LookupError` if it does not exist or `by` may not edit it.
+    A post that is live or scheduled like this already stays as it is, because the same request may
+    arrive several times at once. Raises `Conflict` if the post has another version by now,
+    `Refusal` if it cannot be published, and `LookupError` if it does not exist or `by` may not
+    edit it.
     """
     post = load(session, id, by=by, for_update=True)
     if post.version != version:
-        raise VersionChanged
+        raise Conflict(N_("Somebody else has saved this post since you opened it."))
+    was_live = post.is_live(now())
+    moment = now()
+    was_live = post.is_live(moment)
+    if was_live and at == post.publish_at:
+        at = None  # it was scheduled, and went live while its page was open: update it
+    is_unchanged = _is_published(post, at, moment)
+    if not is_unchanged:
+        _check_publishable(post)
+        _set_moment(post, at)
+        make_live(session, post, rendered, by=by)
+    if at is not None:
+        return Publication.SCHEDULED
+    if is_unchanged:
+        return Publication.UNCHANGED
+    return Publication.UPDATED if was_live else Publication.PUBLISHED
+
+
+def _is_published(post: Post, at: datetime | None, moment: datetime) -> bool:
+    """Whether the working copy is live at this moment, or scheduled for `at` if that is given."""
+    if is_edited(post):
+        return False
+    if at is None:
+        return post.is_live(moment)
+    return post.is_scheduled(moment) and post.publish_at == at
+
+
+def _check_publishable(post: Post) -> None:
+    """Raise `Refusal` if the post is in the trash or has no title or text."""
     if post.is_trashed():
         raise Refusal(N_("This post is in the trash. Restore it before you publish it."))
     if not post.title:
         raise Refusal(N_("A post needs a title before it can be published."), "title")
     if not post.body.strip():
         raise Refusal(N_("The text is empty, so there is nothing to publish yet."), "body")
-    _set_moment(post, at)
-    make_live(session, post, rendered, by=by)
-    return post
 
 
 def _set_moment(post: Post, at: datetime | None) -> None:
@@ -88,6 +154,8 @@ def make_live(
     revision.words, revision.minutes = rendered.words, rendered.minutes
     revision.excerpt = post.summary or excerpt(rendered.text)
     is_first = post.live_revision_id is None and post.publish_at is not None
+    # Later than the save that it shows, even if the clock was set back: see `editing.is_edited`.
+    revision.created_at = max(now(), post.updated_at)
     revision.as_of = as_of or (post.publish_at if is_first else now())  # type: ignore[assignment]  # is_first
     session.add(revision)
     session.flush()
@@ -103,7 +171,7 @@ def make_live(
 def unpublish(session: Session, id: int, *, by: User) -> Post:
     """Hide a live post, keeping `publish_at` so that it is not announced twice.
 
-    A scheduled post becomes a draft. Raises `Refusal` if the post is neither live nor scheduled.
+    A scheduled post becomes a draft. Raises `NotPublic`, and `LookupError`.
     """
     post = load(session, id, by=by, for_update=True)
     moment = now()
@@ -113,7 +181,7 @@ def unpublish(session: Session, id: int, *, by: User) -> Post:
     elif post.is_live(moment):
         post.withdraw_at = moment
     else:
-        raise Refusal(N_("This post is not public."))
+        raise NotPublic
     return post
 
 

@@ -7,7 +7,6 @@ from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from blog.models.audit.action import action
-from blog.models.base import now
 from blog.models.posts import editing
 from blog.models.posts.content import REVISED
 from blog.models.posts.post import Post
@@ -81,7 +80,7 @@ def restore_revision(session: Session, id: int, revision_id: int, *, by: User) -
     Raises `LookupError`.
     """
     post = editing.load(session, id, by=by, for_update=True)
-    revision, moment = _revision_of(session, post, revision_id), now()
+    revision, moment = _revision_of(session, post, revision_id), editing.save_time(post)
     keep_earlier(session, editing.earlier_copy(post), moment, at_once=True)
     for field in COMPARED:
         setattr(post, field.name, getattr(revision, field.name))

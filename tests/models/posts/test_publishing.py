@@ -11,7 +11,6 @@ from blog.models.base import Refusal, now
 from blog.models.posts import editing, publishing
 from blog.models.posts.editing import Conflict, WorkingCopy
 from blog.models.posts.post import Post
-from blog.models.posts.publishing import VersionChanged
 from blog.models.posts.revision import Revision
 from blog.models.public import post_page
 from blog.models.public.cards import PostPage
@@ -61,9 +60,8 @@ def load(database: Database, id: int, by: User) -> Post:
 def publish(database: Database, id: int, by: User, **options: object) -> Post:
     """Publish the current version of a post."""
     post = load(database, id, by)
-    return database.transact_now(
-        publishing.publish, id, render(post.body), post.version, by=by, **options
-    )
+    database.transact_now(publishing.publish, id, render(post.body), post.version, by=by, **options)
+    return load(database, id, by)
 
 
 def edit(database: Database, id: int, by: User, **changes: object) -> int:
@@ -154,7 +152,7 @@ def test_saving_without_a_change_keeps_the_version(database, kim):
 
 def test_text_rendered_from_an_older_version_is_not_published(database, kim):
     id = draft(database, kim, title="Tea", body="old")
-    with pytest.raises(VersionChanged):
+    with pytest.raises(Conflict):
         database.transact_now(publishing.publish, id, render("old"), 1, by=kim)
 
 
