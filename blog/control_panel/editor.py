@@ -75,25 +75,31 @@ async def save_draft(request: Request, id: int, form: PostForm | None = None) ->
 
 
 def read_form(request: Request) -> PostForm:
-    """Read the edit form. If the view then raises a `Refusal`, `show_again` shows this form."""
+    """Read the edit form. If the view then raises a `Refusal`, this form is shown again."""
     form = request.ctx.post_form = PostForm.read(request)
     return form
 
 
 @bp.exception(Refusal)  # type: ignore[untyped-decorator]  # in Sanic
-async def show_again(request: Request, refusal: Refusal) -> HTTPResponse:
-    """Show the edit form again with its errors and everything typed; a script gets the errors.
+async def show_refusal(request: Request, refusal: Refusal) -> HTTPResponse:
+    """Error handler: show the edit form again, or the error page if the view has not read one.
 
-    Handles every `Refusal` that a view of this blueprint does not catch. If the view has not read
-    an edit form, the error page is shown.
+    Handles every `Refusal` that a view of this blueprint does not catch.
     """
     form: PostForm | None = getattr(request.ctx, "post_form", None)
     if form is None:
         return await errors.show_error(request, refusal)
+    try:
+        return await _show_again(request, form, refusal)
+    except Exception as error:  # Sanic would answer with an error page of its own
+        return await errors.show_error(request, error)
+
+
+async def _show_again(request: Request, form: PostForm, refusal: Refusal) -> HTTPResponse:
+    """Show the form with its errors and everything typed; a script gets the errors, as JSON."""
     if not isinstance(refusal, InvalidDraft):
         form.refuse(refusal)
-    status = errors.status_of(refusal)
-    id = request.match_info["id"]
+    status, id = errors.status_of(refusal), request.match_info["id"]
     editable = await web.get_or_404(request, dashboard.load_editable, id, by=request.ctx.user)
     if asks_for_json(request):
         return json({"faults": form.errors}, status=status)
