@@ -15,6 +15,7 @@ from blog.models.posts import editing
 from blog.models.posts.post import Post
 from blog.models.posts.revision import Revision
 from tests.support import cast
+from tests.support.cast import Cast
 from tests.support.dashboard_client import fields_of
 from tests.support.live_server import Site
 
@@ -33,11 +34,10 @@ class Answers(NamedTuple):
 
 
 @pytest.fixture
-def site(migrated: Config, database: Database) -> Iterator[Site]:
+def site(migrated: Config, database: Database, world: Cast) -> Iterator[Site]:
     """A server with all example data: on SQLite, then on PostgreSQL."""
-    people = cast.fill(database, f"http://127.0.0.1:{migrated.port}")
     with Site(migrated) as running:
-        running.cast, running.database = people, database
+        running.cast, running.database = world, database
         yield running
 
 
