@@ -14,6 +14,7 @@ missing() {
     have curl || echo curl
     have openssl || echo openssl
     have wrk || echo wrk
+    have newsboat || echo newsboat
     have initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo postgresql
 }
 

@@ -190,7 +190,9 @@ def test_packages_are_installed_once_and_pip_settings_are_respected(clone, tmp_p
 # --- system packages -------------------------------------------------------------------------
 
 
-INSTALLED = dict.fromkeys(("chromium", "nginx", "apache2", "curl", "openssl", "wrk", "initdb"), "")
+INSTALLED = dict.fromkeys(
+    ("chromium", "nginx", "apache2", "curl", "openssl", "wrk", "newsboat", "initdb"), ""
+)
 
 
 def system_packages(folder: Path, *, programs: dict[str, str], **env: str):

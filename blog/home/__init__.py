@@ -15,6 +15,7 @@ from blog.home import (  # noqa: E402, F401 -- each adds its views to `bp`, whic
     preview,
     search,
     sign_in,
+    sitemap,
     unsubscribe,
     views,
 )

@@ -31,8 +31,7 @@ async def tag(request: Request, slug: str) -> HTTPResponse:
         if current_slug is None:
             raise web.PageNotFound from error
         return redirect(web.url(request, "home.tag", slug=current_slug), status=301)
-    feed = web.url(request, "home.tag_feed", slug=slug)
-    return show_listing(request, posts, kicker=N_("Tag"), heading=name.name, feed=feed)
+    return show_listing(request, posts, kicker=N_("Tag"), heading=name.name, has_feeds=True)
 
 
 @bp.get("/authors/<slug:str>")
@@ -42,9 +41,8 @@ async def author(request: Request, slug: str) -> HTTPResponse:
     name, posts = await web.get_or_404(
         request, page_queries.written_by, slug, *_page_and_size(request)
     )
-    feed = web.url(request, "home.author_feed", slug=slug)
     return show_listing(
-        request, posts, kicker=N_("Author"), heading=name.name, about=name.bio, feed=feed
+        request, posts, kicker=N_("Author"), heading=name.name, about=name.bio, has_feeds=True
     )
 
 

@@ -1,167 +1,219 @@
-"""Atom feeds with whole posts, the feed of a post's comments, the sitemap, and robots.txt."""
+"""The feeds of the site, of tags, of authors and of a post's comments, in every format.
 
-import re
+Each feed has an address in each format, such as `/tags/x/rss.xml`. Older entries are on further
+pages, such as `/tags/x/rss.xml/page/2`, which link to each other (RFC 5005, section 3).
+"""
+
 import uuid
-from datetime import UTC, datetime
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any
 from urllib.parse import unquote
 
 from sanic import HTTPResponse, Request
-from sanic.response import raw, redirect, text
+from sanic.response import redirect
 
 from blog import web
 from blog.cache.page_cache import add_cache_tags, cached
+from blog.config import N_
 from blog.home import bp
+from blog.home.feed_formats import (
+    ATOM,
+    FORMATS,
+    RSS,
+    Entry,
+    Feed,
+    FeedFormat,
+    Person,
+    page_suffix,
+)
+from blog.markup.absolute import absolute_address, absolute_links
 from blog.models.comments import submission
-from blog.models.public import archives, page_queries
-from blog.models.public.archives import SitemapEntry
+from blog.models.comments.comment import ShownComment
+from blog.models.comments.submission import CommentedPost
+from blog.models.public import page_queries
 from blog.models.public.cards import Name, PostPage
-from blog.models.settings import blogroll
+from blog.models.public.page_queries import FeedPosts
+from blog.web import pagination
 
-PRIVATE = ("/admin/", "/comments/", "/control-panel/", "/preview/")
-NEVER = datetime(1970, 1, 1, tzinfo=UTC)
-# Characters that XML 1.0 cannot represent at all, not even escaped.
-NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-# The parts of a post's sanitized HTML that hold addresses relative to the site: links and pictures,
-# `srcset` attributes, the addresses inside these, and links to headings of the same post. They are
-# made absolute, because many feed readers ignore xml:base.
-LOCAL_ADDRESS = re.compile(r'(<[a-z][^<>]*? (?:href|src)=")/(?![/\\])', re.IGNORECASE)
-SRCSET = re.compile(r' srcset="[^"]*"')
-SRCSET_ADDRESS = re.compile(r'((?:"|, ))/(?![/\\])')
-LOCAL_ANCHOR = re.compile(r'(<a\b[^<>]*? href=")#', re.IGNORECASE)
+FeedView = Callable[..., Coroutine[Any, Any, HTTPResponse]]
+# Where other software has its feed, each in the format that its readers expect there.
+FOREIGN_PATHS = {
+    "atom.xml": ATOM,
+    "feed": RSS,  # WordPress
+    "feed.xml": ATOM,  # Jekyll
+    "index.xml": RSS,  # Hugo
+    "rss": RSS,  # Ghost
+}
 
 
-@bp.get("/feed.atom")
+def paged(view: FeedView) -> FeedView:
+    """Decorate a view to get the number of the page as `page`; page 1 redirects to the feed."""
+
+    @wraps(view)
+    async def answer(request: Request, number: str = "", **place: object) -> HTTPResponse:
+        if number == "1":
+            return redirect(request.path.removesuffix("/page/1"), status=301)
+        return await view(request, page=pagination.page_number(number or None), **place)
+
+    return answer
+
+
 @cached()
-async def feed(request: Request) -> HTTPResponse:
+@paged
+async def site_feed(request: Request, page: int) -> HTTPResponse:
     """Serve the feed of all posts."""
-    _, posts = await web.read(request, page_queries.feed)
-    return _atom(request, posts, None, "/")
+    posts = await web.get_or_404(request, page_queries.feed, page)
+    return _respond_with_posts(request, posts)
 
 
-@bp.get("/tags/<slug:str>/feed.atom")
 @cached()
-async def tag_feed(request: Request, slug: str) -> HTTPResponse:
+@paged
+async def tag_feed(request: Request, page: int, slug: str) -> HTTPResponse:
     """Serve the feed of a tag, or redirect from the tag's name or its former slug to its slug."""
     try:
-        name, posts = await web.read(request, page_queries.tag_feed, slug)
+        posts = await web.read(request, page_queries.tag_feed, slug, page)
     except LookupError as error:
         current_slug = await web.read(request, page_queries.canonical_tag_slug, unquote(slug))
         if current_slug is None:
             raise web.PageNotFound from error
-        return redirect(web.url(request, "home.tag_feed", slug=current_slug), status=301)
-    return _atom(request, posts, name, name.href)
+        base = web.url(request, "home.tag", slug=current_slug)
+        return redirect(f"{base}/{_format(request).file}{page_suffix(page)}", status=301)
+    return _respond_with_posts(request, posts)
 
 
-@bp.get("/authors/<slug:str>/feed.atom")
 @cached()
-async def author_feed(request: Request, slug: str) -> HTTPResponse:
+@paged
+async def author_feed(request: Request, page: int, slug: str) -> HTTPResponse:
     """Serve the feed of an author."""
-    name, posts = await web.get_or_404(request, page_queries.author_feed, slug)
-    return _atom(request, posts, name, name.href)
+    posts = await web.get_or_404(request, page_queries.author_feed, slug, page)
+    return _respond_with_posts(request, posts)
 
 
-@bp.get("/comments/<id:int>/feed.atom")
 @cached()
-async def comment_feed(request: Request, id: int) -> HTTPResponse:
+@paged
+async def comment_feed(request: Request, page: int, id: int) -> HTTPResponse:
     """Serve the feed of a post's approved comments, newest first."""
     add_cache_tags(request, f"post:{id}")
-    about, comments = await web.get_or_404(request, submission.feed, id)
-    body = _xml(
-        request,
-        "home/comments_feed.xml",
-        about=about,
-        comments=comments,
-        id=lambda name: _feed_id(request.ctx.site.uid, f"/comments/{name}"),
-        updated=max((comment.said_at for comment in comments), default=NEVER),
-        outward=lambda html, path: absolute_links(html, web.absolute_url(request, ""), path),
+    comments = await web.get_or_404(request, submission.feed, id, page)
+    post = comments.post
+    post_url = web.absolute_url(request, post.path)
+    feed = Feed(
+        id=_urn(request, f"/comments/{id}"),
+        title=web.translate_for(request, N_("Comments on “%(title)s”"), title=post.title),
+        description="",
+        language=post.language,
+        page_url=f"{post_url}#comments",
+        base_url=web.absolute_url(request, f"/comments/{id}"),
+        author=_site_as_person(request),
+        entries=tuple(_comment_entry(request, post, comment) for comment in comments.shown),
+        number=page,
+        pages=comments.pages,
     )
-    return _response(body, "application/atom+xml")
+    return _format(request).respond(request, feed)
+
+
+def _add_routes() -> None:
+    """Give each feed an address in each format, and one for each of its further pages."""
+    places: dict[str, FeedView] = {
+        "": site_feed,
+        "/tags/<slug:str>": tag_feed,
+        "/authors/<slug:str>": author_feed,
+        "/comments/<id:int>": comment_feed,
+    }
+    for place, view in places.items():
+        for format in FORMATS:
+            name = f"{view.__name__}_{format.name.lower()}"
+            path = f"{place}/{format.file}"
+            bp.add_route(view, path, name=name, ctx_feed_format=format)
+            bp.add_route(
+                view, f"{path}/page/<number:str>", name=f"{name}_page", ctx_feed_format=format
+            )
+
+
+_add_routes()
 
 
 async def to_feed(request: Request) -> HTTPResponse:
-    """Redirect to the feed from an address where other blogging software has it."""
-    return redirect(web.url(request, "home.feed"), status=301)
+    """Redirect to the feed from an address where other software has it."""
+    return redirect(f"/{_format(request).file}", status=301)
 
 
-for feed_path in ("feed", "rss", "atom.xml", "feed.xml", "index.xml"):
-    bp.add_route(to_feed, f"/{feed_path}", name=f"old_{feed_path.replace('.', '_')}")
-
-
-@bp.get("/sitemap.xml")
-@cached()
-async def sitemap(request: Request) -> HTTPResponse:
-    """Serve the sitemap; for a large blog, an index of its parts."""
-    content = await web.read(request, archives.for_sitemap)
-    if not content.parts:
-        return _first_sitemap(request, content.places)
-    parts = range(content.parts + 1)
-    return _response(_xml(request, "home/sitemaps.xml", parts=parts), "application/xml")
-
-
-@bp.get("/sitemap.xml/<number:int>")
-@cached()
-async def sitemap_part(request: Request, number: int) -> HTTPResponse:
-    """Serve one part of a large blog's sitemap; part 0 also holds the front page."""
-    places = await web.get_or_404(request, archives.sitemap_part, number)
-    return _sitemap(request, [], places) if number else _first_sitemap(request, places)
-
-
-def _first_sitemap(request: Request, places: list[SitemapEntry]) -> HTTPResponse:
-    """Add the front page, and the blogroll unless a page of the site has its address."""
-    has_blogroll = request.ctx.site.settings.friends and blogroll.PATH not in dict(places)
-    return _sitemap(request, ["/", *([blogroll.PATH] if has_blogroll else [])], places)
-
-
-def _sitemap(request: Request, undated: list[str], places: list[SitemapEntry]) -> HTTPResponse:
-    body = _xml(request, "home/sitemap.xml", ours=undated, places=places)
-    return _response(body, "application/xml")
-
-
-@bp.get("/robots.txt")
-@cached()
-async def robots(request: Request) -> HTTPResponse:
-    """Serve robots.txt, which keeps crawlers out of private pages and names the sitemap."""
-    hidden = "\n".join(f"Disallow: {path}" for path in PRIVATE)
-    sitemap_url = web.absolute_url(request, web.url(request, "home.sitemap"))
-    return text(f"User-agent: *\n{hidden}\n\nSitemap: {sitemap_url}\n")
-
-
-def _atom(request: Request, posts: list[PostPage], name: Name | None, page: str) -> HTTPResponse:
-    """Render an Atom feed with whole posts, newest first.
-
-    `name` is the tag or author of the feed, and `page` the path of the page that lists the same
-    posts. Entries keep their ids when the address of a post changes.
-    """
-    body = _xml(
-        request,
-        "home/feed.xml",
-        posts=posts,
-        name=name,
-        page=page,
-        id=_feed_id(request.ctx.site.uid, page),
-        updated=max((post.card.updated_at for post in posts), default=NEVER),
-        outward=lambda html, path: absolute_links(html, web.absolute_url(request, ""), path),
+for foreign_path, foreign_format in FOREIGN_PATHS.items():
+    bp.add_route(
+        to_feed,
+        f"/{foreign_path}",
+        name=f"old_{foreign_path.replace('.', '_')}",
+        ctx_feed_format=foreign_format,
     )
-    return _response(body, "application/atom+xml")
 
 
-def _feed_id(site: str, page: str) -> str:
-    """Return the id of a feed, which stays the same when the blog moves to another domain."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{site}{page}").urn)
+def _format(request: Request) -> FeedFormat:
+    """Return the format that belongs to the requested address."""
+    format: FeedFormat = request.route.ctx.feed_format
+    return format
 
 
-def absolute_links(html: str, origin: str, path: str) -> str:
-    """Make the links and pictures in a post's HTML absolute.
+def _respond_with_posts(request: Request, posts: FeedPosts) -> HTTPResponse:
+    """Return the feed of the site, or of the tag or author that `posts.name` names."""
+    site, name = request.ctx.site, posts.name
+    page_path = name.href if name else "/"
+    feed = Feed(
+        id=_urn(request, page_path),
+        title=f"{name.name} · {site.title}" if name else site.title,
+        description=name.bio if name else site.tagline,
+        language=request.ctx.language,
+        page_url=web.absolute_url(request, page_path),
+        base_url=web.absolute_url(request, name.href if name else ""),
+        author=_site_as_person(request),
+        entries=tuple(_post_entry(request, post) for post in posts.shown),
+        number=posts.page,
+        pages=posts.pages,
+    )
+    return _format(request).respond(request, feed)
 
-    `origin` is such as `https://example.org`; `path` is the post's own, for links to its headings.
-    """
-    html = SRCSET.sub(lambda match: SRCSET_ADDRESS.sub(rf"\1{origin}/", match[0]), html)
-    return LOCAL_ANCHOR.sub(rf"\1{origin}{path}#", LOCAL_ADDRESS.sub(rf"\1{origin}/", html))
+
+def _post_entry(request: Request, post: PostPage) -> Entry:
+    """Return the entry of a post; it keeps its id when the address of the post changes."""
+    card = post.card
+    url = web.absolute_url(request, card.path)
+    return Entry(
+        id=card.uid,
+        url=url,
+        title=card.title,
+        html=absolute_links(post.body_html, url),
+        language=card.language,
+        published=card.published_at,
+        updated=card.updated_at,
+        authors=tuple(_author(request, author) for author in card.authors),
+        tags=card.tags,
+        summary=card.summary,
+        image=absolute_address(card.cover, url) if card.cover else "",
+    )
 
 
-def _xml(request: Request, template: str, **context: object) -> bytes:
-    return NOT_XML.sub("", web.render_to_string(request, template, **context)).encode()
+def _comment_entry(request: Request, post: CommentedPost, comment: ShownComment) -> Entry:
+    post_url = web.absolute_url(request, post.path)
+    return Entry(
+        id=_urn(request, f"/comments/{comment.uid}"),
+        url=f"{post_url}#comment-{comment.uid}",
+        title=comment.name,
+        html=absolute_links(comment.body_html, post_url),
+        language=comment.language,
+        published=comment.said_at,
+        updated=comment.said_at,
+        authors=(Person(comment.name),),
+    )
 
 
-def _response(body: bytes, content_type: str) -> HTTPResponse:
-    return raw(body, content_type=f"{content_type}; charset=utf-8")
+def _author(request: Request, author: Name) -> Person:
+    return Person(author.name, web.absolute_url(request, author.href))
+
+
+def _site_as_person(request: Request) -> Person:
+    return Person(request.ctx.site.title, web.absolute_url(request, "/"))
+
+
+def _urn(request: Request, path: str) -> str:
+    """Return an id made from a path, which stays the same when the blog moves to another domain."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{request.ctx.site.uid}{path}").urn)

@@ -21,12 +21,12 @@ def show_listing(
     kicker: str,
     heading: str,
     about: str = "",
-    feed: str = "",
+    has_feeds: bool = False,
 ) -> HTTPResponse:
     """Render a page of posts under a heading.
 
-    `kicker` is the untranslated word above the heading, `about` a paragraph below it, and `feed`
-    the path of the list's feed.
+    `kicker` is the untranslated word above the heading, `about` a paragraph below it, and
+    `has_feeds` whether the list has feeds, whose addresses begin with the list's own.
     """
     page = pagination.paginate(posts, query_pages(request.path))
     return web.render(
@@ -37,5 +37,5 @@ def show_listing(
         kicker=web.translate_for(request, kicker),
         heading=heading,
         about=about,
-        feed=feed,
+        feeds=request.path if has_feeds else "",
     )

@@ -1,5 +1,7 @@
-"""Feeds with stable ids, the sitemap, and robots.txt."""
+"""Feeds: their addresses, pages and ids, and what an Atom feed holds."""
 
+import json
+import re
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
@@ -7,11 +9,11 @@ import pytest
 from sqlalchemy.orm import Session
 
 from blog.config import Config
-from blog.home.feeds import absolute_links
 from blog.markup import render
+from blog.models.comments import submission
 from blog.models.posts import editing, publishing
 from blog.models.posts.post import Post
-from blog.models.public import archives
+from blog.models.public import page_queries
 from blog.models.settings import site
 from blog.models.users.user import User
 from tests.support import cast
@@ -19,8 +21,16 @@ from tests.support.app_client import AppClient, Furnished
 from tests.support.cast import Cast
 
 ATOM = "{http://www.w3.org/2005/Atom}"
-MAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
-XML_BASE = "{http://www.w3.org/XML/1998/namespace}base"
+# Where other software has its feed, and the address of ours in the format that is expected there.
+OLD = {
+    "/feed": "/rss.xml",
+    "/feed/": "/rss.xml",
+    "/rss": "/rss.xml",
+    "/index.xml": "/rss.xml",
+    "/atom.xml": "/feed.atom",
+    "/feed.xml": "/feed.atom",
+}
+FILES = ("feed.atom", "rss.xml", "feed.json")
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +52,12 @@ def feed_of(client: AppClient, path: str = "/feed.atom", **how: str) -> ElementT
     return ElementTree.fromstring(answer.body)  # noqa: S314 -- our own
 
 
+def links_of(feed: ElementTree.Element) -> dict[str, str]:
+    """Return the addresses that a feed links to, by their relation."""
+    links = feed.findall(ATOM + "link")
+    return {str(link.get("rel")): str(link.get("href")) for link in links}
+
+
 def entry_of(client: AppClient, id: str) -> ElementTree.Element:
     entries = feed_of(client).findall(ATOM + "entry")
     return next(entry for entry in entries if entry.findtext(ATOM + "id") == id)
@@ -53,8 +69,7 @@ def uid_of(client: AppClient, id: int) -> str:
 
 def test_the_feed_has_the_elements_that_atom_requires(client: AppClient, world: Cast) -> None:
     feed = feed_of(client)
-    links = {link.get("rel"): link.get("href") for link in feed.findall(ATOM + "link")}
-    assert links == {"self": f"{cast.ADDRESS}/feed.atom", "alternate": f"{cast.ADDRESS}/"}
+    assert links_of(feed) == {"self": f"{cast.ADDRESS}/feed.atom", "alternate": f"{cast.ADDRESS}/"}
     assert feed.findtext(ATOM + "title") == cast.TITLE
     assert str(feed.findtext(ATOM + "id")).startswith("urn:uuid:")
     entries = feed.findall(ATOM + "entry")
@@ -72,29 +87,7 @@ def test_an_entry_holds_the_whole_post_in_its_language(client: AppClient, world:
     assert content is not None
     assert content.get("type") == "html"
     assert "<strong>重点。</strong>" in str(content.text)
-    assert content.get(XML_BASE) == cast.ADDRESS + world.bob_zh.path
     assert entry.get("{http://www.w3.org/XML/1998/namespace}lang") == "zh"
-
-
-def test_links_in_a_feed_are_absolute() -> None:
-    html = (
-        '<p><a href="/about">a</a> <img alt="" src="/media/aa/b.webp"> <a href="#fn1">1</a> '
-        '<a href="//else.example/">b</a> <code>&lt;a href="/x"&gt;</code></p>'
-    )
-    assert absolute_links(html, "https://ink.example", "/posts/x") == (
-        '<p><a href="https://ink.example/about">a</a> '
-        '<img alt="" src="https://ink.example/media/aa/b.webp"> '
-        '<a href="https://ink.example/posts/x#fn1">1</a> '
-        '<a href="//else.example/">b</a> <code>&lt;a href="/x"&gt;</code></p>'
-    )
-
-
-def test_srcset_addresses_in_a_feed_are_absolute() -> None:
-    html = '<img src="/media/a.jpg" srcset="/media/a-800.webp 800w, /media/a.jpg 1600w">, /x'
-    assert absolute_links(html, "https://ink.example", "/posts/x") == (
-        '<img src="https://ink.example/media/a.jpg" srcset="https://ink.example/media/a-800.webp'
-        ' 800w, https://ink.example/media/a.jpg 1600w">, /x'
-    )
 
 
 def test_an_entry_keeps_its_id_when_its_post_gets_a_new_address(
@@ -141,18 +134,123 @@ def test_a_tag_or_author_without_live_posts_has_no_feed(
     assert client.get(path).status == 404
 
 
-@pytest.mark.parametrize("old", ["/feed", "/rss", "/atom.xml", "/feed.xml", "/index.xml", "/feed/"])
-def test_common_feed_addresses_redirect_to_the_feed(
+@pytest.mark.parametrize("old", OLD)
+def test_common_feed_addresses_redirect_to_the_feed_in_the_format_that_they_name(
     client: AppClient, world: Cast, old: str
 ) -> None:
     path, hops = old, 0
     while (answer := client.get(path)).status == 301:
         path, hops = answer.header("location"), hops + 1
-    assert (path, answer.status) == ("/feed.atom", 200)
+    assert (path, answer.status) == (OLD[old], 200)
     assert hops <= 2
 
 
-@pytest.mark.parametrize("path", ["/feed.atom", "/sitemap.xml"])
+@pytest.mark.parametrize(
+    ("path", "feeds"),
+    [
+        ("/", ("",)),
+        ("/tags/marmalade", ("", "/tags/marmalade")),
+        ("/authors/ann", ("", "/authors/ann")),
+        ("{post}", ("", "/comments/{id}")),
+    ],
+)
+def test_a_page_names_its_feeds_in_every_format(
+    client: AppClient, world: Cast, path: str, feeds: tuple[str, ...]
+) -> None:
+    names = {"post": world.bob_zh.path, "id": world.bob_zh.id}
+    html = client.get(path.format(**names)).text
+    links = re.findall(r'<link rel="alternate" type="([^"]+)" title="[^"]+" href="([^"]+)">', html)
+    assert [address for _, address in links] == [
+        f"{feed.format(**names)}/{file}" for feed in feeds for file in FILES
+    ]
+    for content_type, address in links:
+        answer = client.get(address)
+        assert (answer.status, answer.header("content-type")) == (
+            200,
+            f"{content_type}; charset=utf-8",
+        )
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_tag_that_was_renamed_redirects_to_its_feed_in_the_same_format(
+    client: AppClient, world: Cast, file: str
+) -> None:
+    answer = client.get(f"/tags/Python/{file}/page/3")
+    assert (answer.status, answer.header("location")) == (301, f"/tags/python/{file}/page/3")
+
+
+# --- pages (RFC 5005) ---
+
+
+@pytest.fixture
+def short_pages(client: AppClient, world: Cast, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Lets a page of a feed hold one post or one comment."""
+    monkeypatch.setattr(page_queries, "IN_FEED", 1)
+    monkeypatch.setattr(submission, "IN_FEED", 1)
+    client.database.transact_now(touch, by=world.ann)
+    yield
+    monkeypatch.undo()
+    client.database.transact_now(touch, by=world.ann)
+
+
+@pytest.mark.parametrize("place", ["", "/tags/python", "/authors/ann", "/comments/{id}"])
+def test_every_entry_is_on_one_of_the_pages(
+    client: AppClient, world: Cast, short_pages: None, place: str
+) -> None:
+    start = f"{place.format(id=world.ann_live.id)}/feed.atom"
+    page, ids, addresses = cast.ADDRESS + start, [], []
+    while page:
+        addresses.append(page)
+        feed = feed_of(client, page.removeprefix(cast.ADDRESS))
+        ids += [entry.findtext(ATOM + "id") for entry in feed.findall(ATOM + "entry")]
+        links = links_of(feed)
+        assert links["self"] == page and links["first"] == cast.ADDRESS + start
+        assert links.get("previous") == (addresses[-2] if len(addresses) > 1 else None)
+        page = links.get("next", "")
+    assert links["last"] == addresses[-1]
+    assert addresses == [
+        f"{cast.ADDRESS}{start}{f'/page/{number}' if number > 1 else ''}"
+        for number in range(1, len(ids) + 1)
+    ]
+    assert len(set(ids)) == len(ids) >= 2
+
+
+def test_pages_of_a_feed_are_linked_in_every_format(
+    client: AppClient, world: Cast, short_pages: None
+) -> None:
+    rss = ElementTree.fromstring(client.get("/rss.xml/page/2").body)  # noqa: S314 -- our own
+    links = {link.get("rel"): link.get("href") for link in rss.iter(ATOM + "link")}
+    assert links["previous"] == links["first"] == f"{cast.ADDRESS}/rss.xml"
+    assert links["self"] == f"{cast.ADDRESS}/rss.xml/page/2"
+    assert links["next"] == f"{cast.ADDRESS}/rss.xml/page/3"
+    content = json.loads(client.get("/feed.json/page/2").body)
+    assert content["feed_url"] == f"{cast.ADDRESS}/feed.json"
+    assert content["next_url"] == f"{cast.ADDRESS}/feed.json/page/3"
+    last = links["last"].rpartition("/")[2]
+    assert "next_url" not in json.loads(client.get(f"/feed.json/page/{last}").body)
+
+
+@pytest.mark.parametrize("place", ["", "/tags/python", "/authors/ann", "/comments/{id}"])
+@pytest.mark.parametrize("file", FILES)
+def test_a_page_that_does_not_exist_is_answered_with_404(
+    client: AppClient, world: Cast, place: str, file: str
+) -> None:
+    feed = f"{place.format(id=world.ann_live.id)}/{file}"
+    for number in ("0", "2", "02", "-1", "x", "99999", "999999", "%C2%B2"):
+        assert client.get(f"{feed}/page/{number}").status == 404, number
+    answer = client.get(f"{feed}/page/1")
+    assert (answer.status, answer.header("location")) == (301, feed)
+
+
+def touch(session: Session, *, by: User) -> None:
+    """Change something that every feed shows, so that no cached one is served."""
+    session.get_one(site.Site, site.SITE_ID).tagline += "!"
+
+
+# --- answers ---
+
+
+@pytest.mark.parametrize("path", ["/feed.atom", "/rss.xml", "/feed.json", "/sitemap.xml"])
 def test_an_unchanged_feed_or_sitemap_is_answered_with_304(
     client: AppClient, world: Cast, path: str
 ) -> None:
@@ -165,7 +263,7 @@ def test_an_unchanged_feed_or_sitemap_is_answered_with_304(
 def test_links_use_the_configured_address_and_not_the_host_header(
     client: AppClient, world: Cast
 ) -> None:
-    for path in ("/feed.atom", "/sitemap.xml", "/robots.txt"):
+    for path in ("/feed.atom", "/rss.xml", "/feed.json", "/sitemap.xml", "/robots.txt"):
         answer = client.get(
             path, host="evil.example", headers=[("X-Forwarded-Host", "evil.example")]
         )
@@ -189,43 +287,3 @@ def test_characters_that_xml_cannot_represent_are_removed(client: AppClient, wor
     client.database.transact_now(add_control_characters, by=world.bob)
     entry = entry_of(client, uid_of(client, world.bob_live.id))
     assert str(entry.findtext(ATOM + "title")).split() == ["Bell", "and", "<&>"]
-
-
-def test_the_sitemap_holds_every_listed_post_and_page(client: AppClient, world: Cast) -> None:
-    tree = ElementTree.fromstring(client.get("/sitemap.xml").body)  # noqa: S314 -- our own
-    places = [url.findtext(MAP + "loc") for url in tree]
-    shown = ["/", world.about.path, world.ann_edited.path, world.bob_zh.path]
-    assert {cast.ADDRESS + path for path in shown} <= set(places)
-    assert cast.ADDRESS + world.ann_unlisted.path not in places
-    assert all(url.findtext(MAP + "lastmod") for url in list(tree)[1:])
-
-
-def test_the_sitemap_of_a_large_blog_is_an_index_of_parts(
-    client: AppClient, world: Cast, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def places(path: str) -> list[str]:
-        tree = ElementTree.fromstring(client.get(path).body)  # noqa: S314 -- our own
-        return [str(url.findtext(MAP + "loc")).removeprefix(cast.ADDRESS) for url in tree]
-
-    whole = places("/sitemap.xml")
-    monkeypatch.setattr(archives, "IN_ONE_SITEMAP", 2)
-    client.database.transact_now(touch, by=world.bob)
-    parts = places("/sitemap.xml")
-    assert parts == [f"/sitemap.xml/{number}" for number in range(len(parts))] and len(parts) > 2
-    part_paths = [places(part) for part in parts]
-    assert sorted(path for part in part_paths for path in part) == sorted(whole)
-    assert [len(part) for part in part_paths[1:-1]] == [2] * len(part_paths[1:-1])
-    assert part_paths[0] == ["/", world.about.path]
-    assert client.database.read_now(archives.for_sitemap).places == []  # the index needs none
-    for beyond in (len(parts), -1, 10**9):
-        assert client.get(f"/sitemap.xml/{beyond}").status == 404
-
-
-def touch(session: Session, *, by: User) -> None:
-    session.get_one(site.Site, site.SITE_ID).tagline += "!"
-
-
-def test_robots_txt_disallows_the_private_pages(client: AppClient, world: Cast) -> None:
-    lines = client.get("/robots.txt").text.splitlines()
-    assert {"Disallow: /admin/", "Disallow: /control-panel/", "Disallow: /preview/"} <= set(lines)
-    assert f"Sitemap: {cast.ADDRESS}/sitemap.xml" in lines

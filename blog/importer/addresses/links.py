@@ -19,8 +19,14 @@ from blog.models.addresses.address import href, key_of
 
 Kind = Literal["ours", "picture", "abroad", "dangling"]
 # Routes of this blog, by the paths that other site generators use for them.
-FEEDS = ("/feed", "/rss", "/atom", "/atom.xml", "/feed.xml", "/index.xml", "/rss.xml", "/feed.atom")
-ROUTES = {"/": "/", **dict.fromkeys(FEEDS, "/feed.atom")}
+ATOM_FEEDS = ("/atom", "/atom.xml", "/feed.xml", "/feed.atom")
+RSS_FEEDS = ("/feed", "/rss", "/index.xml", "/rss.xml")
+ROUTES = {
+    "/": "/",
+    "/feed.json": "/feed.json",
+    **dict.fromkeys(ATOM_FEEDS, "/feed.atom"),
+    **dict.fromkeys(RSS_FEEDS, "/rss.xml"),
+}
 TEMPLATE_LINK = re.compile(
     r"""\{%-?\s*(?:post_url|link)\s+(?P<name>[^%}]+?)\s*-?%\}"""
     r"""|\{\{[<%]\s*(?:rel)?ref\s+"(?P<ref>[^"]+)"\s*[>%]\}\}"""

@@ -27,6 +27,7 @@ from blog.models.comments.comment import (
 from blog.models.comments.spam import SPAM_FROM
 from blog.models.comments.spam_features import CommentFeatures
 from blog.models.jobs import outbox
+from blog.models.listing import NumberedPage
 from blog.models.posts.post import Post, PostAuthor
 from blog.models.posts.revision import Revision
 from blog.models.settings import site
@@ -34,7 +35,7 @@ from blog.models.settings.settings import Settings
 from blog.models.users.user import EDITOR, User
 
 LONGEST_BODY = 5_000  # characters
-IN_FEED = 50
+IN_FEED = 50  # comments on one page of a feed
 DOUBTFUL = 0.4  # a trusted writer's comment with at least this spam score waits for approval
 
 
@@ -47,6 +48,17 @@ class CommentedPost:
     title: str
     language: str
     closed: Refusal | None
+
+
+@dataclass(frozen=True)
+class FeedComments(NumberedPage):
+    """One page of the feed of a post's comments."""
+
+    post: CommentedPost
+    shown: tuple[ShownComment, ...]
+    total: int
+    page: int
+    per_page: int
 
 
 @dataclass(frozen=True)
@@ -90,11 +102,17 @@ def commented_post(session: Session, post_id: int) -> CommentedPost:
     return CommentedPost(post_id, addresses.href(row.path), row.title, row.language, closed)
 
 
-def feed(session: Session, post_id: int) -> tuple[CommentedPost, list[ShownComment]]:
-    """Return a public post and its newest approved comments, for the feed of its comments."""
+def feed(session: Session, post_id: int, page: int) -> FeedComments:
+    """Return a page of the approved comments of a public post, newest first, for their feed.
+
+    Raises `LookupError` if there is no such post, and past the last page.
+    """
     public = comments.of_post(session, post_id, Reader()).everything
     newest = sorted(public, key=lambda comment: comment.said_at, reverse=True)
-    return commented_post(session, post_id), newest[:IN_FEED]
+    shown = tuple(newest[(page - 1) * IN_FEED : page * IN_FEED])
+    if page > 1 and not shown:
+        raise LookupError(page)
+    return FeedComments(commented_post(session, post_id), shown, len(newest), page, IN_FEED)
 
 
 def find_parent(session: Session, post_id: int, uid: str) -> Comment | None:

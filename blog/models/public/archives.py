@@ -141,12 +141,15 @@ def span(year: int, month: int | None, zone: tzinfo) -> tuple[datetime, datetime
         raise LookupError(year) from error
 
 
-def newest(session: Session, list_range: ListRange = WHOLE, most: int = 20) -> list[PostPage]:
-    """Return the newest posts with their text, for a feed."""
-    ids = post_counts.newest(session, list_range, now(), most)
+def whole_posts(
+    session: Session, list_range: ListRange, offset: int, most: int
+) -> tuple[tuple[PostPage, ...], int]:
+    """Return the posts of one page of a list with their text, newest first, and the total."""
+    ids, total = post_counts.page(session, list_range, now(), offset, most)
     texts = rows(session, WHOLE_TEXTS, ids=ids)
     cards = with_names(session, [card_of(row) for row in texts])
-    return [PostPage(card, row.body_html) for card, row in zip(cards, texts, strict=True)]
+    posts = (PostPage(card, row.body_html) for card, row in zip(cards, texts, strict=True))
+    return tuple(posts), total
 
 
 def for_sitemap(session: Session) -> Sitemap:

@@ -7,11 +7,14 @@ from sqlalchemy.orm import Session
 
 from blog.models.comments import comment
 from blog.models.comments.comment import Reader, Thread
+from blog.models.listing import NumberedPage
 from blog.models.public import archives, cards, post_page
 from blog.models.public.archives import Archive
 from blog.models.public.cards import Card, Name, PostList, PostPage
-from blog.models.public.post_counts import ListRange
+from blog.models.public.post_counts import WHOLE, ListRange
 from blog.models.tags import tag
+
+IN_FEED = 20  # posts on one page of a feed
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,17 @@ class UnknownAddress:
     """The address is unknown. `near` are the posts with the most similar addresses."""
 
     near: tuple[Card, ...] = ()
+
+
+@dataclass(frozen=True)
+class FeedPosts(NumberedPage):
+    """One page of the posts of a feed. `name` is the tag or author; the site's feed has none."""
+
+    name: Name | None
+    shown: tuple[PostPage, ...]
+    total: int
+    page: int
+    per_page: int
 
 
 @dataclass(frozen=True)
@@ -115,23 +129,25 @@ def canonical_tag_slug(session: Session, text: str) -> str | None:
         return None
 
 
-def feed(session: Session) -> tuple[None, list[PostPage]]:
-    """Return the posts of the site's feed; the first value is None as no tag or author has it."""
-    return None, archives.newest(session)
+def feed(session: Session, page: int = 1) -> FeedPosts:
+    """Return a page of the site's feed. Raises `LookupError` past the last page."""
+    return _feed_posts(session, None, WHOLE, page)
 
 
-def tag_feed(session: Session, slug: str) -> tuple[Name, list[PostPage]]:
-    """Return a tag and the posts of its feed. Raises `LookupError`, also if it has none."""
-    return _with_posts(session, *archives.tag(session, slug))
+def tag_feed(session: Session, slug: str, page: int = 1) -> FeedPosts:
+    """Return a page of a tag's feed. Raises `LookupError`, also if the tag has no posts."""
+    name, list_range = archives.tag(session, slug)
+    return _feed_posts(session, name, list_range, page)
 
 
-def author_feed(session: Session, name: str) -> tuple[Name, list[PostPage]]:
-    """Return an author and the posts of their feed. Raises `LookupError`, also without posts."""
-    return _with_posts(session, *archives.author(session, name))
+def author_feed(session: Session, name: str, page: int = 1) -> FeedPosts:
+    """Return a page of an author's feed. Raises `LookupError`, also if they have no posts."""
+    author, list_range = archives.author(session, name)
+    return _feed_posts(session, author, list_range, page)
 
 
-def _with_posts(session: Session, name: Name, list_range: ListRange) -> tuple[Name, list[PostPage]]:
-    posts = archives.newest(session, list_range)
-    if not posts:
-        raise LookupError(name.slug)
-    return name, posts
+def _feed_posts(session: Session, name: Name | None, list_range: ListRange, page: int) -> FeedPosts:
+    posts, total = archives.whole_posts(session, list_range, (page - 1) * IN_FEED, IN_FEED)
+    if not posts and (name or page > 1):
+        raise LookupError(page)
+    return FeedPosts(name, posts, total, page, IN_FEED)
