@@ -123,7 +123,7 @@ def _xml(template: str, request: Request, feed: Feed, links: dict[str, str]) -> 
 
 
 def _json(request: Request, feed: Feed, links: dict[str, str]) -> str:
-    content = {
+    content: dict[str, object] = {
         "version": JSON_FEED,
         "title": feed.title,
         "home_page_url": feed.page_url,
@@ -138,7 +138,7 @@ def _json(request: Request, feed: Feed, links: dict[str, str]) -> str:
 
 
 def _json_item(entry: Entry) -> dict[str, object]:
-    item = {
+    item: dict[str, object] = {
         "id": entry.id,
         "url": entry.url,
         "title": entry.title,

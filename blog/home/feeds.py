@@ -5,18 +5,16 @@ pages, such as `/tags/x/rss.xml/page/2`, which link to each other (RFC 5005, sec
 """
 
 import uuid
-from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Any
 from urllib.parse import unquote
 
 from sanic import HTTPResponse, Request
 from sanic.response import redirect
 
 from blog import web
-from blog.cache.page_cache import add_cache_tags, cached
+from blog.cache.page_cache import Handler, add_cache_tags, cached
 from blog.config import N_
-from blog.home import bp
+from blog.home import bp, guest_cookie, views
 from blog.home.feed_formats import (
     ATOM,
     FORMATS,
@@ -36,7 +34,6 @@ from blog.models.public.cards import Name, PostPage
 from blog.models.public.page_queries import FeedPosts
 from blog.web import pagination
 
-FeedView = Callable[..., Coroutine[Any, Any, HTTPResponse]]
 # Where other software has its feed, each in the format that its readers expect there.
 FOREIGN_PATHS = {
     "atom.xml": ATOM,
@@ -45,9 +42,11 @@ FOREIGN_PATHS = {
     "index.xml": RSS,  # Hugo
     "rss": RSS,  # Ghost
 }
+# A post or page published with an earlier release may have one of these addresses, and keeps it.
+RESERVED_LATER = ("/rss.xml", "/feed.json")
 
 
-def paged(view: FeedView) -> FeedView:
+def paged(view: Handler) -> Handler:
     """Decorate a view to get the number of the page as `page`; page 1 redirects to the feed."""
 
     @wraps(view)
@@ -62,9 +61,16 @@ def paged(view: FeedView) -> FeedView:
 @cached()
 @paged
 async def site_feed(request: Request, page: int) -> HTTPResponse:
-    """Serve the feed of all posts."""
+    """Serve the feed of all posts, or a post that had the address before it became the feed's."""
+    if request.path in RESERVED_LATER and (older := await _post_at_this_address(request)):
+        return views.show_post(request, older)
     posts = await web.get_or_404(request, page_queries.feed, page)
     return _respond_with_posts(request, posts)
+
+
+async def _post_at_this_address(request: Request) -> PostPage | None:
+    reader = guest_cookie.reader(request)
+    return await web.read(request, page_queries.post_at, request.path, reader)
 
 
 @cached()
@@ -115,7 +121,7 @@ async def comment_feed(request: Request, page: int, id: int) -> HTTPResponse:
 
 def _add_routes() -> None:
     """Give each feed an address in each format, and one for each of its further pages."""
-    places: dict[str, FeedView] = {
+    places: dict[str, Handler] = {
         "": site_feed,
         "/tags/<slug:str>": tag_feed,
         "/authors/<slug:str>": author_feed,
@@ -125,10 +131,13 @@ def _add_routes() -> None:
         for format in FORMATS:
             name = f"{view.__name__}_{format.name.lower()}"
             path = f"{place}/{format.file}"
-            bp.add_route(view, path, name=name, ctx_feed_format=format)
-            bp.add_route(
-                view, f"{path}/page/<number:str>", name=f"{name}_page", ctx_feed_format=format
-            )
+            _add_route(view, path, name, format)
+            _add_route(view, f"{path}/page/<number:str>", f"{name}_page", format)
+
+
+def _add_route(view: Handler, path: str, name: str, format: FeedFormat) -> None:
+    """Add a route whose view can ask for its format; like `bp.get`, it ignores a request's body."""
+    bp.route(path, methods=["GET"], name=name, ignore_body=True, ctx_feed_format=format)(view)
 
 
 _add_routes()
@@ -140,17 +149,14 @@ async def to_feed(request: Request) -> HTTPResponse:
 
 
 for foreign_path, foreign_format in FOREIGN_PATHS.items():
-    bp.add_route(
-        to_feed,
-        f"/{foreign_path}",
-        name=f"old_{foreign_path.replace('.', '_')}",
-        ctx_feed_format=foreign_format,
-    )
+    route_name = f"old_{foreign_path.replace('.', '_')}"
+    _add_route(to_feed, f"/{foreign_path}", route_name, foreign_format)
 
 
 def _format(request: Request) -> FeedFormat:
     """Return the format that belongs to the requested address."""
-    format: FeedFormat = request.route.ctx.feed_format
+    route = request.route
+    format: FeedFormat = route.ctx.feed_format  # type: ignore[union-attr]  # a view has a route
     return format
 
 

@@ -61,14 +61,19 @@ async def post(request: Request, path: str) -> HTTPResponse:
         return redirect(address.href(decoded.rstrip("/")), status=301)
     target = await web.read(request, page_queries.at, decoded, guest_cookie.reader(request))
     if isinstance(target, PostPage):
-        add_cache_tags(request, f"post:{target.card.id}")
-        form = comments.form_below(request, target)
-        return web.render(request, "home/post.html", post=target, comment_form=form)
+        return show_post(request, target)
     if isinstance(target, RedirectsTo):
         return redirect(target.location, status=301)
     if decoded == blogroll.PATH and request.ctx.site.settings.friends:
         return show_blogroll(request)
     return not_found(request, target)
+
+
+def show_post(request: Request, post: PostPage) -> HTTPResponse:
+    """Show a post or page with its comments."""
+    add_cache_tags(request, f"post:{post.card.id}")
+    form = comments.form_below(request, post)
+    return web.render(request, "home/post.html", post=post, comment_form=form)
 
 
 def not_found(request: Request, nothing: UnknownAddress) -> HTTPResponse:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from blog.config import Config
 from blog.markup import render
+from blog.models.addresses.address import Address
 from blog.models.comments import submission
 from blog.models.posts import editing, publishing
 from blog.models.posts.post import Post
@@ -177,6 +178,23 @@ def test_a_tag_that_was_renamed_redirects_to_its_feed_in_the_same_format(
 ) -> None:
     answer = client.get(f"/tags/Python/{file}/page/3")
     assert (answer.status, answer.header("location")) == (301, f"/tags/python/{file}/page/3")
+
+
+def test_a_page_that_an_earlier_release_published_at_an_address_of_a_feed_keeps_it(
+    client: AppClient, world: Cast
+) -> None:
+    """Since 0.5.0 the addresses are reserved, so no other post can get one."""
+
+    def move(session: Session, path: str, *, by: User) -> None:
+        known = session.get_one(Address, session.get_one(Post, world.about.id).address_id)
+        known.path, known.key = path, path
+
+    client.database.transact_now(move, "/rss.xml", by=world.eve)
+    assert "<h1>About</h1>" in client.get("/rss.xml").text
+    assert "/rss.xml" in client.get("/sitemap.xml").text
+    assert client.get("/feed.json").header("content-type").startswith("application/feed+json")
+    client.database.transact_now(move, "/about", by=world.eve)
+    assert client.get("/rss.xml").header("content-type").startswith("application/rss+xml")
 
 
 # --- pages (RFC 5005) ---

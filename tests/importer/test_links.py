@@ -51,6 +51,8 @@ def resolve(resolver: LinkResolver, file: str, target: str) -> str:
         ("//cdn.example/x.png", "abroad"),
         ("http://[broken", "abroad"),
         ("/feed.xml", "/feed.atom"),
+        ("/index.xml", "/rss.xml"),
+        ("/feed.json", "/feed.json"),
         ("/", "/"),
         ("", "dangling"),
         ("{% post_url 2020-02-03-second %}", "/custom/second.html"),

@@ -124,10 +124,14 @@ def find(session: Session, path: str) -> Address | None:
 
 
 def claim(session: Session, path: str, post_id: int) -> Address:
-    """Return the address of a post, reserving it if new. Raises `Refusal` if invalid or taken."""
-    _refuse_unusable(path)
+    """Return the address of a post, reserving it if new. Raises `Refusal` if invalid or taken.
+
+    A post keeps an address that it had before a release reserved it for the blog.
+    """
+    _refuse_invalid(path)
     known = find(session, path)
     if known is None:
+        _refuse_reserved(path)
         known = _reserve(session, path, post_id)
     if known.post_id != post_id:
         raise Refusal(N_("The address %(path)s is already in use."), "slug", path=path)
@@ -136,9 +140,12 @@ def claim(session: Session, path: str, post_id: int) -> Address:
     return known
 
 
-def _refuse_unusable(path: str) -> None:
+def _refuse_invalid(path: str) -> None:
     if len(path) > LONGEST or not path.isprintable() or "//" in path or "?" in path or "#" in path:
         raise Refusal(N_("This is not a valid address."), "slug")
+
+
+def _refuse_reserved(path: str) -> None:
     if is_reserved(path):
         raise Refusal(
             N_("The address %(path)s is reserved for the blog itself."), "slug", path=path

@@ -57,8 +57,18 @@ def at(
     """Return what a decoded path shows: a post with its comments, a redirect or nothing."""
     result = post_page.at(session, path)
     if isinstance(result, PostPage):
-        return replace(result, thread=_thread(session, result, reader or Reader()))
+        return _with_thread(session, result, reader or Reader())
     return RedirectsTo(result) if result else unknown_address(session, path)
+
+
+def post_at(session: Session, path: str, reader: Reader) -> PostPage | None:
+    """Return the post at a decoded path with its comments, or None if the path shows no post."""
+    result = post_page.at(session, path)
+    return _with_thread(session, result, reader) if isinstance(result, PostPage) else None
+
+
+def _with_thread(session: Session, page: PostPage, reader: Reader) -> PostPage:
+    return replace(page, thread=_thread(session, page, reader))
 
 
 def _thread(session: Session, page: PostPage, reader: Reader) -> Thread:

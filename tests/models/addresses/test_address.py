@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blog.models.addresses import address
+from blog.models.addresses.address import Address
+from blog.models.base import Refusal
 
 
 @pytest.mark.parametrize(
@@ -25,9 +27,28 @@ def test_an_invalid_path_is_not_decoded(raw):
     assert address.decode(raw) is None
 
 
-@pytest.mark.parametrize("path", ["/admin/x", "/Search", "/feed.atom", "/", "/tags/a", "/health"])
+@pytest.mark.parametrize(
+    "path",
+    ["/admin/x", "/Search", "/feed.atom", "/rss.xml", "/feed.json", "/", "/tags/a", "/health"],
+)
 def test_paths_with_routes_of_their_own_are_reserved(path):
     assert address.is_reserved(path)
+
+
+def test_a_post_keeps_an_address_that_a_later_release_reserved(database, world):
+    def claim(session, post):
+        return address.claim(session, "/rss.xml", post.id).post_id
+
+    with pytest.raises(Refusal, match="reserved"):
+        database.transact_now(claim, world.about)
+
+    def give_the_address(session):
+        session.add(Address(path="/rss.xml", key="/rss.xml", post_id=world.about.id))
+
+    database.transact_now(give_the_address)
+    assert database.transact_now(claim, world.about) == world.about.id
+    with pytest.raises(Refusal, match="already in use"):
+        database.transact_now(claim, world.ann_live)
 
 
 @given(st.text(max_size=60))
