@@ -38,8 +38,11 @@ PATHS = [
     "/tags/marmalade",
     "/authors/ann",
     "/feed.atom",
+    "/rss.xml",
+    "/feed.json",
     "/tags/marmalade/feed.atom",
-    "/authors/ann/feed.atom",
+    "/authors/ann/rss.xml",
+    "/comments/1/feed.json",
     "/sitemap.xml",
     "/robots.txt",
 ]

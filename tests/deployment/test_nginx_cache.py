@@ -28,7 +28,15 @@ pytestmark = [pytest.mark.server, pytest.mark.nginx]
 
 POST = "/posts/a-marmalade-morning"
 PATHS = ["/", POST, "/about", "/archive", "/tags/marmalade", "/authors/ann"]
-FEEDS = ["/feed.atom", "/tags/marmalade/feed.atom", "/sitemap.xml", "/robots.txt"]
+FEEDS = [
+    "/feed.atom",
+    "/rss.xml",
+    "/feed.json",
+    "/tags/marmalade/feed.atom",
+    "/comments/1/rss.xml",
+    "/sitemap.xml",
+    "/robots.txt",
+]
 AT_MOST = 1.1  # seconds, including 0.1 s for a busy machine
 READERS = 64
 

@@ -211,6 +211,8 @@ def test_only_known_query_parameters_are_forwarded(nginx_and_blog: tuple[Nginx, 
         "/control-panel/?title=x": "/control-panel/?title=x",
         "/look/preview?ink=blue": "/look/preview?ink=blue",
         "/comments/7/feed.atom?x=y": "/comments/7/feed.atom",
+        "/comments/7/rss.xml?x=y": "/comments/7/rss.xml",
+        "/comments/7/feed.json/page/2?x=y": "/comments/7/feed.json/page/2",
     }
     for path in handed:
         front.get(path)

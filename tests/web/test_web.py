@@ -15,6 +15,7 @@ from tests.support.app_client import AppClient
         ("home.search", {}, "/search"),
         ("home.comment", {"id": 7}, "/comments/7"),
         ("home.comment_feed_atom", {"id": 7}, "/comments/7/feed.atom"),
+        ("home.comment_feed_rss_page", {"id": 7, "number": 2}, "/comments/7/rss.xml/page/2"),
         ("home.month", {"year": 2026, "month": 11}, "/archive/2026/11"),
         ("home.tag", {"slug": "墨"}, "/tags/墨"),
         ("admin.audit", {"by": 3}, "/admin/audit?by=3"),

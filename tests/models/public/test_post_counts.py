@@ -377,6 +377,7 @@ PAGES_ASKED: dict[str, Callable[[Session, int], object]] = {
     "two common words": lambda s, n: search.find(s, "ink notes"),
     "a rare word": lambda s, n: search.find(s, f"part {n - 7}"),
     "the feed": lambda s, n: page_queries.feed(s),
+    "the last page of the feed": lambda s, n: page_queries.feed(s, n // 20),
     "the feed of a tag": lambda s, n: page_queries.tag_feed(s, "tag-40"),
     "an unknown address": lambda s, n: page_queries.unknown_address(s, f"{planting.path_of(n)}x"),
     "a post": lambda s, n: post_page.at(s, planting.path_of(n // 2)),
