@@ -182,8 +182,8 @@ def test_a_closed_post_refuses_comments_with_the_reason(database, world):
 
 def test_closing_comments_takes_effect_when_the_post_is_updated(database, world):
     def close(session, *, by):
-        post = editing.load(session, world.ann_live.id, by=by)
-        post.takes_comments = False
+        copy = editing.WorkingCopy(takes_comments=False, version=2)
+        editing.save(session, world.ann_live.id, copy, by=by)
 
     def update(session, *, by):
         post = editing.load(session, world.ann_live.id, by=by)
