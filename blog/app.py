@@ -175,7 +175,7 @@ async def log_addresses(app: Blog) -> None:
 async def open_resources(app: Blog) -> None:
     """Create what each worker needs: database, caches, sandbox, passwords, handbook."""
     config = app.ctx.config
-    app.ctx.secret = startup.secret(config.data_dir)
+    app.ctx.secret = startup.secret(config)
     app.ctx.statics = collect(config)
     app.ctx.database = Database(config)
     app.ctx.invalidator = Invalidator(app.ctx.database, commit_watcher.watch(config))

@@ -33,6 +33,7 @@ NEEDED = {
     "pyyaml": "yaml",
     "docutils": "docutils",
     "tqdm": "tqdm",
+    "shtab": "shtab",
 }
 
 missing = [name for name, module in NEEDED.items() if find_spec(module) is None]

@@ -15,6 +15,7 @@ missing() {
     have openssl || echo openssl
     have wrk || echo wrk
     have newsboat || echo newsboat
+    have zsh || echo zsh
     have initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo postgresql
 }
 

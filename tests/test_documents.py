@@ -12,7 +12,7 @@ from babel.messages.pofile import read_po
 from markdown_it import MarkdownIt
 
 import blog
-from blog.__main__ import parser
+from blog.cli.parser import parser
 from blog.config import LANGUAGES, Config
 from blog.importer.source.front_matter import FrontMatter, split
 from blog.markup import render

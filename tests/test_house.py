@@ -56,8 +56,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "control_panel": BLUEPRINT,
     "admin": BLUEPRINT | {"doctor"},
     "jobs.tasks": BASE | {"backup", "db", "jobs", "mail", "server"},
-    "app": ALL_PARTS - {"wsgi"},
+    "app": ALL_PARTS - {"cli", "wsgi"},
     "wsgi": frozenset({"app", "server"}),
+    "cli": ALL_PARTS - {"__main__", "app", "wsgi"},
     "__main__": ALL_PARTS,
 }
 # Modules that may read and write files.

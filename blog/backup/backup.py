@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
@@ -19,7 +18,7 @@ from blog import __version__, db
 from blog.backup import manifest, postgresql, storage
 from blog.backup.archive import DATABASES, HEAD, Head, Packer, head_bytes
 from blog.backup.streams import UNCOMPRESSED, Progress
-from blog.config import N_, PREFIX, Config, UserError, shell_language
+from blog.config import N_, Config, UserError, shell_language, variable_of
 from blog.db import Database
 from blog.db.migrate import head
 from blog.models.base import now
@@ -28,6 +27,7 @@ from blog.models.jobs.row_counts import RowCounts
 from blog.web.i18n import translate
 
 UNFINISHED = ".unfinished"
+PLACES = ("data_dir", "env_file")  # settings that describe a machine, not the blog
 
 
 @dataclass(frozen=True)
@@ -222,24 +222,15 @@ def _head(config: Config, inventory: RowCounts) -> Head:
 
 
 def settings(config: Config) -> dict[str, str]:
-    """Return the environment variables that differ from the defaults, without passwords.
+    """Return the environment variables that differ from the defaults, without secrets.
 
     A restore names those that are different in its environment.
     """
-    variables = {}
-    for field in fields(config):
-        value = getattr(config, field.name)
-        if value != field.default and field.name != "data_dir":
-            text = ",".join(value) if isinstance(value, tuple) else str(value)
-            variables[PREFIX + field.name.upper()] = _without_password(text)
-    return variables
-
-
-def _without_password(text: str) -> str:
-    parts = urlsplit(text) if "://" in text else None
-    if parts is None or "@" not in parts.netloc:
-        return text
-    return f"{parts.scheme}://…@{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return {
+        variable_of(field): config.shown(field)
+        for field in fields(config)
+        if getattr(config, field.name) != field.default and field.name not in PLACES
+    }
 
 
 def _progress(bar: "tqdm[NoReturn] | None", files: list[Path]) -> Progress:

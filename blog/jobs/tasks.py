@@ -80,7 +80,7 @@ def run(config: Config) -> None:
     startup.prepare(config)
     database = Database(config, "blog tick")
     try:
-        asyncio.run(_run(JobContext(config, database, startup.secret(config.data_dir))))
+        asyncio.run(_run(JobContext(config, database, startup.secret(config))))
     finally:
         database.close()
 

@@ -63,7 +63,7 @@ def run(config: Config, address: str) -> int:
     database = Database(config)
     try:
         facts = database.read_now(site.facts)
-        context = JobContext(config, database, startup.secret(config.data_dir))
+        context = JobContext(config, database, startup.secret(config))
         delivery = PendingDelivery(0, "test", address, shell_language(), {}, now(), 1)
         return asyncio.run(_run(server, context, facts, delivery))
     finally:

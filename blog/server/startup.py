@@ -33,7 +33,7 @@ def prepare(config: Config) -> None:
     Safe to call in several processes at once. Raises `UserError` or `OSError`.
     """
     _make_folders(config)
-    secret(config.data_dir)
+    secret(config)
     migrate(config, partial(_back_up, config))
     _rebuild_search(config)
     collect(config)
@@ -57,13 +57,16 @@ def _make_folders(config: Config) -> None:
         raise BadSetting(message, folder=config.data_dir, why=error.strerror) from error
 
 
-def secret(data_dir: Path) -> bytes:
-    """Return the secret of this installation; creates it if there is none.
+def secret(config: Config) -> bytes:
+    """Return the secret of this installation: BLOG_SECRET, or the one in the data folder.
 
-    If two processes create it at once, both return the same one. Raises `UserError` for a damaged
-    file: an empty secret, which a power cut may leave, would make the set-up link predictable.
+    Creates the one in the data folder if it is missing. If two processes create it at once, both
+    return the same one. Raises `UserError` for a damaged file: an empty secret, which a power cut
+    may leave, would make the set-up link predictable.
     """
-    path = data_dir / "secret"
+    if config.secret:
+        return bytes.fromhex(config.secret)
+    path = config.data_dir / "secret"
     if not path.exists():
         _make_secret(path)
     text = path.read_text(errors="replace").strip()
@@ -172,5 +175,5 @@ def setup_link_line(config: Config, local: str = "") -> str:
     finally:
         database.close()
     address = config.site_url or local or local_address(config.host, config.port)
-    link = f"{address}/set-up?key={auth.setup_key(secret(config.data_dir))}"
+    link = f"{address}/set-up?key={auth.setup_key(secret(config))}"
     return say(N_("The blog is empty. Set it up here: %(link)s"), link=link)

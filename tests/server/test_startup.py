@@ -14,11 +14,11 @@ from blog.web.templating import environment, preload
 
 @pytest.mark.parametrize("content", ["", "abc", "zz" * 32])
 def test_a_damaged_secret_is_refused(tmp_path, content):
-    secret = startup.secret(tmp_path)
-    assert len(secret) == 32 and startup.secret(tmp_path) == secret
+    secret = startup.secret(Config(data_dir=tmp_path))
+    assert len(secret) == 32 and startup.secret(Config(data_dir=tmp_path)) == secret
     (tmp_path / "secret").write_text(content)
     with pytest.raises(UserError, match="damaged"):
-        startup.secret(tmp_path)
+        startup.secret(Config(data_dir=tmp_path))
 
 
 def test_the_error_for_a_data_folder_that_is_a_file_names_the_setting(tmp_path):

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
-from blog.__main__ import parser
-from blog.config import PREFIX, Config
+from blog.cli.parser import parser
+from blog.config import IN_A_FILE, Config, file_variable_of, variable_of
 from blog.models.settings.setting import Setting, declared
 from blog.models.settings.settings import GROUPS, Settings
 from blog.web.i18n import translate
@@ -20,6 +20,8 @@ HEADS = {
     "admin": {"en": ("Setting", "Default", "What it is"), "zh": ("设置", "默认值", "是什么")},
     "commands": {"en": ("Command", "What it does"), "zh": ("命令", "做什么")},
 }
+
+SPACES = {"en": " ", "zh": ""}  # between two sentences
 
 
 def pages() -> Iterator[tuple[str, Path]]:
@@ -49,7 +51,9 @@ def plain(cell: str) -> str:
 def environment(language: str) -> Iterator[tuple[str, str, str]]:
     for field in fields(Config):
         help = translate(language, field.metadata["help"])
-        yield f"`{PREFIX}{field.name.upper()}`", shown(field.default), help
+        if other := file_variable_of(field):
+            help += SPACES[language] + translate(language, IN_A_FILE, name=f"`{other}`")
+        yield f"`{variable_of(field)}`", shown(field.default), help
 
 
 def admin_settings(language: str) -> Iterator[tuple[str, str, str]]:

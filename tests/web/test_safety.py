@@ -420,7 +420,7 @@ CLAIM = {
 
 
 def setup_link(client: AppClient) -> str:
-    return f"/set-up?key={auth.setup_key(startup.secret(client.config.data_dir))}"
+    return f"/set-up?key={auth.setup_key(startup.secret(client.config))}"
 
 
 def test_the_blog_cannot_be_set_up_without_the_link(empty_client):

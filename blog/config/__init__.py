@@ -1,44 +1,53 @@
-"""The environment settings (`BLOG_…`): the only module that reads them, converted and checked."""
+"""The environment settings (`BLOG_…`): the only package that reads them, converted and checked."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
-from email.utils import getaddresses
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from blog.mail.settings import MailServer, is_mail_address, read_mail_server
+from blog.config.checks import checked, is_site_address
+from blog.config.conversion import converted
+from blog.config.errors import BadSetting, UserError
+from blog.config.languages import LANGUAGES, N_, shell_language
+from blog.config.sources import FILE_SUFFIX, PREFIX, text_of, variables
+from blog.mail.settings import MailServer, read_mail_server
 
-PREFIX = "BLOG_"
-PACKAGE = Path(__file__).parent
-LANGUAGES = {"en": "English", "zh": "简体中文"}
-
-
-def N_(message: str) -> str:  # noqa: N802 -- gettext's own name for "translate this later"
-    """Mark a sentence for the catalogue; it is translated where it is shown."""
-    return message
-
-
-class UserError(Exception):
-    """An error that ends the start or a command, shown as one line in the shell's language."""
-
-    def __init__(self, message: str, **params: Any) -> None:
-        super().__init__(message % params if params else message)
-        self.message = message
-        self.params = params
+__all__ = [
+    "LANGUAGES",
+    "N_",
+    "BadSetting",
+    "Config",
+    "UserError",
+    "is_site_address",
+    "shell_language",
+]
+PACKAGE = Path(__file__).parent.parent
 
 
-class BadSetting(UserError):
-    """An environment variable has an invalid value. The message names the variable."""
+IN_A_FILE = N_("Alternatively, %(name)s names a file that contains it.")
 
 
-def setting(help: str, default: object = "") -> Any:
-    """Declare a field of `Config` with a help text for `blog settings`."""
-    return field(default=default, metadata={"help": help})
+def setting(help: str, default: object = "", *, secret: bool = False) -> Any:
+    """Declare a field of `Config` with a help text for `blog settings`.
+
+    A secret may also be read from a file, which BLOG_…_FILE names, and is never shown.
+    """
+    return field(default=default, repr=not secret, metadata={"help": help, "secret": secret})
+
+
+def variable_of(setting_field: Field[Any]) -> str:
+    """Return the environment variable of a field of `Config`."""
+    return PREFIX + setting_field.name.upper()
+
+
+def file_variable_of(setting_field: Field[Any]) -> str:
+    """Return the variable that names the file of a secret, or "" if the field is not a secret."""
+    return variable_of(setting_field) + FILE_SUFFIX if setting_field.metadata["secret"] else ""
 
 
 def interpreter() -> str:
@@ -60,8 +69,19 @@ class Config:
     data_dir: Path = setting(
         N_("Folder for the database, the pictures and the secret key."), Path("data")
     )
+    env_file: str = setting(
+        N_("File with further settings, as lines NAME=value; environment variables override it.")
+    )
+    secret: str = setting(
+        N_(
+            "Secret key of the site, in 64 hexadecimal digits, instead of the one in the data "
+            "folder; all machines of a site need the same one."
+        ),
+        secret=True,
+    )
     database_url: str = setting(
-        N_("PostgreSQL database to use instead of SQLite: postgresql://user:password@host/name.")
+        N_("PostgreSQL database to use instead of SQLite: postgresql://user:password@host/name."),
+        secret=True,
     )
     site_url: str = setting(
         N_(
@@ -90,11 +110,21 @@ class Config:
         N_(
             "Mail server: smtp://user:password@host:587, or smtps://… for TLS from the "
             "start; if empty, no email is sent."
-        )
+        ),
+        secret=True,
     )
     mail_from: str = setting(
         N_("Sender address of emails, such as blog@example.org or Blog <blog@example.org>.")
     )
+
+    def shown(self, setting_field: Field[Any]) -> str:
+        """Return the value of a field as it is written in the environment, without secrets."""
+        value = getattr(self, setting_field.name)
+        if isinstance(value, bool):
+            return "on" if value else "off"
+        if value and setting_field.metadata["secret"]:
+            return _without_password(value) if setting_field.name.endswith("_url") else "…"
+        return ",".join(value) if isinstance(value, tuple) else str(value)
 
     @property
     def media_dir(self) -> Path:
@@ -116,8 +146,7 @@ class Config:
     @property
     def database_place(self) -> str:
         """The database's location without the password, so that it can be shown."""
-        _, at, host = self.database_url.rpartition("@")
-        return f"postgresql://…@{host}" if at else self.database_url or str(self.sqlite_file)
+        return _without_password(self.database_url) if self.database_url else str(self.sqlite_file)
 
     @property
     def sqlite_file(self) -> Path:
@@ -179,87 +208,27 @@ class Config:
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Config:
         """Read and check every setting. Raises `BadSetting` for an invalid value."""
-        environ = os.environ if environ is None else environ
-        texts = {f.name: environ.get(PREFIX + f.name.upper(), "").strip() for f in fields(cls)}
+        sources = variables(os.environ if environ is None else environ)
+        texts = {
+            f.name: text_of(variable_of(f), sources, is_secret=f.metadata["secret"])
+            for f in fields(cls)
+        }
         values = {
-            f.name: _converted(PREFIX + f.name.upper(), texts[f.name], f.default)
+            f.name: converted(variable_of(f), texts[f.name], f.default)
             for f in fields(cls)
             if texts[f.name]
         }
-        return _checked(cls(**values))
+        return checked(cls(**values))
 
 
 BLUEPRINTS = ("home", "control_panel", "admin")
 
 
-def _converted(name: str, text: str, default: object) -> Any:
-    """Convert `text` to the type of the setting's default. Raises `BadSetting`."""
-    try:
-        return PARSERS[type(default)](text)
-    except (ValueError, KeyError) as error:
-        raise BadSetting(TYPE_ERRORS[type(default)], name=name, text=text) from error
-
-
-def _origins(text: str) -> tuple[str, ...]:
-    return tuple(part.strip().rstrip("/") for part in text.split(",") if part.strip())
-
-
-SWITCH = {"on": True, "1": True, "true": True, "off": False, "0": False, "false": False}
-PARSERS: dict[type, Callable[[str], object]] = {
-    str: str,
-    int: int,
-    bool: lambda text: SWITCH[text.lower()],
-    tuple: _origins,
-    type(Path()): lambda text: Path(text).expanduser().absolute(),
-}
-TYPE_ERRORS = {
-    int: N_("%(name)s=%(text)s is invalid: use a whole number."),
-    bool: N_("%(name)s=%(text)s is invalid: use on or off."),
-}
-
-
-def _checked(config: Config) -> Config:
-    for name in LIMITS:
-        low, high = LIMITS[name]
-        if not low <= getattr(config, name) <= high:
-            message = N_("%(name)s must be between %(low)s and %(high)s.")
-            raise BadSetting(message, name=PREFIX + name.upper(), low=low, high=high)
-    if config.database_url and not config.database_url.startswith("postgresql://"):
-        raise BadSetting(N_("BLOG_DATABASE_URL must start with postgresql://."))
-    if config.site_url and not is_site_address(config.site_url):
-        raise BadSetting(
-            N_("BLOG_SITE_URL must have the form https://example.org, without a path.")
-        )
-    if not all(map(is_site_address, config.trusted_origins)):
-        message = N_(
-            "BLOG_TRUSTED_ORIGINS must have the form https://a.example.org,https://b.example.org."
-        )
-        raise BadSetting(message)
-    _check_mail(config)
-    return config
-
-
-def _check_mail(config: Config) -> None:
-    try:
-        config.mail_server  # noqa: B018 -- reading it raises if it is malformed
-    except ValueError:
-        message = N_(
-            "BLOG_SMTP_URL must have the form smtp://user:password@host:587 or "
-            "smtps://host:465; percent-encode characters of the password other than letters "
-            "and digits (@ is %40)."
-        )
-        raise BadSetting(message) from None  # the cause would print the password
-    addresses = [address for _, address in getaddresses([config.mail_from])]
-    if config.smtp_url and not (len(addresses) == 1 and is_mail_address(addresses[0])):
-        raise BadSetting(N_("BLOG_MAIL_FROM must be an email address, such as blog@example.org."))
-
-
-def shell_language() -> str:
-    """Return the shell's language ("en" or "zh") by the first locale variable that is set."""
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
-        if code := os.environ.get(name, "")[:2]:
-            return code if code in LANGUAGES else "en"
-    return "en"
+def _without_password(url: str) -> str:
+    """Return a URL without user, password and query."""
+    parts = urlsplit(url)
+    _, at, host = parts.netloc.rpartition("@")
+    return f"{parts.scheme}://{at and '…@'}{host}{parts.path}"
 
 
 def ssh_server() -> str:
@@ -272,29 +241,7 @@ def ssh_server() -> str:
     return server if port == "22" else f"-p {port} {server}"
 
 
-LIMITS = {
-    "port": (1, 65535),
-    "proxies": (0, 9),
-    "max_upload_mb": (1, 200),
-    "max_pixels": (1, 200),
-    "pages_mb": (0, 10_000),
-}
-
-
 def local_address(host: str, port: int) -> str:
     """Return the URL at which a browser on this machine reaches a server that listens there."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- compared, not bound
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def is_site_address(text: str) -> bool:
-    """Whether the text is an origin, such as https://example.org or http://127.0.0.1:8000."""
-    try:
-        parts = urlsplit(text)
-        parts.port  # noqa: B018 -- reading it raises if the port is out of range
-    except ValueError:
-        return False
-    has_only_origin = not (
-        parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc
-    )
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and has_only_origin

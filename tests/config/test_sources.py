@@ -1,0 +1,202 @@
+"""Settings from files: secrets, and the file that BLOG_ENV_FILE names."""
+
+import os
+import shlex
+import subprocess
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from blog.__main__ import main
+from blog.config import BadSetting, Config
+from blog.config.sources import read_env_file
+from blog.server import startup
+from tests.support.live_server import Site, environment
+
+KEY = "0123456789abcdef" * 4
+URL = "postgresql://blog:hush@db.example/blog"
+SECRETS = [f.name for f in fields(Config) if f.metadata["secret"]]
+
+
+@pytest.fixture
+def write(tmp_path):
+    """`write("name", "text")` returns the path of a new file with this text, as a string."""
+
+    def write(name: str, text: str | bytes) -> str:
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return str(path)
+
+    return write
+
+
+# --- secrets ---
+
+
+def test_every_setting_with_a_password_or_a_key_is_a_secret():
+    assert {"database_url", "smtp_url", "secret"} <= set(SECRETS)
+    suspicious = ("secret", "token", "password", "key")
+    named_so = {f.name for f in fields(Config) if f.name.endswith(suspicious)}
+    assert named_so <= set(SECRETS)
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+def test_a_secret_is_read_from_its_file_without_the_line_break_at_its_end(write, ending):
+    path = write("database_url", URL + ending)
+    assert Config.from_env({"BLOG_DATABASE_URL_FILE": path}).database_url == URL
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_and_its_file_cannot_both_be_set(write, name):
+    variable = f"BLOG_{name.upper()}"
+    with pytest.raises(BadSetting, match=f"Both {variable} and {variable}_FILE are set"):
+        Config.from_env({variable: "hush", f"{variable}_FILE": write("file", "hush")})
+
+
+def test_a_setting_that_is_not_a_secret_cannot_be_read_from_a_file(write):
+    assert Config.from_env({"BLOG_HOST_FILE": write("host", "::1")}).host == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is empty"),
+        (b"\n", "is empty"),
+        (b"\xff\xfehush", "not text in UTF-8"),
+        (b"hush" * 20_000, "larger than 64 kB"),
+        (b"hush\nand more\n", "in one line"),
+        (b"hush\0", "in one line"),
+    ],
+)
+def test_the_error_for_an_unusable_secret_names_variable_and_file_only(write, content, reason):
+    path = write("smtp", content)
+    with pytest.raises(BadSetting, match=reason) as error:
+        Config.from_env({"BLOG_SMTP_URL_FILE": path})
+    message = str(error.value)
+    assert message.startswith(f"BLOG_SMTP_URL_FILE names the file {path}, ")
+    assert "hush" not in message and "\n" not in message
+    assert error.value.__cause__ is None
+
+
+def test_the_error_for_a_missing_secret_names_variable_and_file(tmp_path):
+    for path in (tmp_path / "missing", tmp_path):
+        with pytest.raises(BadSetting, match=f"BLOG_SECRET_FILE names the file {path}, .* read: "):
+            Config.from_env({"BLOG_SECRET_FILE": str(path)})
+
+
+def test_the_error_for_an_invalid_secret_does_not_show_it():
+    with pytest.raises(BadSetting, match="BLOG_SECRET must be 64 hexadecimal digits") as error:
+        Config.from_env({"BLOG_SECRET": "hush"})
+    assert "hush" not in str(error.value)
+
+
+def test_machines_with_the_same_secret_share_the_key_of_the_site(tmp_path):
+    for name in ("one", "two"):
+        config = Config.from_env({"BLOG_SECRET": KEY, "BLOG_DATA_DIR": str(tmp_path / name)})
+        startup.prepare(config)
+        assert startup.secret(config) == bytes.fromhex(KEY)
+        assert not (config.data_dir / "secret").exists()
+
+
+def test_no_secret_is_printed(monkeypatch, capsys):
+    monkeypatch.setenv("BLOG_SECRET", KEY)
+    monkeypatch.setenv("BLOG_DATABASE_URL", f"{URL}?password=hush")
+    assert main(["settings"]) == 0
+    output = capsys.readouterr().out
+    assert "BLOG_SECRET=…\n" in output and KEY not in output
+    assert "BLOG_DATABASE_URL=postgresql://…@db.example/blog\n" in output
+    assert "BLOG_DATABASE_URL_FILE" in output
+    assert "hush" not in output + repr(Config.from_env())
+
+
+# --- the settings file ---
+
+
+def test_settings_are_read_from_a_file_and_the_environment_has_precedence(write):
+    path = write("blog.env", "BLOG_PORT=9000\nBLOG_HOST=::1\nBLOG_PROXIES=2\n")
+    config = Config.from_env({"BLOG_ENV_FILE": path, "BLOG_HOST": "0.0.0.0", "BLOG_PROXIES": ""})
+    assert (config.port, config.host, config.proxies) == (9000, "0.0.0.0", 2)
+
+
+def test_a_settings_file_has_the_format_that_systemd_and_docker_read(write):
+    text = """\
+        # a comment
+        ; another comment
+
+        BLOG_SITE_URL=https://example.org
+        export BLOG_PORT=9000
+        BLOG_MAIL_FROM="Blog <blog@example.org>"
+        BLOG_SMTP_URL='smtp://me:a$b#c=d`e\\f@mail.example.org'
+        OTHER_PROGRAM=ignored
+        BLOG_DATABASE_URL=
+    """
+    assert read_env_file(write("blog.env", text.replace("\n", "\r\n"))) == {
+        "BLOG_SITE_URL": "https://example.org",
+        "BLOG_PORT": "9000",
+        "BLOG_MAIL_FROM": "Blog <blog@example.org>",
+        "BLOG_SMTP_URL": "smtp://me:a$b#c=d`e\\f@mail.example.org",
+        "OTHER_PROGRAM": "ignored",
+        "BLOG_DATABASE_URL": "",
+    }
+
+
+def test_a_shell_reads_the_same_settings_from_the_file(write):
+    text = "# a comment\nexport BLOG_PORT=9000\nBLOG_MAIL_FROM='Blog <blog@example.org>'\n"
+    path = write("blog.env", text)
+    script = f"set -a; . {shlex.quote(path)}; env -0"
+    output = subprocess.run(["sh", "-c", script], capture_output=True, check=True).stdout.decode()
+    exported = dict(line.split("=", 1) for line in output.split("\0") if line)
+    assert read_env_file(path).items() <= exported.items()
+
+
+@pytest.mark.parametrize("line", ["BLOG_PORT", "BLOG PORT=1", "=1", "BLOG_PORT =1", "1BLOG=1"])
+def test_the_error_for_a_malformed_line_names_file_and_line_without_its_text(write, line):
+    path = write("blog.env", f"# first\n\n{line}\n")
+    with pytest.raises(
+        BadSetting, match=f"Line 3 of {path} must have the form NAME=value"
+    ) as error:
+        Config.from_env({"BLOG_ENV_FILE": path})
+    assert line not in str(error.value)
+
+
+def test_an_invalid_value_in_the_file_is_an_error(write):
+    with pytest.raises(BadSetting, match="BLOG_PORT=many is invalid"):
+        Config.from_env({"BLOG_ENV_FILE": write("blog.env", "BLOG_PORT=many\n")})
+
+
+def test_the_error_for_a_missing_file_names_it(tmp_path):
+    with pytest.raises(BadSetting, match="BLOG_ENV_FILE names the file .*none, which cannot be"):
+        Config.from_env({"BLOG_ENV_FILE": str(tmp_path / "none")})
+
+
+def test_the_file_may_name_the_file_of_a_secret_and_the_environment_overrides_either(write):
+    secret = write("database_url", URL)
+    env = {"BLOG_ENV_FILE": write("blog.env", f"BLOG_DATABASE_URL_FILE={secret}\n")}
+    assert Config.from_env(env).database_url == URL
+    other = URL.replace("db.", "other.")
+    assert Config.from_env(env | {"BLOG_DATABASE_URL": other}).database_url == other
+
+
+def test_a_command_reads_the_file(write, tmp_path, monkeypatch, capsys):
+    for name in [name for name in os.environ if name.startswith("BLOG_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("BLOG_ENV_FILE", write("blog.env", "BLOG_PORT=9000\n"))
+    assert main(["settings"]) == 0
+    assert "BLOG_PORT=9000\n" in capsys.readouterr().out
+    monkeypatch.setenv("BLOG_ENV_FILE", str(tmp_path / "none"))
+    assert main(["settings"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.server
+def test_the_server_and_its_workers_read_the_file(config, write):
+    variables = environment(config)
+    lines = [f"{name}={variables.pop(name)}" for name in ("BLOG_DATA_DIR", "BLOG_PORT")]
+    secret = write("secret", KEY + "\n")
+    path = write("blog.env", "\n".join([*lines, f"BLOG_SECRET_FILE={secret}", ""]))
+    with Site(config, env=variables | {"BLOG_ENV_FILE": path}) as site:
+        assert len(site.workers()) == 4
+        assert site.get("/health/ready").status == 200
+        assert not (config.data_dir / "secret").exists()
+    assert KEY not in Path(site.log).read_text()
