@@ -13,7 +13,7 @@ NOISE := Project-Id\|Report-Msgid\|POT-Creation\|PO-Revision\|Last-T\|Language-T
 POT := .messages.pot
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fuzz lock messages pinyin docs pictures bench deploy clean installed installed-dev
+.PHONY: help run test check fuzz lock messages pinyin docs pictures bench release deploy clean installed installed-dev
 
 help: ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile | expand -t 16
@@ -66,6 +66,14 @@ pictures: installed-dev ## Take the pictures of the READMEs and of docs/ again, 
 
 bench: installed-dev ## Compare the blog with other web stacks; BENCH="--quick --only flask"
 	@exec $(PY) -m bench $(value BENCH)
+
+# The date of the commit, so that anybody who builds it again gets the same files.
+release: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct)
+release: installed-dev ## Build and check the archives of a release and its list of components, in dist/
+	@rm -rf dist
+	@$(PY) -m hatchling build -d dist
+	@$(PY) -m twine check --strict dist/*
+	@$(PY) -m tests.tools.write_sbom dist
 
 deploy: installed ## Set up nginx and systemd for DOMAIN=example.org; shows the changes, then asks
 	@exec .venv/bin/blog deploy $(DOMAIN)
