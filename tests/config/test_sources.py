@@ -3,6 +3,7 @@
 import os
 import shlex
 import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from blog.__main__ import main
 from blog.config import BadSetting, Config
 from blog.config.sources import read_env_file
 from blog.server import startup
-from tests.support.live_server import Site, environment
+from tests.support.live_server import ROOT, Site, environment
 
 KEY = "0123456789abcdef" * 4
 URL = "postgresql://blog:hush@db.example/blog"
@@ -187,6 +188,16 @@ def test_a_command_reads_the_file(write, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("BLOG_ENV_FILE", str(tmp_path / "none"))
     assert main(["settings"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_wsgi_server_reads_the_file(config, write):
+    path = write("blog.env", "BLOG_PORT=9000\n")
+    variables = environment(config, BLOG_ENV_FILE=path)
+    del variables["BLOG_PORT"]
+    program = "from blog.wsgi import application; print(application.blog.ctx.config.port)"
+    command = [sys.executable, "-c", program]
+    process = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, check=True)
+    assert process.stdout == b"9000\n"
 
 
 @pytest.mark.server
