@@ -7,6 +7,7 @@ import asyncio
 import logging
 import sys
 from functools import partial
+from time import monotonic
 from typing import Any
 
 from sanic import Request
@@ -28,7 +29,7 @@ from blog.handbook import Handbook
 from blog.jobs.scheduler import JobContext, Scheduler
 from blog.jobs.tasks import TASKS
 from blog.sandbox import Sandbox
-from blog.server import asgi, health, startup, supervisor
+from blog.server import asgi, health, request_counting, startup, supervisor
 from blog.server.log import install_key_filter
 from blog.server.loop_monitor import LoopMonitor
 from blog.web import auth, errors, static_files
@@ -78,11 +79,24 @@ class Blog(asgi.AsgiAdapter):
 
     async def handle_request(self, request: Request) -> None:
         """Send a cached page before Sanic routes the request and runs middleware."""
-        cached = fast_path.of_request(self.ctx.page_cache, request)
-        if cached is None or request.stream is None:
-            await super().handle_request(request)
-        else:
-            await request.stream.respond(EncodedResponse(request, cached)).send(end_stream=True)
+        request.ctx.received_at = monotonic()
+        try:
+            cached = fast_path.of_request(self.ctx.page_cache, request)
+            if cached is None or request.stream is None:
+                await super().handle_request(request)
+            else:
+                await request.stream.respond(EncodedResponse(request, cached)).send(end_stream=True)
+        finally:
+            request_counting.count(request)
+
+    async def handle_exception(
+        self, request: Request, exception: BaseException, run_middleware: bool = True
+    ) -> None:
+        """Send an error page. Sanic calls this alone for a request that it could not read."""
+        try:
+            await super().handle_exception(request, exception, run_middleware)
+        finally:
+            request_counting.count(request)
 
     def prepare(self, host: str | None = None, port: int | None = None, **settings: Any) -> None:
         """Set up the listener. Our settings replace the defaults of Sanic's command line."""

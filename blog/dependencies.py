@@ -34,6 +34,7 @@ NEEDED = {
     "docutils": "docutils",
     "tqdm": "tqdm",
     "shtab": "shtab",
+    "prometheus-client": "prometheus_client",
 }
 
 missing = [name for name, module in NEEDED.items() if find_spec(module) is None]

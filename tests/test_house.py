@@ -27,14 +27,16 @@ from tests.support.source_tree import (
 
 ALL_PARTS = frozenset(module.part for module in MODULES)
 BASE = frozenset({"", "config", "loopback", "markup", "models", "refusal"})
+STANDALONE = (
+    *("", "dependencies", "loopback", "mail.settings", "priority", "refusal"),
+    "request_metrics",
+)
 BLUEPRINT = BASE | {"cache", "media", "sandbox", "web"}
 
 # What each package or single module may import. Two modules have a rule of their own: `config`
 # parses the address of the mail server, and the list of tasks needs all kinds of work.
 MAY_IMPORT: dict[str, frozenset[str]] = {
-    **dict.fromkeys(
-        ["", "dependencies", "loopback", "mail.settings", "priority", "refusal"], frozenset()
-    ),
+    **dict.fromkeys(STANDALONE, frozenset()),
     "config": frozenset({"mail.settings"}),
     "markup": frozenset({"config", "refusal"}),
     "models": BASE - {""},
@@ -43,9 +45,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "media": frozenset({"config", "markup"}),
     "sandbox": BASE | {"media", "priority"},
     "web": BASE | {"db", "media", "priority", "sandbox"},
-    "cache": BASE | {"db", "web"},
+    "cache": BASE | {"db", "request_metrics", "web"},
     "backup": BASE | {"db", "media", "web"},
-    "server": BASE | {"backup", "cache", "db", "web"},
+    "server": BASE | {"backup", "cache", "db", "request_metrics", "web"},
     "jobs": BASE | {"db"},
     "mail": BASE | {"db", "jobs", "mail.settings", "server", "web"},
     "importer": BASE | {"backup", "db", "media", "sandbox", "server", "web"},

@@ -167,3 +167,13 @@ def _weight(parameter: str) -> float:
 def matches(if_none_match: str, etag: str) -> bool:
     """Return whether an If-None-Match header contains this weak ETag, or is `*`."""
     return if_none_match.strip() == "*" or etag[2:] in ETAG.findall(if_none_match)
+
+
+def is_cacheable(request: Request, response: HTTPResponse) -> bool:
+    """Return whether a response is complete, and may be shown to everybody."""
+    return (
+        response.status == 200
+        and not request.ctx.private
+        and "set-cookie" not in response.headers
+        and "no-store" not in str(response.headers.get("cache-control", ""))
+    )

@@ -26,6 +26,7 @@ from sanic.server.protocols.http_protocol import HttpProtocol
 from blog.cache import nginx
 from blog.cache.encoded_response import Variant
 from blog.cache.page_cache import PageCache, may_have_personal_cookie
+from blog.request_metrics import RequestMetrics
 from blog.web import App
 
 IDLE = Stage.IDLE
@@ -58,22 +59,26 @@ HEADER_LINES = re.compile(
 class FastPath(HttpProtocol):
     """Sanic's HTTP protocol, which first tries to answer from the page cache."""
 
-    __slots__ = ("_pages",)
+    __slots__ = ("_pages", "_request_metrics")
 
     def __init__(self, *, app: App, **options: Any) -> None:
         super().__init__(app=app, **options)
         self._http = None
         self._pages: PageCache = app.ctx.page_cache
+        self._request_metrics: RequestMetrics = app.ctx.request_metrics
 
     def data_received(self, data: bytes) -> None:
         """Answer a simple request for a cached page; leave everything else to Sanic."""
-        answer = self._find(data) if self._is_free() else None
-        if answer is None or self.transport is None:
+        received_at = monotonic()
+        found = self._find(data, received_at) if self._is_free() else None
+        if found is None or self.transport is None:
             super().data_received(data)
             return
-        self._time = monotonic()  # of the last activity; the keep-alive timeout counts from here
+        status, answer = found
         self.state["requests_count"] += 1
         self.transport.write(answer)
+        self._time = monotonic()  # of the last activity; the keep-alive timeout counts from here
+        self._request_metrics.count_fast(status, self._time - received_at)
 
     def _is_free(self) -> bool:
         """Return whether nothing is being received, answered, written or closed."""
@@ -87,8 +92,11 @@ class FastPath(HttpProtocol):
         # The rest of a rejected body may still be arriving.
         return http.stage is IDLE and http.keep_alive and not http.request_body
 
-    def _find(self, data: bytes) -> bytes | None:
-        """Return the complete response to a request, or None if Sanic must handle it."""
+    def _find(self, data: bytes, received_at: float) -> tuple[int, bytes] | None:
+        """Return the status and the complete response, or None if Sanic must handle the request.
+
+        `received_at` is a time of `time.monotonic`.
+        """
         # The target needs no check: the cache only has targets in their simplest spelling.
         start, _, lines = data.partition(b" HTTP/1.1\r\n")
         if not start.startswith(b"GET ") or len(data) > MAX_HEAD:
@@ -102,14 +110,14 @@ class FastPath(HttpProtocol):
         if if_none_match:
             if_none_match = lines[slice(*match.span(4))]  # in its original case
         target, values = start[4:], (accept_encoding.decode(), if_none_match.decode())
-        variant = self._pages.get_now(target, *values, for_proxy=bool(second))
+        variant = self._pages.get_now(target, *values, for_proxy=bool(second), moment=received_at)
         if variant is None:
             return None
         if self.access_log:
             self._log(variant, lines[slice(*match.span(1))] + target)
         if second:
-            return variant.with_expiry(nginx.expiry_for(second.decode()))
-        return variant.response_bytes
+            return variant.status, variant.with_expiry(nginx.expiry_for(second.decode()))
+        return variant.status, variant.response_bytes
 
     def _log(self, variant: Variant, url: bytes) -> None:
         """Write the access log entry that Sanic would write; `url` is host and target."""

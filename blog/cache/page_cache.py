@@ -13,7 +13,7 @@ from time import monotonic
 
 from sanic import HTTPResponse, Request
 
-from blog.cache import nginx
+from blog.cache import encoded_response, nginx
 from blog.cache.encoded_response import CachedPage, EncodedResponse, Variant, accepted
 from blog.cache.invalidator import Invalidator
 from blog.models.addresses import address
@@ -144,15 +144,23 @@ class PageCache:
         return page
 
     def get_now(
-        self, target: bytes, accept_encoding: str, if_none_match: str, *, for_proxy: bool = False
+        self,
+        target: bytes,
+        accept_encoding: str,
+        if_none_match: str,
+        *,
+        for_proxy: bool = False,
+        moment: float | None = None,
     ) -> Variant | None:
         """Return the answer if it is cached and known to be current, without waiting.
 
         `accept_encoding` and `if_none_match` are the headers' values, or "". With `for_proxy` a
         page that is not compressed yet is not returned: a proxy caches what it gets, and should
-        get the smallest variant.
+        get the smallest variant. `moment` is when the request was received, as `time.monotonic`
+        returned it; by default, now.
         """
-        page = self.find(target) if self._invalidator.is_current(monotonic()) else None
+        moment = monotonic() if moment is None else moment
+        page = self.find(target) if self._invalidator.is_current(moment) else None
         if page is None or (for_proxy and not page.is_compressed):
             return None
         return page.select(accepted(accept_encoding), if_none_match)
@@ -219,7 +227,7 @@ class PageCache:
             self._renderings.discard(rendering)
             if self._joinable.get(target) is rendering:
                 del self._joinable[target]
-        if not is_cacheable(request, response):
+        if not encoded_response.is_cacheable(request, response):
             return response
         headers.protect(request, response)
         page = CachedPage(response, frozenset(request.ctx.shows))
@@ -286,13 +294,3 @@ def _retrieve_exception(task: "asyncio.Task[HTTPResponse | CachedPage]") -> None
     """Mark a failed task's exception as handled: whoever awaits the task raises it."""
     if not task.cancelled():
         task.exception()
-
-
-def is_cacheable(request: Request, response: HTTPResponse) -> bool:
-    """Return whether a response is complete, and may be shown to everybody."""
-    return (
-        response.status == 200
-        and not request.ctx.private
-        and "set-cookie" not in response.headers
-        and "no-store" not in str(response.headers.get("cache-control", ""))
-    )

@@ -116,6 +116,13 @@ class Config:
     mail_from: str = setting(
         N_("Sender address of emails, such as blog@example.org or Blog <blog@example.org>.")
     )
+    metrics_token: str = setting(
+        N_(
+            "Token with which other machines may read /health/metrics; without one, only this "
+            "machine may."
+        ),
+        secret=True,
+    )
 
     def shown(self, setting_field: Field[Any]) -> str:
         """Return the value of a field as it is written in the environment, without secrets."""

@@ -15,6 +15,7 @@ from blog.mail.settings import is_mail_address
 if TYPE_CHECKING:
     from blog.config import Config
 
+METRICS_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,}")  # what a bearer token may contain (RFC 6750)
 LIMITS = {
     "port": (1, 65535),
     "proxies": (0, 9),
@@ -44,6 +45,12 @@ def checked(config: Config) -> Config:
         raise BadSetting(message)
     if config.secret and not re.fullmatch(r"[0-9A-Fa-f]{64}", config.secret):
         message = N_("BLOG_SECRET must be 64 hexadecimal digits, as openssl rand -hex 32 prints.")
+        raise BadSetting(message)
+    if config.metrics_token and not METRICS_TOKEN.fullmatch(config.metrics_token):
+        message = N_(
+            "BLOG_METRICS_TOKEN must have at least 16 characters, only letters, digits and "
+            "- . _ ~ + / =, as openssl rand -hex 32 prints."
+        )
         raise BadSetting(message)
     _check_mail(config)
     return config

@@ -6,6 +6,7 @@ WebSocket requests, the size limit of a body, and the Content-Length header.
 
 import asyncio
 import logging
+from time import monotonic
 from typing import cast
 
 from sanic import HTTPResponse, Request
@@ -44,10 +45,12 @@ class AsgiAdapter(App):
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, with an error page even if Sanic cannot create a request object."""
+        received_at = monotonic()
         if self.ctx.config.lane and (cached := fast_path.of_scope(self.ctx.page_cache, scope)):
             head = {"type": "http.response.start", "status": cached.status}
             await send({**head, "headers": cached.lines()})
             await send({"type": "http.response.body", "body": cached.body, "more_body": False})
+            self.ctx.request_metrics.count_fast(cached.status, monotonic() - received_at)
             return
         scope = _with_joined_cookies(scope)
         try:

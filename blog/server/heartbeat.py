@@ -18,7 +18,7 @@ from sanic.log import error_logger as log
 from blog.server import App
 
 SLOTS = 256  # entries in shared memory; more than there are workers
-VITALS = 8  # numbers per worker that `blog.server.health` shares
+VITALS = 8  # numbers per worker that `blog.server.vitals` shares
 STOPPING = 1 << 62  # a worker that has received the stop signal counts its beats on from here
 EXTRA = 5  # seconds after the graceful stop until a process is killed
 Beats = ctypes.Array[ctypes.c_ulonglong]

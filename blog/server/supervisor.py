@@ -22,6 +22,7 @@ from sanic.worker.constants import ProcessState
 from sanic.worker.manager import WorkerManager
 from sanic.worker.process import WorkerProcess
 
+from blog.request_metrics import AS_FLOATS, SIZE
 from blog.server import App
 from blog.server.heartbeat import (
     EXTRA,
@@ -80,12 +81,13 @@ def _exit_early(number: int, _frame: object) -> None:
 
 
 async def _prepare(app: App) -> None:
-    """Create the shared memory: a counter of beats and `VITALS` numbers per worker.
+    """Create the shared memory: beats, vitals and request counters of each worker, by its slot.
 
     Slot 0 of the beats holds the ID of the process with Sanic's shared state.
     """
     app.shared_ctx.beats = RawArray("Q", SLOTS)
     app.shared_ctx.vitals = RawArray("d", SLOTS * VITALS)
+    app.shared_ctx.request_metrics = RawArray(AS_FLOATS, (app.state.workers + 1) * SIZE)
     app.shared_ctx.beats[0] = next((child.pid or 0 for child in active_children()), 0)
     unblock_sigterm()
 
@@ -228,10 +230,8 @@ class Supervisor:
 
     def give_up(self) -> None:
         """End the server because a worker cannot start, without waiting for Sanic's timeout."""
-        log.error(
-            "A worker died %s times before it could serve; see the lines above for the reason.",
-            TRIES + 1,
-        )
+        reason = "A worker died %s times before it could serve; see the lines above for the reason."
+        log.error(reason, TRIES + 1)
         self.is_hopeless = True
 
     def enforce_stop(self, seconds: float) -> None:
@@ -242,9 +242,8 @@ class Supervisor:
         servers = self.servers()
         alive = [process for process in servers if process.is_alive()]
         _signal_all([process for process in alive if self.missed_stop(process)], signal.SIGTERM)
-        _signal_all(
-            [process for process in alive if seconds > self.time_to_stop(process)], signal.SIGKILL
-        )
+        late = [process for process in alive if seconds > self.time_to_stop(process)]
+        _signal_all(late, signal.SIGKILL)
         is_ended = not (alive or self.is_up or self.is_over)
         if is_ended and all(process.pid for process in servers):
             self.end_first_start(servers)

@@ -209,10 +209,13 @@ def mac(request: Request, purpose: str, text: str) -> str:
 async def load_site(request: Request) -> None:
     """Request middleware: load the site's settings and set the language of its pages.
 
-    Also resets the user, who is identified by later middleware.
+    Also resets the user, who is identified by later middleware. A route that must work without the
+    database declares `ctx_without_site=True`.
     """
     request.ctx.user, request.ctx.signin, request.ctx.private = None, None, False
     request.ctx.site, request.ctx.language = SiteFacts(), "en"
+    if request.route and getattr(request.route.ctx, "without_site", False):
+        return
     invalidator = request.app.ctx.invalidator
     await invalidator.catch_up(by_asking="cookie" in request.headers)
     request.ctx.site = invalidator.site

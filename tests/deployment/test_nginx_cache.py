@@ -21,6 +21,7 @@ from blog.models.posts import publishing
 from tests.conftest import need
 from tests.support import cast
 from tests.support.live_server import Reply, Site, environment, free_port, program, wait_for
+from tests.support.metrics import Metrics
 from tests.support.nginx_server import HOST, Nginx
 from tests.support.raw_connection import RawConnection, plain
 
@@ -86,17 +87,14 @@ def counted(front: Nginx, name: str) -> int:
             for worker, client in clients.items():
                 # Of its own value, a worker reports the newest.
                 async with client.get("/health/metrics") as answer:
-                    metric = re.search(
-                        rf'{name}{{worker="{worker}",.*?}} (\d+)', await answer.text()
-                    )
-                    total += int(metric[1])
+                    total += int(Metrics(await answer.text()).total(name, worker=worker))
         return total
 
     return asyncio.run(ask())
 
 
 def made(front: Nginx) -> int:
-    return counted(front, "blog_pages_made_total")
+    return counted(front, "blog_page_cache_stores_total")
 
 
 def files(front: Nginx) -> list[Path]:
@@ -127,11 +125,11 @@ def wire(front: Nginx) -> RawConnection:
 
 def test_hundreds_of_readers_cause_one_request_to_the_blog_per_second(front: Nginx) -> None:
     front.get(POST)
-    before = counted(front, "blog_pages_given_out_total")
+    before = counted(front, "blog_page_cache_hits_total")
     await_second()
     with wire(front) as line:
         assert {line.ask(plain(POST)).status for _ in range(500)} == {200}
-    assert counted(front, "blog_pages_given_out_total") - before <= 4
+    assert counted(front, "blog_page_cache_hits_total") - before <= 4
 
 
 @pytest.mark.parametrize("path", [*PATHS, *FEEDS])

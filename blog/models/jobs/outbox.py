@@ -263,6 +263,21 @@ class MailState:
     said: str = ""
 
 
+@dataclass(frozen=True)
+class OutstandingMail:
+    """How many emails are pending, and the age of the oldest in seconds; 0 if there is none."""
+
+    number: int
+    oldest_age: float
+
+
+def outstanding(session: Session) -> OutstandingMail:
+    """Count the pending emails, and find out how long the oldest has been waiting."""
+    summary = select(func.count(), func.min(Delivery.created_at)).where(Delivery.is_owed())
+    number, oldest = session.execute(summary).one()
+    return OutstandingMail(number, max(0.0, (now() - oldest).total_seconds()) if oldest else 0.0)
+
+
 def state(session: Session) -> MailState:
     """Count pending, late and failed emails."""
     recent = Delivery.failed_at.is_not(None) & (Delivery.failed_at > now() - timedelta(days=7))
