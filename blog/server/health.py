@@ -142,4 +142,6 @@ def _ask_for_token(request: Request) -> HTTPResponse:
     is_wrong = "authorization" in request.headers
     challenge = 'Bearer realm="metrics"' + (', error="invalid_token"' if is_wrong else "")
     headers = {"www-authenticate": challenge}
-    return text("This needs the token of BLOG_METRICS_TOKEN.\n", 401, headers)
+    return text(
+        "This needs the token BLOG_METRICS_TOKEN.\n这里需要令牌BLOG_METRICS_TOKEN。\n", 401, headers
+    )

@@ -20,8 +20,15 @@ from blog.db.migrate import migrate
 from blog.models.posts import publishing
 from tests.conftest import need
 from tests.support import cast
-from tests.support.live_server import Reply, Site, environment, free_port, program, wait_for
-from tests.support.metrics import Metrics
+from tests.support.live_server import (
+    Metrics,
+    Reply,
+    Site,
+    environment,
+    free_port,
+    program,
+    wait_for,
+)
 from tests.support.nginx_server import HOST, Nginx
 from tests.support.raw_connection import RawConnection, plain
 

@@ -13,7 +13,7 @@ from blog.models.base import now
 from blog.models.jobs import outbox
 from blog.models.jobs.outbox import Delivery
 from tests.support.app_client import Answer, AppClient, Furnished
-from tests.support.metrics import Metrics
+from tests.support.live_server import Metrics
 from tests.support.raw_connection import RawConnection, plain
 
 LOCAL = "127.0.0.1:8000"

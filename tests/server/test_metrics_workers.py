@@ -12,8 +12,15 @@ from blog.db import Database
 from blog.db.migrate import migrate
 from tests.conftest import need
 from tests.support import cast
-from tests.support.live_server import WORKERS, Site, environment, free_port, program, wait_for
-from tests.support.metrics import Metrics
+from tests.support.live_server import (
+    WORKERS,
+    Metrics,
+    Site,
+    environment,
+    free_port,
+    program,
+    wait_for,
+)
 from tests.support.nginx_server import Nginx
 from tests.support.raw_connection import RawConnection, plain
 
