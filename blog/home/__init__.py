@@ -16,6 +16,7 @@ from blog.home import (  # noqa: E402, F401 -- each adds its views to `bp`, whic
     search,
     sign_in,
     sitemap,
+    site_files,
     unsubscribe,
     views,
 )

@@ -44,12 +44,6 @@ async def _front_page(request: Request, number: int) -> HTTPResponse:
     return web.render(request, "home/front.html", posts=posts.cards, page=page, covers=covers)
 
 
-@bp.get("/favicon.ico")
-async def favicon(request: Request) -> HTTPResponse:
-    """Redirect to the site icon. Pages link to it; this is for programs that have read none."""
-    return redirect(request.app.ctx.statics.url("img/mark.svg"))
-
-
 @bp.get("/<path:path>", name="post")
 @cached()
 async def post(request: Request, path: str) -> HTTPResponse:

@@ -15,7 +15,10 @@ from blog.models.base import Base, Refusal, now
 LONGEST = 500
 # First path segments that have routes of their own.
 RESERVED = {
+    ".well-known",
     "admin",
+    "apple-touch-icon-precomposed.png",
+    "apple-touch-icon.png",
     "archive",
     "atom.xml",
     "authors",
@@ -41,9 +44,11 @@ RESERVED = {
     "rss",
     "rss.xml",
     "search",
+    "security.txt",
     "set-up",
     "sign-in",
     "sign-out",
+    "site.webmanifest",
     "sitemap.xml",
     "static",
     "tags",

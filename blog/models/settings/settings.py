@@ -13,6 +13,7 @@ from blog.models.base import JSONObject, Refusal
 from blog.models.settings.group_appearance import AppearanceSettings, LegalSettings
 from blog.models.settings.group_backups import BackupSettings
 from blog.models.settings.group_comments import CommentSettings
+from blog.models.settings.group_identity import IdentitySettings
 from blog.models.settings.group_reading import ReadingSettings
 from blog.models.settings.setting import Setting, declared, setting
 
@@ -32,7 +33,14 @@ OWN_PAGE = {"look"}
 
 
 @dataclass(frozen=True)
-class Settings(CommentSettings, ReadingSettings, AppearanceSettings, LegalSettings, BackupSettings):
+class Settings(
+    CommentSettings,
+    ReadingSettings,
+    AppearanceSettings,
+    LegalSettings,
+    IdentitySettings,
+    BackupSettings,
+):
     """The settings that have no column of their own; they are stored in `Site.choices`."""
 
     docs: bool = setting(
