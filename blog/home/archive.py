@@ -13,11 +13,27 @@ from blog.cache.page_cache import cached
 from blog.config import N_
 from blog.home import bp
 from blog.home.listing import show_listing
-from blog.models.public import page_queries
+from blog.models.public import archives, page_queries
 from blog.models.public.archives import Month
 from blog.web import pagination
 from blog.web.i18n import BABEL_LOCALES
 from blog.web.templating import format_moment, zone_of
+
+
+@bp.get("/tags")
+@cached()
+async def all_tags(request: Request) -> HTTPResponse:
+    """List all tags with their numbers of posts, the most used first."""
+    names = await web.read(request, archives.all_tags)
+    return web.render(request, "home/all_tags.html", names=names)
+
+
+@bp.get("/authors")
+@cached()
+async def all_authors(request: Request) -> HTTPResponse:
+    """List all authors with their numbers of posts, those with the most first."""
+    names = await web.read(request, archives.all_authors)
+    return web.render(request, "home/all_authors.html", names=names)
 
 
 @bp.get("/tags/<slug:str>")
@@ -31,7 +47,9 @@ async def tag(request: Request, slug: str) -> HTTPResponse:
         if current_slug is None:
             raise web.PageNotFound from error
         return redirect(web.url(request, "home.tag", slug=current_slug), status=301)
-    return show_listing(request, posts, kicker=N_("Tag"), heading=name.name, has_feeds=True)
+    return show_listing(
+        request, posts, kicker=N_("Tag"), heading=name.name, has_feeds=True, up="home.all_tags"
+    )
 
 
 @bp.get("/authors/<slug:str>")
@@ -42,7 +60,13 @@ async def author(request: Request, slug: str) -> HTTPResponse:
         request, page_queries.written_by, slug, *_page_and_size(request)
     )
     return show_listing(
-        request, posts, kicker=N_("Author"), heading=name.name, about=name.bio, has_feeds=True
+        request,
+        posts,
+        kicker=N_("Author"),
+        heading=name.name,
+        about=name.bio,
+        has_feeds=True,
+        up="home.all_authors",
     )
 
 
@@ -73,7 +97,7 @@ async def year(request: Request, year: int) -> HTTPResponse:
         request, page_queries.from_span, year, None, _zone(request), *_page_and_size(request)
     )
     heading = web.translate_for(request, N_("The year %(year)s"), year=year)
-    return show_listing(request, posts, kicker=N_("Archive"), heading=heading)
+    return show_listing(request, posts, kicker=N_("Archive"), heading=heading, up="home.archive")
 
 
 @bp.get("/archive/<year:int>/<month:int>")
@@ -84,7 +108,7 @@ async def month(request: Request, year: int, month: int) -> HTTPResponse:
         request, page_queries.from_span, year, month, _zone(request), *_page_and_size(request)
     )
     heading = format_moment(datetime(year, month, 1), request.ctx.language, "month")
-    return show_listing(request, posts, kicker=N_("Archive"), heading=heading)
+    return show_listing(request, posts, kicker=N_("Archive"), heading=heading, up="home.archive")
 
 
 def _page_and_size(request: Request) -> tuple[int, int]:

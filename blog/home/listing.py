@@ -19,14 +19,16 @@ def show_listing(
     posts: PostList,
     *,
     kicker: str,
+    up: str,
     heading: str,
     about: str = "",
     has_feeds: bool = False,
 ) -> HTTPResponse:
     """Render a page of posts under a heading.
 
-    `kicker` is the untranslated word above the heading, `about` a paragraph below it, and
-    `has_feeds` whether the list has feeds, whose addresses begin with the list's own.
+    `kicker` is the untranslated word above the heading, and links to the route `up`; `about` is a
+    paragraph below the heading, and `has_feeds` whether the list has feeds, whose addresses begin
+    with the list's own.
     """
     page = pagination.paginate(posts, query_pages(request.path))
     return web.render(
@@ -35,6 +37,7 @@ def show_listing(
         posts=posts.cards,
         page=page,
         kicker=web.translate_for(request, kicker),
+        up=web.url(request, up),
         heading=heading,
         about=about,
         feeds=request.path if has_feeds else "",

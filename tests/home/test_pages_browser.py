@@ -17,6 +17,8 @@ COLOURS = ["color-contrast", "link-in-text-block"]
 READERS = (
     "/",
     "/archive",
+    "/tags",
+    "/authors",
     "/tags/python",
     "/authors/ann",
     "/search?q=marmalade",

@@ -28,7 +28,7 @@ SECURITY = "/.well-known/security.txt"
 def test_every_public_page_names_the_manifest_and_the_icon_for_home_screens(
     open_client: AppClient,
 ) -> None:
-    for path in ("/", "/about", open_client.cast.ann_live.path):
+    for path in ("/", "/about", "/tags", open_client.cast.ann_live.path):
         page = page_of(open_client, path)
         assert page.one("link", rel="manifest")["href"] == "/site.webmanifest"
         assert page.one("link", rel="apple-touch-icon")["href"] == "/apple-touch-icon.png"

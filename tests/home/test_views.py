@@ -27,6 +27,8 @@ from tests.support.cast import Cast
 PUBLIC = (
     "/",
     "/archive",
+    "/tags",
+    "/authors",
     "/archive/{year}",
     "/tags/python",
     "/authors/ann",

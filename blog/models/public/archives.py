@@ -62,7 +62,7 @@ TAGS = select(Tag.id, Tag.slug, Tag.name, list_count.c.posts).outerjoin(
     list_count,
     IS_TOTAL & (list_count.c.shelf == literal(post_counts.of_tag("")) + cast(Tag.id, String)),
 )
-AUTHORS = select(User.id, User.name, User.display_name, list_count.c.posts).outerjoin(
+AUTHORS = select(User.id, User.name, User.display_name, User.bio, list_count.c.posts).outerjoin(
     list_count,
     IS_TOTAL & (list_count.c.shelf == literal(post_counts.of_author("")) + cast(User.id, String)),
 )
@@ -109,6 +109,7 @@ def all_authors(session: Session) -> tuple[Name, ...]:
         author_name(
             row.name,
             row.display_name,
+            row.bio,
             posts=(row.posts or 0) + corrections[post_counts.of_author(row.id)],
         )
         for row in rows(session, AUTHORS)
