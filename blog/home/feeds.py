@@ -63,7 +63,7 @@ def paged(view: Handler) -> Handler:
 async def site_feed(request: Request, page: int) -> HTTPResponse:
     """Serve the feed of all posts, or a post that had the address before it became the feed's."""
     if request.path in RESERVED_LATER and (older := await _post_at_this_address(request)):
-        return views.show_post(request, older)
+        return await views.show_post(request, older)
     posts = await web.get_or_404(request, page_queries.feed, page)
     return _respond_with_posts(request, posts)
 

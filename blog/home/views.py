@@ -10,6 +10,7 @@ from blog.cache.page_cache import add_cache_tags, cached
 from blog.home import bp, comments, guest_cookie
 from blog.home.appearance import card_covers, show_blogroll
 from blog.models.addresses import address
+from blog.models.posts import editing
 from blog.models.public import cards, page_queries
 from blog.models.public.cards import PostPage
 from blog.models.public.page_queries import RedirectsTo, UnknownAddress
@@ -41,7 +42,13 @@ async def _front_page(request: Request, number: int) -> HTTPResponse:
         return web.render(request, "home/welcome.html")
     page = pagination.paginate(posts, lambda n: f"/page/{n}" if n > 1 else "/")
     covers = await card_covers(request, posts.cards)
-    return web.render(request, "home/front.html", posts=posts.cards, page=page, covers=covers)
+    return web.render(
+        request,
+        "home/front.html",
+        posts=posts.cards,
+        page=page,
+        covers=covers,
+    )
 
 
 @bp.get("/<path:path>", name="post")
@@ -55,7 +62,7 @@ async def post(request: Request, path: str) -> HTTPResponse:
         return redirect(address.href(decoded.rstrip("/")), status=301)
     target = await web.read(request, page_queries.at, decoded, guest_cookie.reader(request))
     if isinstance(target, PostPage):
-        return show_post(request, target)
+        return await show_post(request, target)
     if isinstance(target, RedirectsTo):
         return redirect(target.location, status=301)
     if decoded == blogroll.PATH and request.ctx.site.settings.friends:
@@ -63,11 +70,20 @@ async def post(request: Request, path: str) -> HTTPResponse:
     return not_found(request, target)
 
 
-def show_post(request: Request, post: PostPage) -> HTTPResponse:
-    """Show a post or page with its comments."""
+async def show_post(request: Request, post: PostPage) -> HTTPResponse:
+    """Show a post with its comments, and a link to its edit page to people who may edit it.
+
+    A request with a session cookie is answered past every cache, so no cached page has that link.
+    """
     add_cache_tags(request, f"post:{post.card.id}")
-    form = comments.form_below(request, post)
-    return web.render(request, "home/post.html", post=post, comment_form=form)
+    user = request.ctx.user
+    return web.render(
+        request,
+        "home/post.html",
+        post=post,
+        comment_form=comments.form_below(request, post),
+        may_edit=bool(user) and await web.read(request, editing.may_edit, post.card.id, user),
+    )
 
 
 def not_found(request: Request, nothing: UnknownAddress) -> HTTPResponse:

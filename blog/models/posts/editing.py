@@ -91,6 +91,11 @@ def save_time(post: Post) -> datetime:
     return max(now(), post.live_revision.created_at + timedelta(microseconds=1))
 
 
+def may_edit(session: Session, id: int, user: User) -> bool:
+    """Return whether the user may edit the post."""
+    return session.scalar(select(Post.id).where(Post.id == id, Post.editable_by(user))) is not None
+
+
 @action("post.start")
 def start(session: Session, kind: str, language: str, *, by: User) -> int:
     """Return the id of an empty draft by this author: an old untouched one, or a new one."""
