@@ -1,11 +1,14 @@
 """The handbook under /docs/, shown where the site owner has switched it on."""
 
+from dataclasses import replace
+
 from sanic import HTTPResponse, Request
 from sanic.response import raw, redirect
 
 from blog import media, web
 from blog.config import LANGUAGES
 from blog.home import bp
+from blog.home.views import with_heading_links
 
 
 @bp.get("/docs")
@@ -59,6 +62,7 @@ async def _chapter(request: Request, language: str, name: str) -> HTTPResponse:
     except LookupError as error:
         raise web.PageNotFound from error
     request.ctx.language = language
+    chapter = replace(chapter, body_html=with_heading_links(chapter.body_html, language))
     other = LANGUAGES[chapter.other_language]
     return web.render(
         request, "home/chapter.html", chapter=chapter, contents=contents, other_language=other

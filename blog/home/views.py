@@ -1,14 +1,17 @@
 """The front page, and posts and pages at their addresses, with redirects and the 404 page."""
 
 import re
+from dataclasses import replace
 
 from sanic import HTTPResponse, Request
 from sanic.response import redirect
 
 from blog import web
 from blog.cache.page_cache import add_cache_tags, cached
+from blog.config import N_
 from blog.home import bp, comments, guest_cookie
 from blog.home.appearance import card_covers, show_blogroll
+from blog.markup.heading_links import link_headings
 from blog.models.addresses import address
 from blog.models.posts import editing
 from blog.models.public import cards, page_queries
@@ -16,6 +19,7 @@ from blog.models.public.cards import PostPage
 from blog.models.public.page_queries import RedirectsTo, UnknownAddress
 from blog.models.settings import blogroll
 from blog.web import pagination
+from blog.web.i18n import translate
 
 
 @bp.get("/")
@@ -80,10 +84,15 @@ async def show_post(request: Request, post: PostPage) -> HTTPResponse:
     return web.render(
         request,
         "home/post.html",
-        post=post,
+        post=replace(post, body_html=with_heading_links(post.body_html, post.card.language)),
         comment_form=comments.form_below(request, post),
         may_edit=bool(user) and await web.read(request, editing.may_edit, post.card.id, user),
     )
+
+
+def with_heading_links(html: str, language: str) -> str:
+    """Return a rendered text with headings that link to themselves; `language` is the text's."""
+    return link_headings(html, translate(language, N_("Link to this section")))
 
 
 def not_found(request: Request, nothing: UnknownAddress) -> HTTPResponse:
