@@ -401,7 +401,10 @@ def dotted_name(node: jinja.Node) -> str:
 
 
 INLINE = {
-    "a script in the page": re.compile(r"<script(?![^>]*\ssrc=)", re.IGNORECASE),
+    # JSON-LD is data, which browsers do not run.
+    "a script in the page": re.compile(
+        r"<script(?![^>]*\ssrc=)(?! type=\"application/ld\+json\">)", re.IGNORECASE
+    ),
     "a style in the page": re.compile(r"<style\b", re.IGNORECASE),
     "a style on an element": re.compile(r"\sstyle\s*=", re.IGNORECASE),
     "a handler on an element": re.compile(r"\son[a-z]+\s*=\s*[\"']", re.IGNORECASE),

@@ -9,7 +9,7 @@ from sanic.response import redirect
 from blog import web
 from blog.cache.page_cache import add_cache_tags, cached
 from blog.config import N_
-from blog.home import bp, comments, guest_cookie
+from blog.home import bp, comments, guest_cookie, structured_data
 from blog.home.appearance import card_covers, show_blogroll
 from blog.markup.heading_links import link_headings
 from blog.models.addresses import address
@@ -52,6 +52,7 @@ async def _front_page(request: Request, number: int) -> HTTPResponse:
         posts=posts.cards,
         page=page,
         covers=covers,
+        structured_data=structured_data.web_site(request) if number == 1 else None,
     )
 
 
@@ -86,6 +87,7 @@ async def show_post(request: Request, post: PostPage) -> HTTPResponse:
         "home/post.html",
         post=replace(post, body_html=with_heading_links(post.body_html, post.card.language)),
         comment_form=comments.form_below(request, post),
+        structured_data=structured_data.blog_posting(request, post),
         may_edit=bool(user) and await web.read(request, editing.may_edit, post.card.id, user),
     )
 
