@@ -121,7 +121,7 @@ def test_the_interface_uses_the_language_of_the_site(client: AppClient, world: C
     finally:
         client.database.transact_now(set_language, "en")
     assert page.one("html")["lang"] == "zh"
-    assert page.one("article", **{"class": "post wrap"})["lang"] == "en"
+    assert page.one("article", **{"class": "post wrap h-entry"})["lang"] == "en"
 
 
 # --- the front page ------------------------------------------------------------------------------
