@@ -15,7 +15,6 @@ from blog.models.base import Base, Refusal, now
 LONGEST = 500
 # First path segments that have routes of their own.
 RESERVED = {
-    ".well-known",
     "admin",
     "apple-touch-icon-precomposed.png",
     "apple-touch-icon.png",
@@ -54,6 +53,8 @@ RESERVED = {
     "tags",
     "unsubscribe",
 }
+# Paths that have routes of their own; others beside them, such as /.well-known/webfinger, are free.
+RESERVED_PATHS = {"/", "/.well-known/security.txt"}
 
 
 class Address(Base):
@@ -120,7 +121,8 @@ def key_of(path: str) -> str:
 
 def is_reserved(path: str) -> bool:
     """Return whether a path belongs to a route of the blog itself."""
-    return key_of(path).split("/")[1] in RESERVED or key_of(path) == "/"
+    key = key_of(path)
+    return key.split("/")[1] in RESERVED or key in RESERVED_PATHS
 
 
 def find(session: Session, path: str) -> Address | None:

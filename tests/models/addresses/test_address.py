@@ -29,7 +29,21 @@ def test_an_invalid_path_is_not_decoded(raw):
 
 @pytest.mark.parametrize(
     "path",
-    ["/admin/x", "/Search", "/feed.atom", "/rss.xml", "/feed.json", "/", "/tags/a", "/health"],
+    [
+        "/admin/x",
+        "/Search",
+        "/feed.atom",
+        "/rss.xml",
+        "/feed.json",
+        "/",
+        "/tags/a",
+        "/health",
+        "/tags",
+        "/authors",
+        "/site.webmanifest",
+        "/apple-touch-icon.png",
+        "/.well-known/security.txt",
+    ],
 )
 def test_paths_with_routes_of_their_own_are_reserved(path):
     assert address.is_reserved(path)
@@ -49,6 +63,11 @@ def test_a_post_keeps_an_address_that_a_later_release_reserved(database, world):
     assert database.transact_now(claim, world.about) == world.about.id
     with pytest.raises(Refusal, match="already in use"):
         database.transact_now(claim, world.ann_live)
+
+
+@pytest.mark.parametrize("path", ["/.well-known/webfinger", "/site", "/adminx", "/a/tags"])
+def test_other_paths_are_free(path):
+    assert not address.is_reserved(path)
 
 
 @given(st.text(max_size=60))
