@@ -15,8 +15,8 @@ from blog.home import (  # noqa: E402, F401 -- each adds its views to `bp`, whic
     preview,
     search,
     sign_in,
-    sitemap,
     site_files,
+    sitemap,
     unsubscribe,
     views,
 )
