@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-FILE = Path(__file__).parent.parent / "data" / "schemaorg-current-https.jsonld.gz"
+FILE = Path(__file__).parents[2] / "data" / "schemaorg-current-https.jsonld.gz"
 CONTEXT = "https://schema.org"
 KEYWORDS = {"@context", "@id", "@type"}
 # The types of JSON values that stand for schema.org's types of plain values.

@@ -9,7 +9,7 @@ import pytest
 
 from blog.models.posts.editing import WorkingCopy
 from tests.home.test_views import publish
-from tests.home.vocabulary import Vocabulary
+from tests.home.metadata.vocabulary import Vocabulary
 from tests.support import cast
 from tests.support.app_client import AppClient
 
