@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from blog.models.posts.editing import WorkingCopy
-from tests.home.test_views import publish
 from tests.home.metadata.vocabulary import Vocabulary
+from tests.home.test_views import publish
 from tests.support import cast
 from tests.support.app_client import AppClient
 
