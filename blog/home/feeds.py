@@ -187,7 +187,7 @@ def _post_entry(request: Request, post: PostPage) -> Entry:
         id=card.uid,
         url=url,
         title=card.title,
-        html=absolute_links(post.body_html, url),
+        html=_post_html(request, post, url),
         language=card.language,
         published=card.published_at,
         updated=card.updated_at,
@@ -196,6 +196,14 @@ def _post_entry(request: Request, post: PostPage) -> Entry:
         summary=card.summary,
         image=absolute_address(card.cover, url) if card.cover else "",
     )
+
+
+def _post_html(request: Request, post: PostPage, url: str) -> str:
+    """Return the subtitle, if any, and the text of the post at this URL, with absolute links."""
+    html = absolute_links(post.body_html, url)
+    if not post.card.subtitle:
+        return html
+    return web.render_to_string(request, "home/feed_subtitle.html", card=post.card) + html
 
 
 def _comment_entry(request: Request, post: CommentedPost, comment: ShownComment) -> Entry:

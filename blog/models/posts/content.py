@@ -86,6 +86,18 @@ class Content:
             front_matter=("title",),
         )
     )
+    subtitle: Mapped[str] = text_column(
+        ContentField(
+            label=N_("Subtitle"),
+            control="text",
+            entered="text",
+            longest=300,
+            compared=True,
+            on_cards=True,
+            front_matter=("subtitle", "sub-title"),
+            split_from="summary",
+        )
+    )
     body: Mapped[str] = text_column(
         ContentField(
             label=N_("Text"), control="textarea", entered="text", longest=500_000, compared=True
@@ -99,7 +111,7 @@ class Content:
             hint=N_("One or two sentences, shown in lists, feeds and search results."),
             longest=2000,
             compared=True,
-            front_matter=("summary", "description", "excerpt", "subtitle"),
+            front_matter=("summary", "description", "excerpt"),
         )
     )
     slug: Mapped[str] = text_column(

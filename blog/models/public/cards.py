@@ -69,6 +69,7 @@ class Card:
     revision_id: int
     authors: tuple[Name, ...] = ()
     tags: tuple[Name, ...] = ()
+    subtitle: str = ""
 
 
 @dataclass(frozen=True)
