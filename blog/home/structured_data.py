@@ -26,6 +26,7 @@ def blog_posting(request: Request, post: PostPage) -> Description | None:
         "url": url,
         "mainEntityOfPage": url,
         "headline": card.title,
+        "alternativeHeadline": card.subtitle,
         "description": card.summary,
         "inLanguage": card.language,
         "datePublished": isodate(card.published_at),

@@ -56,6 +56,13 @@ def test_feeds_start_the_text_of_a_post_with_its_subtitle(ann, feed) -> None:
     assert "<p><strong>Of paper & ink</strong></p>" in unescape(text)
 
 
+def test_a_post_is_found_by_its_subtitle(ann) -> None:
+    post = ann.client.cast.ann_live
+    assert post.path not in ann.client.get("/search?q=palimpsest").text
+    ann.press("publish", post.id, subtitle="On the palimpsest")
+    assert post.path in ann.client.get("/search?q=palimpsest").text
+
+
 @pytest.mark.parametrize("front_matter", [JEKYLL, HUGO, HALO], ids=["Jekyll", "Hugo", "Halo"])
 def test_an_import_reads_the_subtitle(front_matter) -> None:
     post = read(front_matter)

@@ -29,10 +29,11 @@ class ContentField:
 
     `label` and `hint` are marked with `N_`. `longest` is in characters; a check box has no limit.
     A `compared` field is shown in the revision history, and restored with a revision. A field
-    `on_cards` is shown where posts are listed. `front_matter` holds the keys under which an import
-    looks for the field, in lower case with hyphens, in this order; an export writes the first one
-    unless `exported_as` names another. `split_from` names the field that an import filled from
-    these keys, as its last ones, before this field existed.
+    `on_cards` is shown where posts are listed. One that is `searched` is found like the text.
+    `front_matter` holds the keys under which an import looks for the field, in lower case with
+    hyphens, in this order; an export writes the first one unless `exported_as` names another.
+    `split_from` names the field that an import filled from these keys, as its last ones, before
+    this field existed.
     """
 
     label: str
@@ -43,6 +44,7 @@ class ContentField:
     choices: tuple[str, ...] = ()
     compared: bool = False
     on_cards: bool = False
+    searched: bool = False
     front_matter: tuple[str, ...] = ()
     exported_as: str = ""
     split_from: str = ""
@@ -94,6 +96,7 @@ class Content:
             longest=300,
             compared=True,
             on_cards=True,
+            searched=True,
             front_matter=("subtitle", "sub-title"),
             split_from="summary",
         )

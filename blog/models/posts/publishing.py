@@ -84,7 +84,6 @@ def publish(
     post = load(session, id, by=by, for_update=True)
     if post.version != version:
         raise Conflict(N_("Somebody else has saved this post since you opened it."))
-    was_live = post.is_live(now())
     moment = now()
     was_live = post.is_live(moment)
     if was_live and at == post.publish_at:
@@ -163,7 +162,7 @@ def make_live(
     add_authors_and_tags(session, post, revision, tag_names)
     post.live_revision_id = revision.id
     activate_address(session, post)
-    search.index(session, post.id, title=post.title, tags=tag_names, text=rendered.text)
+    search.index(session, post.id, title=post.title, tags=tag_names, text=search.text_of(revision))
     return revision
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import (
     Connection,
+    Row,
     delete,
     insert,
     select,
@@ -17,6 +18,7 @@ from blog.models.addresses import address
 from blog.models.audit.action import action
 from blog.models.base import rows
 from blog.models.listing import NumberedPage
+from blog.models.posts.content import REVISED
 from blog.models.posts.post import Post
 from blog.models.posts.revision import Revision, RevisionTag
 from blog.models.public import cards
@@ -30,6 +32,11 @@ from blog.models.tags.tag import Tag
 
 VERSION = 1  # increase it when tokens change, so that all posts are indexed again
 BATCH_SIZE = 200
+# The texts of a revision that are searched beside its title and tags.
+SEARCHED = (
+    *(getattr(Revision, name) for name, field in REVISED.items() if field.searched),
+    Revision.text,
+)
 Terms = Sequence[Term]
 POSTS_WITH_TEXT = cards.POSTS_BY_ID.add_columns(Revision.text)
 
@@ -106,6 +113,12 @@ def _hit(post: PostTextRow, terms: Terms) -> Hit:
 # --- the index ---
 
 
+def text_of(revision: Revision | Row[*tuple[Any, ...]]) -> str:
+    """Return the texts of a revision, or of a row with `SEARCHED`, that are searched together."""
+    texts = (getattr(revision, column.key) for column in SEARCHED)
+    return "\n".join(text for text in texts if text)
+
+
 def index(session: Session, post_id: int, *, title: str, tags: Sequence[str], text: str) -> None:
     """Index a post with this title, tags and text, replacing what was indexed before."""
     forget(session, post_id)
@@ -147,7 +160,7 @@ def rebuild(session: Session) -> int:
     """
     current = select(entry.c.post_id).where(entry.c.version == VERSION)
     stale = session.execute(
-        select(Post.id, Revision.id.label("revision_id"), Revision.title, Revision.text)
+        select(Post.id, Revision.id.label("revision_id"), Revision.title, *SEARCHED)
         .join(Revision, Revision.id == Post.live_revision_id)
         .where(Post.id.not_in(current))
         .order_by(Post.id.desc())
@@ -155,7 +168,7 @@ def rebuild(session: Session) -> int:
     ).all()
     tags = _tags(session, [row.revision_id for row in stale])
     for row in stale:
-        index(session, row.id, title=row.title, tags=tags[row.revision_id], text=row.text)
+        index(session, row.id, title=row.title, tags=tags[row.revision_id], text=text_of(row))
     return len(stale)
 
 
