@@ -34,7 +34,8 @@ from blog.models.public.cards import Name, PostPage
 from blog.models.public.page_queries import FeedPosts
 from blog.web import pagination
 
-# Where other software has its feed, each in the format that its readers expect there.
+# Where other software has its feed, each in the format that its readers expect there. These answer
+# with the feed, not with a redirect, which some readers follow only for a while or not at all.
 FOREIGN_PATHS = {
     "atom.xml": ATOM,
     "feed": RSS,  # WordPress
@@ -133,6 +134,8 @@ def _add_routes() -> None:
             path = f"{place}/{format.file}"
             _add_route(view, path, name, format)
             _add_route(view, f"{path}/page/<number:str>", f"{name}_page", format)
+    for name, format in FOREIGN_PATHS.items():
+        _add_route(site_feed, f"/{name}", f"old_{name.replace('.', '_')}", format)
 
 
 def _add_route(view: Handler, path: str, name: str, format: FeedFormat) -> None:
@@ -141,16 +144,6 @@ def _add_route(view: Handler, path: str, name: str, format: FeedFormat) -> None:
 
 
 _add_routes()
-
-
-async def to_feed(request: Request) -> HTTPResponse:
-    """Redirect to the feed from an address where other software has it."""
-    return redirect(f"/{_format(request).file}", status=301)
-
-
-for foreign_path, foreign_format in FOREIGN_PATHS.items():
-    route_name = f"old_{foreign_path.replace('.', '_')}"
-    _add_route(to_feed, f"/{foreign_path}", route_name, foreign_format)
 
 
 def _format(request: Request) -> FeedFormat:
