@@ -73,9 +73,14 @@ class PostForm(Form):
         )
 
     def copy(self) -> WorkingCopy:
-        """Return the valid fields as a working copy."""
+        """Return the valid fields as a working copy.
+
+        A page that was opened before an upgrade sends no value for a field that is new; the post
+        keeps it. A check box that is not sent is not ticked.
+        """
         names = self.data.keys() & {*FIELDS, "version", "over", "authors"}
-        return WorkingCopy(**{name: self.data[name] for name in names})
+        absent = {name for name in self.missing & FIELDS.keys() if self.data.get(name) == ""}
+        return WorkingCopy(**{name: self.data[name] for name in names - absent})
 
     def put(self, name: str, value: str) -> None:
         """Set a field as if the author had typed the value."""

@@ -150,7 +150,8 @@ class Form:
 
     `values` holds what the form shows (after a submission: what was typed), `data` the converted
     values of valid fields (`form["name"]`), and `faults` what is wrong, by field; "" is the form as
-    a whole. `errors` has the messages of `faults` in the reader's language.
+    a whole. `errors` has the messages of `faults` in the reader's language. `missing` names the
+    fields that were not sent, such as check boxes that are not ticked.
     """
 
     fields: ClassVar[dict[str, Field[object]]] = {}
@@ -165,6 +166,7 @@ class Form:
         self.values: Values = dict(values or {})
         self.data: Values = {}
         self.faults: dict[str, Refusal] = {}
+        self.missing: set[str] = set()
 
     @classmethod
     def blank(cls, request: Request, **values: object) -> Self:
@@ -179,6 +181,8 @@ class Form:
         for name, field in cls.fields.items():
             # `get` would return only the first value.
             texts = submitted.getlist(name, []) if submitted else []
+            if not texts:
+                form.missing.add(name)
             form.values[name] = field.clean([str(text) for text in texts])
             try:
                 form.data[name] = field.read(form.values[name])

@@ -63,6 +63,16 @@ def test_a_changed_field_is_saved_and_readers_do_not_see_it(ann, name) -> None:
     assert public_content(ann, post.id) == before
 
 
+@pytest.mark.parametrize("name", ["title", "subtitle", "summary", "body", "cover", "tags"])
+def test_a_page_opened_before_an_upgrade_does_not_empty_a_field_it_does_not_know(ann, name) -> None:
+    id = ann.client.cast.ann_live.id
+    ann.press("save", id, **{name: another(FIELDS[name])})
+    form = ann.sheet(id)
+    del form[name]
+    assert ann.post(f"/control-panel/posts/{id}/save", form).status == 303
+    assert getattr(ann.row(id), name) == another(FIELDS[name])
+
+
 @pytest.mark.parametrize("name", COMPARED)
 def test_a_published_field_is_in_the_history_and_can_be_restored(ann, name) -> None:
     id = ann.client.cast.ann_live.id
