@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import re
 from collections.abc import Iterator
+from copy import copy
 from functools import lru_cache
 
 import brotli
@@ -38,10 +39,15 @@ class Variant:
         """The encoded body."""
         return self.response_bytes[self._body_start :]
 
-    def with_expiry(self, expiry: str) -> bytes:
-        """Return the complete response for a proxy that may cache it; see `nginx.expiry_for`."""
+    def with_expiry(self, expiry: str) -> "Variant":
+        """Return a copy for a proxy that may cache it; see `nginx.expiry_for`."""
+        line = b"%b: %b\r\n" % (nginx.HEADER.encode(), expiry.encode())
         status_line, _, rest = self.response_bytes.partition(b"\r\n")
-        return b"%b\r\n%b: %b\r\n%b" % (status_line, nginx.HEADER.encode(), expiry.encode(), rest)
+        variant = copy(self)
+        variant.header_block = line + self.header_block
+        variant.response_bytes = b"%b\r\n%b%b" % (status_line, line, rest)
+        variant._body_start += len(line)
+        return variant
 
     def lines(self) -> list[tuple[bytes, bytes]]:
         """Return the headers as pairs, for ASGI servers, which write the head themselves."""

@@ -70,15 +70,14 @@ class FastPath(HttpProtocol):
     def data_received(self, data: bytes) -> None:
         """Answer a simple request for a cached page; leave everything else to Sanic."""
         received_at = monotonic()
-        found = self._find(data, received_at) if self._is_free() else None
-        if found is None or self.transport is None:
+        variant = self._find(data, received_at) if self._is_free() else None
+        if variant is None or self.transport is None:
             super().data_received(data)
             return
-        status, answer = found
         self.state["requests_count"] += 1
-        self.transport.write(answer)
+        self.transport.write(variant.response_bytes)
         self._time = monotonic()  # of the last activity; the keep-alive timeout counts from here
-        self._request_metrics.count_fast(status, self._time - received_at)
+        self._request_metrics.count_fast(variant.status, self._time - received_at)
 
     def _is_free(self) -> bool:
         """Return whether nothing is being received, answered, written or closed."""
@@ -92,8 +91,8 @@ class FastPath(HttpProtocol):
         # The rest of a rejected body may still be arriving.
         return http.stage is IDLE and http.keep_alive and not http.request_body
 
-    def _find(self, data: bytes, received_at: float) -> tuple[int, bytes] | None:
-        """Return the status and the complete response, or None if Sanic must handle the request.
+    def _find(self, data: bytes, received_at: float) -> Variant | None:
+        """Return the complete response to a request, or None if Sanic must handle it.
 
         `received_at` is a time of `time.monotonic`.
         """
@@ -109,15 +108,20 @@ class FastPath(HttpProtocol):
             return None
         if if_none_match:
             if_none_match = lines[slice(*match.span(4))]  # in its original case
-        target, values = start[4:], (accept_encoding.decode(), if_none_match.decode())
-        variant = self._pages.get_now(target, *values, for_proxy=bool(second), moment=received_at)
+        variant = self._pages.get_now(
+            start[4:],
+            accept_encoding.decode(),
+            if_none_match.decode(),
+            received_at,
+            for_proxy=second != b"",
+        )
         if variant is None:
             return None
         if self.access_log:
-            self._log(variant, lines[slice(*match.span(1))] + target)
+            self._log(variant, lines[slice(*match.span(1))] + start[4:])
         if second:
-            return variant.status, variant.with_expiry(nginx.expiry_for(second.decode()))
-        return variant.status, variant.response_bytes
+            return variant.with_expiry(nginx.expiry_for(second.decode()))
+        return variant
 
     def _log(self, variant: Variant, url: bytes) -> None:
         """Write the access log entry that Sanic would write; `url` is host and target."""
@@ -149,7 +153,7 @@ def of_scope(pages: PageCache, scope: ASGIScope) -> Variant | None:
     query = scope["query_string"]
     target = b"%b?%b" % (scope["raw_path"], query) if query else scope["raw_path"]
     accept_encoding = headers.get(b"accept-encoding", "")
-    return pages.get_now(target, accept_encoding, headers.get(b"if-none-match", ""))
+    return pages.get_now(target, accept_encoding, headers.get(b"if-none-match", ""), monotonic())
 
 
 def of_request(pages: PageCache, request: Request) -> Variant | None:
@@ -165,4 +169,5 @@ def of_request(pages: PageCache, request: Request) -> Variant | None:
     if any(map(may_have_personal_cookie, headers.getall("cookie", ()))):
         return None
     accept_encoding = headers.get("accept-encoding", "")
-    return pages.get_now(request.raw_url, accept_encoding, headers.get("if-none-match", ""))
+    if_none_match = headers.get("if-none-match", "")
+    return pages.get_now(request.raw_url, accept_encoding, if_none_match, monotonic())

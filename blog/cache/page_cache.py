@@ -9,7 +9,6 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial, wraps
-from time import monotonic
 
 from sanic import HTTPResponse, Request
 
@@ -148,19 +147,18 @@ class PageCache:
         target: bytes,
         accept_encoding: str,
         if_none_match: str,
+        received_at: float,
         *,
         for_proxy: bool = False,
-        moment: float | None = None,
     ) -> Variant | None:
         """Return the answer if it is cached and known to be current, without waiting.
 
-        `accept_encoding` and `if_none_match` are the headers' values, or "". With `for_proxy` a
-        page that is not compressed yet is not returned: a proxy caches what it gets, and should
-        get the smallest variant. `moment` is when the request was received, as `time.monotonic`
-        returned it; by default, now.
+        `accept_encoding` and `if_none_match` are the headers' values, or "". `received_at` is when
+        the request was received, as `time.monotonic` returned it. With `for_proxy` a page that is
+        not compressed yet is not returned: a proxy caches what it gets, and should get the smallest
+        variant.
         """
-        moment = monotonic() if moment is None else moment
-        page = self.find(target) if self._invalidator.is_current(moment) else None
+        page = self.find(target) if self._invalidator.is_current(received_at) else None
         if page is None or (for_proxy and not page.is_compressed):
             return None
         return page.select(accepted(accept_encoding), if_none_match)

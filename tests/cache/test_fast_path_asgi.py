@@ -52,8 +52,8 @@ class Asgi:
         self.incoming.put_nowait({"type": f"lifespan.{event}"})
         return self.loop.run_until_complete(asyncio.wait_for(self.outgoing.get(), 20))
 
-    def _get_now(self, target: bytes, accept_encoding: str, if_none_match: str) -> Any:
-        variant = self.real(target, accept_encoding, if_none_match)
+    def _get_now(self, target: bytes, *args: Any) -> Any:
+        variant = self.real(target, *args)
         if variant:
             self.from_cache.append(target)
         return variant
