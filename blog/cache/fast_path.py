@@ -108,6 +108,7 @@ class FastPath(HttpProtocol):
             return None
         if if_none_match:
             if_none_match = lines[slice(*match.span(4))]  # in its original case
+        # Unpacking the arguments from a tuple would take 0.4 µs more.
         variant = self._pages.get_now(
             start[4:],
             accept_encoding.decode(),
