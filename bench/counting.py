@@ -39,7 +39,7 @@ def main() -> int:
 def prometheus_counting(folder: str) -> Callable[[], None]:
     """Return a function that counts a request with prometheus_client, for several processes.
 
-    The labels are looked up beforehand, because that would take as long again.
+    The labels are looked up beforehand, because that takes almost as long again.
     """
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # read when the module is imported
     from prometheus_client import Counter, Histogram
