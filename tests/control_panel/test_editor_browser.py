@@ -68,6 +68,8 @@ def png() -> bytes:
 def test_a_post_can_be_written_saved_and_published_with_the_keyboard_only(page):
     expect(page.locator("#f-title")).to_be_focused()
     page.keyboard.type("Without a mouse")
+    page.keyboard.press("Tab")
+    page.keyboard.type("On writing")
     page.keyboard.press("Tab")  # the toolbar is one tab stop
     page.keyboard.press("Tab")
     page.keyboard.type("It was ")
@@ -76,13 +78,59 @@ def test_a_post_can_be_written_saved_and_published_with_the_keyboard_only(page):
     page.keyboard.press("Control+s")
     expect(status(page)).to_contain_text("Saved at")
     expect(page.locator("#f-body")).to_have_value("It was **quiet**")
-    for _ in range(3):
+    for _ in range(4):
         page.keyboard.press("Shift+Tab")
     expect(page.get_by_role("button", name="Publish", exact=True)).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator(".flashes")).to_contain_text("Published")
     page.goto("/posts/without-a-mouse")
     assert page.locator("article .prose strong").inner_text() == "quiet"
+    assert page.locator(".post-head .subtitle").inner_text() == "On writing"
+
+
+@pytest.mark.parametrize("field", ["title", "subtitle"])
+def test_the_enter_key_in_a_line_of_the_heading_saves_and_publishes_nothing(page, field):
+    page.fill("#f-title", "Half a")
+    page.press(f"#f-{field}", "Enter")
+    expect(status(page)).to_contain_text("Saved at")
+    expect(page.locator(".bar .badge")).to_have_text("Draft")
+
+
+@pytest.mark.parametrize("field", ["title", "subtitle", "summary", "tags"])
+def test_a_change_of_one_line_alone_is_unsaved_and_kept_in_the_browser(context, page, field):
+    address = page.url
+    context.set_offline(True)
+    page.fill(f"#f-{field}", "Written in a tunnel")
+    expect(status(page)).to_have_text("Not saved yet")
+    page.keyboard.press("Control+s")
+    expect(status(page)).to_contain_text("No connection")
+    page.close(run_before_unload=False)
+    context.set_offline(False)
+    reopened = context.new_page()
+    reopened.goto(address)
+    reopened.get_by_role("button", name="Restore it").click()
+    expect(reopened.locator(f"#f-{field}")).to_have_value("Written in a tunnel")
+    expect(status(reopened)).to_contain_text("Saved at")
+
+
+def test_text_kept_before_the_form_got_a_field_is_restored_without_it(context, page):
+    page.fill("#f-subtitle", "In the form")
+    page.keyboard.press("Control+s")
+    expect(status(page)).to_contain_text("Saved at")
+    page.fill("#f-body", "Kept by an earlier version.")
+    page.evaluate("window.dispatchEvent(new Event('pagehide'))")
+    page.evaluate("""() => {
+      const [key] = Object.keys(localStorage);
+      const copy = JSON.parse(localStorage.getItem(key));
+      delete copy.values.subtitle;
+      localStorage.setItem(key, JSON.stringify(copy));
+    }""")
+    page.close(run_before_unload=False)
+    reopened = context.new_page()
+    reopened.goto(page.url)
+    reopened.get_by_role("button", name="Restore it").click()
+    expect(reopened.locator("#f-body")).to_have_value("Kept by an earlier version.")
+    expect(reopened.locator("#f-subtitle")).to_have_value("In the form")
 
 
 def test_typed_text_is_saved_automatically_and_leaves_no_notice(page):

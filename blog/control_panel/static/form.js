@@ -2,22 +2,29 @@
 
 export const form = document.getElementById("sheet");
 export const body = form.elements.body;
-const TEXT_FIELDS = ["title", "body", "slug", "summary", "tags", "cover", "language"];
-const CHECKBOXES = ["is_listed", "takes_comments"];
+const contentFields = form.dataset.content.split(" ").map((name) => form.elements[name]);
 
 /* Returns the values as the server will store them, so that extra spaces are no change. */
 export function typed() {
-  const values = Object.fromEntries(TEXT_FIELDS.map((name) => [name, form.elements[name].value.trim()]));
-  values.body = body.value;
-  values.tags = values.tags.split(/[,，、]/).map((tag) => tag.trim()).filter(Boolean).join(", ");
-  for (const name of CHECKBOXES) values[name] = form.elements[name].checked;
+  const values = Object.fromEntries(contentFields.map((field) => [field.name, valueOf(field)]));
   values.authors = authors().filter((box) => box.checked).map((box) => box.value);
   return values;
 }
 
+function valueOf(field) {
+  if (field.type === "checkbox") return field.checked;
+  if (field === body) return field.value;
+  if (field.name === "tags") return field.value.split(/[,，、]/).map((tag) => tag.trim()).filter(Boolean).join(", ");
+  return field.value.trim();
+}
+
+/* Fills in values; a field that has none keeps its own, because the values may have been kept by an
+   earlier version of the form. */
 export function fill(values) {
-  for (const name of TEXT_FIELDS) form.elements[name].value = values[name];
-  for (const name of CHECKBOXES) form.elements[name].checked = values[name] ?? form.elements[name].checked;
+  for (const field of contentFields) {
+    if (!(field.name in values)) continue;
+    field[field.type === "checkbox" ? "checked" : "value"] = values[field.name];
+  }
   for (const box of authors()) box.checked = values.authors.includes(box.value);
   form.dispatchEvent(new Event("input", { bubbles: true }));
 }

@@ -40,7 +40,8 @@ function load() {
 
 /* Whether the form holds these values. The server fills in an empty slug, so that is no change. */
 function isShown(values) {
-  return same({ ...values, slug: values.slug || form.elements.slug.value }, typed());
+  const shown = typed();
+  return same({ ...shown, ...values, slug: values.slug || shown.slug }, shown);
 }
 
 function offer({ values, at }) {

@@ -27,6 +27,8 @@ export function start() {
     clearTimeout(timer);
     timer = setTimeout(count, 300);
   });
-  form.addEventListener("input", () => (body.lang = form.elements.title.lang = form.elements.language.value));
+  form.addEventListener("input", () => {
+    for (const field of form.querySelectorAll("[name][lang]")) field.lang = form.elements.language.value;
+  });
   count();
 }
