@@ -130,6 +130,7 @@ def _page(
         row=editable.row,
         form=form,
         theirs=editable.post if status == 409 else None,
+        differing=form.differing(editable.post) if status == 409 else (),
         content=tuple(FIELDS.values()),
         languages=LANGUAGES,
         max_upload=request.app.ctx.config.max_upload,

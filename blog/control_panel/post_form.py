@@ -5,9 +5,10 @@ from typing import ClassVar
 from sanic import Request
 
 from blog.markup import slugify
-from blog.models.posts.content import FIELDS, ContentField, Value
+from blog.models.posts.content import FIELDS, ContentField, Value, Values
 from blog.models.posts.editing import WorkingCopy
 from blog.models.posts.post import Post
+from blog.models.tags.tag import split
 from blog.web.forms import (
     Checkbox,
     Choice,
@@ -61,12 +62,9 @@ class PostForm(Form):
     @classmethod
     def of(cls, request: Request, post: Post) -> "PostForm":
         """Return the form as it is first shown for a post."""
-        content = {name: getattr(post, name) for name in FIELDS}
-        if is_generated(post):
-            content["slug"] = ""
         return cls.blank(
             request,
-            **content,
+            **content_of(post),
             version=post.version,
             authors=[str(link.user_id) for link in post.author_links],
             publish_at=local_input_value(post.publish_at, request.ctx.site.timezone),
@@ -82,6 +80,12 @@ class PostForm(Form):
         absent = {name for name in self.missing & FIELDS.keys() if self.data.get(name) == ""}
         return WorkingCopy(**{name: self.data[name] for name in names - absent})
 
+    def differing(self, post: Post) -> list[ContentField]:
+        """Return the fields in which the content of the post is not what this form holds."""
+        typed = {**self.data, "tags": ", ".join(split(self.data.get("tags", "")))}
+        stored = content_of(post)
+        return [field for name, field in FIELDS.items() if typed.get(name) != stored[name]]
+
     def put(self, name: str, value: str) -> None:
         """Set a field as if the author had typed the value."""
         self.values[name] = self.data[name] = value
@@ -90,6 +94,12 @@ class PostForm(Form):
         """Note the version just saved, so that the form, if shown again, can be saved once more."""
         self.values |= {"version": version, "over": ""}
         self.data |= {"version": version, "over": 0}
+
+
+def content_of(post: Post) -> Values:
+    """Return the content of a post as the form shows it: without a slug made from the title."""
+    content: Values = {name: getattr(post, name) for name in FIELDS}
+    return {**content, "slug": ""} if is_generated(post) else content
 
 
 def is_generated(post: Post) -> bool:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from blog.models.posts import editing
 from blog.models.posts import revisions as history
+from blog.models.posts.content import FIELDS
 from tests.support import cast
 from tests.support.dashboard_client import fields_of, revisions
 
@@ -33,6 +34,48 @@ def test_a_conflicting_save_shows_both_texts(ann, eve):
     for words in ("Ann&#39;s words", "Eve&#39;s words"):
         assert words in answer.text
     assert ann.row(id).body == "Eve's words"
+
+
+OTHER_WORDS = {
+    "title": "Eve's title",
+    "subtitle": "Eve's subtitle",
+    "body": "Eve's words",
+    "summary": "Eve's summary",
+    "tags": "eve-s-tag",
+    "slug": "eve-s-slug",
+    "cover": "/media/eve-s-cover.png",
+    "language": "zh",
+    "is_listed": "",
+    "takes_comments": "",
+}
+
+
+def theirs(answer: Any) -> str:
+    """What the page of a conflict shows of the text that somebody else saved."""
+    part = re.search(r'<div class="stack theirs">(.*?)</div>', answer.text, re.DOTALL)
+    return unescape(part[1])
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_conflict_shows_what_the_other_one_changed_in_any_field(ann, eve, name):
+    id = ann.client.cast.ann_draft.id
+    form = ann.sheet(id)
+    eve.press("save", id, **{name: OTHER_WORDS[name]})
+    answer = ann.post(f"/control-panel/posts/{id}/save", {**form, "body": "Ann's words"})
+    stored = getattr(ann.row(id), name)
+    assert stored == (OTHER_WORDS[name] or False)
+    assert {"zh": "中文", False: "off"}.get(stored, stored) in theirs(answer)
+
+
+def test_a_conflict_does_not_list_fields_that_are_the_same_in_both_texts(ann, eve):
+    id = ann.client.cast.ann_draft.id
+    eve.press("save", id, subtitle="The same", tags="one, two")
+    form = ann.sheet(id)
+    eve.press("save", id, body="Eve's words")
+    typed = {**form, "body": "Ann's words", "subtitle": " The same ", "tags": "one，two"}
+    answer = ann.post(f"/control-panel/posts/{id}/save", typed)
+    assert "Eve's words" in theirs(answer)
+    assert "The same" not in theirs(answer) and "one, two" not in theirs(answer)
 
 
 def test_overwriting_after_a_conflict_keeps_the_other_text_as_a_revision(ann, eve):
