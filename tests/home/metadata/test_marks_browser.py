@@ -76,6 +76,37 @@ def test_a_heading_is_announced_once_and_can_be_followed_by_keyboard(
     assert page.locator(":target").inner_text() == "Plain heading"
 
 
+def test_the_sign_of_a_heading_is_shown_while_the_pointer_is_anywhere_on_its_line(
+    visit: Callable[[str], Any], address: str
+) -> None:
+    page = visit(address)
+    heading = page.get_by_role("heading", name="Plain heading", exact=True)
+    heading.hover(position={"x": heading.bounding_box()["width"] - 2, "y": 5})
+    assert "#" in heading.locator(".heading-link").evaluate(SIGN)
+
+
+def test_a_link_inside_a_heading_looks_like_a_link(
+    visit: Callable[[str], Any], address: str
+) -> None:
+    page = visit(address)
+    heading = page.get_by_role("heading", name="With a link", exact=False).first
+    colour = "element => getComputedStyle(element).color"
+    link = heading.get_by_role("link", name="a link", exact=True)
+    assert link.evaluate(colour) != heading.evaluate(colour)
+
+
+def test_the_signs_of_headings_are_not_printed(visit: Callable[[str], Any], address: str) -> None:
+    page = visit(address)
+    links = page.locator(".heading-link")
+    links.nth(0).focus()
+    links.nth(0).hover()
+    page.emulate_media(media="print")
+    signs = {links.nth(at).evaluate(SIGN) for at in range(links.count())}
+    assert signs == {"none"}
+    assert page.locator(".prose h2").nth(0).is_visible()
+    assert not page.locator(".heading-link[aria-label]").is_visible()
+
+
 def test_a_heading_with_a_link_has_a_second_one_for_itself(
     visit: Callable[[str], Any], address: str
 ) -> None:
