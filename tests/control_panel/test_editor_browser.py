@@ -209,6 +209,7 @@ def test_a_conflict_shows_both_texts_and_keeps_them(context, page):
     page.fill("#f-body", "Mine")
     page.keyboard.press("Control+s")
     page.get_by_role("button", name="Show both texts").click()
+    expect(page.locator("#f-theirs")).to_be_visible()
     expect(page.locator("#f-theirs")).to_have_value("Theirs")
     expect(page.locator("#f-body")).to_have_value("Mine")
     page.get_by_role("button", name="Save mine").click()
