@@ -37,6 +37,7 @@ from tests.support.live_server import Site, free_port, program
 from tests.support.nginx_server import Nginx
 from tests.support.postgres import BINARIES, Postgres
 from tests.support.real_blogs import ImportedBlogs, import_once
+from tests.support.shared_sql import share_sql
 
 MISSING = "not installed on this machine: "
 
@@ -167,7 +168,7 @@ def migrated(request: pytest.FixtureRequest, config: Config) -> Iterator[Config]
 
 @pytest.fixture
 def database(migrated: Config) -> Iterator[Database]:
-    database = Database(migrated)
+    database = share_sql(Database(migrated))
     yield database
     database.close()
 
@@ -177,7 +178,7 @@ def sqlite_database(config: Config, empty_sqlite: Path) -> Iterator[Database]:
     """An empty SQLite database, for tests that need no second run on PostgreSQL."""
     config.data_dir.mkdir()
     shutil.copy(empty_sqlite, config.data_dir)
-    database = Database(config)
+    database = share_sql(Database(config))
     yield database
     database.close()
 

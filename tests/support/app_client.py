@@ -28,6 +28,7 @@ from blog.db import Database
 from blog.server import startup
 from tests.support import cast
 from tests.support.cast import Cast
+from tests.support.shared_sql import share_sql
 
 TIMEOUT = 20  # seconds
 numbers = itertools.count(1)
@@ -112,7 +113,7 @@ class AppClient:
         self.config = config
         self.app = create_app(config, f"blog-{next(numbers)}")
         self.app.ctx.templates.bytecode_cache = compiled
-        self.database = Database(config)
+        self.database = share_sql(Database(config))
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
 
@@ -139,6 +140,7 @@ class AppClient:
         )
         await self.server.startup()
         await self.server.before_start()
+        share_sql(self.app.ctx.database)
         await self.server.after_start()
         await self.server.start_serving()
         self.app.ctx.passwords.hasher = cast.CHEAP
