@@ -10,8 +10,6 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -34,9 +32,18 @@ def sbom() -> str:
     needed = [part["bom-ref"] for part in document["components"] if part["name"] in direct]
     document["dependencies"] = [{"ref": blog["bom-ref"], "dependsOn": sorted(needed)}]
     text = json.dumps(document, indent=2) + "\n"
+    validate(text)
+    return text
+
+
+def validate(text: str) -> None:
+    """Raise `ValueError` if the list does not follow the schema of CycloneDX 1.6."""
+    # Loading the validator takes seconds, which each process that collects the tests would wait.
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
     if error := JsonStrictValidator(SchemaVersion.V1_6).validate_str(text):
         raise ValueError(error)
-    return text
 
 
 def locked_packages() -> dict[str, Any]:
