@@ -60,13 +60,14 @@ class Module:
     def tree(self) -> ast.Module:
         return ast.parse(self.source)
 
-    @property
-    def nodes(self) -> Iterator[ast.AST]:
-        return ast.walk(self.tree)
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """Every node of the tree. Many tests look at them, so the tree is walked only once."""
+        return list(ast.walk(self.tree))
 
-    @property
-    def calls(self) -> Iterator[ast.Call]:
-        return (node for node in self.nodes if isinstance(node, ast.Call))
+    @cached_property
+    def calls(self) -> list[ast.Call]:
+        return [node for node in self.nodes if isinstance(node, ast.Call)]
 
     @property
     def texts(self) -> Iterator[tuple[ast.Constant, str]]:
