@@ -21,7 +21,7 @@ from tests.deployment.test_servers_front import over_a_socket
 from tests.support.live_server import ROOT, Site, free_port, program, wait_for
 from tests.support.nginx_server import HOST, Nginx
 from tests.support.raw_connection import RawConnection, plain
-from tests.support.streaming_app import PAUSE
+from tests.deployment.streaming_app import PAUSE
 
 pytestmark = [pytest.mark.server, pytest.mark.nginx]
 
@@ -41,7 +41,7 @@ def talking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
     port = free_port()
     command = [
         str(Path(sys.executable).parent / "sanic"),
-        "tests.support.streaming_app:app",
+        "tests.deployment.streaming_app:app",
         "--single-process",
     ]
     process = subprocess.Popen([*command, "-p", str(port), "--no-motd"], cwd=ROOT)
