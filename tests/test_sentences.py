@@ -117,13 +117,14 @@ def constants(node: jinja.Node) -> Iterator[jinja.Const]:
 def user_errors() -> set[str]:
     """Return the names of exceptions with a visible message: `Refusal`, `UserError`, subclasses."""
     names = {"Refusal", "UserError"}
+    classes = [
+        node for module in MODULES for node in module.nodes if isinstance(node, ast.ClassDef)
+    ]
     for _ in range(5):
         names |= {
             node.name
-            for module in MODULES
-            for node in module.nodes
-            if isinstance(node, ast.ClassDef)
-            and names & {getattr(base, "id", getattr(base, "attr", "")) for base in node.bases}
+            for node in classes
+            if names & {getattr(base, "id", getattr(base, "attr", "")) for base in node.bases}
         }
     return names
 
