@@ -190,6 +190,7 @@ def test_a_command_reads_the_file(write, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_wsgi_server_reads_the_file(config, write):
     path = write("blog.env", "BLOG_PORT=9000\n")
     variables = environment(config, BLOG_ENV_FILE=path)

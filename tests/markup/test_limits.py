@@ -58,6 +58,7 @@ def seconds(piece: str, length: int) -> float:
     return time.process_time() - started
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", PIECES)
 def test_no_repeated_piece_takes_long(piece):
     assert seconds(piece, 15_000) < TIMEOUT

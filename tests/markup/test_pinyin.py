@@ -31,6 +31,7 @@ def test_every_phrase_has_the_reading_of_pypinyin():
     assert [phrase for phrase in PHRASES if read(phrase) != lazy_pinyin(phrase)] == []
 
 
+@pytest.mark.slow
 def test_every_character_has_the_reading_of_pypinyin():
     assert [han for han in map(chr, PINYIN_DICT) if read(han) != lazy_pinyin(han)] == []
 

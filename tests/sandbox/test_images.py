@@ -98,6 +98,7 @@ def test_only_a_picture_wider_than_a_post_gets_a_narrow_version():
     assert not prepared(encoded(drawing((960, 3000)), "PNG")).narrow
 
 
+@pytest.mark.slow
 def test_a_long_screenshot_keeps_its_width():
     result = prepared(encoded(drawing((1080, 8000)), "PNG"))
     assert (result.width, result.height) == (1080, 8000)

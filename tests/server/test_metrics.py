@@ -120,6 +120,7 @@ def test_bytes_that_are_no_request_are_counted(open_client: AppClient) -> None:
     assert next(growth) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_on", [True, False])
 def test_cached_pages_are_counted_with_and_without_the_fast_path(
     furnished: Furnished, tmp_path_factory: pytest.TempPathFactory, is_on: bool

@@ -361,6 +361,7 @@ def test_a_writer_whose_last_comment_was_spam_may_not_enter_a_full_queue(databas
     assert submit_many(database, 1, email="ann@mail.example", writer="a" * 64) != [""]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("writer", ["", "b" * 64])
 def test_an_approved_address_alone_does_not_open_a_full_queue(database, post, writer):
     def known(session: Session) -> None:

@@ -200,6 +200,7 @@ def test_a_post_removed_from_the_index_is_not_found(database: Database) -> None:
     assert titles(database, "forget me not") == []
 
 
+@pytest.mark.slow
 def test_any_text_can_be_indexed_and_any_query_searched(database: Database) -> None:
     """Includes whole scripts, syntax, and more distinct words than a tsvector can hold."""
     han = "".join(map(chr, range(0x4E00, 0x9FFF)))
