@@ -17,11 +17,11 @@ from websockets.sync.client import connect
 from blog.app import create_app
 from blog.config import Config
 from tests.conftest import need
+from tests.deployment.streaming_app import PAUSE
 from tests.deployment.test_servers_front import over_a_socket
 from tests.support.live_server import ROOT, Site, free_port, program, wait_for
 from tests.support.nginx_server import HOST, Nginx
 from tests.support.raw_connection import RawConnection, plain
-from tests.deployment.streaming_app import PAUSE
 
 pytestmark = [pytest.mark.server, pytest.mark.nginx]
 
