@@ -77,9 +77,13 @@ def _fields(post: ExportedPost, text: Values) -> dict[str, object]:
         "guid": post.uid,
         "links": {old: new for old, new in post.links.items() if old != new},
     }
-    known = {name: value or post.extra.get(name, value) for name, value in fields.items()}
-    written = {name: value for name, value in known.items() if value not in EMPTY}
-    kept = {name: value for name, value in post.extra.items() if name not in written}
+    kept = dict(post.extra)
+    for field in REVISED.values():
+        key = field.key_in(kept)
+        if key and fields[field.key] in EMPTY:
+            fields[field.key] = kept.pop(key)
+    written = {name: value for name, value in fields.items() if value not in EMPTY}
+    kept = {name: value for name, value in kept.items() if name not in written}
     return {**written, **kept}
 
 

@@ -103,6 +103,7 @@ async def _show_again(request: Request, form: PostForm, refusal: Refusal) -> HTT
     editable = await web.get_or_404(request, dashboard.load_editable, id, by=request.ctx.user)
     if asks_for_json(request):
         return json({"faults": form.errors}, status=status)
+    form.fill_missing(editable.post)
     return _page(request, editable, form, status)
 
 

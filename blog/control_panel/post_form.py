@@ -86,6 +86,12 @@ class PostForm(Form):
         stored = content_of(post)
         return [field for name, field in FIELDS.items() if typed.get(name) != stored[name]]
 
+    def fill_missing(self, post: Post) -> None:
+        """Show the post's own value in the text fields that were not sent, as `copy` keeps it."""
+        for name in self.missing & FIELDS.keys():
+            if self.values.get(name) == "":
+                self.values[name] = getattr(post, name)
+
     def put(self, name: str, value: str) -> None:
         """Set a field as if the author had typed the value."""
         self.values[name] = self.data[name] = value

@@ -7,7 +7,7 @@ from blog.config import LANGUAGES, N_
 from blog.control_panel import bp
 from blog.models.base import Refusal
 from blog.models.users import user
-from blog.web import auth
+from blog.web import auth, errors
 from blog.web.forms import Choice, Form, Text, Verbatim
 
 
@@ -50,7 +50,7 @@ async def save_profile(request: Request) -> HTTPResponse:
             request, user.edit_profile, request.ctx.user.id, **values, by=request.ctx.user
         )
     except Refusal as refusal:
-        return _profile_page(request, form.refuse(refusal), 422)
+        return _profile_page(request, form.refuse(refusal), errors.status_of(refusal))
     request.ctx.language = form["language"] or request.ctx.site.language
     web.flash(request, N_("Saved."))
     return web.redirect(request, "control_panel.profile")
@@ -84,7 +84,7 @@ async def change_password(request: Request) -> HTTPResponse:
     try:
         await auth.change_password(request, form["old"], form["password"])
     except Refusal as refusal:
-        return _password_page(request, form.refuse(refusal), 422)
+        return _password_page(request, form.refuse(refusal), errors.status_of(refusal))
     web.flash(request, N_("Your password was changed. Your other browsers were signed out."))
     return web.redirect(request, "control_panel.password")
 

@@ -1,7 +1,5 @@
 """Publishing, scheduling and unpublishing a post, moving it to trash, restoring and deleting it."""
 
-from contextlib import suppress
-
 from sanic import HTTPResponse, Request
 
 from blog import web
@@ -65,9 +63,12 @@ async def _rendered(request: Request, id: int) -> Rendered:
 async def unpublish_post(request: Request, id: int) -> HTTPResponse:
     """Hide the post from readers."""
     await _save_draft_if_sent(request, id)
-    with suppress(NotPublic):  # the button was pressed twice
+    message = N_("Unpublished. Readers can no longer see it. The text is kept here.")
+    try:
         await web.transact(request, publishing.unpublish, id, by=request.ctx.user)
-    web.flash(request, N_("Unpublished. Readers can no longer see it. The text is kept here."))
+    except NotPublic as refusal:  # such as when the button was pressed twice
+        message = refusal.message
+    web.flash(request, message)
     return web.redirect(request, "control_panel.edit_post", id=id)
 
 

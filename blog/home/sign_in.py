@@ -10,7 +10,7 @@ from blog.home import bp
 from blog.models.base import Refusal
 from blog.models.settings import site
 from blog.models.users import setup, user
-from blog.web import auth, cookies
+from blog.web import auth, cookies, errors
 from blog.web.cookies import SESSION
 from blog.web.forms import Checkbox, Choice, Form, Text, Verbatim
 from blog.web.headers import site_address
@@ -60,7 +60,7 @@ async def open_session(request: Request) -> HTTPResponse:
     try:
         token = await auth.sign_in(request, form["login"], form["password"])
     except Refusal as refusal:
-        return _sign_in_page(request, form.refuse(refusal), _status(refusal))
+        return _sign_in_page(request, form.refuse(refusal), errors.status_of(refusal))
     response = web.redirect_path(request, web.safe_path(form["next"], DASHBOARD))
     auth.set_session_cookies(request, response, token)
     return response
@@ -103,7 +103,7 @@ async def claim(request: Request) -> HTTPResponse:
     try:
         owner_id = await _claim(request, form)
     except Refusal as refusal:
-        return _set_up_page(request, form.refuse(refusal), 422)
+        return _set_up_page(request, form.refuse(refusal), errors.status_of(refusal))
     token = await auth.open_session(request, owner_id)
     login = await web.read(request, user.name_of, owner_id)
     web.flash(
@@ -164,10 +164,6 @@ def _set_up_page(request: Request, form: SetUpForm, status: int = 200) -> HTTPRe
 
 def _sign_in_page(request: Request, form: SignInForm, status: int = 200) -> HTTPResponse:
     return web.render(request, "home/sign_in.html", status=status, form=form)
-
-
-def _status(refusal: Refusal) -> int:
-    return 429 if isinstance(refusal, auth.TooManyAttempts) else 422
 
 
 @bp.exception(MissingKey)  # type: ignore[untyped-decorator]  # Sanic's own gap

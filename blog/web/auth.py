@@ -18,6 +18,7 @@ from blog.models.audit.action import name_of
 from blog.models.audit.session import Actor
 from blog.models.base import Refusal, now
 from blog.models.users import denied_access, device, login_throttle, password, signin, user
+from blog.models.users.login_throttle import TooManyAttempts
 from blog.models.users.signin import ABSOLUTE, SEEN_EVERY, NewSession, SignIn
 from blog.models.users.user import User
 from blog.web import cookies, errors, headers
@@ -41,7 +42,7 @@ async def sign_in(request: Request, login: str, password: str) -> NewSession:
     if not await web.transact(request, login_throttle.count_attempt, *attempt):
         log.warning("sign-in throttled for %r from %s", login[:100], attempt[1])
         _note_failed_sign_in(request, login, "throttled")
-        raise TooManyAttempts(errors.MESSAGES[429])
+        raise TooManyAttempts
     person = await web.read(request, user.find_by_login, login)
     passwords: Passwords = request.app.ctx.passwords
     is_right = await passwords.check(person.password_hash if person else None, password[:1024])
@@ -74,10 +75,6 @@ def _note_failed_sign_in(request: Request, login: str, why: str) -> None:
     ip, by = headers.client_ip(request), request.ctx.user
     record = _record(request, denied_access.note_sign_in, login, why, by=by, ip=ip)
     web.run_in_background(request, record)
-
-
-class TooManyAttempts(Refusal):
-    """The throttle for passwords is reached; shown with status 429."""
 
 
 async def open_session(request: Request, user_id: int, proved: str | None = None) -> NewSession:
@@ -266,7 +263,7 @@ async def is_current_password(request: Request, password: str) -> bool:
     person, network = request.ctx.user, headers.network(headers.client_ip(request))
     attempt = (person.name, network, browser_key(request))
     if not await web.transact(request, login_throttle.count_attempt, *attempt):
-        raise TooManyAttempts(errors.MESSAGES[429])
+        raise TooManyAttempts
     if not await request.app.ctx.passwords.check(person.password_hash, password[:1024]):
         return False
     await web.transact(request, login_throttle.clear_attempts, *attempt)

@@ -14,6 +14,7 @@ from blog.models.base import Refusal
 from blog.models.comments.spam import TooMany
 from blog.models.posts.editing import Conflict
 from blog.models.settings.site import SiteFacts
+from blog.models.users.login_throttle import TooManyAttempts
 from blog.models.users.signin import SessionEnded
 from blog.sandbox import SandboxBusy, UploadTooLarge
 from blog.web import debugger
@@ -43,6 +44,7 @@ REFUSAL_STATUSES: dict[type[Refusal], int] = {
     Conflict: 409,
     UploadTooLarge: 413,
     TooMany: 429,
+    TooManyAttempts: 429,
     SandboxBusy: 503,
 }
 

@@ -24,7 +24,10 @@ from blog.backup import export, front_matter
 from blog.config import Config, UserError
 from blog.db import Database
 from blog.importer.importer import ImportOptions
+from blog.importer.source import post_reader
 from blog.importer.source.front_matter import split
+from blog.importer.source.post_reader import GeneratorDefaults
+from blog.importer.source.scanner import TextFile
 from blog.models.addresses import redirects
 from blog.models.base import Base
 from blog.models.comments.comment import Comment
@@ -372,6 +375,17 @@ def test_any_text_survives_an_export(title, summary, body):
     assert result.body == body
     assert (result.fields.get("title", ""), result.fields.get("summary", "")) == (title, summary)
     assert not result.fault
+
+
+@pytest.mark.parametrize("key", ["subtitle", "Subtitle", "sub-title", "Sub_Title"])
+def test_a_field_that_was_kept_before_it_existed_survives_two_exports(tmp_path, key):
+    first = front_matter.file_of(replace(POST, extra={"layout": "post", key: "Of paper"})).decode()
+    assert "subtitle: Of paper\n" in first
+    read = post_reader.read_post(
+        TextFile(tmp_path / "a.md", "a.md"), first, "", GeneratorDefaults()
+    )
+    second = replace(POST, text={**TEXT, **read.content}, extra=read.extra)
+    assert front_matter.file_of(second).decode() == first
 
 
 @given(extra=st.dictionaries(st.from_regex(r"\Ax[a-z-]{1,9}\Z"), VALUE, max_size=5))

@@ -78,6 +78,16 @@ def test_a_conflict_does_not_list_fields_that_are_the_same_in_both_texts(ann, ev
     assert "The same" not in theirs(answer) and "one, two" not in theirs(answer)
 
 
+def test_a_conflict_shows_the_value_of_a_field_that_an_old_page_does_not_have(ann, eve):
+    id = ann.client.cast.ann_draft.id
+    form = ann.sheet(id)
+    del form["subtitle"]
+    eve.press("save", id, subtitle="Eve's subtitle")
+    answer = ann.post(f"/control-panel/posts/{id}/save", {**form, "body": "Ann's words"})
+    assert answer.status == 409
+    assert fields_of(answer.text)["subtitle"] == "Eve's subtitle"
+
+
 def test_overwriting_after_a_conflict_keeps_the_other_text_as_a_revision(ann, eve):
     id = ann.client.cast.ann_draft.id
     form = ann.sheet(id)

@@ -76,11 +76,14 @@ def test_an_edit_is_published_even_if_the_clock_was_set_back(ann, monkeypatch):
 
 def test_publishing_takes_at_most_six_calls_from_the_view_to_its_statements(ann):
     id = ann.new()
-    ann.press("save", id, title="Tea", body="It steeps.")
+    ann.press("save", id, title="Tea", body="It steeps.", tags="leaves")
     with traced_statements(ann.client.app.ctx.database.writing) as statements:
         assert ann.press("publish", id).status == 303
     of_the_verb = [each for each in statements if VERB in each.calls]
-    for beginning in ("SELECT post.id", "INSERT INTO revision ", "UPDATE post"):
+    for beginning in (
+        *("SELECT post.id", "INSERT INTO revision ", "UPDATE post SET publish_at"),
+        "UPDATE post SET live_revision_id",
+    ):
         calls = calls_to(beginning, of_the_verb)
         assert len(calls) <= 6, calls
 

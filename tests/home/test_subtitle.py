@@ -21,6 +21,10 @@ HALO = "title: Ink\nauther: ann\nexcerpt: In short\npermalink: /ink\nsubtitle: O
 # The fingerprints that 0.4.0 gave to these files, when `subtitle` was a key of the summary.
 FINGERPRINTS = {
     "subtitle: Of paper": "28724595aed838974f972fb600aeecd3e1182d7f1f207bebd78170c567dd61c6",
+    "sub-title: Of paper": "1d2c61bba3ace0bf1b3fa9e6c94c7cb9aacfeef3bae7ff00707bb2852434d3fc",
+    'excerpt: " "\nsubtitle: Of paper': (
+        "1d2c61bba3ace0bf1b3fa9e6c94c7cb9aacfeef3bae7ff00707bb2852434d3fc"
+    ),
     "summary: In short\nsubtitle: Of paper": (
         "596dfa6fa475f2fa2d537502d8b68963310ce4a5cfd475ccf4383da0c0ec44cc"
     ),

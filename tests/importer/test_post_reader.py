@@ -34,7 +34,7 @@ def test_a_jekyll_post_is_read_completely() -> None:
     assert (post.title, post.slug, post.kind) == ("Hello: the first", "hello-world", "post")
     assert post.date == datetime(2020, 1, 2, 15, 30, tzinfo=UTC)
     assert (post.authors, post.tags) == (["Ann Archer"], ["python", "web", "notes"])
-    assert (post.content["summary"], post.cover) == ("What this is about", "img/dot.png")
+    assert (post.content["subtitle"], post.cover) == ("What this is about", "img/dot.png")
     assert (post.content["language"], post.draft, post.content["is_listed"]) == ("en", False, True)
     assert (post.path, post.guesses) == (
         None,

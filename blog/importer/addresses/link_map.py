@@ -13,7 +13,6 @@ from blog.importer.addresses.links import LinkResolver, LinkTarget, templated
 from blog.importer.report import ImportReport
 from blog.importer.source.source_post import SourcePost
 from blog.markup import Rendered
-from blog.models.posts.content import REVISED, Value
 
 # What determines the imported post, beside its file. The names are part of the stored
 # fingerprints: renaming or adding one makes every imported post look changed. A field of the
@@ -23,7 +22,7 @@ FINGERPRINT_FIELDS = (
     *("path", "aliases", "guesses", "guid"),
 )
 FINGERPRINT_CONTENT = {
-    **{name: name for name in ("title", "slug", "summary", "language")},
+    **{name: name for name in ("title", "slug", "language")},
     "listed": "is_listed",
 }
 # The outcome of a picture, by the kind of its target.
@@ -114,7 +113,8 @@ def fingerprint(post: SourcePost, link_map: LinkMap) -> str:
     The keys of the hashed JSON are stored in old fingerprints and must not change.
     """
     facts: dict[str, object] = {name: getattr(post, name) for name in FINGERPRINT_FIELDS}
-    facts |= {key: _as_first_imported(post, name) for key, name in FINGERPRINT_CONTENT.items()}
+    facts |= {key: post.content[name] for key, name in FINGERPRINT_CONTENT.items()}
+    facts["summary"] = post.summary_before_0_5
     facts["dates"] = [_to_the_second(post.date), _to_the_second(post.updated)]
     facts["ways"] = {
         old: sha256(target.file) if target.file else target.to
@@ -124,13 +124,6 @@ def fingerprint(post: SourcePost, link_map: LinkMap) -> str:
         facts["withdrawn"] = True
     text = json.dumps(facts, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-
-
-def _as_first_imported(post: SourcePost, name: str) -> Value:
-    """Return a field of the content as releases read it that had fewer fields."""
-    later = [field.name for field in REVISED.values() if field.split_from == name]
-    values = (post.content[key] for key in (name, *later))
-    return next((value for value in values if value), post.content[name])
 
 
 def _to_the_second(moment: datetime | None) -> str:

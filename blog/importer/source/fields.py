@@ -2,6 +2,8 @@
 
 import re
 
+from blog.models.posts.content import normalized_key
+
 TRUE = frozenset({"true", "yes", "on", "1"})
 FALSE = frozenset({"false", "no", "off", "0"})
 EMPTY: tuple[object, ...] = (None, "", [], {})
@@ -32,16 +34,20 @@ class Fields:
         for name in names:
             for key, value in self.remaining.items():
                 is_skipped = scalar and isinstance(value, dict | list)
-                if _normalized(key) == name and value not in EMPTY and not is_skipped:
+                if normalized_key(key) == name and value not in EMPTY and not is_skipped:
                     self.used.add(name)
                     return self.remaining.pop(key)
         return None
+
+    def copy(self) -> "Fields":
+        """Return the fields that remain, to read some of them without removing them."""
+        return Fields(self.remaining)
 
     def peek(self, *names: str) -> str:
         """Return the same as `text`, but do not remove the field."""
         for name in names:
             for key, value in self.remaining.items():
-                if _normalized(key) == name and value and not isinstance(value, dict | list):
+                if normalized_key(key) == name and value and not isinstance(value, dict | list):
                     return _line(value)
         return ""
 
@@ -91,10 +97,6 @@ class Fields:
                 (value[key] for key in ("image", "src", "url", "path") if key in value), ""
             )
         return "" if isinstance(value, dict | list) else _line(value)
-
-
-def _normalized(key: str) -> str:
-    return key.strip().lower().replace("_", "-")
 
 
 def _line(value: object) -> str:

@@ -22,6 +22,7 @@ REPOSITORY_FILES = frozenset(
 PAGE_NAMES = frozenset({"about", "about-me", "contact", "links", "friends", "now", "uses"})
 GENERATED = frozenset({"tags", "categories", "archives", "archive", "search", "home", "404"})
 DRAFT_STATUSES = frozenset({"draft", "private", "pending", "trash"})
+SUMMARY_BEFORE_0_5 = ("summary", "description", "excerpt", "subtitle")
 LANGUAGE_SUFFIX = re.compile(r"(.+)\.(en|zh)((?:[-_][a-z]+)?)\Z", re.I)
 
 
@@ -104,6 +105,7 @@ class _Reader:
             file=self.file.name,
             sha256=self.sha256,
             kind=self.kind,
+            summary_before_0_5=self.fields.copy().text(*SUMMARY_BEFORE_0_5),
             content=self._content(is_listed=is_listed),
             date=self.date.astimezone(UTC) if self.date else None,
             updated=self._updated(),

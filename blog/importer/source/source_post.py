@@ -48,6 +48,7 @@ class SourcePost:
     guid: str
     extra: dict[str, object]
     sha256: str
+    summary_before_0_5: str  # when `subtitle` was a key of the summary, for fingerprints
     source_rst: str = ""  # the original text if `body` was converted from reStructuredText
     modified_at: datetime | None = None  # of the file
     remarks: list[Remark] = field(default_factory=list)

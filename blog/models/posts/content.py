@@ -6,6 +6,7 @@ and imports how to treat it. A new field needs a column here, a migration that a
 `post` and `revision`, and, where readers see it, a place in the templates and in `Card`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -32,8 +33,6 @@ class ContentField:
     `on_cards` is shown where posts are listed. One that is `searched` is found like the text.
     `front_matter` holds the keys under which an import looks for the field, in lower case with
     hyphens, in this order; an export writes the first one unless `exported_as` names another.
-    `split_from` names the field that an import filled from these keys, as its last ones, before
-    this field existed.
     """
 
     label: str
@@ -47,7 +46,6 @@ class ContentField:
     searched: bool = False
     front_matter: tuple[str, ...] = ()
     exported_as: str = ""
-    split_from: str = ""
     name: str = ""
 
     @property
@@ -55,9 +53,19 @@ class ContentField:
         """The front-matter key under which an export writes the field."""
         return self.exported_as or self.front_matter[0]
 
+    def key_in(self, front_matter: Iterable[str]) -> str:
+        """Return the key, as it is spelled there, that an import would read first, or ""."""
+        spellings = {normalized_key(key): key for key in reversed(list(front_matter))}
+        return next((spellings[key] for key in self.front_matter if key in spellings), "")
+
     def shortened(self, value: Value) -> Value:
         """Return a text without what exceeds its limit, and any other value unchanged."""
         return value[: self.longest] if isinstance(value, str) else value
+
+
+def normalized_key(key: str) -> str:
+    """Return a front-matter key in lower case with hyphens: `Header_Img` is `header-img`."""
+    return key.strip().lower().replace("_", "-")
 
 
 def text_column(field: ContentField, *, column_length: int = 0) -> MappedColumn[str]:
@@ -98,7 +106,6 @@ class Content:
             on_cards=True,
             searched=True,
             front_matter=("subtitle", "sub-title"),
-            split_from="summary",
         )
     )
     body: Mapped[str] = text_column(

@@ -13,7 +13,7 @@ from blog.markup import language_of
 from blog.models.audit.action import action
 from blog.models.base import Refusal, now
 from blog.models.posts.authors import set_authors
-from blog.models.posts.content import FIELDS, Value, Values, values_of
+from blog.models.posts.content import FIELDS, ContentField, Value, Values, values_of
 from blog.models.posts.post import PAGE, POST, Post, PostAuthor
 from blog.models.posts.revision import Revision, keep_earlier
 from blog.models.posts.slug import set_slug
@@ -156,9 +156,9 @@ def _detect_language(post: Post, copy: WorkingCopy) -> None:
 
 
 def _is_first_text_again(post: Post, copy: WorkingCopy) -> bool:
-    """Whether the post was empty when its form was opened, and has got this very text since."""
-    is_next = (copy.version, post.version) == (1, 2) and not copy.over
-    return is_next and (copy.text("title").strip(), copy.text("body")) == (post.title, post.body)
+    """Whether an older version of the form brings the very text that the post has got since."""
+    is_older = copy.version < post.version and not copy.over
+    return is_older and (copy.text("title").strip(), copy.text("body")) == (post.title, post.body)
 
 
 def _typed(post: Post) -> tuple[object, ...]:
@@ -187,8 +187,19 @@ def _write(session: Session, post: Post, copy: WorkingCopy) -> None:
             value = ", ".join(split(str(value)))
         elif isinstance(value, str) and name != "body":  # in the body, every space counts
             value = value.strip()
+        if value and not getattr(post, name):
+            _forget_kept(post, FIELDS[name])
         setattr(post, name, value)
     set_slug(session, post, copy.text("slug").strip())
+
+
+def _forget_kept(post: Post, field: ContentField) -> None:
+    """Forget the value of an imported front matter that the author's own now takes the place of.
+
+    An import by an earlier release kept it, because the field did not exist.
+    """
+    if key := field.key_in(post.extra):
+        post.extra = {name: value for name, value in post.extra.items() if name != key}
 
 
 def earlier_copy(post: Post) -> Revision:

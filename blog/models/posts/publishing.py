@@ -161,6 +161,7 @@ def make_live(
     tag_names = split(post.tags)
     add_authors_and_tags(session, post, revision, tag_names)
     post.live_revision_id = revision.id
+    session.flush()
     activate_address(session, post)
     search.index(session, post.id, title=post.title, tags=tag_names, text=search.text_of(revision))
     return revision

@@ -8,14 +8,22 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, String, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from blog.config import N_
 from blog.models.audit.action import action
-from blog.models.base import Base, now
+from blog.models.base import Base, Refusal, now
 from blog.models.users import device
 
 WINDOW = timedelta(minutes=15)
 DAY = timedelta(days=1)
 # The number of attempts per kind of key: within `WINDOW`, but "mailed" within `DAY`.
 LIMITS = {"login": 10, "ip": 50, "device": 10, "forgotten": 3, "asking": 20, "mailed": 6}
+
+
+class TooManyAttempts(Refusal):
+    """The throttle for passwords is reached."""
+
+    def __init__(self) -> None:
+        super().__init__(N_("Too many attempts. Wait a few minutes and try again."))
 
 
 class Attempt(Base):

@@ -73,6 +73,24 @@ def test_a_page_opened_before_an_upgrade_does_not_empty_a_field_it_does_not_know
     assert getattr(ann.row(id), name) == another(FIELDS[name])
 
 
+def test_a_subtitle_of_the_author_takes_the_place_of_an_imported_one(ann) -> None:
+    id = ann.client.cast.ann_live.id
+
+    def keep(session):
+        session.get_one(Post, id).extra = {"layout": "post", "Subtitle": "Imported"}
+
+    ann.client.database.transact_now(keep)
+    assert "Imported" in front_matter.file_of(exported(ann, id)).decode()
+    ann.press("publish", id, subtitle="Mine")
+    ann.press("publish", id, subtitle="")
+    text = front_matter.file_of(exported(ann, id)).decode()
+    assert "ubtitle" not in text and "layout: post" in text
+
+
+def exported(ann, id):
+    return ann.client.database.read_now(export.post, id)
+
+
 @pytest.mark.parametrize("name", COMPARED)
 def test_a_published_field_is_in_the_history_and_can_be_restored(ann, name) -> None:
     id = ann.client.cast.ann_live.id
@@ -92,8 +110,8 @@ def test_a_published_field_is_in_the_history_and_can_be_restored(ann, name) -> N
 @pytest.mark.parametrize("name", EXPORTED)
 def test_an_exported_field_is_imported_again(ann, name) -> None:
     id = ann.client.cast.ann_live.id
-    exported = ann.client.database.read_now(export.post, id)
-    changed = replace(exported, text={**exported.text, name: another(FIELDS[name])})
+    post = exported(ann, id)
+    changed = replace(post, text={**post.text, name: another(FIELDS[name])})
     file = TextFile(ann.client.config.data_dir / "a.md", "a.md")
     text = front_matter.file_of(changed).decode()
     read = post_reader.read_post(file, text, "", GeneratorDefaults())
