@@ -123,6 +123,7 @@ def test_a_shell_without_support_is_refused(capsys):
     assert re.search("bash.*zsh", capsys.readouterr().err)
 
 
+@pytest.mark.slow
 def test_the_script_is_printed_by_the_installed_command_without_a_blog(tmp_path):
     command = [sys.executable, "-m", "blog", "completion", "zsh"]
     process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
