@@ -153,7 +153,7 @@ def create_app(config: Config | None = None, name: str = "blog") -> Blog:
     app.main_process_ready(log_addresses)
     # Between these two, sanic-ext adds 100 routes. Each would rebuild a finalized signal router.
     app.before_server_start(_reset_signal_router, priority=PRIORITY + 1)
-    app.before_server_start(_finalize_signal_router, priority=PRIORITY - 1)
+    app.before_server_start(_complete_routers, priority=PRIORITY - 1)
     health.attach(app)
     app.before_server_start(open_resources)
     app.before_server_start(tune_process, priority=PRIORITY - 2)
@@ -168,8 +168,16 @@ async def _reset_signal_router(app: Blog) -> None:
     app.signal_router.reset()
 
 
-async def _finalize_signal_router(app: Blog) -> None:
+async def _complete_routers(app: Blog) -> None:
+    """Finalize the signal router, and give HEAD routes the `ctx` of their GET routes.
+
+    sanic-ext has added the HEAD routes without it.
+    """
     app.signalize(app.config.TOUCHUP)
+    contexts = {route.path: route.ctx for route in app.router.routes if "GET" in route.methods}
+    for route in app.router.routes:
+        if "HEAD" in route.methods:
+            route.ctx = contexts[route.path]
 
 
 async def prepare_installation(app: Blog) -> None:

@@ -5,7 +5,7 @@ pages, such as `/tags/x/rss.xml/page/2`, which link to each other (RFC 5005, sec
 """
 
 import uuid
-from functools import wraps
+from functools import partial, wraps
 from urllib.parse import unquote
 
 from sanic import HTTPResponse, Request
@@ -61,12 +61,12 @@ def paged(view: Handler) -> Handler:
 
 @cached()
 @paged
-async def site_feed(request: Request, page: int) -> HTTPResponse:
+async def site_feed(request: Request, format: FeedFormat, page: int) -> HTTPResponse:
     """Serve the feed of all posts, or a post that had the address before it became the feed's."""
     if request.path in RESERVED_LATER and (older := await _post_at_this_address(request)):
         return await views.show_post(request, older)
     posts = await web.get_or_404(request, page_queries.feed, page)
-    return _respond_with_posts(request, posts)
+    return _respond_with_posts(request, format, posts)
 
 
 async def _post_at_this_address(request: Request) -> PostPage | None:
@@ -76,7 +76,7 @@ async def _post_at_this_address(request: Request) -> PostPage | None:
 
 @cached()
 @paged
-async def tag_feed(request: Request, page: int, slug: str) -> HTTPResponse:
+async def tag_feed(request: Request, format: FeedFormat, page: int, slug: str) -> HTTPResponse:
     """Serve the feed of a tag, or redirect from the tag's name or its former slug to its slug."""
     try:
         posts = await web.read(request, page_queries.tag_feed, slug, page)
@@ -85,21 +85,21 @@ async def tag_feed(request: Request, page: int, slug: str) -> HTTPResponse:
         if current_slug is None:
             raise web.PageNotFound from error
         base = web.url(request, "home.tag", slug=current_slug)
-        return redirect(f"{base}/{_format(request).file}{page_suffix(page)}", status=301)
-    return _respond_with_posts(request, posts)
+        return redirect(f"{base}/{format.file}{page_suffix(page)}", status=301)
+    return _respond_with_posts(request, format, posts)
 
 
 @cached()
 @paged
-async def author_feed(request: Request, page: int, slug: str) -> HTTPResponse:
+async def author_feed(request: Request, format: FeedFormat, page: int, slug: str) -> HTTPResponse:
     """Serve the feed of an author."""
     posts = await web.get_or_404(request, page_queries.author_feed, slug, page)
-    return _respond_with_posts(request, posts)
+    return _respond_with_posts(request, format, posts)
 
 
 @cached()
 @paged
-async def comment_feed(request: Request, page: int, id: int) -> HTTPResponse:
+async def comment_feed(request: Request, format: FeedFormat, page: int, id: int) -> HTTPResponse:
     """Serve the feed of a post's approved comments, newest first."""
     add_cache_tags(request, f"post:{id}")
     comments = await web.get_or_404(request, submission.feed, id, page)
@@ -117,7 +117,7 @@ async def comment_feed(request: Request, page: int, id: int) -> HTTPResponse:
         number=page,
         pages=comments.pages,
     )
-    return _format(request).respond(request, feed)
+    return format.respond(request, feed)
 
 
 def _add_routes() -> None:
@@ -139,21 +139,15 @@ def _add_routes() -> None:
 
 
 def _add_route(view: Handler, path: str, name: str, format: FeedFormat) -> None:
-    """Add a route whose view can ask for its format; like `bp.get`, it ignores a request's body."""
-    bp.route(path, methods=["GET"], name=name, ignore_body=True, ctx_feed_format=format)(view)
+    """Add a route to a view in this format; like `bp.get`, it ignores a request's body."""
+    handler = partial(view, format=format)
+    bp.route(path, methods=["GET"], name=name, ignore_body=True)(handler)
 
 
 _add_routes()
 
 
-def _format(request: Request) -> FeedFormat:
-    """Return the format that belongs to the requested address."""
-    route = request.route
-    format: FeedFormat = route.ctx.feed_format  # type: ignore[union-attr]  # a view has a route
-    return format
-
-
-def _respond_with_posts(request: Request, posts: FeedPosts) -> HTTPResponse:
+def _respond_with_posts(request: Request, format: FeedFormat, posts: FeedPosts) -> HTTPResponse:
     """Return the feed of the site, or of the tag or author that `posts.name` names."""
     site, name = request.ctx.site, posts.name
     page_path = name.href if name else "/"
@@ -169,7 +163,7 @@ def _respond_with_posts(request: Request, posts: FeedPosts) -> HTTPResponse:
         number=posts.page,
         pages=posts.pages,
     )
-    return _format(request).respond(request, feed)
+    return format.respond(request, feed)
 
 
 def _post_entry(request: Request, post: PostPage) -> Entry:
