@@ -64,8 +64,12 @@ def _has_personal_cookie(request: Request) -> bool:
 
 
 def add_cache_tags(request: Request, *tags: str) -> None:
-    """Add tags to the page being rendered, for a view that learns them from the database."""
-    request.ctx.shows.update(tags)
+    """Add tags to the page being rendered, for a view that learns them from the database.
+
+    A page that is not cached has no tags, and stays without.
+    """
+    if (shows := getattr(request.ctx, "shows", None)) is not None:
+        shows.update(tags)
 
 
 def target_of(request: Request, by_page: bool) -> bytes | None:

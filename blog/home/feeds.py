@@ -14,7 +14,7 @@ from sanic.response import redirect
 from blog import web
 from blog.cache.page_cache import Handler, add_cache_tags, cached
 from blog.config import N_
-from blog.home import bp, guest_cookie, views
+from blog.home import bp
 from blog.home.feed_formats import (
     ATOM,
     FORMATS,
@@ -25,6 +25,7 @@ from blog.home.feed_formats import (
     Person,
     page_suffix,
 )
+from blog.home.older_addresses import unless_taken
 from blog.markup.absolute import absolute_address, absolute_links
 from blog.models.comments import submission
 from blog.models.comments.comment import ShownComment
@@ -43,8 +44,6 @@ FOREIGN_PATHS = {
     "index.xml": RSS,  # Hugo
     "rss": RSS,  # Ghost
 }
-# A post or page published with an earlier release may have one of these addresses, and keeps it.
-RESERVED_LATER = ("/rss.xml", "/feed.json")
 
 
 def paged(view: Handler) -> Handler:
@@ -60,18 +59,12 @@ def paged(view: Handler) -> Handler:
 
 
 @cached()
+@unless_taken
 @paged
 async def site_feed(request: Request, format: FeedFormat, page: int) -> HTTPResponse:
-    """Serve the feed of all posts, or a post that had the address before it became the feed's."""
-    if request.path in RESERVED_LATER and (older := await _post_at_this_address(request)):
-        return await views.show_post(request, older)
+    """Serve the feed of all posts."""
     posts = await web.get_or_404(request, page_queries.feed, page)
     return _respond_with_posts(request, format, posts)
-
-
-async def _post_at_this_address(request: Request) -> PostPage | None:
-    reader = guest_cookie.reader(request)
-    return await web.read(request, page_queries.post_at, request.path, reader)
 
 
 @cached()

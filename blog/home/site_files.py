@@ -8,6 +8,7 @@ from sanic.response import json, redirect, text
 from blog import media, web
 from blog.cache.page_cache import cached
 from blog.home import bp
+from blog.home.older_addresses import unless_taken
 from blog.models.base import now
 from blog.models.settings.theme_css import DAY, NIGHT, shades
 from blog.models.uploads import upload
@@ -26,6 +27,7 @@ async def favicon(request: Request) -> HTTPResponse:
 
 
 @bp.get("/apple-touch-icon.png")
+@unless_taken
 async def touch_icon(request: Request) -> HTTPResponse:
     """Redirect to the icon for home screens, which pages link to and iOS asks for unprompted.
 
@@ -39,6 +41,7 @@ async def touch_icon(request: Request) -> HTTPResponse:
 
 
 @bp.get("/apple-touch-icon-precomposed.png")
+@unless_taken
 async def old_touch_icon(request: Request) -> HTTPResponse:
     """Redirect from the name by which old versions of iOS ask for the same icon."""
     return web.redirect_path(request, web.url(request, "home.touch_icon"), status=301)
@@ -46,6 +49,7 @@ async def old_touch_icon(request: Request) -> HTTPResponse:
 
 @bp.get("/site.webmanifest")
 @cached("uploads")
+@unless_taken
 async def manifest(request: Request) -> HTTPResponse:
     """Serve the web app manifest, with the name and colours of the site."""
     site = request.ctx.site
@@ -87,6 +91,7 @@ async def _icons(request: Request) -> list[dict[str, str]]:
 
 
 @bp.get(SECURITY_PATH)
+@unless_taken
 async def security_contact(request: Request) -> HTTPResponse:
     """Serve security.txt (RFC 9116), which says how to report a security problem.
 
@@ -116,6 +121,7 @@ def expiry(moment: datetime) -> datetime:
 
 
 @bp.get("/security.txt")
+@unless_taken
 async def old_security_contact(request: Request) -> HTTPResponse:
     """Redirect to security.txt from its former address."""
     if not request.ctx.site.settings.security_uris:

@@ -63,13 +63,17 @@ async def post(request: Request, path: str) -> HTTPResponse:
     decoded = address.decode(request.path)
     if decoded is None:
         return not_found(request, UnknownAddress())
-    if address.is_reserved(decoded) and decoded.rstrip("/") not in ("", decoded):
-        return redirect(address.href(decoded.rstrip("/")), status=301)
+    without_slash = decoded.rstrip("/")
+    is_of_route = address.is_reserved(decoded) and without_slash not in ("", decoded)
+    if is_of_route and not address.was_free(decoded):
+        return redirect(address.href(without_slash), status=301)
     target = await web.read(request, page_queries.at, decoded, guest_cookie.reader(request))
     if isinstance(target, PostPage):
         return await show_post(request, target)
     if isinstance(target, RedirectsTo):
         return redirect(target.location, status=301)
+    if is_of_route:
+        return redirect(address.href(without_slash), status=301)
     if decoded == blogroll.PATH and request.ctx.site.settings.friends:
         return show_blogroll(request)
     return not_found(request, target)

@@ -13,11 +13,20 @@ from blog.config import N_
 from blog.models.base import Base, Refusal, now
 
 LONGEST = 500
-# First path segments that have routes of their own.
-RESERVED = {
-    "admin",
+# First path segments and paths reserved since 0.5.0. A post or redirect that an older release
+# created there keeps its address.
+RESERVED_LATER = {
     "apple-touch-icon-precomposed.png",
     "apple-touch-icon.png",
+    "feed.json",
+    "rss.xml",
+    "security.txt",
+    "site.webmanifest",
+}
+PATHS_RESERVED_LATER = {"/.well-known/security.txt"}
+# First path segments that have routes of their own.
+RESERVED = RESERVED_LATER | {
+    "admin",
     "archive",
     "atom.xml",
     "authors",
@@ -28,7 +37,6 @@ RESERVED = {
     "favicon.svg",
     "feed",
     "feed.atom",
-    "feed.json",
     "feed.xml",
     "forgotten",
     "health",
@@ -41,20 +49,17 @@ RESERVED = {
     "reset",
     "robots.txt",
     "rss",
-    "rss.xml",
     "search",
-    "security.txt",
     "set-up",
     "sign-in",
     "sign-out",
-    "site.webmanifest",
     "sitemap.xml",
     "static",
     "tags",
     "unsubscribe",
 }
 # Paths that have routes of their own; others beside them, such as /.well-known/webfinger, are free.
-RESERVED_PATHS = {"/", "/.well-known/security.txt"}
+RESERVED_PATHS = PATHS_RESERVED_LATER | {"/"}
 
 
 class Address(Base):
@@ -123,6 +128,12 @@ def is_reserved(path: str) -> bool:
     """Return whether a path belongs to a route of the blog itself."""
     key = key_of(path)
     return key.split("/")[1] in RESERVED or key in RESERVED_PATHS
+
+
+def was_free(path: str) -> bool:
+    """Return whether a post or redirect of an older release may have this reserved path."""
+    key = key_of(path)
+    return key.split("/")[1] in RESERVED_LATER or key in PATHS_RESERVED_LATER
 
 
 def find(session: Session, path: str) -> Address | None:

@@ -55,16 +55,15 @@ def at(
     session: Session, path: str, reader: Reader | None = None
 ) -> PostPage | RedirectsTo | UnknownAddress:
     """Return what a decoded path shows: a post with its comments, a redirect or nothing."""
+    return known_at(session, path, reader or Reader()) or unknown_address(session, path)
+
+
+def known_at(session: Session, path: str, reader: Reader) -> PostPage | RedirectsTo | None:
+    """Return the post at a decoded path with its comments, or its redirect, or None."""
     result = post_page.at(session, path)
     if isinstance(result, PostPage):
-        return _with_thread(session, result, reader or Reader())
-    return RedirectsTo(result) if result else unknown_address(session, path)
-
-
-def post_at(session: Session, path: str, reader: Reader) -> PostPage | None:
-    """Return the post at a decoded path with its comments, or None if the path shows no post."""
-    result = post_page.at(session, path)
-    return _with_thread(session, result, reader) if isinstance(result, PostPage) else None
+        return _with_thread(session, result, reader)
+    return RedirectsTo(result) if result else None
 
 
 def _with_thread(session: Session, page: PostPage, reader: Reader) -> PostPage:
