@@ -25,6 +25,7 @@ from blog.markup import render
 from blog.models.comments.comment import APPROVED, Comment
 from blog.models.posts import editing, publishing
 from blog.models.posts.post import POST, Post
+from blog.models.settings import site as site_model
 from blog.models.users.user import User
 from tests.conftest import need
 from tests.support import cast
@@ -211,6 +212,19 @@ def test_a_summary_is_text_that_no_reader_takes_for_html(
     as_html = "1 &lt; 2 &amp; &lt;img src=x onerror=alert(1)&gt; ]]&gt; 😀 摘要"
     # In RSS a description is HTML; in the other formats a summary is plain text.
     assert summary == (as_html if file == "rss.xml" else ODD_SUMMARY)
+
+
+def test_the_description_of_a_feed_is_text_in_every_format(client: AppClient) -> None:
+    """RSS allows HTML in the descriptions of its items, but not in that of the channel."""
+    tagline = "Tea & <b>ink</b> &amp; 青花瓷"
+
+    def set_tagline(session: Session) -> None:
+        session.get_one(site_model.Site, site_model.SITE_ID).tagline = tagline
+
+    client.database.transact_now(set_tagline)
+    assert etree.fromstring(client.get("/rss.xml").body).findtext("*/description") == tagline
+    assert etree.fromstring(client.get("/feed.atom").body).findtext(ATOM + "subtitle") == tagline
+    assert json.loads(client.get("/feed.json").body)["description"] == tagline
 
 
 @pytest.mark.parametrize("file", READERS)
