@@ -8,6 +8,8 @@ from blog.markup.clean import ATTRIBUTE, SCHEME, TAG
 
 # The attributes with an address that the sanitiser allows or adds.
 ADDRESSES = frozenset({"href", "src", "srcset"})
+# What comes before a host. Browsers read a backslash as a slash, and more slashes as two.
+HOST_FOLLOWS = re.compile(r"\A\s*[/\\]{2,}")
 # An address in a `srcset`, which is followed by the picture's width.
 CANDIDATE = re.compile(r"(^|,\s+)(\S+)")
 
@@ -16,7 +18,7 @@ def absolute_links(html: str, base: str) -> str:
     """Make all addresses in sanitised HTML absolute.
 
     `base` is the absolute URL of the page that shows the HTML: relative links and links to
-    headings of the same page start from there. Addresses that name another host stay unchanged.
+    headings of the same page start from there. Addresses with a scheme stay unchanged.
     """
 
     def rewrite_attribute(match: re.Match[str]) -> str:
@@ -37,12 +39,12 @@ def _absolute_value(name: str, value: str, base: str) -> str:
 def absolute_address(address: str, base: str) -> str:
     """Return an address, relative to the absolute URL `base`, as an absolute URL.
 
-    An address that has a scheme or names a host is returned unchanged, and so is one that is not
-    a valid URL. Browsers read a backslash as a slash, so `/\\host` names a host, too.
+    An address that names a host, such as `//host/path`, gets the scheme of `base`. One that has a
+    scheme, or is not a valid URL, is returned unchanged.
     """
-    if SCHEME.match(address) or address.replace("\\", "/").startswith("//"):
+    if SCHEME.match(address):
         return address
     try:
-        return urljoin(base, address)
+        return urljoin(base, HOST_FOLLOWS.sub("//", address))
     except ValueError:
         return address

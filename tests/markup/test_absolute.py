@@ -24,15 +24,15 @@ def test_links_and_pictures_are_absolute() -> None:
         '<p><a href="https://ink.example/about">a</a> '
         '<img alt="" src="https://ink.example/media/aa/b.webp"> '
         '<a href="https://ink.example/posts/x#fn1">1</a> '
-        '<a href="//else.example/">b</a> <code>&lt;a href="/x"&gt;</code></p>'
+        '<a href="https://else.example/">b</a> <code>&lt;a href="/x"&gt;</code></p>'
     )
 
 
 def test_srcset_addresses_are_absolute() -> None:
-    html = '<img src="/media/a.jpg" srcset="/media/a-800.webp 800w, /media/a.jpg 1600w">, /x'
+    html = '<img src="/media/a.jpg" srcset="/media/a-800.webp 800w, //else.example/a 1600w">, /x'
     assert absolute_links(html, BASE) == (
         '<img src="https://ink.example/media/a.jpg" srcset="https://ink.example/media/a-800.webp'
-        ' 800w, https://ink.example/media/a.jpg 1600w">, /x'
+        ' 800w, https://else.example/a 1600w">, /x'
     )
 
 
@@ -48,8 +48,11 @@ def test_srcset_addresses_are_absolute() -> None:
         ("/%E5%BC%82?a=&quot;b&quot;", "https://ink.example/%E5%BC%82?a=&quot;b&quot;"),
         ("https://else.example/x", "https://else.example/x"),
         ("mailto:ann@ink.example", "mailto:ann@ink.example"),
-        ("//else.example/x", "//else.example/x"),
-        ("/\\else.example/x", "/\\else.example/x"),
+        ("//else.example/x?y=//z", "https://else.example/x?y=//z"),
+        ("/\\else.example/x", "https://else.example/x"),
+        ("\\\\else.example/x", "https://else.example/x"),
+        ("///else.example/x", "https://else.example/x"),
+        ("//[", "//["),
         ("http://[", "http://["),
     ],
 )
