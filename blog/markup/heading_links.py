@@ -10,6 +10,7 @@ from html import escape
 # As the sanitiser writes them: attribute values are always in double quotes.
 HEADING = re.compile(r'<h([1-6])((?: [a-z-]+="[^"]*")*)>(.*?)</h\1>', re.DOTALL)
 ID = re.compile(r' id="([^"]+)"')
+LINK = re.compile(r"<a[ >]")  # and not `<abbr>`
 
 
 def link_headings(html: str, label: str) -> str:
@@ -29,7 +30,7 @@ def _linked(match: re.Match[str], label: str) -> str:
     if not id or not content.strip():
         return match[0]
     link = f'<a class="heading-link" href="#{id[1]}"'
-    if "<a" in content:
+    if LINK.search(content):
         content = f'{content}{link} aria-label="{label}"></a>'
     else:
         content = f"{link}>{content}</a>"

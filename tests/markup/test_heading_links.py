@@ -36,6 +36,12 @@ def test_a_heading_with_a_link_gets_a_link_of_its_own_with_a_name() -> None:
     assert heading.count(LABEL) == 1
 
 
+def test_an_abbreviation_in_a_heading_is_no_link() -> None:
+    html = linked('## What <abbr title="HyperText">HTML</abbr> is')
+    assert html.startswith('<h2 id="u-what-html-is"><a class="heading-link" ')
+    assert html.rstrip().endswith("</abbr> is</a></h2>")
+
+
 @pytest.mark.parametrize(
     "source",
     [
