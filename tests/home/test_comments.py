@@ -13,10 +13,13 @@ from sqlalchemy import func, select
 
 from blog.home import guest_cookie
 from blog.home.guest_cookie import Proof
+from blog.markup import render
 from blog.models.audit.change_log import WITHHELD, Change
 from blog.models.base import now
 from blog.models.comments import moderation
 from blog.models.comments.comment import APPROVED, Comment
+from blog.models.posts import editing, publishing
+from blog.models.posts.post import Post
 from blog.models.settings import site
 from tests.support import cast
 from tests.support.app_client import Answer, AppClient
@@ -118,6 +121,35 @@ def test_the_comments_of_a_post_have_a_feed(open_client):
     assert "unapprovedly" not in answer.text
     assert open_client.get(path, headers=[("If-None-Match", answer.header("etag"))]).status == 304
     assert open_client.get(f"{address(open_client, 'ann_draft')}/feed.atom").status == 404
+
+
+def test_the_comments_of_an_unlisted_post_have_no_feed(client):
+    """Anybody could count its number up, and learn the title and the address of the post."""
+    feed = f"{address(client, 'ann_unlisted')}/feed.atom"
+    assert client.get(feed).status == 404
+    page = client.get(client.cast.ann_unlisted.path)
+    assert (page.status, 'name="body"' in page.text) == (200, True)
+    assert "/comments/" in page.text and feed not in page.text
+
+    live = client.cast.ann_live
+    assert client.get(f"{address(client)}/feed.atom").status == 200
+    client.database.transact_now(unlist, live.id, by=client.cast.ann)
+    for file in ("feed.atom", "rss.xml", "feed.json", "feed.atom/page/2"):
+        answer = client.get(f"{address(client)}/{file}")
+        assert (answer.status, live.word in answer.text) == (404, False)
+
+
+def unlist(session, id, *, by):
+    post = session.get_one(Post, id)
+    copy = editing.WorkingCopy(
+        title=post.title,
+        slug=post.slug,
+        body=post.body,
+        is_listed=False,
+        version=post.version,
+    )
+    editing.save(session, id, copy, by=by)
+    publishing.publish(session, id, render(post.body), post.version, by=by)
 
 
 # --- preview and submission ---

@@ -47,6 +47,7 @@ class CommentedPost:
     path: str
     title: str
     language: str
+    is_listed: bool
     closed: Refusal | None
 
 
@@ -88,8 +89,8 @@ class DuplicateComment(Exception):
 def commented_post(session: Session, post_id: int) -> CommentedPost:
     """Return a public post for commenting. Raises `LookupError` if there is none."""
     row = session.execute(
-        select(Revision.title, Revision.language, Revision.takes_comments, Post.publish_at)
-        .add_columns(Address.path)
+        select(Revision.title, Revision.language, Revision.is_listed, Revision.takes_comments)
+        .add_columns(Post.publish_at, Address.path)
         .join(Post, Post.live_revision_id == Revision.id)
         .join(Address, Address.id == Post.address_id)
         .where(Post.id == post_id, Post.is_live(now()))
@@ -99,20 +100,25 @@ def commented_post(session: Session, post_id: int) -> CommentedPost:
     closed = comments.closed(
         site.facts(session).settings, takes_comments=row.takes_comments, publish_at=row.publish_at
     )
-    return CommentedPost(post_id, addresses.href(row.path), row.title, row.language, closed)
+    path = addresses.href(row.path)
+    return CommentedPost(post_id, path, row.title, row.language, row.is_listed, closed)
 
 
 def feed(session: Session, post_id: int, page: int) -> FeedComments:
     """Return a page of the approved comments of a public post, newest first, for their feed.
 
-    Raises `LookupError` if there is no such post, and past the last page.
+    Raises `LookupError` if there is no such post, and past the last page. An unlisted post has no
+    feed: its id is easy to guess, and the feed would tell its title and address.
     """
+    post = commented_post(session, post_id)
+    if not post.is_listed:
+        raise LookupError(post_id)
     public = comments.of_post(session, post_id, Reader()).everything
     newest = sorted(public, key=lambda comment: comment.said_at, reverse=True)
     shown = tuple(newest[(page - 1) * IN_FEED : page * IN_FEED])
     if page > 1 and not shown:
         raise LookupError(page)
-    return FeedComments(commented_post(session, post_id), shown, len(newest), page, IN_FEED)
+    return FeedComments(post, shown, len(newest), page, IN_FEED)
 
 
 def find_parent(session: Session, post_id: int, uid: str) -> Comment | None:
