@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from blog.config.checks import checked, is_site_address
 from blog.config.conversion import converted
+from blog.config.database_url import read_database_url, without_password
 from blog.config.errors import BadSetting, UserError
 from blog.config.languages import LANGUAGES, N_, shell_language
 from blog.config.sources import FILE_SUFFIX, PREFIX, text_of, variables
@@ -130,7 +130,7 @@ class Config:
         if isinstance(value, bool):
             return "on" if value else "off"
         if value and setting_field.metadata["secret"]:
-            return _without_password(value) if setting_field.name.endswith("_url") else "…"
+            return without_password(value) if setting_field.name.endswith("_url") else "…"
         return ",".join(value) if isinstance(value, tuple) else str(value)
 
     @property
@@ -145,15 +145,15 @@ class Config:
 
     @property
     def database(self) -> str:
-        """The database URL in SQLAlchemy's form."""
+        """The database URL in SQLAlchemy's form. Raises `ValueError` if it is malformed."""
         if self.database_url:
-            return self.database_url.replace("postgresql://", "postgresql+psycopg://", 1)
+            return read_database_url(self.database_url).for_sqlalchemy()
         return f"sqlite+pysqlite:///{self.sqlite_file}"
 
     @property
     def database_place(self) -> str:
         """The database's location without the password, so that it can be shown."""
-        return _without_password(self.database_url) if self.database_url else str(self.sqlite_file)
+        return without_password(self.database_url) if self.database_url else str(self.sqlite_file)
 
     @property
     def sqlite_file(self) -> Path:
@@ -229,13 +229,6 @@ class Config:
 
 
 BLUEPRINTS = ("home", "control_panel", "admin")
-
-
-def _without_password(url: str) -> str:
-    """Return a URL without user, password and query."""
-    parts = urlsplit(url)
-    _, at, host = parts.netloc.rpartition("@")
-    return f"{parts.scheme}://{at and '…@'}{host}{parts.path}"
 
 
 def ssh_server() -> str:

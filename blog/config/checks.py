@@ -7,6 +7,7 @@ from email.utils import getaddresses
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from blog.config.database_url import read_database_url
 from blog.config.errors import BadSetting
 from blog.config.languages import N_
 from blog.config.sources import PREFIX
@@ -32,8 +33,7 @@ def checked(config: Config) -> Config:
         if not low <= getattr(config, name) <= high:
             message = N_("%(name)s must be between %(low)s and %(high)s.")
             raise BadSetting(message, name=PREFIX + name.upper(), low=low, high=high)
-    if config.database_url and not config.database_url.startswith("postgresql://"):
-        raise BadSetting(N_("BLOG_DATABASE_URL must start with postgresql://."))
+    _check_database(config.database_url)
     if config.site_url and not is_site_address(config.site_url):
         raise BadSetting(
             N_("BLOG_SITE_URL must have the form https://example.org, without a path.")
@@ -54,6 +54,20 @@ def checked(config: Config) -> Config:
         raise BadSetting(message)
     _check_mail(config)
     return config
+
+
+def _check_database(url: str) -> None:
+    if url and not url.startswith("postgresql://"):
+        raise BadSetting(N_("BLOG_DATABASE_URL must start with postgresql://."))
+    try:
+        if url:
+            read_database_url(url)
+    except ValueError:
+        message = N_(
+            "BLOG_DATABASE_URL must have the form postgresql://user:password@host:5432/name; "
+            "percent-encode characters of the password other than letters and digits (@ is %40)."
+        )
+        raise BadSetting(message) from None  # the cause would print the password
 
 
 def _check_mail(config: Config) -> None:
