@@ -4,11 +4,18 @@ import ipaddress
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a connection to the host stays on this machine: a loopback IP, or `localhost`."""
+    """Whether a connection to the host stays on this machine: a loopback IP, or `localhost`.
+
+    A socket that listens on `::` sees the IPv4 client 127.0.0.1 as `::ffff:127.0.0.1`.
+    """
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return host == "localhost"
+    if isinstance(address, ipaddress.IPv6Address):
+        # Before Python 3.13, `is_loopback` of such an address is False.
+        address = address.ipv4_mapped or address
+    return address.is_loopback
 
 
 def is_local_name(host: str) -> bool:

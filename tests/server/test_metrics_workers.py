@@ -155,3 +155,13 @@ def test_pages_that_nginx_serves_from_its_cache_are_not_counted(front: Nginx, si
         for _ in range(number):
             clients[0].ask(plain("/archive"))
     assert public_requests(site) - before < number
+
+
+def test_a_server_for_ipv4_and_ipv6_recognizes_a_program_on_this_machine(
+    config: Config,
+) -> None:
+    """Such a server sees the client 127.0.0.1 as ::ffff:127.0.0.1."""
+    with Site(config, env=environment(config, BLOG_HOST="::", BLOG_METRICS_TOKEN=TOKEN)) as site:
+        assert site.get("/health/metrics").status == 200
+        assert site.get("/health/metrics", Host="[::ffff:127.0.0.1]").status == 200
+        assert site.get("/health/metrics", **FORWARDED).status == 401
