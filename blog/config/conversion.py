@@ -6,10 +6,13 @@ from typing import Any
 
 from blog.config.errors import BadSetting
 from blog.config.languages import N_
+from blog.config.paths import expanded
 
 
 def converted(name: str, text: str, default: object) -> Any:
     """Convert `text` to the type of the setting's default. Raises `BadSetting`."""
+    if isinstance(default, Path):
+        return expanded(name, text).absolute()
     try:
         return PARSERS[type(default)](text)
     except (ValueError, KeyError) as error:
@@ -26,7 +29,6 @@ PARSERS: dict[type, Callable[[str], object]] = {
     int: int,
     bool: lambda text: SWITCH[text.lower()],
     tuple: _origins,
-    type(Path()): lambda text: Path(text).expanduser().absolute(),
 }
 TYPE_ERRORS = {
     int: N_("%(name)s=%(text)s is invalid: use a whole number."),

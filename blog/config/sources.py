@@ -7,10 +7,10 @@ setting is given either directly (BLOG_SMTP_URL) or as the path of a file that c
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 from blog.config.errors import BadSetting
 from blog.config.languages import N_
+from blog.config.paths import expanded
 
 PREFIX = "BLOG_"
 ENV_FILE = f"{PREFIX}ENV_FILE"
@@ -83,7 +83,7 @@ def _assignment(path: str, number: int, line: str) -> tuple[str, str] | None:
     assignment = ASSIGNMENT.fullmatch(line)
     if not assignment:
         message = N_("Line %(number)s of %(path)s must have the form NAME=value.")
-        raise BadSetting(message, number=number, path=Path(path).expanduser())
+        raise BadSetting(message, number=number, path=expanded(ENV_FILE, path))
     name, value = assignment[1], assignment[2].strip()
     is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
     return name, value[1:-1] if is_quoted else value
@@ -92,7 +92,7 @@ def _assignment(path: str, number: int, line: str) -> tuple[str, str] | None:
 def _read(name: str, path: str) -> str:
     """Return the text of a small UTF-8 file."""
     try:
-        with Path(path).expanduser().open("rb") as file:
+        with expanded(name, path).open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         message = N_("%(name)s names the file %(path)s, which cannot be read: %(why)s.")
@@ -108,4 +108,4 @@ def _read(name: str, path: str) -> str:
 
 
 def _at(name: str, path: str) -> dict[str, object]:
-    return {"name": name, "path": Path(path).expanduser()}
+    return {"name": name, "path": expanded(name, path)}

@@ -32,6 +32,22 @@ def write(tmp_path):
     return write
 
 
+@pytest.mark.parametrize("name", ["BLOG_SECRET_FILE", "BLOG_ENV_FILE", "BLOG_DATA_DIR"])
+def test_the_home_folder_of_an_unknown_user_is_an_error(monkeypatch, capsys, name):
+    monkeypatch.setenv(name, "~no-such-user/x")
+    assert main(["settings"]) == 1
+    output = "".join(capsys.readouterr())
+    assert output.startswith(f"{name}=~no-such-user/x is invalid: the home folder")
+    assert output.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["BLOG_SECRET_FILE", "BLOG_ENV_FILE"])
+def test_a_file_may_be_in_the_home_folder(write, monkeypatch, tmp_path, name):
+    write("x", KEY if name == "BLOG_SECRET_FILE" else f"BLOG_SECRET={KEY}")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert Config.from_env({name: "~/x"}).secret == KEY
+
+
 # --- secrets ---
 
 
