@@ -5,7 +5,9 @@ setting is given either directly (BLOG_SMTP_URL) or as the path of a file that c
 (BLOG_SMTP_URL_FILE).
 """
 
+import os
 import re
+import stat
 from collections.abc import Mapping
 
 from blog.config.errors import BadSetting
@@ -92,11 +94,16 @@ def _assignment(path: str, number: int, line: str) -> tuple[str, str] | None:
 def _read(name: str, path: str) -> str:
     """Return the text of a small UTF-8 file."""
     try:
-        with expanded(name, path).open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+        # Without O_NONBLOCK, opening a named pipe would wait until something writes to it.
+        with open(expanded(name, path), "rb", opener=_open_without_waiting) as file:
+            is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            content = file.read(MAX_BYTES + 1) if is_regular else b""
     except OSError as error:
         message = N_("%(name)s names the file %(path)s, which cannot be read: %(why)s.")
         raise BadSetting(message, **_at(name, path), why=error.strerror) from error
+    if not is_regular:
+        message = N_("%(name)s names %(path)s, which is not a regular file.")
+        raise BadSetting(message, **_at(name, path))
     if len(content) > MAX_BYTES:
         message = N_("%(name)s names the file %(path)s, which is larger than %(kb)s kB.")
         raise BadSetting(message, **_at(name, path), kb=MAX_BYTES // 1000)
@@ -105,6 +112,10 @@ def _read(name: str, path: str) -> str:
     except UnicodeDecodeError:
         message = N_("%(name)s names the file %(path)s, which is not text in UTF-8.")
         raise BadSetting(message, **_at(name, path)) from None  # the cause contains the secret
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _at(name: str, path: str) -> dict[str, object]:

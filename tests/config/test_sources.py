@@ -102,6 +102,26 @@ def test_the_error_for_a_missing_secret_names_variable_and_file(tmp_path):
             Config.from_env({"BLOG_SECRET_FILE": str(path)})
 
 
+@pytest.mark.parametrize("name", ["BLOG_SECRET_FILE", "BLOG_ENV_FILE"])
+def test_a_pipe_to_which_nothing_writes_is_an_error_instead_of_a_wait(tmp_path, name):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    command = [sys.executable, "-m", "blog", "settings"]
+    variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
+    process = subprocess.run(
+        command, cwd=tmp_path, env=variables | {name: str(path)}, capture_output=True, timeout=60
+    )
+    message = f"{name} names {path}, which is not a regular file.\n"
+    assert (process.returncode, process.stdout + process.stderr) == (1, message.encode())
+
+
+def test_a_secret_may_be_a_symbolic_link_as_in_kubernetes(write, tmp_path):
+    write("secret", KEY)
+    (tmp_path / "..data").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "link").symlink_to("..data/secret")
+    assert Config.from_env({"BLOG_SECRET_FILE": str(tmp_path / "link")}).secret == KEY
+
+
 def test_the_error_for_an_invalid_secret_does_not_show_it():
     with pytest.raises(BadSetting, match="BLOG_SECRET must be 64 hexadecimal digits") as error:
         Config.from_env({"BLOG_SECRET": "hush"})
