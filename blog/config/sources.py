@@ -1,8 +1,8 @@
 """Where the text of a setting comes from: the environment, BLOG_ENV_FILE, or the file of a secret.
 
-The environment has precedence over the file that BLOG_ENV_FILE names. In each of the two, a secret
-setting is given either directly (BLOG_SMTP_URL) or as the path of a file that contains it
-(BLOG_SMTP_URL_FILE).
+The environment has precedence over the file that BLOG_ENV_FILE names, even with an empty value,
+which stands for the default. In each of the two, a secret setting is given either directly
+(BLOG_SMTP_URL) or as the path of a file that contains it (BLOG_SMTP_URL_FILE).
 """
 
 import os
@@ -31,11 +31,12 @@ def variables(environ: Mapping[str, str]) -> list[Mapping[str, str]]:
 
 
 def text_of(name: str, sources: list[Mapping[str, str]], *, is_secret: bool) -> str:
-    """Return the text of the variable `name`, or "" if it is unset or empty everywhere.
+    """Return the text of the variable `name`, or "" if it is unset or empty.
 
-    The first source that sets the variable, or the file of a secret, decides. Raises `BadSetting`
-    if one source sets both, or if the file cannot be read.
+    The first source that sets the variable, or the file of a secret, decides, even if the value is
+    empty. Raises `BadSetting` if one source sets both, or if the file cannot be read.
     """
+    names = (name, name + FILE_SUFFIX) if is_secret else (name,)
     for source in sources:
         text = source.get(name, "").strip()
         path = source.get(name + FILE_SUFFIX, "").strip() if is_secret else ""
@@ -44,7 +45,7 @@ def text_of(name: str, sources: list[Mapping[str, str]], *, is_secret: bool) -> 
             raise BadSetting(message, name=name)
         if path:
             return read_secret(name + FILE_SUFFIX, path)
-        if text:
+        if any(variable in source for variable in names):
             return text
     return ""
 

@@ -152,8 +152,25 @@ def test_no_secret_is_printed(monkeypatch, capsys):
 
 def test_settings_are_read_from_a_file_and_the_environment_has_precedence(write):
     path = write("blog.env", "BLOG_PORT=9000\nBLOG_HOST=::1\nBLOG_PROXIES=2\n")
-    config = Config.from_env({"BLOG_ENV_FILE": path, "BLOG_HOST": "0.0.0.0", "BLOG_PROXIES": ""})
+    config = Config.from_env({"BLOG_ENV_FILE": path, "BLOG_HOST": "0.0.0.0"})
     assert (config.port, config.host, config.proxies) == (9000, "0.0.0.0", 2)
+
+
+def test_an_empty_environment_variable_overrides_the_settings_file_with_the_default(write):
+    token = write("token", "a-token-of-some-length")
+    lines = ["BLOG_PROXIES=2", "BLOG_SECRET=" + KEY, f"BLOG_METRICS_TOKEN_FILE={token}"]
+    path = write("blog.env", "\n".join(lines))
+    config = Config.from_env({"BLOG_ENV_FILE": path})
+    assert (config.proxies, config.secret) == (2, KEY)
+    assert config.metrics_token == "a-token-of-some-length"
+    empty = {"BLOG_PROXIES": "", "BLOG_SECRET_FILE": "", "BLOG_METRICS_TOKEN": ""}
+    config = Config.from_env({"BLOG_ENV_FILE": path, **empty})
+    assert (config.proxies, config.secret, config.metrics_token) == (0, "", "")
+
+
+def test_an_empty_variable_and_the_file_of_a_secret_may_both_be_set(write):
+    env = {"BLOG_SECRET": "", "BLOG_SECRET_FILE": write("secret", KEY)}
+    assert Config.from_env(env).secret == KEY
 
 
 def test_a_settings_file_has_the_format_that_systemd_and_docker_read(write):
