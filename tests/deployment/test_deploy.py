@@ -1,5 +1,6 @@
 """`blog deploy`: what it shows, writes and removes, and the deployed site in a real nginx."""
 
+import configparser
 import os
 import pwd
 import re
@@ -97,6 +98,29 @@ def test_an_install_folder_with_spaces_is_one_word_in_the_services(my_blog, tmp_
         ["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, check=False
     )
     assert "ink-of-a-test" not in result.stderr and result.returncode == 0, result.stderr
+
+
+def test_the_scheduler_starts_stops_and_restarts_with_the_blog(my_blog, tmp_path):
+    """Both read the settings when they start; the handbook restarts only the blog."""
+    blog, tick = configparser.RawConfigParser(), configparser.RawConfigParser()
+    for parser, name in ((blog, "blog.service"), (tick, "blog-tick.service")):
+        text = config_files.unit_text(my_blog, name)
+        (tmp_path / name).write_text(text)
+        parser.read_string(text)
+    assert blog["Unit"]["Wants"] == "blog-tick.service"
+    assert tick["Unit"]["PartOf"] == "blog.service"
+    assert "blog.service" in tick["Unit"]["After"].split()
+    assert tick["Service"]["EnvironmentFile"] == blog["Service"]["EnvironmentFile"]
+    if program("systemd-analyze") is None:
+        pytest.skip("systemd is not installed")
+    units = [tmp_path / "blog.service", tmp_path / "blog-tick.service"]
+    result = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *units],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "blog" not in result.stderr and result.returncode == 0, result.stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the command takes the rights of a service")
