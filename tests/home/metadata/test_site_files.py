@@ -155,6 +155,12 @@ def test_security_txt_expires_within_a_year(moment: datetime, expected: datetime
         "a@ink.example, b@ink.example",
         "x@ink.example?bcc=y",
         "x@ink.example\n" * 21,
+        "https://ink.example/\x01a",
+        "https://ink.example/a\u202eb",
+        "https://ink.example:port/",
+        "https://ink..example/",
+        "https://ink.example\\elsewhere.example/",
+        f"https://{'a' * 64}.example/",
     ],
 )
 def test_a_contact_that_is_no_uri_is_refused(text: str) -> None:
@@ -162,7 +168,41 @@ def test_a_contact_that_is_no_uri_is_refused(text: str) -> None:
         read_security_contacts(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "uri"),
+    [
+        (
+            "https://例子.example/安全?问=答#一",
+            "https://xn--fsqu00a.example/%E5%AE%89%E5%85%A8?%E9%97%AE=%E7%AD%94#%E4%B8%80",
+        ),
+        (
+            "https://ink.example/%E5%AE%89/100%/{a|b}",
+            "https://ink.example/%E5%AE%89/100%25/%7Ba%7Cb%7D",
+        ),
+        ("HTTPS://Ink.Example:8443/Report", "https://ink.example:8443/Report"),
+        ("https://[2001:db8::7]/a?b=c&d=e+f", "https://[2001:db8::7]/a?b=c&d=e+f"),
+        ("https://ink.example", "https://ink.example"),
+        ("https://ink.example//a?", "https://ink.example//a?"),
+        ("https://ann@ink.example:/a", "https://ann@ink.example/a"),
+        ("MAILTO:Safe@ink.example", "mailto:Safe@ink.example"),
+        ("Tel:+1-201-555-0123", "tel:+1-201-555-0123"),
+    ],
+)
+def test_a_contact_is_published_as_a_uri(client: AppClient, text: str, uri: str) -> None:
+    cast.choose(client.database, security_contacts=text)
+    assert client.get(SECURITY).text.splitlines()[0] == f"Contact: {uri}"
+
+
 # --- profiles ---
+
+
+def test_a_profile_is_published_as_a_uri(client: AppClient) -> None:
+    cast.choose(client.database, profiles="HTTP://social.example/@安\nhttps://例子.example/@ann")
+    links = page_of(client, "/").all("link")
+    assert [link["href"] for link in links if link["rel"] == "me"] == [
+        "http://social.example/@%E5%AE%89",
+        "https://xn--fsqu00a.example/@ann",
+    ]
 
 
 @pytest.mark.parametrize("text", ["ann", "javascript:alert(1)", "https://", '<a href="">', "a b"])
