@@ -1,5 +1,6 @@
 """Starts and stops the real server with its workers, and sends requests to it."""
 
+import asyncio
 import contextlib
 import http.client
 import itertools
@@ -222,6 +223,7 @@ class Site:
     @contextlib.asynccontextmanager
     async def held(self) -> AsyncIterator[dict[str, aiohttp.ClientSession]]:
         """Yield a client for each worker, with one open connection to it."""
+        await asyncio.to_thread(self.workers)  # the last of them may not have started yet
         async with contextlib.AsyncExitStack() as stack:
             clients: dict[str, aiohttp.ClientSession] = {}
             for number in itertools.count():
