@@ -5,7 +5,7 @@ worker that replaces it counts on from there, and no counter ever goes backwards
 
 The counters are plain numbers in one array because the fast path answers a page in about ten
 microseconds. Counting takes 0.2 of them, and with prometheus_client, in its mode for more than one
-process, 3.5; `bench/counting.py` compares the two.
+process, about 3; `bench/counting.py` compares the two.
 """
 
 from bisect import bisect_left

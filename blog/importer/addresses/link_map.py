@@ -18,11 +18,13 @@ from blog.markup import Rendered
 # fingerprints: renaming or adding one makes every imported post look changed. A field of the
 # content that was added later is covered by the hash of the file.
 FINGERPRINT_FIELDS = (
-    *("sha256", "kind", "authors", "tags", "draft"),
-    *("path", "aliases", "guesses", "guid"),
+    *("sha256", "kind", "authors", "tags", "draft", "path", "aliases", "guesses", "guid"),
 )
+# Fields of the content, by their names in fingerprints.
 FINGERPRINT_CONTENT = {
-    **{name: name for name in ("title", "slug", "language")},
+    "title": "title",
+    "slug": "slug",
+    "language": "language",
     "listed": "is_listed",
 }
 # The outcome of a picture, by the kind of its target.
