@@ -85,6 +85,14 @@ SMALL_TARGETS = """() => [...document.querySelectorAll('a,button,input,select,te
   })
   .map(([each]) => each.outerHTML.slice(0, 120))"""
 
+# Puts an unbreakable word into every text that a site owner, an author or a tag can give a page.
+LONG_WORDS = """() => {
+  const names = 'h1, h2, h3, h1 > a, h2 > a, h3 > a, .meta a, .tags a, .spine span, .running-head a';
+  for (const each of document.querySelectorAll(names + ', .entry-summary, footer strong, footer a')) {
+    if (!each.querySelector('a')) each.textContent = 'Donaudampfschifffahrt'.repeat(5);
+  }
+}"""
+
 Open = Callable[..., Any]
 
 
@@ -144,6 +152,13 @@ def test_every_page_fits_at_400_percent_zoom(visit: Open, site: Site, path: str)
     page = visit(path, width=320, by=site.cast.kim if is_private else None)
     assert page.evaluate("document.documentElement.scrollWidth") == 320
     assert page.evaluate(SMALL_TARGETS) == []
+
+
+@pytest.mark.parametrize("path", ["/", "/archive", "/tags", "/authors", "/tags/python", "{zh}"])
+def test_long_words_in_titles_and_names_do_not_widen_the_page(visit: Open, path: str) -> None:
+    page = visit(path, width=320)
+    page.evaluate(LONG_WORDS)
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
 
 
 def test_the_first_tab_stop_is_the_skip_link(visit: Open) -> None:
